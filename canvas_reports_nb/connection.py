@@ -1,0 +1,412 @@
+"""One Canvas, one token, one account: everything a user starts from."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Self, TypedDict, cast
+from urllib.parse import urlsplit
+
+import pandas as pd
+
+from canvas_reports_nb import _html, jobs
+from canvas_reports_nb.api import AccountReports
+from canvas_reports_nb.exceptions import DuplicateRunError, NotStoredError, ParameterError
+from canvas_reports_nb.parameters import asked_of, check, expected_tables, switches, to_wire
+from canvas_reports_nb.progress import ProgressEvent, resolve
+from canvas_reports_nb.results import ReportResult, choose_table
+from canvas_reports_nb.settings import DEFAULT_MAX_AGE
+from canvas_reports_nb.store import Store, seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import polars as pl
+
+    from canvas_reports_nb.models import AvailableReport
+    from canvas_reports_nb.settings import Settings
+    from canvas_reports_nb.transport import Transport
+    from canvas_reports_nb.typing import Age, Clock, Engine, OnInterrupt, Parameters, Progress, Sleep
+
+__all__ = ["Connection", "Obtaining"]
+
+
+class Obtaining(TypedDict, total=False):
+    """The keywords `read_report`, `read_tables` and `scan_report` share.
+
+    Attributes
+    ----------
+    max_age : float or timedelta
+        Use a finished run no older than this (seconds; default one day); 0 always starts anew.
+    run_id : int
+        Exactly this run.
+    offline : bool
+        The store only, never the network.
+    progress : {"auto", "widget", "tqdm", "log", False} or ProgressSink
+    timeout : float
+        Total budget in seconds.
+    on_interrupt : {"detach", "abort"}
+    """
+
+    max_age: Age
+    run_id: int | None
+    offline: bool
+    progress: Progress
+    timeout: float | None
+    on_interrupt: OnInterrupt
+
+
+_OBTAINING = frozenset(Obtaining.__annotations__)
+
+
+class Connection:
+    """One Canvas, one token, one account.
+
+    Not made by hand: `connect` and `demo` give one. Usable as a context manager.
+
+    Parameters
+    ----------
+    transport : Transport
+    settings : Settings
+    clock, sleep : callable
+        Injected by tests; nothing else in the package waits.
+    on_close : callable, optional
+        Called once when the connection closes.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        settings: Settings,
+        *,
+        clock: Clock = time.time,
+        sleep: Sleep = time.sleep,
+        on_close: Callable[[], None] | None = None,
+    ) -> None:
+        self._settings, self._clock, self._sleep = settings, clock, sleep
+        self._transport = transport
+        self._api = AccountReports(self._transport, settings.account)
+        self._on_close = on_close
+        self.store = Store(settings.store)
+        self.is_open = True
+
+    # -- the connection itself ---------------------------------------------------------------
+
+    @property
+    def url(self) -> str:
+        """Address of the Canvas."""
+        return self._settings.url
+
+    @property
+    def account_id(self) -> str:
+        """The account as it was named: ``"self"``, an id, ``"sis_account_id:X"``."""
+        return self._settings.account
+
+    def __repr__(self) -> str:
+        return f"Connection({urlsplit(self.url).netloc!r}, account {self.account_id!r})"
+
+    def _repr_html_(self) -> str:
+        pairs = [("Canvas", self.url), ("account", self.account_id), ("store", self.store.path)]
+        return _html.card("Canvas connection", _html.facts(pairs))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection; a demo's embedded Canvas stops. May be called twice."""
+        if self.is_open:
+            self.is_open = False
+            if self._on_close is not None:
+                self._on_close()
+
+    def account(self, account: str | int) -> Connection:
+        """The same Canvas and token, another account; closing it leaves this connection open.
+
+        Parameters
+        ----------
+        account : str or int
+            ``"self"``, a Canvas id, or ``"sis_account_id:X"``.
+        """
+        settings = replace(self._settings, account=str(account))
+        return Connection(self._transport, settings, clock=self._clock, sleep=self._sleep)
+
+    # -- the six calls -----------------------------------------------------------------------
+
+    def reports(self) -> pd.DataFrame:
+        """The reports this account offers.
+
+        Returns
+        -------
+        DataFrame
+            One row a report: ``report``, ``title``, ``parameters`` (names, comma-separated), ``tables``,
+            ``last_run`` (UTC), ``last_status``, ``last_run_id`` (Int64).
+        """
+        rows = [
+            {
+                "report": offer.report,
+                "title": offer.title,
+                "parameters": ", ".join(offer.parameters),
+                "tables": ", ".join(offer.columns),
+                "last_run": offer.last_run.created_at if offer.last_run else None,
+                "last_status": offer.last_run.status if offer.last_run else None,
+                "last_run_id": offer.last_run.id if offer.last_run else None,
+            }
+            for offer in self._api.available()
+        ]
+        columns = ["report", "title", "parameters", "tables", "last_run", "last_status", "last_run_id"]
+        types = {"last_run_id": "Int64", "last_run": "datetime64[us, UTC]"}
+        texts = dict.fromkeys((name for name in columns if name not in types), "str")
+        return pd.DataFrame(rows, columns=columns).astype({**texts, **types})
+
+    def report(self, report: str) -> AvailableReport:
+        """One report this account offers: its parameters and columns.
+
+        Raises
+        ------
+        UnknownReportError
+            Near names, and all that is offered.
+        """
+        offers = self._api.available(html=True)
+        for offer in offers:
+            if offer.report == report:
+                return offer
+        raise self._api.not_offered(report, [offer.report for offer in offers])
+
+    def start(self, report: str, *, parameters: Parameters | None = None, **named: Any) -> jobs.ReportJob:
+        """Start a run, or join an equal one that Canvas says is in flight.
+
+        No e-mail is sent when it ends, unless ``skip_message=False``.
+
+        Raises
+        ------
+        UnknownReportError, UnknownParameterError, InvalidChoiceError, InvalidTermError
+            Nothing was started.
+        """
+        asked = self._checked(report, _merged(report, parameters, named))
+        try:
+            run = self._api.start(report, asked)
+        except DuplicateRunError as duplicate:
+            run = duplicate.run
+        return self._job(run)
+
+    def attach(self, report: str, run_id: int) -> jobs.ReportJob:
+        """A handle on a run that exists, whoever started it.
+
+        Raises
+        ------
+        UnknownRunError
+        """
+        return self._job(self._api.show(report, run_id))
+
+    def history(self, report: str) -> pd.DataFrame:
+        """Past runs of a report on this account, newest first.
+
+        Returns
+        -------
+        DataFrame
+            ``run_id`` (Int64), ``status``, ``progress`` (Int64), ``created_at``, ``started_at``, ``ended_at``
+            (UTC), ``rows`` (Int64, header included), ``parameters`` (dict), ``message``.
+        """
+        rows = [
+            {
+                "run_id": run.id,
+                "status": run.status,
+                "progress": run.progress,
+                "created_at": run.created_at,
+                "started_at": run.started_at,
+                "ended_at": run.ended_at,
+                "rows": run.current_line,
+                "parameters": asked_of(report, run.parameters),
+                "message": run.message,
+            }
+            for run in self._api.index(report)
+        ]
+        times = dict.fromkeys(("created_at", "started_at", "ended_at"), "datetime64[us, UTC]")
+        numbers = dict.fromkeys(("run_id", "progress", "rows"), "Int64")
+        order = ["run_id", "status", "progress", *times, "rows", "parameters", "message"]
+        return pd.DataFrame(rows, columns=order).astype(
+            {**times, **numbers, "status": "str", "message": "str"}
+        )
+
+    # -- all in one --------------------------------------------------------------------------
+
+    def read_report(
+        self,
+        report: str,
+        *,
+        parameters: Parameters | None = None,
+        table: str | None = None,
+        columns: Sequence[str] | None = None,
+        engine: Engine = "pandas",
+        **keywords: Any,
+    ) -> Any:
+        """Use a run again or start one, wait with a progress bar, load.
+
+        Parameters
+        ----------
+        report : str
+        parameters : mapping, optional
+            Parameters of the report whose names clash with a keyword of this function.
+        table : str, optional
+            Which table, where the run holds several.
+        columns : sequence of str, optional
+        engine : {"pandas", "polars", "arrow", "dask"}
+        **keywords
+            Those of `Obtaining`; all others are the report's parameters.
+
+        Returns
+        -------
+        DataFrame
+            Of the engine. A pandas frame carries its provenance in ``attrs["canvas_report"]``.
+
+        Raises
+        ------
+        TableRequiredError
+            Several tables and no ``table=``; they are named.
+        ParameterError, UnknownReportError
+            Nothing was started.
+        RunError
+            The run failed, was stopped, or outlasts ``timeout``.
+
+        Examples
+        --------
+        >>> import canvas_reports_nb as crn
+        >>> with crn.demo() as canvas:  # doctest: +SKIP
+        ...     grades = canvas.read_report("grade_export_csv", enrollment_term_id="current")
+        """
+        obtaining, named = _split(keywords)
+        if not obtaining.keys() & {"run_id", "offline"}:
+            _foresee_table(report, _merged(report, parameters, named), table)
+        return self.obtain(report, parameters=parameters, **obtaining, **named).load(engine, table, columns)
+
+    def read_tables(
+        self,
+        report: str,
+        *,
+        parameters: Parameters | None = None,
+        columns: Mapping[str, Sequence[str]] | None = None,
+        engine: Engine = "pandas",
+        **keywords: Any,
+    ) -> dict[str, Any]:
+        """As `read_report`, but all tables of the run: name to frame. ``columns`` is a mapping by table."""
+        obtaining, named = _split(keywords)
+        result = self.obtain(report, parameters=parameters, **obtaining, **named)
+        return {name: result.load(engine, name, (columns or {}).get(name)) for name in result.tables}
+
+    def scan_report(
+        self,
+        report: str,
+        *,
+        parameters: Parameters | None = None,
+        table: str | None = None,
+        columns: Sequence[str] | None = None,
+        **keywords: Any,
+    ) -> pl.LazyFrame:
+        """As `read_report`, but a lazy polars frame over the stored Parquet: only what a query needs is read."""
+        obtaining, named = _split(keywords)
+        if not obtaining.keys() & {"run_id", "offline"}:
+            _foresee_table(report, _merged(report, parameters, named), table)
+        return self.obtain(report, parameters=parameters, **obtaining, **named).scan(table, columns)
+
+    def obtain(
+        self,
+        report: str,
+        *,
+        parameters: Parameters | None = None,
+        max_age: Age = DEFAULT_MAX_AGE,
+        run_id: int | None = None,
+        offline: bool = False,
+        progress: Progress = "auto",
+        timeout: float | None = None,
+        on_interrupt: OnInterrupt = "detach",
+        **named: Any,
+    ) -> ReportResult:
+        """The result behind `read_report`, before it becomes a frame."""
+        asked = _merged(report, parameters, named)
+        if offline:
+            return self._stored(report, asked, run_id)
+        if run_id is not None:
+            kept = self.store.find(self.url, self.account_id, report, run_id)
+            if kept is not None:
+                return ReportResult(kept)
+            return self.attach(report, run_id).result(timeout, progress, on_interrupt)
+        wanted = self._checked(report, asked)
+        equal = self.store.equal(self.url, self.account_id, report, wanted)
+        decision = jobs.reuse_or_start(
+            report,
+            wanted,
+            stored=equal,
+            history=self._api.index(report),
+            now=jobs.utc(self._clock),
+            max_age=seconds(max_age),
+        )
+        sink = resolve(progress)
+        sink.show(ProgressEvent("note", report, decision.run_id, text=f"{report}: {decision.reason}"))
+        if decision.action == "stored":
+            return ReportResult(next(kept for kept in equal if kept.provenance.run_id == decision.run_id))
+        if decision.run_id is not None:
+            job = self.attach(report, decision.run_id)
+        else:
+            job = self.start(report, parameters=wanted)
+        return job.result(timeout, sink, on_interrupt)
+
+    # -- inside ------------------------------------------------------------------------------
+
+    def _stored(self, report: str, asked: Mapping[str, Any], run_id: int | None) -> ReportResult:
+        if run_id is not None:
+            kept = self.store.find(self.url, self.account_id, report, run_id)
+        else:
+            kept = next(iter(self.store.equal(self.url, self.account_id, report, asked)), None)
+        if kept is None:
+            raise NotStoredError(
+                "offline=True, and this disk holds no such run.",
+                hint="Call once without offline=True; canvas.store.info() lists what is held.",
+                account=self.account_id,
+                report=report,
+                run_id=run_id,
+            )
+        return ReportResult(kept)
+
+    def _checked(self, report: str, asked: Mapping[str, Any]) -> dict[str, Any]:
+        offers = {offer.report: offer for offer in self._api.available(cached=True)}
+        if report not in offers:
+            raise self._api.not_offered(report, list(offers))
+        check(report, asked, offers[report].parameters)
+        if expected_tables(report, asked) == ():
+            raise ParameterError(
+                f"{report} writes only the files it is asked for, and none is.",
+                hint=f"Set one or more to True: {', '.join(switches(report))}.",
+                account=self.account_id,
+                report=report,
+            )
+        return {**({} if "skip_message" in asked else {"skip_message": True}), **to_wire(report, asked)}
+
+    def _job(self, run: Any) -> jobs.ReportJob:
+        return jobs.ReportJob(self._api, self.store, self.url, run, clock=self._clock, sleep=self._sleep)
+
+
+def _split(keywords: Mapping[str, Any]) -> tuple[Obtaining, dict[str, Any]]:
+    """Keywords of ours, and parameters of the report."""
+    ours = cast("Obtaining", {name: value for name, value in keywords.items() if name in _OBTAINING})
+    return ours, {name: value for name, value in keywords.items() if name not in _OBTAINING}
+
+
+def _merged(report: str, parameters: Parameters | None, named: Mapping[str, Any]) -> dict[str, Any]:
+    both = sorted((parameters or {}).keys() & named.keys())
+    if both:
+        raise ParameterError(
+            f"{', '.join(both)} stands both in parameters= and as a keyword.",
+            hint="Give it once.",
+            report=report,
+        )
+    return {**(parameters or {}), **named}
+
+
+def _foresee_table(report: str, asked: Mapping[str, Any], table: str | None) -> None:
+    """Refuse before the start what could only be refused after an hour's run."""
+    expected = expected_tables(report, asked)
+    if expected:
+        choose_table(expected, table, report)

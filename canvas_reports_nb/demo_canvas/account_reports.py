@@ -1,0 +1,115 @@
+"""The six calls of the Account Reports API."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from . import answers
+from .accounts import account_id
+from .bodies import run_body
+from .canvas import Canvas
+from .fields import read_parameters
+from .replies import json_reply, page_reply
+from .reports import REPORT_TYPES, parameters_html, resolve_term
+from .runs import IN_FLIGHT, QUEUED, Run
+from .world import World
+
+
+async def available(canvas: Canvas, request: Request) -> Response:
+    """GET reports: every type, with its newest run in this account; never in pages."""
+    world = await canvas.world()
+    account = account_id(world, request)
+    include = set(request.query_params.getlist("include[]"))
+    states = await canvas.settled()
+    listed: list[dict[str, object]] = []
+    for name, kind in sorted(canvas.types.items(), key=lambda item: item[1].title):
+        last = next(iter(canvas.history(account, name)), None)
+        item: dict[str, object] = {
+            "title": kind.title,
+            "parameters": kind.parameters and {k: dict(v) for k, v in kind.parameters.items()},
+            "report": name,
+            "last_run": None if last is None else run_body(canvas, world, last, states[last.id]),
+        }
+        if "description_html" in include and kind.description_html is not None:
+            item["description_html"] = kind.description_html
+        wants_form = "parameters_html" in include and name in REPORT_TYPES
+        form = parameters_html(name, world, account) if wants_form else None
+        listed.append(item if form is None else {**item, "parameters_html": form})
+    return json_reply(canvas, request, listed)
+
+
+async def start(canvas: Canvas, request: Request) -> Response:
+    """POST reports/:report: queue a run, or point at one in flight that is the same."""
+    world = await canvas.world()
+    account, report = account_id(world, request), request.path_params["report"]
+    if report not in canvas.types:
+        raise answers.not_found()
+    parameters = await read_parameters(request)
+    if not isinstance(parameters, dict):
+        raise answers.server_fault(len(canvas.traffic.log))
+    _check_term(world, parameters)
+    await canvas.settled()
+    same = None if canvas.settings.old else canvas.duplicate(report, account, parameters)
+    if same is None:
+        # The answer shows the run as it was queued, even where a run takes no time at all.
+        run = canvas.start(report, account, parameters)
+        return json_reply(canvas, request, run_body(canvas, world, run, QUEUED))
+    location = f"{canvas.hosts.api}/api/v1/accounts/{account}/reports/{report}/{same.id}"
+    reply = await _reply(canvas, request, world, same, status=409)
+    reply.headers["Location"] = location
+    return reply
+
+
+async def index(canvas: Canvas, request: Request) -> Response:
+    """GET reports/:report: past runs, newest first, in pages; none for an unknown type."""
+    world = await canvas.world()
+    runs = canvas.history(account_id(world, request), request.path_params["report"])
+    states = await canvas.settled()
+    return page_reply(canvas, request, runs, lambda run: run_body(canvas, world, run, states[run.id]))
+
+
+async def show(canvas: Canvas, request: Request) -> Response:
+    """GET reports/:report/:id."""
+    world = await canvas.world()
+    return await _reply(canvas, request, world, _run(canvas, world, request))
+
+
+async def delete(canvas: Canvas, request: Request) -> Response:
+    """DELETE reports/:report/:id: hide a run in whatever state; its file stays."""
+    world = await canvas.world()
+    run = _run(canvas, world, request)
+    await canvas.settled()
+    run.stop("deleted", canvas.clock.now())
+    return await _reply(canvas, request, world, run)
+
+
+async def abort(canvas: Canvas, request: Request) -> Response:
+    """PUT reports/:report/:id/abort: stop a run that has not ended; older servers lack the call."""
+    world = await canvas.world()
+    run = _run(canvas, world, request)
+    state = (await canvas.settled())[run.id]
+    if canvas.settings.old or state.status not in IN_FLIGHT:
+        raise answers.not_found()
+    run.stop("aborted", canvas.clock.now())
+    return await _reply(canvas, request, world, run)
+
+
+def _run(canvas: Canvas, world: World, request: Request) -> Run:
+    where = request.path_params
+    run = canvas.find(where["report"], account_id(world, request), where["id"])
+    if run is None:
+        raise answers.not_found()
+    return run
+
+
+async def _reply(canvas: Canvas, request: Request, world: World, run: Run, status: int = 200) -> Response:
+    state = (await canvas.settled())[run.id]
+    return json_reply(canvas, request, run_body(canvas, world, run, state), status)
+
+
+def _check_term(world: World, parameters: dict[str, object]) -> None:
+    sent = parameters.get("enrollment_term_id") or parameters.get("enrollment_term")
+    text = "" if sent is None else str(sent).strip()
+    if text in {"", "active_terms"}:
+        return
+    if all(resolve_term(world, part.strip()) is None for part in text.split(",")):
+        raise answers.invalid_term(text)

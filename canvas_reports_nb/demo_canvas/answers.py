@@ -1,0 +1,101 @@
+"""The ways in which Canvas says no: status, body and headers of each."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+CHALLENGE: Mapping[str, str] = MappingProxyType({"WWW-Authenticate": 'Bearer realm="canvas-lms"'})
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+LOGIN_PAGE = """<!DOCTYPE html>
+<html lang="en"><head><title>Log in to Canvas</title></head>
+<body><form action="/login/canvas" method="post"><label>Login <input name="unique_id"></label></form></body>
+</html>
+"""
+GATEWAY_PAGE = (
+    "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>\n"
+)
+
+
+class Refusal(Exception):  # noqa: N818 - an answer to send, not a fault of the program
+    """An answer other than the one asked for.
+
+    Parameters
+    ----------
+    body
+        Sent as JSON, or as it is when it is text.
+    media_type
+        Of a text body.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        body: object,
+        headers: Mapping[str, str] = NO_HEADERS,
+        media_type: str = "text/html; charset=utf-8",
+    ) -> None:
+        super().__init__(status)
+        self.status = status
+        self.body = body
+        self.headers = headers
+        self.media_type = media_type
+
+
+def not_found() -> Refusal:
+    """Refuse an unknown account, type, run or page, and the abort of a finished run."""
+    return Refusal(404, {"errors": [{"message": "The specified resource does not exist."}]})
+
+
+def unauthenticated() -> Refusal:
+    """Refuse a request without credentials."""
+    body = {"status": "unauthenticated", "errors": [{"message": "user authorization required"}]}
+    return Refusal(401, body, CHALLENGE)
+
+
+def invalid_token() -> Refusal:
+    """Refuse a token that is not one of this server."""
+    return Refusal(401, {"errors": [{"message": "Invalid access token."}]}, CHALLENGE)
+
+
+def expired_token(since: str) -> Refusal:
+    """Refuse a token that was good until `since`."""
+    body = {"errors": [{"message": "Expired access token.", "expired_at": since}]}
+    return Refusal(401, body, CHALLENGE)
+
+
+def no_permission(*, old: bool) -> Refusal:
+    """Refuse what the token's owner may not do; older servers say 401."""
+    message = "user not authorized to perform that action"
+    return Refusal(401 if old else 403, {"status": "unauthorized", "errors": [{"message": message}]})
+
+
+def no_user_agent() -> Refusal:
+    """Refuse a request without a User-Agent, as hosted Canvas does."""
+    return Refusal(403, "403 Forbidden\n", media_type="text/plain; charset=utf-8")
+
+
+def throttled(status: int) -> Refusal:
+    """Refuse for a full bucket: 403 or, where so configured, 429."""
+    phrase = {403: "Forbidden", 429: "Too Many Requests"}[status]
+    text = f"{status} {phrase} (Rate Limit Exceeded)\n"
+    return Refusal(status, text, {"X-Rate-Limit-Remaining": "0.0"}, "text/plain; charset=utf-8")
+
+
+def invalid_term(text: str) -> Refusal:
+    """Refuse a term that the school does not have."""
+    return Refusal(400, {"error": f"invalid enrollment_term_id '{text}'"})
+
+
+def server_fault(report_id: int) -> Refusal:
+    """Report that something broke."""
+    error = {"message": "An error occurred.", "error_code": "internal_server_error"}
+    return Refusal(500, {"errors": [error], "error_report_id": report_id})
+
+
+def bad_gateway() -> Refusal:
+    """Answer as the balancer in front of a Canvas that is away."""
+    return Refusal(502, GATEWAY_PAGE)
+
+
+def login_page() -> Refusal:
+    """Show what a web address shows to somebody who is not logged in."""
+    return Refusal(200, LOGIN_PAGE)

@@ -1,0 +1,205 @@
+"""The state of one demo Canvas: its token, its university, its runs."""
+
+import asyncio
+import itertools
+import secrets
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from .clock import Clock, SystemClock
+from .delivery import Delivery
+from .files import UNRECOGNISED, FoundFile
+from .reports import REPORT_TYPES, ReportType
+from .runs import (
+    IN_FLIGHT,
+    LATE,
+    SHORTEST,
+    Outcome,
+    Run,
+    RunState,
+    fixed_length,
+    natural_length,
+    schedule,
+    state_at,
+    stored_parameters,
+)
+from .scenarios import Scenario
+from .throttle import Bucket, Limits
+from .world import World, build_world
+
+FIRST_RUN, FIRST_FILE, FIRST_IMPORTED = 81_234, 99_017, 70_001
+PATIENCE = 10.0
+"""Real seconds an answer waits for the making of a file that is due by the clock."""
+PICK_UP = timedelta(seconds=1)
+"""Longest time a free strand leaves a run waiting."""
+DUPLICATE_WINDOW = timedelta(hours=12)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a demo Canvas is asked to be; see `canvas_reports_nb.demo_canvas.serve`."""
+
+    seed: int
+    enrollments: int
+    found: tuple[FoundFile, ...] | None
+    """Report files to serve; None to compute reports."""
+    clock: Clock
+    scenarios: tuple[Scenario, ...]
+    width: int
+    duration: float | None
+    old: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRecord:
+    """One request the server has answered; secrets in its query are masked."""
+
+    method: str
+    path: str
+    query: str
+    status: int
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hosts:
+    """Addresses of the two listeners."""
+
+    api: str
+    files: str
+
+
+@dataclass(slots=True)
+class Traffic:
+    """What has been asked so far."""
+
+    log: list[RequestRecord] = field(default_factory=list)
+    calls: Counter[tuple[str, str]] = field(default_factory=Counter)
+    links: int = 0
+
+
+class Canvas:
+    """Everything the handlers share; only the server's event loop writes to it."""
+
+    def __init__(self, settings: Settings, folder: Path, hosts: Hosts) -> None:
+        self.settings = settings
+        self.hosts = hosts
+        self.clock = settings.clock
+        self.scenarios = settings.scenarios
+        self.token = secrets.token_urlsafe(32)
+        self.secret = secrets.token_bytes(32)
+        self.traffic = Traffic()
+        self.runs: list[Run] = []
+        self.worker = ThreadPoolExecutor(1, "demo-canvas")
+        found = settings.found
+        # Built beside the listening server, so that the first answers need not wait for it.
+        self._world = self.worker.submit(build_world, settings.seed, settings.enrollments)
+        self._deliver = Delivery(folder, self.clock, self._world.result, self.scenarios, found)
+        self._import(found or ())
+        self.types = _types(found or ())
+        limits = next((s.limits for s in self.scenarios if s.limits), Limits())
+        self.bucket = Bucket(limits, self.clock.now())
+        self._numbers = itertools.count(self._first_number())
+
+    async def world(self) -> World:
+        """Return the university once it is built."""
+        return await asyncio.wrap_future(self._world)
+
+    def start(self, report: str, account_id: int, parameters: Mapping[str, object]) -> Run:
+        """Queue a run."""
+        number = next(self._numbers)
+        now, sent = self.clock.now(), dict(parameters)
+        run = Run(FIRST_RUN + number, FIRST_FILE + number, report, account_id, now, sent, Future())
+        # The worker takes one run after the other, as the strand does. To make a file before the clock
+        # says so shows nowhere, and needs no timer.
+        run.outcome = self.worker.submit(self._deliver, run)
+        self.runs.append(run)
+        return run
+
+    def find(self, report: str, account_id: int, run_id: str) -> Run | None:
+        """Return a run that is not deleted, by what its address says."""
+        return next((run for run in self.history(account_id, report) if str(run.id) == run_id), None)
+
+    def history(self, account_id: int, report: str) -> list[Run]:
+        """Return the runs of one report in one account, newest first, without deleted ones."""
+        mine = [r for r in self.runs if (r.account_id, r.report) == (account_id, report)]
+        return sorted(
+            (r for r in mine if r.stopped_as != "deleted"),
+            key=lambda r: (r.created_at, r.id),
+            reverse=True,
+        )
+
+    def by_attachment(self, attachment_id: int) -> Run | None:
+        """Return the run that made a file; also a deleted one, whose file stays."""
+        return next((run for run in self.runs if run.attachment_id == attachment_id), None)
+
+    def states(self, now: datetime) -> dict[int, RunState]:
+        """Return what every run looks like at `now`, by id."""
+        fixed = self.settings.duration
+        length = natural_length if fixed is None else fixed_length(fixed)
+        lag = min(PICK_UP, (SHORTEST if fixed is None else timedelta(seconds=fixed)) / 10)
+        spans = schedule(self.runs, self.settings.width, length, lag)
+        return {run.id: state_at(run, spans[run.id], now) for run in self.runs}
+
+    async def settled(self) -> dict[int, RunState]:
+        """Return the states of now, after waiting for files that are due by the clock.
+
+        A stepped clock stands still meanwhile, so every started run gets its file first and the answer is
+        always the same. With this machine's clock and no fixed duration a run lasts as long as its making.
+        """
+        real = isinstance(self.clock, SystemClock)
+        while True:
+            states = self.states(self.clock.now())
+            late = [r for r in self.runs if not r.outcome.done() and self._is_late(states[r.id], real=real)]
+            if not late:
+                return states
+            done, _ = await asyncio.wait([asyncio.wrap_future(late[0].outcome)], timeout=PATIENCE)
+            if not done:
+                return self.states(self.clock.now())
+
+    def _is_late(self, state: RunState, *, real: bool) -> bool:
+        if real:
+            return self.settings.duration is not None and state.share >= LATE
+        return state.started_at is not None
+
+    def duplicate(self, report: str, account_id: int, parameters: Mapping[str, object]) -> Run | None:
+        """Return the newest recent run in flight that stores the same parameters; of any, if none are sent.
+
+        A started run stores the server's own parameters too, and so no longer equals what was sent for it.
+        """
+        now = self.clock.now()
+        states = self.states(now)
+        for run in self.history(account_id, report):
+            recent = now - run.created_at < DUPLICATE_WINDOW and states[run.id].status in IN_FLIGHT
+            if recent and (not parameters or stored_parameters(run, states[run.id]) == parameters):
+                return run
+        return None
+
+    def _first_number(self) -> int:
+        # Two demos on one machine should rarely give out the same run ids: clients keep runs by id.
+        if isinstance(self.clock, SystemClock):
+            return int((self.clock.now() - datetime(2020, 1, 1, tzinfo=UTC)).total_seconds())
+        return 0
+
+    def _import(self, found: Iterable[FoundFile]) -> None:
+        for index, file in enumerate(found):
+            # A file may be younger than a stepped clock, but no run was started in the future.
+            at = min(file.modified, self.clock.now())
+            outcome: Future[Outcome] = Future()
+            outcome.set_result(Outcome(at, file.path, file.path.name))
+            number = FIRST_IMPORTED + index
+            run = Run(number, number, file.report, 1, at, file.parameters(), outcome, imported=True)
+            self.runs.append(run)
+
+
+def _types(found: Iterable[FoundFile]) -> Mapping[str, ReportType]:
+    if all(file.report != UNRECOGNISED for file in found):
+        return REPORT_TYPES
+    plain = replace(
+        REPORT_TYPES["zero_activity_csv"], title="Unrecognised", parameters=None, description_html=None
+    )
+    return {**REPORT_TYPES, UNRECOGNISED: plain}

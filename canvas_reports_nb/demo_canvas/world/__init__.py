@@ -1,0 +1,132 @@
+"""The synthetic university: one seeded world from which every report of the demo Canvas is computed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from canvas_reports_nb.demo_canvas.world import belonging, catalogue, learning, people, tools
+from canvas_reports_nb.demo_canvas.world.draws import Draws
+from canvas_reports_nb.demo_canvas.world.enrollments import Plan, plan_rows
+from canvas_reports_nb.demo_canvas.world.enrollments import enrollments as draw_enrollments
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["NOW", "World", "build_world"]
+
+NOW = datetime(2026, 3, 2, 16, 14, tzinfo=UTC)
+_ZONE = "America/Denver"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class World:
+    """A university at one instant, as frames whose ids agree with each other.
+
+    Attributes
+    ----------
+    now
+        The instant, aware and in UTC, that all dates are relative to.
+    zone
+        IANA name of the time zone of the root account.
+    current_term
+        Id of the newest term that has begun.
+    """
+
+    seed: int
+    now: datetime
+    zone: str
+    host: str
+    current_term: int
+    accounts: pl.DataFrame
+    terms: pl.DataFrame
+    grading_periods: pl.DataFrame
+    courses: pl.DataFrame
+    sections: pl.DataFrame
+    users: pl.DataFrame
+    logins: pl.DataFrame
+    enrollments: pl.DataFrame
+    observer_links: pl.DataFrame
+    admins: pl.DataFrame
+    group_sets: pl.DataFrame
+    groups: pl.DataFrame
+    memberships: pl.DataFrame
+    outcome_groups: pl.DataFrame
+    outcomes: pl.DataFrame
+    assessments: pl.DataFrame
+    external_tools: pl.DataFrame
+    developer_keys: pl.DataFrame
+    tokens: pl.DataFrame
+    eportfolios: pl.DataFrame
+
+    @property
+    def draws(self) -> Draws:
+        """The chance that marks and hand-ins are computed with at export time."""
+        return Draws(self.seed)
+
+    def subtree(self, account_id: int) -> list[int]:
+        """Return the ids of an account and of all accounts below it."""
+        found = [account_id]
+        for parent in found:
+            found += self.accounts.filter(parent_id=parent)["id"].to_list()
+        return found
+
+
+def _taught(
+    draws: Draws, enrollments: int, students: int, calendar: catalogue.Calendar, terms: pl.DataFrame
+) -> tuple[pl.DataFrame, Plan]:
+    """Return just as many courses as the enrolments fill, and the plan of their rows."""
+    courses = catalogue.courses(draws, enrollments // 30 + 10, calendar, terms)
+    drawn = courses["id"] >= catalogue.FIRST_COURSE
+    plan = plan_rows(draws, courses.filter(drawn), students)
+    rows = sum(counts for name, counts in plan.items() if name != "base")
+    enough = int(np.searchsorted(np.cumsum(rows), enrollments)) + 1
+    kept = courses.filter(~drawn | (courses["id"] < catalogue.FIRST_COURSE + enough))
+    return kept, {name: counts[:enough] for name, counts in plan.items()}
+
+
+def build_world(seed: int = 2026, enrollments: int = 3_000, now: datetime | None = None) -> World:
+    """Return the university for a seed, a number of enrolments and an instant (aware; default `NOW`).
+
+    Equal arguments give equal frames on every machine. Memory is about 70 bytes an enrolment.
+    """
+    now = (now or NOW).astimezone(UTC).replace(microsecond=0)
+    draws, zone = Draws(seed), ZoneInfo(_ZONE)
+    calendar = catalogue.Calendar(now, catalogue.current_term_id(now, zone))
+    terms = catalogue.terms(now, zone)
+    students = max(300, enrollments // 50 * 10)
+    courses, plan = _taught(draws, enrollments, students, calendar, terms)
+    pools = people.Pools(students, max(12, students // 15), students // 10, int(plan["views"].sum()))
+    logins = people.logins(draws, pools, now)
+    users = people.with_best_login(people.users(draws, pools, now), logins)
+    enrolled = draw_enrollments(draws, pools, courses, plan=plan, count=enrollments, calendar=calendar)
+    sets = belonging.group_sets(draws, courses)
+    groups = belonging.groups(draws, sets)
+    outcomes = learning.outcomes()
+    return World(
+        *(seed, now, _ZONE, "canvas.example.edu", calendar.current_term),
+        accounts=catalogue.accounts(),
+        terms=terms,
+        grading_periods=catalogue.grading_periods(terms),
+        courses=courses,
+        sections=catalogue.sections(draws, courses),
+        users=users,
+        logins=logins,
+        enrollments=enrolled,
+        observer_links=belonging.observer_links(draws, pools),
+        admins=belonging.admins(pools),
+        group_sets=sets,
+        groups=groups,
+        memberships=belonging.memberships(draws, groups, enrolled),
+        outcome_groups=learning.outcome_groups(),
+        outcomes=outcomes,
+        assessments=learning.assessments(draws, courses, outcomes, now),
+        external_tools=tools.external_tools(now),
+        developer_keys=tools.developer_keys(),
+        tokens=tools.tokens(draws, pools, now),
+        eportfolios=tools.eportfolios(draws, pools, now),
+    )

@@ -1,0 +1,76 @@
+"""Random draws that depend on nothing but the seed, a purpose and an id.
+
+A value is a hash, not the next number of a stream: rows may be computed in any order, in slices, or again
+at export time, and still agree with each other and between machines.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["Draws"]
+
+_GOLDEN = 0x9E3779B97F4A7C15
+_WORD = 0xFFFFFFFFFFFFFFFF
+
+
+def _splitmix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Return the finaliser of SplitMix64: every input bit reaches every output bit."""
+    mixed = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return mixed ^ (mixed >> np.uint64(31))
+
+
+@dataclass(frozen=True, slots=True)
+class Draws:
+    """All the chance of one world."""
+
+    seed: int
+
+    def bits(self, purpose: str, ids: ArrayLike) -> NDArray[np.uint64]:
+        """Return 64 random bits for each id."""
+        offset = ((self.seed + 1) * _GOLDEN + zlib.crc32(purpose.encode()) * 0xD1342543DE82EF95) & _WORD
+        keys = np.atleast_1d(np.asarray(ids)).astype(np.uint64)
+        return _splitmix(_splitmix(keys * np.uint64(_GOLDEN) + np.uint64(offset)) + np.uint64(offset))
+
+    def uniform(self, purpose: str, ids: ArrayLike) -> NDArray[np.float64]:
+        """Return floats in [0, 1)."""
+        return (self.bits(purpose, ids) >> np.uint64(11)).astype(np.float64) / float(1 << 53)
+
+    def small(self, purpose: str, ids: ArrayLike) -> NDArray[np.float64]:
+        """Return floats in [0, 1), most of them near 0. A product, as powers differ between machines."""
+        even = self.uniform(purpose, ids)
+        return np.asarray(even * even * even)
+
+    def chance(self, purpose: str, ids: ArrayLike, probability: float) -> NDArray[np.bool_]:
+        """Return true for about this part of the ids; a larger part contains a smaller one of equal purpose."""
+        return self.uniform(purpose, ids) < probability
+
+    def normal(self, purpose: str, ids: ArrayLike) -> NDArray[np.float64]:
+        """Return nearly normal floats, mean 0 and deviation 1, never beyond 3.5.
+
+        A sum of four uniforms: only additions, so that no machine's `log` can change a digit.
+        """
+        bits = self.bits(purpose, ids)
+        parts = [(bits >> np.uint64(shift)) & np.uint64(0xFFFF) for shift in (0, 16, 32, 48)]
+        total = sum((part.astype(np.float64) for part in parts), np.zeros(bits.shape))
+        return np.asarray((total / 65536.0 - 2.0) * 1.7320508075688772)
+
+    def below(self, purpose: str, ids: ArrayLike, stop: ArrayLike) -> NDArray[np.int64]:
+        """Return integers from 0 up to, not including, `stop` (one number, or one for each id)."""
+        return (self.bits(purpose, ids) >> np.uint64(1)).astype(np.int64) % np.asarray(stop, dtype=np.int64)
+
+    def choose(self, purpose: str, ids: ArrayLike, weights: Sequence[float]) -> NDArray[np.int64]:
+        """Return positions in `weights`, each as often as its weight says."""
+        edges = np.cumsum(np.asarray(weights, dtype=np.float64))
+        picked = np.searchsorted(edges / edges[-1], self.uniform(purpose, ids), side="right")
+        return np.minimum(picked, len(edges) - 1).astype(np.int64)

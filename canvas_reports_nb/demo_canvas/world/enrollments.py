@@ -1,0 +1,248 @@
+"""Who is in which course: one row an enrolment, drawn course by course without a loop over people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+import polars as pl
+
+from canvas_reports_nb.demo_canvas.world.catalogue import (
+    DEFAULT_TERM,
+    DELETED_TERM,
+    FIRST_COURSE,
+    FIRST_SECTION,
+    moments,
+)
+from canvas_reports_nb.demo_canvas.world.people import FIRST_USER, GUEST
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from numpy.typing import NDArray
+
+    from canvas_reports_nb.demo_canvas.world.catalogue import Calendar
+    from canvas_reports_nb.demo_canvas.world.draws import Draws
+    from canvas_reports_nb.demo_canvas.world.people import Pools
+
+__all__ = ["ROLES", "STATES", "TYPES", "Plan", "enrollments", "pair_key", "plan_rows"]
+
+TYPES = ("StudentEnrollment", "TeacherEnrollment", "TaEnrollment", "DesignerEnrollment", "ObserverEnrollment",
+         "StudentViewEnrollment")  # fmt: skip
+STATES = ("active", "invited", "creation_pending", "completed", "inactive", "rejected", "deleted")
+ROLES = {
+    3: "student",
+    4: "teacher",
+    5: "ta",
+    6: "designer",
+    7: "observer",
+    8: "student",
+    41: "Suspended Student",
+}
+SUSPENDED_ROLE = 41
+_FIRST_ENROLLMENT = 100_001
+_DAY = 86_400
+
+# A course numbers its rows in this order; `again` are students who sit in a second section too.
+_KINDS = ("teachers", "tas", "designers", "students", "again", "observers", "views")
+_TEACHERS, _TAS, _DESIGNERS, _STUDENTS, _AGAIN, _OBSERVERS, _VIEWS = range(7)
+_KIND_TYPE = np.array([1, 2, 3, 0, 0, 4, 5], dtype=np.uint8)
+_KIND_ROLE = np.array([4, 5, 6, 3, 3, 7, 8], dtype=np.uint8)
+
+# chance of each of STATES, by the course: still to come, running, over but open, concluded, deleted
+_STATE_WEIGHTS = np.array(
+    [[70, 18, 6, 0, 1, 2, 3], [89, 2, 1, 0, 2, 1, 5], [50, 0, 0, 42, 2, 1, 5], [0, 0, 0, 93, 2, 0, 5],
+     [0, 0, 0, 0, 0, 0, 1]], dtype=np.float64,
+)  # fmt: skip
+_TO_COME = 0
+_ACTIVE, _INACTIVE = STATES.index("active"), STATES.index("inactive")
+_NOT_YET_IN = tuple(STATES.index(word) for word in ("invited", "creation_pending", "rejected"))
+
+Plan: TypeAlias = "dict[str, NDArray[np.int64]]"
+
+
+def pair_key(user: NDArray[np.int64], course: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """Return one number for a person in a course, the same in each of their sections."""
+    return user.astype(np.uint64) * np.uint64(0x1_0000_0001_0003) + course.astype(np.uint64)
+
+
+def plan_rows(draws: Draws, courses: pl.DataFrame, students: int) -> Plan:
+    """Return how many rows of each kind every course has, and where its cohort begins among the students.
+
+    A cohort is a run of neighbouring students, so nobody is in a course twice, and the same people meet again.
+    """
+    ids, size = courses["id"].to_numpy(), courses["size"].to_numpy()
+    base = draws.below("course cohort", ids, students)
+    observed = np.maximum(0, -(-(size - (-base) % 10) // 10))
+    return {
+        "base": base,
+        "teachers": draws.choose("teachers", ids, [5, 72, 23]),
+        "tas": draws.choose("tas", ids, [70, 30]),
+        "designers": draws.choose("designers", ids, [97, 3]),
+        "students": size,
+        "again": np.where(courses["extra_sections"].to_numpy() > 0, size // 6, 0),
+        "observers": np.where(draws.chance("observed course", ids, 0.4), observed, 0),
+        "views": draws.choose("student view", ids, [80, 20]),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """Of each row: the position of its course, its kind, and its number among the rows of that kind there."""
+
+    course: NDArray[np.int64]
+    kind: NDArray[np.uint8]
+    nth: NDArray[np.int64]
+
+
+def _places(plan: Plan, wanted: int) -> _Places:
+    counts = np.stack([plan[kind] for kind in _KINDS])
+    per_course = counts.sum(axis=0)
+    starts = np.cumsum(counts, axis=0) - counts
+    course = np.repeat(np.arange(len(per_course)), per_course)[:wanted]
+    place = np.arange(len(course)) - (np.cumsum(per_course) - per_course)[course]
+    kind = np.zeros(len(course), dtype=np.uint8)
+    for start in starts[1:]:
+        kind += (place >= start[course]).astype(np.uint8)
+    return _Places(course, kind, place - starts[kind, course])
+
+
+def _people(
+    draws: Draws, plan: Plan, pools: Pools, at: _Places
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the user of each row and the student an observer observes (0 for all others)."""
+    base, kind = plan["base"][at.course], at.kind
+    is_observer = kind == _OBSERVERS
+    step = np.where(is_observer, (-base) % 10 + 10 * at.nth, at.nth + np.where(kind == _TAS, 101, 0))
+    student = (base + step) % pools.students
+    lead = draws.below("course staff", np.arange(len(plan["base"])), pools.staff)
+    staff = (lead[at.course] + at.nth + np.where(kind == _DESIGNERS, 5, 0)) % pools.staff
+    view = np.cumsum(plan["views"]) - plan["views"]
+    user = np.where(
+        (kind == _TEACHERS) | (kind == _DESIGNERS), pools.first_staff + staff, pools.first_student + student
+    )
+    user = np.where(is_observer, pools.first_observer + student // 10, user)
+    user = np.where(kind == _VIEWS, pools.first_test_student + view[at.course] + at.nth, user)
+    return user, np.where(is_observer, pools.first_student + student, 0)
+
+
+def _phases(courses: pl.DataFrame, current: int) -> NDArray[np.int64]:
+    """Return the row of `_STATE_WEIGHTS` that each course follows."""
+    term = pl.col("term_id")
+    return (
+        courses.select(
+            pl.when(status="deleted").then(4)
+            .when(status="completed").then(3)
+            .when((pl.col("status") == "unpublished") | ((term > current) & (term < DELETED_TERM))).then(_TO_COME)
+            .when((term == current) | (term == DEFAULT_TERM)).then(1)
+            .otherwise(2)
+        ).to_series().to_numpy().astype(np.int64)
+    )  # fmt: skip
+
+
+def _states(draws: Draws, ids: NDArray[np.int64], phase: NDArray[np.int64]) -> NDArray[np.uint8]:
+    chance = np.cumsum(_STATE_WEIGHTS, axis=1) / _STATE_WEIGHTS.sum(axis=1, keepdims=True)
+    luck = draws.uniform("enrollment state", ids)
+    state = np.zeros(len(ids), dtype=np.uint8)
+    for edge in chance.T[:-1]:
+        state += (luck >= edge[phase]).astype(np.uint8)
+    return state
+
+
+def _sections(courses: pl.DataFrame, at: _Places) -> NDArray[np.int64]:
+    """Return section ids: students take turns, all others are in the first section."""
+    split = courses["extra_sections"].to_numpy() + 1
+    turn = np.where(at.kind == _AGAIN, at.nth + 1, np.where(at.kind == _STUDENTS, at.nth, 0))
+    return np.asarray(FIRST_SECTION + (np.cumsum(split) - split)[at.course] + turn % split[at.course])
+
+
+def _last_activity(
+    draws: Draws, ids: NDArray[np.int64], over_at: NDArray[np.int64], never: NDArray[np.bool_]
+) -> pl.Series:
+    """Return when each row was last active: null for those who never came."""
+    seen = moments(over_at - 600 - (draws.small("last active", ids) * 75 * _DAY).astype(np.int64))
+    return pl.select(pl.when(~pl.Series(never)).then(seen)).to_series()
+
+
+def _drawn(
+    draws: Draws, pools: Pools, courses: pl.DataFrame, at: _Places, *, calendar: Calendar, plan: Plan
+) -> pl.DataFrame:
+    ids = _FIRST_ENROLLMENT + np.arange(len(at.course), dtype=np.int64)
+    user, observed = _people(draws, plan, pools, at)
+    course_id = courses["id"].to_numpy()[at.course]
+    phase = _phases(courses, calendar.current_term)[at.course]
+    state = _states(draws, ids, phase)
+    suspended = (at.kind == _STUDENTS) & (state == _ACTIVE) & draws.chance("suspended", ids, 0.01)
+    today = int(calendar.now.timestamp())
+    over = np.minimum(courses["end_at"].dt.epoch("s").fill_null(today).to_numpy(), today)[at.course]
+    changed = today - (draws.small("enrollment changed", ids) * 400 * _DAY).astype(np.int64)
+    born = courses["created_at"].dt.epoch("s").to_numpy()[at.course]
+    # Someone who never came is missing from all of their sections, hence a draw on person and course.
+    never = np.isin(state, _NOT_YET_IN) | (phase == _TO_COME)
+    never |= draws.chance("never active", pair_key(user, course_id), 0.035)
+    sis = courses["created_by_sis"].to_numpy()[at.course] & (at.kind < _OBSERVERS)
+    return pl.DataFrame(
+        {
+            "id": ids,
+            "user_id": user,
+            "course_id": course_id,
+            "section_id": _sections(courses, at),
+            "type": pl.Series(_KIND_TYPE[at.kind]),
+            "role_id": np.where(suspended, SUSPENDED_ROLE, _KIND_ROLE[at.kind]).astype(np.uint8),
+            "state": pl.Series(np.where(suspended, _INACTIVE, state).astype(np.uint8)),
+            "associated_user_id": observed,
+            "created_by_sis": sis & ~draws.chance("enrolled by hand", ids, 0.05),
+            "limit_privileges": pl.Series([None, False, True]).gather(
+                draws.choose("limit", ids, [60, 35, 5])
+            ),
+            "updated_at": moments(np.maximum(changed, born)),
+            "last_activity_at": _last_activity(draws, ids, over, never),
+        }
+    ).with_columns(associated_user_id=pl.when(pl.col("associated_user_id") > 0).then("associated_user_id"))
+
+
+def _showpieces(now: datetime) -> pl.DataFrame:
+    rows: list[tuple[object, ...]] = [
+        (501, 2573, 10001, 0, 3, 0, None, True, False, 3),
+        (501, 2573, 10002, 0, 3, 0, None, True, False, 3),
+        (501, 2600, 10001, 4, 7, 1, 2573, False, None, None),
+        (501, 2610, 10001, 0, SUSPENDED_ROLE, 4, None, False, True, 90),
+        (501, 2500, 10001, 1, 4, 0, None, True, False, 1),
+        (501, GUEST, 10001, 0, 3, 0, None, False, None, 5),
+        (502, 2599, 10009, 0, 3, 3, None, False, None, None),
+        (503, 2572, 10010, 0, 3, 2, None, False, None, None),
+        (504, 2611, 10011, 0, 3, 0, None, True, None, None),
+        (504, 2612, 10011, 0, 3, 0, None, True, None, 40),
+        (505, 2599, 10012, 0, 3, 0, None, True, None, 12),
+        (507, 2500, 10014, 1, 4, 0, None, True, None, 2),
+    ]
+    for course, section in ((504, 10011), (505, 10012), (506, 10013), (507, 10014), (507, 10015)):
+        first = FIRST_USER + section % 100
+        rows += [(course, first + k, section, 0, 3, 0, None, True, None, 1 + 2 * k) for k in range(6)]
+    names = ["course_id", "user_id", "section_id", "type", "role_id", "state", "associated_user_id", "created_by_sis",
+             "limit_privileges", "days_ago"]  # fmt: skip
+    frame = pl.DataFrame(rows, schema=names, orient="row")
+    today = pl.lit(now, dtype=pl.Datetime("us", "UTC"))
+    return frame.with_columns(
+        id=77_001 + pl.int_range(pl.len(), dtype=pl.Int64),
+        type=pl.col("type").cast(pl.UInt8),
+        role_id=pl.col("role_id").cast(pl.UInt8),
+        state=pl.col("state").cast(pl.UInt8),
+        updated_at=today - pl.duration(days=20),
+        last_activity_at=today - pl.duration(days="days_ago"),
+    )
+
+
+def enrollments(
+    draws: Draws, pools: Pools, courses: pl.DataFrame, *, plan: Plan, count: int, calendar: Calendar
+) -> pl.DataFrame:
+    """Return `count` enrolments (never fewer than the showpieces), sorted by id."""
+    pieces = _showpieces(calendar.now)
+    at = _places(plan, max(0, count - pieces.height))
+    frame = _drawn(
+        draws, pools, courses.filter(pl.col("id") >= FIRST_COURSE), at, calendar=calendar, plan=plan
+    )
+    kinds, states = pl.Series(TYPES, dtype=pl.Enum(TYPES)), pl.Series(STATES, dtype=pl.Enum(STATES))
+    both = pl.concat([pieces.select(frame.columns), frame])
+    return both.with_columns(type=kinds.gather(both["type"]), state=states.gather(both["state"]))

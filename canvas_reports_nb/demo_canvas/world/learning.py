@@ -1,0 +1,217 @@
+"""What was learnt: outcomes, the assessments aligned with them, marks and hand-ins.
+
+Marks and hand-ins are functions of the person and the course, computed for the rows in hand: a world of
+twenty million enrolments holds none of them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from canvas_reports_nb.demo_canvas.world.catalogue import moments
+from canvas_reports_nb.demo_canvas.world.enrollments import pair_key
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from numpy.typing import NDArray
+
+    from canvas_reports_nb.demo_canvas.world.draws import Draws
+
+__all__ = [
+    "assessments",
+    "letter",
+    "marks",
+    "outcome_groups",
+    "outcome_marks",
+    "outcomes",
+    "submitted_between",
+]
+
+_DAY = 86_400
+_KNOWN_STUDENT, _KNOWN_COURSE = 2573, 501  # whose marks are in every world and every example
+_SCHEME = ((94, "A"), (90, "A-"), (87, "B+"), (84, "B"), (80, "B-"), (77, "C+"), (74, "C"), (70, "C-"), (67, "D+"),
+           (64, "D"), (61, "D-"))  # fmt: skip
+
+
+def letter(score: pl.Expr) -> pl.Expr:
+    """Return the letter of a score under the one grading scheme of the school; null stays null."""
+    grade = pl.lit("F")
+    for least, name in reversed(_SCHEME):
+        grade = pl.when(score >= least).then(pl.lit(name)).otherwise(grade)
+    return pl.when(score.is_not_null()).then(grade)
+
+
+def marks(draws: Draws, rows: pl.DataFrame, period: int = 0) -> pl.DataFrame:
+    """Return the rows with their scores, in per cent with two decimals.
+
+    Parameters
+    ----------
+    rows
+        With `user_id`, `course_id`, `last_activity_at`, and of the course `mean`, `spread` and `done`, the part
+        of its work that was due so far (work not handed in counts as zero in a final score only).
+    period
+        0 for the whole course, else a grading period: the same people, another day.
+    """
+    user, course = rows["user_id"].to_numpy(), rows["course_id"].to_numpy()
+    key = pair_key(user, course)
+    day = draws.normal(f"day {period}", key)
+    talent = 0.75 * draws.normal("talent", user) + 0.35 * draws.normal("interest", key) + 0.5 * day
+    current = np.clip(rows["mean"].to_numpy() + rows["spread"].to_numpy() * talent, 3.0, 104.0)
+    kept = np.where(
+        draws.chance("gave up", key, 0.06),
+        0.8 * draws.uniform("how early", key),
+        1.0 - 0.06 * draws.uniform("slips", key),
+    )
+    final = current * kept * rows["done"].to_numpy()
+    known = (user == _KNOWN_STUDENT) & (course == _KNOWN_COURSE)
+    current, final = np.where(known, 97.25, current), np.where(known, 88.0, final)
+    hides = draws.chance("hidden marks", course, 0.15)
+    hidden = np.where(hides & ~known, 2.5 * draws.normal("hidden mark", key), 0.0)
+    overridden = draws.chance("override", key, 0.006) & ~known
+    graded, came = pl.col("done") > 0, pl.col("last_activity_at").is_not_null()
+
+    def column(values: NDArray[np.float64], absent: float | None = None) -> pl.Expr:
+        shown = pl.Series(np.round(np.maximum(values, 0.0), 2))
+        return pl.when(graded & came).then(shown).when(graded).then(pl.lit(absent, dtype=pl.Float64))
+
+    return rows.with_columns(
+        current_score=column(current),
+        final_score=column(final, 0.0),
+        unposted_current_score=column(current + hidden),
+        unposted_final_score=column(final + hidden, 0.0),
+        override_score=pl.when(pl.Series(overridden)).then(column(np.round(final + 4.0))),
+    )
+
+
+def submitted_between(draws: Draws, rows: pl.DataFrame, start: datetime, end: datetime) -> NDArray[np.bool_]:
+    """Tell for each row whether its person handed anything in within the window, both ends included.
+
+    People hand in at a steady pace of their own from the start of a course to their last activity in it.
+    """
+    key = pair_key(rows["user_id"].to_numpy(), rows["course_id"].to_numpy())
+    pace = 2 * _DAY + (draws.small("pace", key) * 30 * _DAY).astype(np.int64)
+    phase = draws.below("first hand-in", key, pace)
+    first = rows["begins_at"].dt.epoch("s").to_numpy() + phase
+    last = rows["last_activity_at"].dt.epoch("s").fill_null(0).to_numpy()
+    opening, closing = int(np.ceil(start.timestamp())), int(end.timestamp())
+    turns = np.maximum(0, -(-(opening - first) // pace))
+    return np.asarray(first + turns * pace <= np.minimum(last, closing))
+
+
+def outcome_groups() -> pl.DataFrame:
+    """Return the groups of outcomes, parents before children."""
+    rows = [
+        (301, None, None, 1, "General Education", "Shared by <em>all</em> programmes"),
+        (302, "grp-eng", None, 7, "Engineering Accreditation", None),
+        (303, "grp-eng-design", 302, 7, "Design, Build and Test", "<p>Second line\nof a description</p>"),
+    ]
+    return pl.DataFrame(
+        rows, schema=["id", "guid", "parent_id", "account_id", "title", "description"], orient="row"
+    )
+
+
+def outcomes() -> pl.DataFrame:
+    """Return the outcomes with their ratings, best first, in numbers that differ from one to the next."""
+    five = [
+        (5.0, "Exemplary"),
+        (4.0, "Proficient"),
+        (3.0, "Developing"),
+        (1.5, "Beginning"),
+        (0.0, "No evidence"),
+    ]
+    four = [(4.0, "Exceeds, by far"), (3.0, "Meets"), (2.0, "Nearly"), (0.0, "Below")]
+    two = [(1.0, "Pass"), (0.0, "Fail")]
+    rows: list[tuple[object, ...]] = [
+        (401, "oc-write", 301, 1, "Writes clearly", "<p>Prose, for a reader</p>", "I can write.", None,
+         "decaying_average", 65, 3.0, four),
+        (402, None, 301, 1, "Argues from evidence", None, None, "Evidence", "n_mastery", 3, 4.0, five),
+        (403, "oc-safe", 302, 7, 'Works "safely"', None, None, None, "highest", None, 1.0, two),
+        (404, "oc-design", 303, 7, "Designs under constraints", "<b>Cost</b>, time, mass", "I can design.", None,
+         "latest", None, 3.0, four),
+        (405, None, 303, 7, "Tests what was built", None, None, None, "average", None, 4.0, five),
+    ]  # fmt: skip
+    names = ["id", "guid", "group_id", "account_id", "title", "description", "friendly", "display_name", "method",
+             "method_int", "mastery", "ratings"]  # fmt: skip
+    frame = pl.DataFrame(
+        [row[:-1] for row in rows], schema=names[:-1], orient="row", infer_schema_length=None
+    )
+    rating = pl.List(pl.Struct({"points": pl.Float64, "description": pl.String}))
+    levels = [[{"points": p, "description": d} for p, d in row[-1]] for row in rows]  # type: ignore[attr-defined]
+    return frame.with_columns(ratings=pl.Series(levels, dtype=rating))
+
+
+def assessments(draws: Draws, courses: pl.DataFrame, outcomes: pl.DataFrame, now: datetime) -> pl.DataFrame:
+    """Return an essay and a quiz of two questions for each aligned course that ran: a row an assessed thing."""
+    ran = courses.filter(pl.col("aligned") & pl.col("status").is_in(["available", "completed"]))
+    ids = ran["id"].to_numpy()
+    today = int(now.timestamp())
+    begun = ran["start_at"].dt.epoch("s").fill_null(today - 60 * _DAY).to_numpy()
+    parts = []
+    for part, (title, kind, question) in enumerate(
+        (
+            ("Essay, second draft", "assignment", None),
+            ("Quiz 1", "quiz", "Question 1"),
+            ("Quiz 1", "quiz", "Question 2"),
+        )
+    ):
+        due = begun + (25 + 10 * min(part, 1)) * _DAY
+        picked = draws.below(f"aligned outcome {part}", ids, outcomes.height)
+        parts.append(
+            pl.DataFrame(
+                {
+                    "course_id": ids,
+                    "assignment_id": ids * 10 + min(part, 1),
+                    "due_at": moments(due),
+                    "outcome_id": outcomes["id"].gather(picked),
+                }
+            )
+            .filter(pl.Series(due < today))
+            .with_columns(
+                assignment_title=pl.lit(title),
+                kind=pl.lit(kind),
+                question=pl.lit(question, dtype=pl.String),
+                question_id=pl.when(pl.lit(kind == "quiz")).then(pl.col("course_id") * 100 + part),
+            )
+        )
+    return pl.concat(parts).sort("course_id", "assignment_id", "question_id")
+
+
+def _rating(outcomes: pl.DataFrame, score: pl.Expr) -> pl.Expr:
+    """Return the highest rating whose points a score reaches, by `outcome_id`."""
+    found: pl.Expr = pl.lit(None, dtype=outcomes["ratings"].dtype.inner)  # type: ignore[attr-defined]
+    for outcome in outcomes.iter_rows(named=True):
+        for rating in reversed(outcome["ratings"]):
+            reached = (pl.col("outcome_id") == outcome["id"]) & (score >= rating["points"])
+            found = (
+                pl.when(reached)
+                .then(pl.struct(points=pl.lit(rating["points"]), description=pl.lit(rating["description"])))
+                .otherwise(found)
+            )
+    return found
+
+
+def outcome_marks(draws: Draws, rows: pl.DataFrame, outcomes: pl.DataFrame) -> pl.DataFrame:
+    """Return rows of person x assessed thing with hand-in, score, rating and mastery; null where nothing came."""
+    user = rows["user_id"].to_numpy()
+    key = pair_key(user, rows["assignment_id"].to_numpy())
+    fine = key + rows["question_id"].fill_null(0).to_numpy().astype(np.uint64)
+    talent = 0.6 * draws.normal("talent", user) + 0.6 * draws.normal("outcome day", fine)
+    share = np.clip(0.78 + 0.18 * talent, 0.0, 1.0)
+    handed = moments(rows["due_at"].dt.epoch("s").to_numpy() - draws.below("hand-in hour", key, 40 * 3_600))
+    came = pl.col("last_activity_at").is_not_null() & pl.Series(draws.chance("handed in", key, 0.9))
+    most = pl.col("ratings").list.first().struct.field("points")
+    score = pl.col("outcome_score")
+    return rows.with_columns(
+        points_possible=most,
+        submitted_at=pl.when(came).then(handed),
+        submission_score=pl.when(came).then(pl.Series(np.round(share * 100.0, 1))),
+        attempt=pl.when(came).then(pl.Series(1 + draws.below("attempt", key, 2))),
+        outcome_score=pl.when(came).then((pl.Series(share) * most * 2.0).round(0) / 2.0),
+    ).with_columns(
+        mastered=pl.when(score.is_not_null()).then((score >= pl.col("mastery")).cast(pl.Int64)),
+        rating=_rating(outcomes, score),
+    )

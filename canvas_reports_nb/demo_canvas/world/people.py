@@ -1,0 +1,235 @@
+"""Who is there: users of many countries, and the logins they have, lost or never had."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from canvas_reports_nb.demo_canvas.world.catalogue import moments
+from canvas_reports_nb.demo_canvas.world.names import CULTURES
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from numpy.typing import NDArray
+
+    from canvas_reports_nb.demo_canvas.world.draws import Draws
+
+__all__ = ["GUEST", "Pools", "logins", "users", "with_best_login"]
+
+GUEST = 12_340_000_000_000_567  # a person of a trusted institution: the home's number, then the id there
+FIRST_USER = 10_001
+
+
+@dataclass(frozen=True, slots=True)
+class Pools:
+    """How many people of each sort; their ids follow each other in this order."""
+
+    students: int
+    staff: int
+    observers: int
+    test_students: int
+
+    @property
+    def first_student(self) -> int:
+        """Id of the first student."""
+        return FIRST_USER
+
+    @property
+    def first_staff(self) -> int:
+        """Id of the first teacher."""
+        return FIRST_USER + self.students
+
+    @property
+    def first_observer(self) -> int:
+        """Id of the first observer: the k-th one observes the student numbered ten times k."""
+        return self.first_staff + self.staff
+
+    @property
+    def first_test_student(self) -> int:
+        """Id of the first of the users Canvas makes for a course's student view."""
+        return self.first_observer + self.observers
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.students + self.staff + self.observers + self.test_students
+
+
+def _names(draws: Draws, ids: NDArray[np.int64]) -> pl.DataFrame:
+    culture = draws.choose("culture", ids, [c.weight for c in CULTURES])
+
+    def pick(purpose: str, lists: list[tuple[str, ...]]) -> pl.Series:
+        counts = np.array([len(words) for words in lists])
+        at = (np.cumsum(counts) - counts)[culture] + draws.below(purpose, ids, counts[culture])
+        return pl.Series([word for words in lists for word in words]).gather(at)
+
+    frame = pl.DataFrame(
+        {
+            "given": pick("given", [c.givens for c in CULTURES]),
+            "family": pick("family", [c.families for c in CULTURES]),
+            "form": pl.Series(np.array([f"{c.full}|{c.sortable}" for c in CULTURES])).gather(culture),
+        }
+    )
+    filled = pl.col("form").str.replace_all("{given}", pl.col("given"), literal=True)
+    filled = filled.str.replace_all("{family}", pl.col("family"), literal=True).str.split("|")
+    alone = pl.col("family") == ""
+    # A person of one name has it as the family name, with an empty first name: Canvas splits so.
+    return frame.with_columns(
+        name=filled.list.get(0),
+        sortable=filled.list.get(1),
+        given=pl.when(alone).then(pl.lit("")).otherwise("given"),
+        family=pl.when(alone).then("given").otherwise("family"),
+    ).drop("form")
+
+
+def _showpieces() -> pl.DataFrame:
+    rows: list[tuple[object, ...]] = [
+        (2500, "R.", "Quill", "R. Quill", "Quill, R.", "R. Quill", "r.quill@example.edu", None),
+        (
+            2572,
+            "Carla",
+            "Aamodt",
+            "Carla Aamodt",
+            "Aamodt, Carla",
+            "Carla",
+            "carla.aamodt@example.edu",
+            "she/her",
+        ),
+        (
+            2573,
+            "Null",
+            "O'Neil",
+            "Null O'Neil",
+            "O'Neil, Null",
+            "Null",
+            "null.oneil@example.edu",
+            "they/them",
+        ),
+        (2599, "Bea", "Ng", "Bea Ng", "Ng, Bea", "Bea", None, None),
+        (2600, "Ines", "O'Neil", "Ines O'Neil", "O'Neil, Ines", "", "ines.oneil@example.org", None),
+        (2610, "Ash", "🤖", "Ash 🤖", "🤖, Ash", "Ash", "ash@example.edu", "xe/xem"),
+        (2611, "NaN", "None", "NaN None", "None, NaN", "NaN", "nan.none@example.edu", None),
+        (2612, "NA", "True", "NA True", "True, NA", "NA", "na.true@example.edu", None),
+        (2613, "Zoë", "de la Ó", "Zoë de la Ó", "de la Ó, Zoë", "Zoë", "zoe@example.org", None),
+        (GUEST, "", "Ng", "Ng", "Ng", "Ng", None, None),
+    ]
+    names = ["id", "given", "family", "name", "sortable", "short_name", "email", "pronouns"]
+    return pl.DataFrame(rows, schema=names, orient="row").with_columns(test=pl.lit(False))
+
+
+def users(draws: Draws, pools: Pools, now: datetime) -> pl.DataFrame:
+    """Return one row a person, showpieces and all, sorted by id."""
+    ids = np.arange(FIRST_USER, FIRST_USER + pools.total, dtype=np.int64)
+    test = ids >= pools.first_test_student
+    mail = pl.Series(ids).cast(pl.String)
+    drawn = _names(draws, ids).with_columns(
+        id=pl.Series(ids),
+        test=pl.Series(test),
+        short_name=pl.when(pl.Series(draws.chance("short name", ids, 0.1))).then("given").otherwise("name"),
+        email=pl.when(pl.Series(~draws.chance("e-mail", ids, 0.03))).then("p" + mail + "@example.edu"),
+        pronouns=pl.Series([None, "she/her", "he/him", "they/them"]).gather(
+            draws.choose("pronouns", ids, [80, 9, 8, 3])
+        ),
+    )
+    view = pl.col("test")
+    drawn = drawn.with_columns(
+        name=pl.when(view).then(pl.lit("Test Student")).otherwise("name"),
+        sortable=pl.when(view).then(pl.lit("Student, Test")).otherwise("sortable"),
+        email=pl.when(~view).then("email"),
+    )
+    pieces = _showpieces()
+    everyone = pl.concat([pieces, drawn.select(pieces.columns)], how="vertical_relaxed").sort("id")
+    age = draws.below("user age", everyone["id"].to_numpy(), 2_000) + 100
+    return everyone.with_columns(created_at=moments(int(now.timestamp()) - 86_400 * age))
+
+
+def _showpiece_logins() -> pl.DataFrame:
+    rows: list[tuple[object, ...]] = [
+        (1, 2500, "quill", "0001", None, "active", True),
+        (2, 2572, "Carla.Aamodt@example.edu", None, None, "active", False),
+        (3, 2573, "000481", "000481", None, "active", True),
+        (4, 2573, "oneil-alt", "X-000481", None, "suspended", True),
+        (5, 2599, "bea.ng", "0000099", None, "active", True),
+        (6, 2600, "ines.oneil@example.org", None, None, "active", False),
+        (7, 2610, "ash", "0044", "int-0044", "active", False),
+        (8, 2611, "NaN", "nan", None, "active", True),
+        (9, 2612, "NA", "null", None, "deleted", True),
+        (11, 2613, "zoe", "1E10", None, "active", True),
+        (10, GUEST, "visitor@partner.example.org", "0091", "guest-567", "active", False),
+    ]
+    names = ["id", "user_id", "login", "sis_id", "integration_id", "status", "created_by_sis"]
+    return pl.DataFrame(rows, schema=names, orient="row")
+
+
+def _drawn_logins(draws: Draws, pools: Pools) -> pl.DataFrame:
+    people = np.arange(FIRST_USER, pools.first_test_student, dtype=np.int64)
+    # Observed students, every tenth, keep theirs: other tables name them.
+    people = people[(~draws.chance("no login", people, 0.005)) | ((people - FIRST_USER) % 10 == 0)]
+    second = people[draws.chance("second login", people, 0.04)]
+    status = draws.choose("login status", people, [970, 12, 18])
+    other = draws.choose("second status", second, [2, 4, 4])
+    number = pl.Series(people - FIRST_USER + 1)
+    # One in a hundred looks like a number in scientific notation, which no spreadsheet leaves alone.
+    scientific = pl.Series(~draws.chance("user sis", people, 0.99))
+    first = pl.DataFrame({"user_id": people, "number": number}).with_columns(
+        sis_id=pl.when(scientific)
+        .then(pl.col("number").cast(pl.String) + "E2")
+        .otherwise(pl.col("number").cast(pl.String).str.zfill(7)),
+        login="u" + pl.col("number").cast(pl.String).str.zfill(6),
+        status=pl.Series(["active", "suspended", "deleted"]).gather(status),
+    )
+    extra = first.filter(pl.col("user_id").is_in(second)).with_columns(
+        sis_id="X-" + pl.col("sis_id"),
+        login=pl.col("login") + "@old.example.edu",
+        status=pl.Series(["active", "suspended", "deleted"]).gather(other),
+    )
+    first = first.with_columns(
+        sis_id=pl.when(pl.Series(~draws.chance("user sis", people, 0.03))).then("sis_id")
+    )
+    both = pl.concat([first, extra])
+    return both.with_columns(
+        id=pl.int_range(101, 101 + both.height, dtype=pl.Int64),
+        integration_id=pl.when(pl.col("user_id") % 7 == 0).then("int-" + pl.col("login")),
+        created_by_sis=pl.col("sis_id").is_not_null(),
+    )
+
+
+def logins(draws: Draws, pools: Pools, now: datetime) -> pl.DataFrame:
+    """Return one row a login, sorted by id, with its last use; test students have none."""
+    pieces = _showpiece_logins()
+    frame = pl.concat([pieces, _drawn_logins(draws, pools).select(pieces.columns)], how="vertical_relaxed")
+    ids = frame["id"].to_numpy()
+    ago = (draws.small("last login", ids) * 200 * 86_400).astype(np.int64)
+    seen = pl.Series(~draws.chance("ever logged in", ids, 0.06))
+    last, mid = draws.below("ip", ids, 254) + 1, draws.below("ip net", ids, 3)
+    net = pl.Series(["192.0.2.", "198.51.100.", "2001:db8::"]).gather(mid)
+    return frame.with_columns(
+        provider_id=pl.when(pl.col("created_by_sis")).then(pl.lit(107)),
+        last_at=pl.when(seen).then(moments(int(now.timestamp()) - 60 - ago)),
+        last_ip=pl.when(seen).then(net + pl.Series(last).cast(pl.String)),
+    )
+
+
+def with_best_login(users: pl.DataFrame, logins: pl.DataFrame) -> pl.DataFrame:
+    """Return the users with the SIS ids of the login Canvas speaks of when it needs one of several.
+
+    `usable` tells whether any login is not deleted, `known` whether there is one at all.
+    """
+    deleted = pl.col("status") == "deleted"
+    best = (
+        logins.lazy()
+        .with_columns(deleted=deleted)
+        .sort("deleted", pl.col("sis_id").is_null(), "id")
+        .unique("user_id", keep="first", maintain_order=True)
+        .select("user_id", "sis_id", "integration_id", usable=~pl.col("deleted"), known=pl.lit(True))
+    )
+    return (
+        users.lazy()
+        .join(best, left_on="id", right_on="user_id", how="left", maintain_order="left")
+        .with_columns(pl.col("usable", "known").fill_null(False))
+        .collect()
+    )

@@ -1,0 +1,96 @@
+"""A report file downloaded by hand: the same types as a run that was fetched."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from canvas_reports_nb import frames
+from canvas_reports_nb.models import Provenance
+from canvas_reports_nb.results import choose_table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from canvas_reports_nb.typing import Engine
+
+__all__ = ["read_file"]
+
+
+def read_file(
+    path_or_buffer: frames.Source,
+    report: str | None = None,
+    table: str | None = None,
+    *,
+    columns: Sequence[str] | None = None,
+    engine: Engine = "pandas",
+) -> Any:
+    r"""Read a report file, a CSV or a zip, with the types of its report.
+
+    Parameters
+    ----------
+    path_or_buffer : path, bytes or binary file
+    report : str, optional
+        The report's name; recognised by the header and the file's name where left out. With a name
+        this package does not know, every column loads as text.
+    table : str, optional
+        Which table, where a zip holds several.
+    columns : sequence of str, optional
+    engine : {"pandas", "polars", "arrow", "dask"}
+
+    Returns
+    -------
+    DataFrame
+        Of the engine. A pandas frame carries its provenance in ``attrs["canvas_report"]``.
+
+    Raises
+    ------
+    NotAReportError
+        A web page, a picture, a workbook, a CSV of something else.
+    TableRequiredError, UnknownTableError
+        The tables are named.
+    DamagedFileError, UnsafeArchiveError
+        A zip cut short, or one that can't be trusted.
+
+    Examples
+    --------
+    >>> import canvas_reports_nb as crn
+    >>> frame = crn.read_file(b'user id,user name,last activity at\n7,"Ng, Bea",2026-03-02T09:14:07-07:00\n')
+    >>> frame["last activity at"][0]
+    Timestamp('2026-03-02 16:14:07+0000', tz='UTC')
+    """
+    if not isinstance(path_or_buffer, str | bytes) and hasattr(path_or_buffer, "read"):
+        label = Path(str(getattr(path_or_buffer, "name", "the buffer"))).name
+        path_or_buffer = path_or_buffer.read()
+    else:
+        label = "the buffer" if isinstance(path_or_buffer, bytes) else Path(path_or_buffer).name
+    found = frames.members(path_or_buffer, label)
+    if found[0].in_zip:
+        name = choose_table([member.name for member in found], table, report)
+        member = next(member for member in found if member.name == name)
+    else:
+        member = found[0]
+    identity = frames.identify(member, report, label=label, table=table)
+    if not member.in_zip and table is not None:
+        choose_table([identity.table], table, identity.report)
+    arrow, facts = frames.read_arrow(member, identity)
+    wanted = frames.pick(arrow.column_names, columns)
+    provenance = Provenance(
+        report=identity.report,
+        table=identity.table,
+        source=label,
+        sha256=_sha256(path_or_buffer),
+        rows=facts.rows,
+        zone=sorted(facts.offsets),
+        encoding=facts.dialect.encoding,
+        notes=facts.notes(),
+    )
+    return frames.frame(arrow if wanted is None else arrow.select(wanted), provenance, engine)
+
+
+def _sha256(source: Any) -> str:
+    if isinstance(source, bytes):
+        return hashlib.sha256(source).hexdigest()
+    with Path(source).expanduser().open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

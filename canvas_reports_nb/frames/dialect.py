@@ -1,0 +1,130 @@
+"""How a CSV is written: encoding, separator, header. Read from its first bytes, never from its name.
+
+Canvas writes UTF-8, commas and LF. A BOM or ``;`` comes from the three outcome reports (by the
+requesting user's settings), and BOM, CRLF or another encoding from a file saved again by Excel.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from canvas_reports_nb.exceptions import NotAReportError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from canvas_reports_nb.frames.contents import Member
+
+__all__ = ["Dialect", "read_dialect", "records"]
+
+_FIRST = 64 * 1024
+_BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+_FIELD_LIMIT = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How one CSV is written.
+
+    Attributes
+    ----------
+    encoding : str
+        A Python codec's name.
+    delimiter : str
+    header : tuple of str
+        The names as written, duplicates and blanks included; empty for a file of one blank line.
+    has_rows : bool
+        Whether anything follows the header.
+    """
+
+    encoding: str
+    delimiter: str
+    header: tuple[str, ...]
+    has_rows: bool
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The header made unique: a second ``Q1`` becomes ``Q1.1``, a blank name ``column 3``."""
+        return unique(self.header)
+
+
+def unique(header: tuple[str, ...]) -> tuple[str, ...]:
+    """Names in which each stands once; the first of equals keeps its own."""
+    taken: dict[str, None] = {}
+    for position, name in enumerate(header, start=1):
+        base = name or f"column {position}"
+        candidate, turn = base, 0
+        while candidate in taken or (turn and candidate in header):
+            turn += 1
+            candidate = f"{base}.{turn}"
+        taken[candidate] = None
+    return tuple(taken)
+
+
+def read_dialect(member: Member, encoding: str | None = None) -> Dialect:
+    """Read how a CSV is written.
+
+    Parameters
+    ----------
+    member : Member
+    encoding : str, optional
+        Known already: the bytes further on turned out not to be what the first ones looked like.
+
+    Raises
+    ------
+    NotAReportError
+        No text.
+    """
+    with member.open() as stream:
+        head = stream.read(_FIRST)
+    found = encoding or next((codec for bom, codec in _BOMS.items() if head.startswith(bom)), "utf-8")
+    delimiter = _delimiter(head.decode(found, errors="replace"))
+    rows = records(member, Dialect(found, delimiter, (), has_rows=True))
+    try:
+        header = next(rows, [])
+        has_rows = next(rows, None) is not None
+    except UnicodeDecodeError:
+        return read_dialect(member, _single_byte(member))
+    except csv.Error as error:
+        raise NotAReportError(f"{member.name} is not a CSV: {error}.") from None
+    if any(not name.isprintable() for name in header):
+        header = [name.strip("\x00") for name in header]
+        if not all(name.replace("\n", "").replace("\r", "").isprintable() for name in header):
+            raise NotAReportError(f"{member.name} is not a CSV: its first line is not text.")
+    return Dialect(found, delimiter, tuple(header), has_rows)
+
+
+def _single_byte(member: Member) -> str:
+    """Windows-1252 if every byte has a letter there, else Latin-1, where every byte has one."""
+    with member.open() as stream:
+        decoder = codecs.getincrementaldecoder("cp1252")()
+        try:
+            while chunk := stream.read(1 << 20):
+                decoder.decode(chunk)
+        except UnicodeDecodeError:
+            return "latin-1"
+    return "cp1252"
+
+
+def fallback_encoding(member: Member) -> str:
+    """The encoding to read with, when a byte further on is no UTF-8."""
+    return _single_byte(member)
+
+
+def _delimiter(head: str) -> str:
+    line = head.lstrip("\ufeff").split("\n", 1)[0]
+    outside = "".join(line.split('"')[::2])
+    return max(",;\t", key=outside.count) if any(mark in outside for mark in ",;\t") else ","
+
+
+def records(member: Member, dialect: Dialect) -> Iterator[list[str]]:
+    """Rows by the standard library's reader: slower, and patient with rows of any length."""
+    if csv.field_size_limit() < _FIELD_LIMIT:
+        # The limit is the library's own global one; a page of HTML in one cell passes it.
+        csv.field_size_limit(_FIELD_LIMIT)
+    with member.open() as stream, io.TextIOWrapper(stream, encoding=dialect.encoding, newline="") as text:
+        yield from csv.reader(text, delimiter=dialect.delimiter)

@@ -1,0 +1,143 @@
+"""From a typed Arrow table, or the Parquet of one, to the frame an engine's users know."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from canvas_reports_nb.exceptions import MissingDependencyError, ParameterError, UnknownColumnError
+from canvas_reports_nb.models import ATTRS_KEY
+from canvas_reports_nb.parameters import near
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from canvas_reports_nb.models import Provenance
+    from canvas_reports_nb.typing import Engine
+
+__all__ = ["frame", "load", "pick", "scan", "to_dask", "to_pandas"]
+
+_PANDAS_TYPES = {
+    pa.int64(): pd.Int64Dtype(),
+    pa.float64(): pd.Float64Dtype(),
+    pa.bool_(): pd.BooleanDtype(),
+    pa.string(): pd.StringDtype("pyarrow", na_value=np.nan),
+    pa.large_string(): pd.StringDtype("pyarrow", na_value=np.nan),
+}
+
+
+def pick(available: Sequence[str], columns: Sequence[str] | None) -> list[str] | None:
+    """The wanted columns, in the wanted order, checked against those there are.
+
+    Raises
+    ------
+    UnknownColumnError
+        Near names are offered.
+    """
+    if columns is None:
+        return None
+    wanted = [columns] if isinstance(columns, str) else list(columns)
+    for name in wanted:
+        if name not in available:
+            raise UnknownColumnError(
+                f"The table has no column {name!r}.",
+                hint=f"{near(name, available)}It has: {', '.join(available)}.",
+            )
+    return wanted
+
+
+@overload
+def frame(table: pa.Table, provenance: Provenance, engine: Literal["pandas"]) -> pd.DataFrame: ...
+@overload
+def frame(table: pa.Table, provenance: Provenance, engine: Literal["polars"]) -> pl.DataFrame: ...
+@overload
+def frame(table: pa.Table, provenance: Provenance, engine: Engine) -> Any: ...
+def frame(table: pa.Table, provenance: Provenance, engine: Engine) -> Any:
+    """A table in memory as an engine's frame."""
+    match engine:
+        case "pandas":
+            return to_pandas(table, provenance)
+        case "polars":
+            return pl.from_arrow(table)
+        case "arrow":
+            return table
+        case "dask":
+            return _dask().from_pandas(to_pandas(table, provenance))
+    raise _unknown_engine(engine)
+
+
+def load(path: Path, provenance: Provenance, engine: Engine, columns: Sequence[str] | None = None) -> Any:
+    """A stored Parquet file as an engine's frame."""
+    wanted = pick(pq.read_schema(path).names, columns)
+    match engine:
+        case "pandas":
+            return to_pandas(_read(path, wanted), provenance)
+        case "polars":
+            return pl.read_parquet(path, columns=wanted)
+        case "arrow":
+            return _read(path, wanted)
+        case "dask":
+            return to_dask(path, wanted)
+    raise _unknown_engine(engine)
+
+
+def _read(path: Path, columns: list[str] | None) -> pa.Table:
+    # One file, not a dataset: a folder named "account=1" must not become a column.
+    return pq.ParquetFile(path, memory_map=True).read(columns=columns)
+
+
+def scan(path: Path, columns: Sequence[str] | None = None) -> pl.LazyFrame:
+    """A stored Parquet file as a lazy polars frame: only what the query needs is read."""
+    lazy = pl.scan_parquet(path)
+    wanted = pick(lazy.collect_schema().names(), columns)
+    return lazy if wanted is None else lazy.select(wanted)
+
+
+def to_pandas(table: pa.Table, provenance: Provenance) -> pd.DataFrame:
+    """A table as pandas: ``Int64``, ``Float64``, ``boolean``, ``str``, ``category``, ``datetime64[us, UTC]``."""
+    made: pd.DataFrame = table.to_pandas(types_mapper=_PANDAS_TYPES.get, self_destruct=False)
+    for field in table.schema:
+        if isinstance(field.type, pa.DictionaryType):
+            made[field.name] = _categorical(made[field.name], field)
+    made.attrs[ATTRS_KEY] = provenance.to_dict()
+    return made
+
+
+def _categorical(column: pd.Series, field: pa.Field) -> pd.Series:
+    """All documented values are categories, whatever the rows hold, so that runs can be stacked."""
+    written = (field.metadata or {}).get(b"values", b"").decode()
+    documented = written.split("\n") if written else []
+    others = sorted(set(column.cat.categories) - set(documented))
+    return column.cat.set_categories(pd.Index(documented + others, dtype="str"))
+
+
+def to_dask(path: Path, columns: list[str] | None = None) -> Any:
+    """A stored Parquet file as a Dask frame, one partition a row group."""
+    _dask()
+    import dask.dataframe as dd  # noqa: PLC0415 - an extra
+
+    return dd.read_parquet(path, columns=columns, split_row_groups=True, dtype_backend="numpy_nullable")
+
+
+def _dask() -> Any:
+    try:
+        import dask.dataframe as dd  # noqa: PLC0415 - an extra
+    except ImportError:
+        raise MissingDependencyError("dask", "dask", 'engine="dask"') from None
+    return dd
+
+
+def _unknown_engine(engine: Any) -> ParameterError:
+    return ParameterError(
+        f"engine={engine!r} is no engine.",
+        hint=near(str(engine), _ENGINES) + f"There are: {', '.join(_ENGINES)}.",
+    )
+
+
+_ENGINES = ("pandas", "polars", "arrow", "dask")

@@ -1,0 +1,114 @@
+"""Which report and table a CSV is: by the report that was asked for, else by its header and name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from canvas_reports_nb.exceptions import NotAReportError
+from canvas_reports_nb.frames.dialect import read_dialect
+from canvas_reports_nb.schemas import schema
+from canvas_reports_nb.schemas.recognise import recognise
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from canvas_reports_nb.frames.contents import Member
+    from canvas_reports_nb.schemas import Report, Table
+
+__all__ = ["Identity", "identify"]
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a CSV is.
+
+    Attributes
+    ----------
+    report : str or None
+        ``None`` where several reports write the very same header.
+    table : str
+    schema : schemas.Table or None
+        ``None`` for a table nobody described: all its columns are text.
+    locale : bool
+        Whether numbers may have a decimal comma.
+    """
+
+    report: str | None
+    table: str
+    schema: Table | None
+    locale: bool = False
+
+
+def identify(
+    member: Member,
+    report: str | None,
+    *,
+    label: str = "",
+    table: str | None = None,
+    parameters: Mapping[str, Any] | None = None,
+) -> Identity:
+    """Tell what a CSV is.
+
+    Parameters
+    ----------
+    member : Member
+    report : str or None
+        The report it came from, if known; an unknown one loads as text.
+    label : str
+        The file's name, for a file from somebody's downloads.
+    table : str, optional
+        As the caller named it.
+    parameters : mapping, optional
+        Of the run: a file switch names the table where the header does not.
+
+    Raises
+    ------
+    NotAReportError
+        No report was named, and neither header nor name is one of a known report.
+    """
+    header = read_dialect(member).header
+    if report is None:
+        return _by_header(member, header, label)
+    known = schema(report)
+    if known is None:
+        return Identity(report, member.name if member.in_zip else (table or report), None)
+    if member.in_zip:
+        return Identity(report, member.name, known.table(member.name), known.locale_csv)
+    if len(known.tables) == 1:
+        (found,) = known.tables.values()
+        # A pattern such as "{term name}" is no name; the one file then goes by the report's.
+        return Identity(report, report if found.dynamic else found.name, found, known.locale_csv)
+    found = known.tables.get(table or "") or _of_several(member, known, header, parameters or {})
+    return Identity(report, found.name, found, known.locale_csv)
+
+
+def _of_several(
+    member: Member, known: Report, header: tuple[str, ...], parameters: Mapping[str, Any]
+) -> Table:
+    """The table of a lone CSV: by its header, by the run's one file switch, by the columns in common."""
+    match = recognise(header, f"{known.report}/{member.name}.csv")
+    if match and match.report == known.report:
+        return known.tables[match.table]
+    switched = [
+        p.selects_table for p in known.parameters.values() if p.selects_table and parameters.get(p.name)
+    ]
+    if len(switched) == 1 and switched[0] in known.tables:
+        return known.tables[switched[0]]
+    return max(known.tables.values(), key=lambda each: sum(each.column(name) is not None for name in header))
+
+
+def _by_header(member: Member, header: tuple[str, ...], label: str) -> Identity:
+    match = recognise(header, f"{label}/{member.name}.csv" if member.in_zip else label)
+    if match is None:
+        shown = ", ".join(header[:6]) + (", ..." if len(header) > 6 else "")  # noqa: PLR2004 - one line of text
+        raise NotAReportError(
+            f"{label or member.name} is no report this package knows; its first line reads: {shown or '(blank)'}",
+            hint='If it is one all the same, name it: report="..."; unknown columns load as text.',
+        )
+    report, _ = match.candidates[0]
+    known = schema(report)
+    table = known.table(match.table) if known else None
+    name = member.name if table and table.dynamic else match.table
+    return Identity(match.report, name, table, bool(known and known.locale_csv))

@@ -1,0 +1,257 @@
+"""One CSV as a stream of typed Arrow batches: bounded memory, whatever the size of the file.
+
+A regular file goes through Arrow's reader. One it refuses (rows of other lengths than the
+header, bytes that are no UTF-8) is read again by the standard library's patient reader.
+A column that turns out to contradict its kind makes the whole file start over with that
+column as text, so that a column never changes its type half-way.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.csv as pacsv
+
+from canvas_reports_nb.exceptions import DamagedFileError
+from canvas_reports_nb.frames import cells as typing_of
+from canvas_reports_nb.frames.dialect import Dialect, fallback_encoding, read_dialect, records, unique
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from canvas_reports_nb.frames.contents import Member
+    from canvas_reports_nb.schemas import Column, Table
+
+__all__ = ["Facts", "Reading", "read"]
+
+_BLOCK = 8 * 1024 * 1024
+_SLOW_ROWS = 20_000
+
+
+@dataclass(slots=True)
+class Facts:
+    """What was learned of a table while it was read.
+
+    Attributes
+    ----------
+    rows : int
+    dialect : Dialect
+    as_text : dict
+        Column to the first value that contradicts its kind.
+    offsets : set of str
+        UTC offsets met in times.
+    remarks : list of str
+        On the file as a whole.
+    """
+
+    dialect: Dialect
+    rows: int = 0
+    as_text: dict[str, typing_of.Contradiction] = field(default_factory=dict)
+    offsets: set[str] = field(default_factory=set)
+    remarks: list[str] = field(default_factory=list)
+
+    def notes(self) -> dict[str, str]:
+        """The same in sentences, for the provenance."""
+        said = {
+            name: f"kept as text: row {found.row} holds {found.value[:80]!r}"
+            for name, found in self.as_text.items()
+        }
+        return {**said, **({"file": "; ".join(self.remarks)} if self.remarks else {})}
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How the columns of one CSV are read.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Unique.
+    columns : tuple of Column or None
+        What the schema knows of each; ``None`` where it is read as text.
+    """
+
+    dialect: Dialect
+    names: tuple[str, ...]
+    columns: tuple[Column | None, ...]
+    decimal_comma: bool
+    one_cell_results: tuple[str, ...]
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The Arrow schema of every batch."""
+        return pa.schema(
+            [
+                pa.field(name, typing_of.arrow_type(column), metadata=_marks(column))
+                for name, column in zip(self.names, self.columns, strict=True)
+            ]
+        )
+
+    def as_text(self, names: set[str]) -> Reading:
+        """The same with some columns kept as text."""
+        columns = tuple(None if n in names else c for n, c in zip(self.names, self.columns, strict=True))
+        return replace(self, columns=columns)
+
+
+def _marks(column: Column | None) -> dict[str, str] | None:
+    if column is None:
+        return None
+    marks = {"kind": column.kind, "personal": str(column.personal).lower()}
+    return marks | ({"values": "\n".join(column.values)} if column.values else {})
+
+
+def read(
+    member: Member,
+    table: Table | None,
+    sink: Callable[[pa.Schema], Callable[[pa.RecordBatch], None]],
+    *,
+    locale: bool,
+) -> Facts:
+    """Read a CSV into a sink.
+
+    Parameters
+    ----------
+    member : Member
+    table : schemas.Table or None
+        ``None`` reads every column as text.
+    sink : callable
+        Called with the schema, gives the function that takes the batches. Called again when the
+        reading starts over; what it took before is void then.
+    locale : bool
+        Whether numbers may be written with a decimal comma.
+
+    Raises
+    ------
+    DamagedFileError
+        The bytes can't be read to their end.
+    """
+    dialect = read_dialect(member)
+    slow = bool(table and table.ragged)
+    as_text: dict[str, typing_of.Contradiction] = {}
+    while True:
+        reading = _reading(member, dialect, table, locale=locale, slow=slow).as_text(set(as_text))
+        facts = Facts(dialect, as_text=as_text)
+        try:
+            contradictions = _pour(_batches(member, reading, facts, slow=slow), reading, facts, sink)
+        except pa.ArrowInvalid as error:
+            if not slow and "UTF8" not in str(error):
+                slow = True
+                continue
+            dialect = replace(dialect, encoding=fallback_encoding(member))
+            continue
+        except UnicodeDecodeError:
+            dialect = replace(dialect, encoding=fallback_encoding(member))
+            continue
+        except (OSError, ValueError) as error:
+            raise DamagedFileError(
+                f"{member.name} can't be read to its end: {error}.", hint="Fetch it again."
+            ) from None
+        if not contradictions:
+            if dialect.encoding in {"cp1252", "latin-1"}:
+                facts.remarks.append(f"read as {dialect.encoding}: the bytes are no UTF-8")
+            return facts
+        as_text.update(contradictions)
+
+
+def _reading(member: Member, dialect: Dialect, table: Table | None, *, locale: bool, slow: bool) -> Reading:
+    header = dialect.header
+    if slow:
+        width = max(map(len, records(member, dialect)), default=0)
+        # Cells beyond the header belong to its last column: the ratings of an outcome, for one.
+        header += header[-1:] * (width - len(header))
+    known = len(header) if table and table.ragged else len(dialect.header)
+    columns = tuple(
+        table.column(name) if table and place < known else None for place, name in enumerate(header)
+    )
+    results = table.one_cell_results if table else ()
+    return Reading(dialect, unique(header), columns, locale, results)
+
+
+def _batches(member: Member, reading: Reading, facts: Facts, *, slow: bool) -> Iterator[pa.RecordBatch]:
+    if not reading.dialect.has_rows or not reading.names:
+        return iter(())
+    if slow:
+        return _patient(member, reading, facts)
+    return _fast(member, reading)
+
+
+def _fast(member: Member, reading: Reading) -> Iterator[pa.RecordBatch]:
+    with ExitStack() as stack:
+        if member.path:
+            stream = stack.enter_context(pa.OSFile(str(member.path)))
+        else:
+            stream = pa.PythonFile(stack.enter_context(member.open()), mode="r")
+        yield from pacsv.open_csv(
+            stream,
+            read_options=pacsv.ReadOptions(
+                column_names=list(reading.names),
+                skip_rows_after_names=1,
+                block_size=_BLOCK,
+                encoding="utf8" if reading.dialect.encoding.startswith("utf-8") else reading.dialect.encoding,
+            ),
+            parse_options=pacsv.ParseOptions(
+                delimiter=reading.dialect.delimiter,
+                newlines_in_values=True,
+                # In a table of one column a blank line is a row whose cell is missing.
+                ignore_empty_lines=len(reading.names) > 1,
+            ),
+            convert_options=pacsv.ConvertOptions(
+                column_types=dict.fromkeys(reading.names, typing_of.TEXT),
+                null_values=[""],
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=False,
+            ),
+        )
+
+
+def _patient(member: Member, reading: Reading, facts: Facts) -> Iterator[pa.RecordBatch]:
+    width, header_width = len(reading.names), len(reading.dialect.header)
+    rows = islice(records(member, reading.dialect), 1, None)
+    other = 0
+    while piece := list(islice(rows, _SLOW_ROWS)):
+        full = []
+        for row in piece:
+            if not row and width > 1:
+                continue
+            if len(row) == 1 and width > 1 and row[0] in reading.one_cell_results:
+                facts.remarks.append(f"Canvas says: {row[0]}")
+                continue
+            other += len(row) != header_width
+            full.append([cell or None for cell in row] + [None] * (width - len(row)))
+        if full:
+            arrays = [pa.array(column, typing_of.TEXT) for column in zip(*full, strict=True)]
+            yield pa.RecordBatch.from_arrays(arrays, list(reading.names))
+    if other:
+        facts.remarks.append(f"{other} rows are longer or shorter than the header")
+
+
+def _pour(
+    batches: Iterator[pa.RecordBatch],
+    reading: Reading,
+    facts: Facts,
+    sink: Callable[[pa.Schema], Callable[[pa.RecordBatch], None]],
+) -> dict[str, typing_of.Contradiction]:
+    """Type the batches and hand them on, until a contradiction: then only look for further ones."""
+    schema = reading.schema
+    take = sink(schema)
+    contradictions: dict[str, typing_of.Contradiction] = {}
+    for batch in batches:
+        typed = []
+        for name, column, cells in zip(reading.names, reading.columns, batch.columns, strict=True):
+            if name in contradictions:
+                continue
+            made = typing_of.cast(cells, column, decimal_comma=reading.decimal_comma)
+            if isinstance(made, typing_of.Contradiction):
+                contradictions[name] = replace(made, row=made.row + facts.rows)
+                continue
+            if made.type == typing_of.TIME:
+                facts.offsets |= typing_of.offsets(cells)
+            typed.append(made)
+        facts.rows += batch.num_rows
+        if not contradictions:
+            take(pa.RecordBatch.from_arrays(typed, schema=schema))
+    return contradictions

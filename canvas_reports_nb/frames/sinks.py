@@ -1,0 +1,118 @@
+"""Where a reading goes: an Arrow table in memory, or a Parquet file that only its owner can read."""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from canvas_reports_nb.exceptions import ReportWarning
+from canvas_reports_nb.frames.reading import Facts, read
+from canvas_reports_nb.models import ATTRS_KEY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from canvas_reports_nb.frames.contents import Member
+    from canvas_reports_nb.frames.identify import Identity
+    from canvas_reports_nb.models import Provenance
+
+__all__ = ["read_arrow", "write_parquet", "write_private"]
+
+# Large enough to compress well, small enough that a scan can skip and memory stays flat.
+_ROW_GROUP = 256 * 1024
+
+
+def read_arrow(member: Member, identity: Identity) -> tuple[pa.Table, Facts]:
+    """A CSV as a typed Arrow table in memory."""
+    taken: list[pa.RecordBatch] = []
+    schemas: list[pa.Schema] = []
+
+    def sink(schema: pa.Schema) -> Callable[[pa.RecordBatch], None]:
+        taken.clear()
+        schemas.append(schema)
+        return taken.append
+
+    facts = read(member, identity.schema, sink, locale=identity.locale)
+    table = pa.Table.from_batches(taken, schemas[-1]).unify_dictionaries()
+    _warn(facts, identity)
+    return table, facts
+
+
+def write_parquet(
+    member: Member, identity: Identity, target: Path, provenance: Provenance
+) -> tuple[Facts, Provenance]:
+    """A CSV as a typed Parquet file; memory is one row group's, whatever the file's size.
+
+    The file's metadata holds the provenance, so that the file alone still says what it is.
+    """
+    with write_private(target) as stream:
+        sink = _ParquetSink(stream)
+        facts = read(member, identity.schema, sink, locale=identity.locale)
+        made = provenance.of_table(
+            report=identity.report or provenance.report,
+            table=identity.table,
+            rows=facts.rows,
+            zone=sorted(facts.offsets),
+            encoding=facts.dialect.encoding,
+            notes=facts.notes(),
+        )
+        sink.close({ATTRS_KEY: json.dumps(made.to_dict())})
+        stream.flush()
+        os.fsync(stream.fileno())
+    _warn(facts, identity)
+    return facts, made
+
+
+def write_private(path: Path) -> Any:
+    """Open a file for writing that nobody but its owner can read."""
+    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600), "w+b")
+
+
+class _ParquetSink:
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self._writer: pq.ParquetWriter | None = None
+        self._waiting: list[pa.RecordBatch] = []
+
+    def __call__(self, schema: pa.Schema) -> Callable[[pa.RecordBatch], None]:
+        """Begin, or begin anew: what was written before is cut off."""
+        if self._writer is not None:
+            self._writer.close()
+        self._stream.seek(0)
+        self._stream.truncate()
+        self._waiting.clear()
+        self._schema = schema
+        self._writer = pq.ParquetWriter(self._stream, schema, compression="zstd", compression_level=1)
+        return self._take
+
+    def _take(self, batch: pa.RecordBatch) -> None:
+        self._waiting.append(batch)
+        if sum(waiting.num_rows for waiting in self._waiting) >= _ROW_GROUP:
+            self._write()
+
+    def _write(self) -> None:
+        if self._waiting and self._writer is not None:
+            table = pa.Table.from_batches(self._waiting, self._schema).unify_dictionaries()
+            self._writer.write_table(table, row_group_size=_ROW_GROUP)
+            self._waiting.clear()
+
+    def close(self, metadata: dict[str, str]) -> None:
+        self._write()
+        if self._writer is not None:
+            self._writer.add_key_value_metadata(metadata)
+            self._writer.close()
+
+
+def _warn(facts: Facts, identity: Identity) -> None:
+    for name, found in facts.as_text.items():
+        warnings.warn(
+            f"{identity.table}: column {name!r} stays text, because row {found.row} holds {found.value[:80]!r}.",
+            ReportWarning,
+            stacklevel=2,
+        )

@@ -1,0 +1,332 @@
+"""A handle on a run, the one wait loop, and the decision to use a run again or to start one.
+
+Nothing else in the package waits; ``clock`` and ``sleep`` are injected.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal, Self
+
+from canvas_reports_nb import _html
+from canvas_reports_nb.exceptions import (
+    NotReachedError,
+    RunAbortedError,
+    RunDeletedError,
+    RunError,
+    RunFailedError,
+    ServerError,
+    UnknownRunError,
+    WaitTimeoutError,
+)
+from canvas_reports_nb.models import RunStatus
+from canvas_reports_nb.parameters import comparable
+from canvas_reports_nb.progress import ProgressEvent, resolve
+from canvas_reports_nb.results import ReportResult, retrieve
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any
+
+    from canvas_reports_nb.api import AccountReports
+    from canvas_reports_nb.models import ReportRun
+    from canvas_reports_nb.store import Store, StoredRun
+    from canvas_reports_nb.typing import Clock, OnInterrupt, Progress, ProgressSink, Sleep
+
+__all__ = ["Decision", "ReportJob", "next_poll", "reuse_or_start"]
+
+_LOG = logging.getLogger(__name__)
+_FIRST, _LONGEST, _SHARE = 2.0, 60.0, 0.05
+# Without a budget of the caller's, a server that answers nothing for this long is given up.
+_PATIENCE = 30 * 60.0
+
+
+def next_poll(waited: float) -> float:
+    """Seconds to the next question: 2 s, later 5 % of the time waited so far, never more than 60 s.
+
+    So the end is noticed within 2 s or 5 % of the run's time, and an hour costs some 130 questions.
+    """
+    return min(max(_FIRST, waited * _SHARE), _LONGEST)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Which run serves a request, and why.
+
+    Attributes
+    ----------
+    action : {"stored", "finished", "in flight", "start"}
+    run_id : int or None
+        ``None`` to start one.
+    reason : str
+        One line for the user.
+    """
+
+    action: Literal["stored", "finished", "in flight", "start"]
+    run_id: int | None
+    reason: str
+
+
+def reuse_or_start(
+    report: str,
+    parameters: Mapping[str, Any],
+    *,
+    stored: Sequence[StoredRun],
+    history: Iterable[ReportRun],
+    now: datetime,
+    max_age: float,
+) -> Decision:
+    """Decide, without asking anybody: stored, else finished on Canvas, else in flight, else a new run.
+
+    Parameters
+    ----------
+    stored : sequence of StoredRun
+        Of equal parameters, newest first.
+    history : iterable of ReportRun
+        Canvas's own list, newest first; only read as far as it is needed.
+    now : datetime
+        Aware.
+    max_age : float
+        Seconds for which a finished run is good enough; 0 always starts anew.
+    """
+    if max_age > 0:
+        for kept in stored:
+            age = (now - kept.finished_at).total_seconds()
+            if age <= max_age:
+                return Decision(
+                    "stored",
+                    kept.provenance.run_id,
+                    f"using run {kept.provenance.run_id} from this disk, {_ago(age)}",
+                )
+        wanted = comparable(report, parameters)
+        in_flight: ReportRun | None = None
+        for run in history:
+            when = run.ended_at or run.created_at
+            age = (now - when).total_seconds() if when else 0.0
+            if run.created_at and (now - run.created_at).total_seconds() > max_age + _LONGEST_RUN:
+                break
+            if comparable(report, run.parameters) != wanted:
+                continue
+            if run.is_complete and age <= max_age:
+                return Decision("finished", run.id, f"using run {run.id}, finished on Canvas {_ago(age)}")
+            if not run.is_ended and in_flight is None:
+                in_flight = run
+        if in_flight is not None:
+            return Decision(
+                "in flight", in_flight.id, f"joining run {in_flight.id}, which is {in_flight.status} already"
+            )
+    return Decision("start", None, "starting a new run")
+
+
+# The history is read back no further than a run could have taken to end within max_age.
+_LONGEST_RUN = 24 * 3600.0
+
+
+def _ago(age: float) -> str:
+    if age < 90:  # noqa: PLR2004 - where seconds stop being the unit people use
+        return f"{max(age, 0):.0f} s ago"
+    return f"{age / 60:.0f} min ago" if age < 5400 else f"{age / 3600:.1f} h ago"  # noqa: PLR2004 - likewise
+
+
+class ReportJob:
+    """A handle on a run: look, wait, fetch, stop.
+
+    Not made by hand: `Connection.start` and `Connection.attach` give one.
+
+    Attributes
+    ----------
+    run : ReportRun
+        As Canvas last told it; `refresh` asks again.
+    """
+
+    def __init__(
+        self, api: AccountReports, store: Store, url: str, run: ReportRun, *, clock: Clock, sleep: Sleep
+    ) -> None:
+        self._api, self._store, self._url = api, store, url
+        self._clock, self._sleep = clock, sleep
+        self.run = run
+
+    def __repr__(self) -> str:
+        return f"ReportJob({self.run.report!r}, run {self.run.id}, {self.run.status})"
+
+    def _repr_html_(self) -> str:
+        return _html.card(repr(self), self.run._repr_html_())
+
+    @property
+    def status(self) -> str:
+        """The state as last told; no question is asked."""
+        return self.run.status
+
+    def refresh(self) -> Self:
+        """Ask Canvas how the run stands."""
+        self.run = self._api.show(self.run.report, self.run.id)
+        return self
+
+    def abort(self) -> Self:
+        """Stop the run; one that has ended stays as it is."""
+        self.run = self._api.abort(self.run.report, self.run.id)
+        return self
+
+    def delete(self) -> Self:
+        """Delete the run from Canvas's list; what is stored on this disk stays."""
+        self.run = self._api.delete(self.run.report, self.run.id)
+        return self
+
+    def wait(
+        self, timeout: float | None = None, progress: Progress = "auto", on_interrupt: OnInterrupt = "detach"
+    ) -> Self:
+        """Block until the run has ended, well or not.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            Budget in seconds for the whole wait; ``None`` waits as long as Canvas takes.
+        progress : {"auto", "widget", "tqdm", "log", False} or ProgressSink
+        on_interrupt : {"detach", "abort"}
+            What an Interrupt does to the run on Canvas: lets it go on, or stops it.
+
+        Raises
+        ------
+        WaitTimeoutError
+            The budget is spent; the run goes on.
+        UnknownRunError
+            The run is gone.
+        """
+        sink = resolve(progress)
+        try:
+            self._wait(sink, timeout, on_interrupt)
+        finally:
+            sink.close()
+        return self
+
+    def result(
+        self, timeout: float | None = None, progress: Progress = "auto", on_interrupt: OnInterrupt = "detach"
+    ) -> ReportResult:
+        """Wait, then fetch, type and store the file.
+
+        Raises
+        ------
+        RunFailedError, RunAbortedError, RunDeletedError
+            The run ended without a file; the reason is Canvas's own.
+        """
+        sink = resolve(progress)
+        try:
+            self._wait(sink, timeout, on_interrupt)
+            ended = _ending(self.run, self._api.account)
+            if ended is not None:
+                raise ended
+            result = retrieve(self._api, self._store, self._url, self.run, sink.show)
+            rows = sum(result.load("arrow", table, []).num_rows for table in result.tables)
+            sink.show(
+                ProgressEvent(
+                    "done", self.run.report, self.run.id, self.run.status, 1.0, text=f"{rows:,} rows"
+                )
+            )
+        finally:
+            sink.close()
+        return result
+
+    def _wait(self, sink: ProgressSink, timeout: float | None, on_interrupt: OnInterrupt) -> None:
+        begun = answered = self._clock()
+        try:
+            while not self.run.is_ended:
+                now = self._clock()
+                pause = next_poll(now - begun)
+                if timeout is not None:
+                    pause = min(pause, begun + timeout - now)
+                if pause <= 0:
+                    raise self._timed_out(timeout)
+                sink.show(_waiting(self.run, now - begun, pause))
+                self._sleep(pause)
+                answered = self._poll(answered)
+        except KeyboardInterrupt as interrupt:
+            self._interrupted(interrupt, sink, on_interrupt)
+            raise
+
+    def _poll(self, answered: float) -> float:
+        """Ask once; a passing fault costs one turn, not the wait. Gives when Canvas last answered."""
+        try:
+            self.refresh()
+        except UnknownRunError as error:
+            raise RunDeletedError(
+                "The run is gone: somebody deleted it.",
+                self.run,
+                hint="Start it again.",
+                account=self._api.account,
+            ) from error
+        except (NotReachedError, ServerError) as error:
+            if self._clock() - answered > _PATIENCE:
+                raise
+            _LOG.warning("%s run %s: %s; asking again", self.run.report, self.run.id, error.message)
+            return answered
+        return self._clock()
+
+    def _timed_out(self, timeout: float | None) -> WaitTimeoutError:
+        error = WaitTimeoutError(
+            f"The run is {self.run.status} after {timeout:g} s.",
+            self.run,
+            hint=f"It goes on. Later: {self._attach_line()}",
+            account=self._api.account,
+        )
+        error.job = self
+        return error
+
+    def _interrupted(
+        self, interrupt: KeyboardInterrupt, sink: ProgressSink, on_interrupt: OnInterrupt
+    ) -> None:
+        if on_interrupt == "abort":
+            self.abort()
+            text = f"Interrupted; run {self.run.id} was stopped."
+        else:
+            text = f"Interrupted; run {self.run.id} goes on. Later: {self._attach_line()}"
+        sink.show(ProgressEvent("note", self.run.report, self.run.id, self.run.status, text=text))
+        interrupt.add_note(text)
+
+    def _attach_line(self) -> str:
+        return f"canvas.attach({self.run.report!r}, {self.run.id}).result()"
+
+
+def _waiting(run: ReportRun, waited: float, pause: float) -> ProgressEvent:
+    """The server's own times where it sends them (no clock skew), ours where it is old."""
+    queued = running = 0.0
+    if run.status == RunStatus.CREATED:
+        queued = run.run_time if run.run_time is not None else waited
+    else:
+        running = run.run_time if run.run_time is not None else waited
+        if run.started_at and run.created_at:
+            queued = max((run.started_at - run.created_at).total_seconds(), 0.0)
+    return ProgressEvent(
+        "waiting",
+        run.report,
+        run.id,
+        run.status,
+        fraction=(run.progress or 0) / 100,
+        rows=run.current_line,
+        queued=queued,
+        running=running,
+        next_poll=pause,
+    )
+
+
+def _ending(run: ReportRun, account: str) -> RunError | None:
+    """The error an ended run stands for; ``None`` where it ended with a file."""
+    match run.status:
+        case RunStatus.COMPLETE:
+            return None
+        case RunStatus.ABORTED:
+            return RunAbortedError("The run was stopped.", run, hint="Start it again.", account=account)
+        case RunStatus.DELETED:
+            return RunDeletedError("The run was deleted.", run, hint="Start it again.", account=account)
+    return RunFailedError(
+        f"Canvas ended the run with an error: {run.reason}",
+        run,
+        hint="Check the parameters; if they are right, start it again or show the reason to a Canvas admin.",
+        account=account,
+    )
+
+
+def utc(clock: Clock) -> datetime:
+    """The clock's time as an aware datetime."""
+    return datetime.fromtimestamp(clock(), UTC)

@@ -1,0 +1,331 @@
+"""Value objects: what Canvas says, parsed once, kept frozen.
+
+Unknown fields stay in ``raw``; fields an old server does not send are ``None``
+(``run_time``, ``message`` and ``user`` came later than the rest of the API).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, Self
+
+from canvas_reports_nb import _html
+from canvas_reports_nb._version import __version__
+from canvas_reports_nb.exceptions import UnexpectedAnswerError
+
+__all__ = [
+    "ATTRS_KEY",
+    "SCHEMA_VERSION",
+    "Attachment",
+    "AvailableReport",
+    "Provenance",
+    "ReportParameter",
+    "ReportRun",
+    "RunStatus",
+    "parse_time",
+]
+
+ATTRS_KEY = "canvas_report"
+"""Key in ``DataFrame.attrs`` and in the metadata of a Parquet file."""
+SCHEMA_VERSION = 1
+
+
+class RunStatus(StrEnum):
+    """The seven states of a run. A server may send others; they count as still going."""
+
+    CREATED = "created"
+    RUNNING = "running"
+    COMPILING = "compiling"
+    COMPLETE = "complete"
+    ERROR = "error"
+    ABORTED = "aborted"
+    DELETED = "deleted"
+
+
+_ENDED = frozenset({RunStatus.COMPLETE, RunStatus.ERROR, RunStatus.ABORTED, RunStatus.DELETED})
+
+
+def parse_time(text: object) -> datetime | None:
+    """An ISO 8601 time of the API as an aware UTC datetime; anything else is ``None``."""
+    if not isinstance(text, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def _int(value: object) -> int | None:
+    """Ids come as numbers, or as text where the client asked for string ids."""
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        return None
+    try:
+        return int(value)
+    except ValueError:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """The file of a finished run.
+
+    ``url`` may hold a key and is therefore in no ``repr``.
+    """
+
+    id: int
+    filename: str
+    url: str = field(repr=False)
+    size: int | None = None
+    content_type: str | None = None
+
+    @classmethod
+    def from_api(cls, data: object) -> Self | None:
+        """Read the ``attachment`` of a run; ``None`` until there is one."""
+        if not isinstance(data, Mapping):
+            return None
+        return cls(
+            id=_int(data.get("id")) or 0,
+            filename=str(data.get("filename") or data.get("display_name") or "report"),
+            url=str(data.get("url") or ""),
+            size=_int(data.get("size")),
+            content_type=data.get("content-type"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ReportRun:
+    """One execution of a report, as Canvas last told it.
+
+    Attributes
+    ----------
+    status : str
+        One of `RunStatus`, or a word this version does not know.
+    progress : int or None
+        0 to 100, and 100 after an error or abort too: read ``status``.
+    current_line : int or None
+        Rows written so far, the header included.
+    created_at, started_at, ended_at : datetime or None
+        Aware, UTC.
+    run_time : float or None
+        Seconds; missing on old servers.
+    """
+
+    id: int
+    report: str
+    status: str
+    progress: int | None = None
+    parameters: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    created_at: datetime | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    current_line: int | None = None
+    run_time: float | None = None
+    message: str | None = None
+    file_url: str | None = field(default=None, repr=False)
+    attachment: Attachment | None = None
+    raw: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}), repr=False, compare=False)
+
+    @classmethod
+    def from_api(cls, data: object) -> Self:
+        """Read the Report object of the API.
+
+        Raises
+        ------
+        UnexpectedAnswerError
+            Not an object, or one without an id and a status.
+        """
+        if not isinstance(data, Mapping):
+            raise UnexpectedAnswerError(f"Canvas sent {type(data).__name__} where a run was expected.")
+        run_id, status = _int(data.get("id")), data.get("status")
+        if run_id is None or not isinstance(status, str):
+            raise UnexpectedAnswerError("Canvas sent a run without an id or a status.")
+        parameters = data.get("parameters")
+        run_time = data.get("run_time")
+        return cls(
+            id=run_id,
+            report=str(data.get("report") or ""),
+            status=status,
+            progress=_int(data.get("progress")),
+            parameters=MappingProxyType(dict(parameters) if isinstance(parameters, Mapping) else {}),
+            created_at=parse_time(data.get("created_at")),
+            started_at=parse_time(data.get("started_at")),
+            ended_at=parse_time(data.get("ended_at")),
+            current_line=_int(data.get("current_line")),
+            run_time=float(run_time) if isinstance(run_time, int | float) else None,
+            message=data.get("message"),
+            file_url=data.get("file_url"),
+            attachment=Attachment.from_api(data.get("attachment")),
+            raw=MappingProxyType(dict(data)),
+        )
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether the run has ended, well or not; an unknown status has not."""
+        return self.status in _ENDED
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the run ended with a file."""
+        return self.status == RunStatus.COMPLETE
+
+    @property
+    def reason(self) -> str:
+        """Why the run ended, in the server's words."""
+        return str(self.message or self.parameters.get("extra_text") or "Canvas gives no reason.")
+
+    def _repr_html_(self) -> str:
+        return _html.card(
+            f"{self.report} · run {self.id}",
+            _html.facts(
+                [
+                    ("status", self.status),
+                    ("progress", None if self.progress is None else f"{self.progress} %"),
+                    ("rows so far", self.current_line),
+                    ("created", self.created_at),
+                    ("started", self.started_at),
+                    ("ended", self.ended_at),
+                    ("message", self.message),
+                ]
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ReportParameter:
+    """A parameter as the server lists it: no type, no default, no choices."""
+
+    name: str
+    required: bool = False
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AvailableReport:
+    """A report this account offers.
+
+    Attributes
+    ----------
+    parameters : mapping of str to ReportParameter
+        Empty where the report declares none.
+    columns : mapping of str to tuple of str
+        Table name to its column names, from the package's own schemas; empty for a report
+        they don't know.
+    description_html, parameters_html : str or None
+        The server's own HTML, raw: show it only sanitised.
+    """
+
+    report: str
+    title: str
+    parameters: Mapping[str, ReportParameter] = field(default_factory=lambda: MappingProxyType({}))
+    last_run: ReportRun | None = None
+    columns: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    description_html: str | None = field(default=None, repr=False)
+    parameters_html: str | None = field(default=None, repr=False)
+
+    @classmethod
+    def from_api(cls, data: object, columns: Mapping[str, tuple[str, ...]] | None = None) -> Self:
+        """Read one item of the list of reports.
+
+        Raises
+        ------
+        UnexpectedAnswerError
+            Not an object, or one without a name.
+        """
+        if not isinstance(data, Mapping) or not isinstance(data.get("report"), str):
+            raise UnexpectedAnswerError("Canvas sent a list of reports with an item that names no report.")
+        declared = data.get("parameters")
+        last_run = data.get("last_run")
+        return cls(
+            report=data["report"],
+            title=str(data.get("title") or data["report"]),
+            parameters=MappingProxyType(
+                {
+                    str(name): ReportParameter(
+                        str(name), bool(facts.get("required")), facts.get("description")
+                    )
+                    if isinstance(facts, Mapping)
+                    else ReportParameter(str(name))
+                    for name, facts in (declared.items() if isinstance(declared, Mapping) else ())
+                }
+            ),
+            last_run=ReportRun.from_api(last_run) if isinstance(last_run, Mapping) else None,
+            columns=MappingProxyType(dict(columns or {})),
+            description_html=data.get("description_html"),
+            parameters_html=data.get("parameters_html"),
+        )
+
+    def _repr_html_(self) -> str:
+        parameters = [
+            (p.name, "yes" if p.required else "", p.description or "") for p in self.parameters.values()
+        ]
+        tables = [(name, ", ".join(columns)) for name, columns in self.columns.items()]
+        return _html.card(
+            f"{self.title} · {self.report}",
+            _html.table(("parameter", "required", "description"), parameters) if parameters else "",
+            _html.table(("table", "columns"), tables) if tables else "",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where a table came from.
+
+    Attributes
+    ----------
+    host, account : str or None
+        The Canvas and the account, as the caller spelled it; ``None`` for a file read by hand.
+    report, table : str or None
+        ``None`` where the header fits several reports.
+    run_id : int or None
+    parameters : dict
+        As Canvas stored them; what the server adds is left out.
+    created_at, started_at, ended_at, retrieved_at : str or None
+        ISO 8601, UTC.
+    rows : int or None
+        Data rows of the table.
+    sha256 : str or None
+        Of the file as Canvas sent it.
+    zone : list of str
+        UTC offsets met in the file's times, before they became UTC.
+    encoding : str or None
+    notes : dict
+        Column to what happened to it (kept as text and why), and remarks on the whole file under ``"file"``.
+    """
+
+    host: str | None = None
+    account: str | None = None
+    report: str | None = None
+    table: str | None = None
+    run_id: int | None = None
+    parameters: dict[str, Any] = field(default_factory=dict)
+    created_at: str | None = None
+    started_at: str | None = None
+    ended_at: str | None = None
+    retrieved_at: str | None = None
+    source: str | None = None
+    rows: int | None = None
+    sha256: str | None = None
+    zone: list[str] = field(default_factory=list)
+    encoding: str | None = None
+    notes: dict[str, str] = field(default_factory=dict)
+    package_version: str = __version__
+    schema_version: int = SCHEMA_VERSION
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Read what `to_dict` wrote; keys of a later version are left out."""
+        known = cls.__dataclass_fields__
+        return cls(**{name: value for name, value in data.items() if name in known})
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-safe: numbers, texts, lists, dicts, ``None``."""
+        return asdict(self)
+
+    def of_table(self, **changes: Any) -> Self:
+        """The same origin with one table's own facts."""
+        return replace(self, **changes)

@@ -1,0 +1,201 @@
+"""The parameters of a run: spelled as the caller likes, compared as the server sees them, checked before the start.
+
+Canvas stores a parameter it does not know and ignores it, so a typo exports the whole account;
+therefore a name neither the schemas nor the server list is an error here.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+from canvas_reports_nb.exceptions import InvalidChoiceError, UnknownParameterError
+from canvas_reports_nb.schemas import schema
+
+if TYPE_CHECKING:
+    from canvas_reports_nb import schemas
+
+__all__ = ["asked_of", "check", "comparable", "expected_tables", "near", "switches", "to_wire"]
+
+_SERVER_ADDS = frozenset({"locale", "extra_text"})
+_NOT_COMPARED = _SERVER_ADDS | {"skip_message"}
+# Equality must hold between what a form, a script and the web page send: "1", "true" and True are one value.
+_TRUE = frozenset({"true", "1", "yes", "y", "t", "on"})
+_FALSE = frozenset({"false", "0", "no", "n", "f", "off"})
+# Canvas takes any non-empty text for "on" here, the word "false" included.
+_ON_WHEN_SENT = frozenset({"skip_message", "created_by_sis"})
+_COMMON = ("skip_message", "extra_text")
+
+
+def near(name: str, known: Collection[str]) -> str:
+    """A "Did you mean ...?" sentence, empty when nothing is close."""
+    found = difflib.get_close_matches(name, list(known), n=3, cutoff=0.55)
+    found += [k for k in known if k not in found and (k.startswith(name) or name.startswith(k))]
+    return f"Did you mean {' or '.join(repr(k) for k in found[:3])}? " if found else ""
+
+
+def is_blank(value: object) -> bool:
+    """Whether a value means "not sent": ``None``, ``""``, NaN, ``NA``."""
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return True
+    if isinstance(value, float):
+        return math.isnan(value)
+    return type(value).__name__ in {"NAType", "NaTType"}
+
+
+def to_wire(report: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters as they go to Canvas: aliases resolved, blanks left out, dates in ISO 8601.
+
+    A false ``skip_message`` or ``created_by_sis`` is left out: any text sent under
+    those two names means yes to Canvas.
+    """
+    known = schema(report)
+    wire: dict[str, Any] = {}
+    for name, value in parameters.items():
+        declared = known.parameter(name) if known else None
+        target = declared.name if declared else name
+        if is_blank(value) or (target in _ON_WHEN_SENT and _switch(value) is False):
+            continue
+        if target in wire and wire[target] != _wire_value(value):
+            raise UnknownParameterError(
+                f"{target!r} was given twice, with different values.",
+                hint=f"Leave {name!r} out.",
+                report=report,
+            )
+        wire[target] = _wire_value(value)
+    return wire
+
+
+def _wire_value(value: object) -> Any:
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if hasattr(value, "item") and not isinstance(value, str):  # a numpy scalar, from a row of a frame
+        return _wire_value(value.item())
+    if isinstance(value, float) and value.is_integer():  # an id that met a blank in a frame
+        return int(value)
+    if isinstance(value, set | frozenset):
+        return sorted(value)
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _switch(value: object) -> bool | None:
+    """A yes or no as Canvas reads one; ``None`` for anything else."""
+    word = str(_wire_value(value)).strip().lower()
+    return True if word in _TRUE else False if word in _FALSE else None
+
+
+def _canonical(value: object) -> str:
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, Sequence | set | frozenset) and not isinstance(value, str):
+        return ",".join(sorted(_canonical(item) for item in value))
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ",".join(sorted(part.strip() for part in str(_wire_value(value)).split(",")))
+
+
+def comparable(report: str, parameters: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """What makes two runs of a report equal, hashable.
+
+    What the server adds, the e-mail switch, and a boolean that is off do not count;
+    neither does how a value is spelled.
+
+    Examples
+    --------
+    >>> comparable("grade_export_csv", {"enrollment_term": "12", "include_deleted": False})
+    (('enrollment_term_id', '12'),)
+    """
+    known = schema(report)
+    pairs = []
+    for name, value in to_wire(report, parameters).items():
+        declared = known.parameter(name) if known else None
+        # Only where the schema says "boolean": elsewhere "1" is an id and "no" may be a name.
+        switch = _switch(value) if declared and declared.type == "boolean" else None
+        if name not in _NOT_COMPARED and switch is not False:
+            pairs.append((name, "true" if switch else _canonical(value)))
+    return tuple(sorted(pairs))
+
+
+def asked_of(report: str, stored: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters a run was asked for, from those Canvas stored: the server's own are left out."""
+    return {name: value for name, value in to_wire(report, stored).items() if name not in _NOT_COMPARED}
+
+
+def switches(report: str) -> dict[str, str]:
+    """Parameters that select a table, and the table: the file switches of provisioning and SIS export."""
+    known = schema(report)
+    return {p.name: p.selects_table for p in known.parameters.values() if p.selects_table} if known else {}
+
+
+def expected_tables(report: str, parameters: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """The tables a run will hold, in the server's order; ``None`` where only the run itself can tell."""
+    known = schema(report)
+    if known is None or any(table.dynamic for table in known.tables.values()):
+        return None
+    selecting = switches(report)
+    if not selecting:
+        return tuple(known.tables)
+    on = {name for name, value in to_wire(report, parameters).items() if _switch(value)}
+    chosen = {table for name, table in selecting.items() if name in on}
+    return tuple(name for name in known.tables if name in chosen)
+
+
+def check(report: str, parameters: Mapping[str, Any], listed: Collection[str]) -> None:
+    """Check names and choices before anything is started.
+
+    Parameters
+    ----------
+    report : str
+    parameters : mapping
+        As the caller gave them.
+    listed : collection of str
+        The names the server lists for this report; a name it lists is allowed even when the
+        schemas don't know it.
+
+    Raises
+    ------
+    UnknownParameterError
+        Near names are offered.
+    InvalidChoiceError
+        The choices are listed.
+    """
+    known = schema(report)
+    names = {*listed, *_COMMON, *((known.parameters if known else None) or ())}
+    for name, value in parameters.items():
+        declared = known.parameter(name) if known else None
+        if declared is None:
+            if name not in names:
+                raise UnknownParameterError(
+                    f"{report} has no parameter {name!r}; Canvas would ignore it and export everything.",
+                    hint=near(name, names - set(_COMMON)) + _offer(names - set(_COMMON)),
+                    report=report,
+                )
+        elif not is_blank(value):
+            _check_value(report, declared, value)
+
+
+def _offer(names: Collection[str]) -> str:
+    return f"It takes: {', '.join(sorted(names))}." if names else "It takes no parameters."
+
+
+def _check_value(report: str, declared: schemas.Parameter, value: object) -> None:
+    if declared.type == "boolean":
+        if _switch(value) is None:
+            raise InvalidChoiceError(
+                f"{declared.name} is yes or no, not {value!r}.", hint="Give True or False.", report=report
+            )
+        return
+    if not declared.choices:
+        return
+    given = value if isinstance(value, list | tuple | set | frozenset) else str(value).split(",")
+    for item in given:
+        word = str(item).strip()
+        if word.lower() not in {choice.lower() for choice in declared.choices}:
+            raise InvalidChoiceError(
+                f"{declared.name} does not take {word!r}.",
+                hint=near(word, declared.choices) + f"It takes: {', '.join(declared.choices)}.",
+                report=report,
+            )

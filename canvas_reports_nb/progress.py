@@ -1,0 +1,182 @@
+"""Progress as events, and the sinks that show them. A sink only shows: it never drives the timing.
+
+The job emits `ProgressEvent`; what shows it is a terminal bar, log lines, nothing, or a
+widget found by its entry point (``canvas_reports_nb.progress``), so that this module
+knows neither IPython nor ipywidgets.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from tqdm import tqdm
+
+from canvas_reports_nb.exceptions import ConfigurationError
+
+if TYPE_CHECKING:
+    from canvas_reports_nb.typing import Progress, ProgressSink
+
+__all__ = ["LogSink", "NullSink", "ProgressEvent", "TqdmSink", "resolve"]
+
+_LOG = logging.getLogger(__name__)
+_GROUP = "canvas_reports_nb.progress"
+
+Stage = Literal["waiting", "downloading", "reading", "done", "note"]
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressEvent:
+    """One thing worth showing.
+
+    Attributes
+    ----------
+    stage : {"waiting", "downloading", "reading", "done", "note"}
+        A ``note`` carries only ``text``.
+    report : str
+    run_id : int or None
+    status : str
+        The run's state in Canvas's word.
+    fraction : float or None
+        0 to 1 of this stage; ``None`` where nobody knows.
+    rows : int or None
+        Rows written so far on the server, or bytes received while downloading.
+    queued, running : float
+        Seconds spent in the queue, and at work.
+    next_poll : float or None
+        Seconds to the next question to the server.
+    text : str
+    """
+
+    stage: Stage
+    report: str
+    run_id: int | None = None
+    status: str = ""
+    fraction: float | None = None
+    rows: int | None = None
+    queued: float = 0.0
+    running: float = 0.0
+    next_poll: float | None = None
+    text: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """The event in words, for a bar's end, a log line, a label."""
+        if self.stage == "note":
+            return self.text
+        parts = [self.status or self.stage]
+        if self.stage == "waiting":
+            parts[0] = {"created": "queued"}.get(self.status, self.status)
+            if self.queued and not self.running:
+                parts.append(f"in the queue for {self.queued:.0f} s")
+            elif self.running:
+                parts.append(f"at work for {self.running:.0f} s")
+            if self.rows:
+                parts.append(f"{self.rows:,} rows")
+        elif self.stage == "downloading":
+            parts = ["downloading", f"{(self.rows or 0) / 1e6:,.1f} MB"]
+        elif self.stage == "done":
+            parts = [self.text]
+        return ", ".join(part for part in parts if part)
+
+
+class NullSink:
+    """Shows nothing."""
+
+    def show(self, event: ProgressEvent) -> None:
+        """Show nothing."""
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+
+class LogSink:
+    """One log line a change, at level INFO, for cron, papermill and nbconvert."""
+
+    def __init__(self) -> None:
+        self._last = ("", "", -1)
+
+    def show(self, event: ProgressEvent) -> None:
+        """Log an event unless nothing but the seconds changed."""
+        tenth = -1 if event.fraction is None else int(event.fraction * 10)
+        key = (event.stage, event.status, tenth)
+        if event.stage == "note" or key != self._last:
+            _LOG.info("%s run %s: %s", event.report, event.run_id or "-", event.sentence)
+        self._last = key
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+
+class TqdmSink:
+    """A bar in the terminal, on stderr."""
+
+    def __init__(self) -> None:
+        self._bar: tqdm[Any] | None = None
+
+    def show(self, event: ProgressEvent) -> None:
+        """Move the bar; a note goes above it."""
+        if event.stage == "note":
+            tqdm.write(event.sentence, file=sys.stderr)
+            return
+        if self._bar is None:
+            self._bar = tqdm(
+                total=100,
+                file=sys.stderr,
+                dynamic_ncols=True,
+                bar_format="{desc} {percentage:3.0f}%|{bar}| {elapsed}{postfix}",
+            )
+        run = f" #{event.run_id}" if event.run_id else ""
+        self._bar.set_description_str(f"{event.report}{run}", refresh=False)
+        self._bar.n = 100 if event.stage == "done" else round((event.fraction or 0.0) * 100)
+        self._bar.set_postfix_str(event.sentence, refresh=False)
+        self._bar.refresh()
+
+    def close(self) -> None:
+        """Leave the last state of the bar standing."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+
+def resolve(progress: Progress | None = "auto") -> ProgressSink:
+    """The sink for a ``progress=`` argument.
+
+    ``"auto"`` asks ``CANVAS_REPORTS_PROGRESS`` first; then a widget in a notebook kernel, a bar
+    where stderr is a terminal, log lines elsewhere.
+
+    Raises
+    ------
+    ConfigurationError
+        A name nobody registered.
+    """
+    if progress is None or progress == "auto":
+        progress = cast("Progress", os.environ.get("CANVAS_REPORTS_PROGRESS") or _fitting())
+    if progress in {False, "off", "none", "false", "0"}:
+        return NullSink()
+    if not isinstance(progress, str):
+        return cast("ProgressSink", progress)
+    if progress in _BUILT_IN:
+        return _BUILT_IN[progress]()
+    for entry in entry_points(group=_GROUP, name=progress):
+        return cast("ProgressSink", entry.load()())
+    raise ConfigurationError(
+        f"progress={progress!r} is none of the ways to show progress.",
+        hint='Use "auto", "widget", "tqdm", "log", False, or an object with show(event) and close().',
+    )
+
+
+_BUILT_IN: dict[str, type[TqdmSink | LogSink]] = {"tqdm": TqdmSink, "log": LogSink}
+
+
+def _fitting() -> str:
+    # Asking the loaded module, not importing it, keeps a plain script free of IPython.
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    if getattr(shell, "kernel", None) is not None:
+        return "widget"
+    return "tqdm" if sys.stderr is not None and sys.stderr.isatty() else "log"

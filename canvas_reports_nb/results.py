@@ -1,0 +1,276 @@
+"""From a finished run to its stored result: download, type, seal; and the result's frames."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, BinaryIO
+from urllib.parse import quote, urlsplit
+
+import requests
+import tenacity
+
+from canvas_reports_nb import _html, frames
+from canvas_reports_nb.exceptions import (
+    AuthenticationError,
+    CanvasReportsError,
+    DamagedFileError,
+    NotReachedError,
+    ServerError,
+    TableRequiredError,
+    UnexpectedAnswerError,
+    UnknownTableError,
+)
+from canvas_reports_nb.faults import is_html
+from canvas_reports_nb.models import Provenance
+from canvas_reports_nb.parameters import asked_of
+from canvas_reports_nb.progress import ProgressEvent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    import pandas as pd
+    import polars as pl
+    import pyarrow as pa
+
+    from canvas_reports_nb.api import AccountReports
+    from canvas_reports_nb.models import Attachment, ReportRun
+    from canvas_reports_nb.store import Store, StoredRun
+    from canvas_reports_nb.typing import Engine
+
+__all__ = ["ReportResult", "choose_table", "retrieve"]
+
+_CHUNK = 1 << 20
+_ATTEMPTS = 4
+_KEPT = "Call again; the run itself is kept on Canvas."
+
+
+class ReportResult:
+    """The finished run: its tables as frames, its file, where it came from.
+
+    Attributes
+    ----------
+    tables : tuple of str
+    provenance : dict
+        Of the run; the frames carry their own with rows and notes.
+    path : Path
+        The file as Canvas sent it.
+    """
+
+    def __init__(self, stored: StoredRun) -> None:
+        self._stored = stored
+        self.tables = stored.tables
+        self.provenance = stored.provenance.to_dict()
+        self.path: Path = stored.raw
+
+    def __repr__(self) -> str:
+        return f"ReportResult({self.provenance['report']!r}, run {self.provenance['run_id']}, tables {self.tables})"
+
+    def _repr_html_(self) -> str:
+        rows = [(name, f"{self._stored.provenance_of(name).rows:,}") for name in self.tables]
+        return _html.card(
+            f"{self.provenance['report']} · run {self.provenance['run_id']}",
+            _html.facts([("ended", self.provenance["ended_at"]), ("file", self.path.name)]),
+            _html.table(("table", "rows"), rows),
+        )
+
+    def load(
+        self, engine: Engine = "pandas", table: str | None = None, columns: Sequence[str] | None = None
+    ) -> Any:
+        """One table as a frame of an engine; ``table`` may be left out where there is one."""
+        name = self._choose(table)
+        return frames.load(self._stored.path_of(name), self._stored.provenance_of(name), engine, columns)
+
+    def parquet(self, table: str | None = None) -> Path:
+        """The typed Parquet file of one table."""
+        return self._stored.path_of(self._choose(table))
+
+    def to_pandas(self, table: str | None = None, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """One table as pandas."""
+        frame: pd.DataFrame = self.load("pandas", table, columns)
+        return frame
+
+    def to_polars(self, table: str | None = None, columns: Sequence[str] | None = None) -> pl.DataFrame:
+        """One table as polars."""
+        frame: pl.DataFrame = self.load("polars", table, columns)
+        return frame
+
+    def to_arrow(self, table: str | None = None, columns: Sequence[str] | None = None) -> pa.Table:
+        """One table as Arrow."""
+        return self.load("arrow", table, columns)
+
+    def to_dask(self, table: str | None = None, columns: Sequence[str] | None = None) -> Any:
+        """One table as Dask; needs the extra ``dask``."""
+        return self.load("dask", table, columns)
+
+    def scan(self, table: str | None = None, columns: Sequence[str] | None = None) -> pl.LazyFrame:
+        """One table as a lazy polars frame over the stored Parquet."""
+        return frames.scan(self.parquet(table), columns)
+
+    def _choose(self, table: str | None) -> str:
+        return choose_table(self.tables, table, self.provenance["report"], self.provenance["run_id"])
+
+
+def choose_table(
+    tables: Sequence[str], table: str | None, report: str | None, run_id: int | None = None
+) -> str:
+    """The table meant, checked against those there are.
+
+    Raises
+    ------
+    TableRequiredError, UnknownTableError
+        The tables are named.
+    """
+    if table is None and len(tables) == 1:
+        return tables[0]
+    listed = ", ".join(tables)
+    if table is None:
+        raise TableRequiredError(
+            f"This run holds {len(tables)} tables: {listed}.", tables, report=report, run_id=run_id
+        )
+    if table not in tables:
+        raise UnknownTableError(
+            f"No table {table!r}; there are: {listed}.", tables, report=report, run_id=run_id
+        )
+    return table
+
+
+def retrieve(
+    api: AccountReports, store: Store, url: str, run: ReportRun, show: Callable[[ProgressEvent], None]
+) -> ReportResult:
+    """The result of a complete run: from the store, else downloaded, typed and sealed.
+
+    Raises
+    ------
+    DamagedFileError
+        The file stays shorter than announced.
+    AuthenticationError
+        A login page came instead of the file.
+    NotAReportError
+        The bytes are neither CSV nor zip.
+    """
+    with store.lock(url, api.account, run.report, run.id) as folder:
+        stored = store.find(url, api.account, run.report, run.id)
+        if stored is None:
+            origin = Provenance(host=urlsplit(url).netloc, account=api.account)
+            try:
+                stored = store.seal(folder, _fetch(api, folder, run, origin, show))
+            except CanvasReportsError as error:
+                error.located(account=api.account, report=run.report, run_id=run.id)
+                raise
+    return ReportResult(stored)
+
+
+def _fetch(
+    api: AccountReports,
+    folder: Path,
+    run: ReportRun,
+    origin: Provenance,
+    show: Callable[[ProgressEvent], None],
+) -> dict[str, Any]:
+    """Fill a run's folder; give the facts of its sidecar."""
+    if run.attachment is None or not run.attachment.url:
+        raise UnexpectedAnswerError(
+            "Canvas says the run is complete but gives no file.",
+            hint="The file may be locked for this token's owner; start the report again or ask a Canvas admin.",
+        )
+    part = folder / "raw.part"
+    digest = _download(api, run, run.attachment, part, show)
+    show(ProgressEvent("reading", run.report, run.id, run.status, text="reading"))
+    found = frames.members(part, run.attachment.filename)
+    provenance = origin.of_table(
+        report=run.report,
+        run_id=run.id,
+        parameters=asked_of(run.report, run.parameters),
+        created_at=_iso(run.created_at),
+        started_at=_iso(run.started_at),
+        ended_at=_iso(run.ended_at),
+        retrieved_at=_iso(datetime.now(UTC)),
+        source=run.attachment.filename,
+        sha256=digest,
+    )
+    tables = {}
+    for member in found:
+        identity = frames.identify(member, run.report, parameters=run.parameters)
+        target = folder / f"{quote(identity.table, safe=' ')}.parquet"
+        _, made = frames.write_parquet(member, identity, target, provenance)
+        tables[identity.table] = {"file": target.name, "provenance": made.to_dict()}
+    raw = part.replace(folder / ("raw.zip" if found[0].in_zip else "raw.csv"))
+    return {
+        "provenance": provenance.to_dict(),
+        "raw": {"file": raw.name, "size": raw.stat().st_size, "sha256": digest},
+        "tables": tables,
+    }
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat(timespec="seconds")
+
+
+def _download(
+    api: AccountReports,
+    run: ReportRun,
+    attachment: Attachment,
+    part: Path,
+    show: Callable[[ProgressEvent], None],
+) -> str:
+    """Stream the file to disk, going on where a broken connection left off; give its SHA-256."""
+    with frames.write_private(part) as file:
+        body = _Body(file, attachment.size)
+        # Asking Canvas anew gives a fresh link: the storage's own lives only for minutes.
+        trying = tenacity.Retrying(
+            stop=tenacity.stop_after_attempt(_ATTEMPTS),
+            retry=tenacity.retry_if_exception_type((NotReachedError, ServerError, DamagedFileError)),
+            reraise=True,
+        )
+        trying(body.receive, api, attachment.url, lambda: show(_downloading(run, body)))
+        file.flush()
+        os.fsync(file.fileno())
+        return body.digest.hexdigest()
+
+
+class _Body:
+    """The bytes of a file so far, and their digest."""
+
+    def __init__(self, file: BinaryIO, size: int | None) -> None:
+        self.file, self.size = file, size
+        self.digest = hashlib.sha256()
+
+    def receive(self, api: AccountReports, url: str, moved: Callable[[], None]) -> None:
+        """Take what is still missing."""
+        try:
+            with api.download(url, offset=self.file.tell()) as response:
+                if is_html(response):
+                    raise AuthenticationError(
+                        "Canvas sent a web page, most likely its login page, instead of the file.",
+                        hint="The token may list runs but not fetch their files; make a new one or ask an admin.",
+                    )
+                if response.status_code != requests.codes.partial_content:
+                    self._restart()
+                for chunk in response.iter_content(_CHUNK):
+                    self.file.write(chunk)
+                    self.digest.update(chunk)
+                    moved()
+        except requests.RequestException as error:
+            what = f"The download broke off after {self.file.tell():,} bytes ({type(error).__name__})."
+            raise DamagedFileError(what, hint=_KEPT) from None
+        received = self.file.tell()
+        if self.size is not None and received != self.size:
+            if received > self.size:
+                self._restart()  # asking for the rest can't mend a file that is too long
+            raise DamagedFileError(
+                f"The file has {received:,} bytes, Canvas announced {self.size:,}.", hint=_KEPT
+            )
+
+    def _restart(self) -> None:
+        self.file.seek(0)
+        self.file.truncate()
+        self.digest = hashlib.sha256()
+
+
+def _downloading(run: ReportRun, body: _Body) -> ProgressEvent:
+    received = body.file.tell()
+    fraction = min(received / body.size, 1.0) if body.size else None
+    return ProgressEvent("downloading", run.report, run.id, run.status, fraction=fraction, rows=received)

@@ -1,0 +1,97 @@
+"""How the package behaves, in one frozen object.
+
+Precedence, for every setting: argument > environment > default.
+
+=====================  =========================  ==============================
+argument               environment                default
+=====================  =========================  ==============================
+``url``                ``CANVAS_API_URL``         none: must be given
+``token``              ``CANVAS_API_TOKEN``       keyring, then a prompt
+``store``              ``CANVAS_REPORTS_CACHE``   the user's cache folder
+``progress``           ``CANVAS_REPORTS_PROGRESS``  ``"auto"``
+=====================  =========================  ==============================
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from canvas_reports_nb.exceptions import ConfigurationError
+
+__all__ = ["DEFAULT_MAX_AGE", "Settings", "canvas_url", "host_folder", "is_loopback", "store_root"]
+
+DEFAULT_MAX_AGE = 24 * 60 * 60
+"""Seconds for which a finished run is good enough to be used again."""
+
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What holds for every call of one connection.
+
+    Attributes
+    ----------
+    url : str
+        Scheme and host of the Canvas, no path, no trailing slash.
+    account : str
+        ``"self"``, a Canvas id, or ``"sis_account_id:X"``.
+    store : Path
+        Folder of the finished runs.
+    connect_timeout, read_timeout : float
+        Seconds to wait for a connection, and between two bytes.
+    """
+
+    url: str
+    account: str = "self"
+    store: Path = Path()
+    connect_timeout: float = 10.0
+    read_timeout: float = 60.0
+
+
+def canvas_url(text: str) -> str:
+    """Check and tidy the address of a Canvas.
+
+    ``canvas.example.edu`` gets ``https://``; a pasted ``.../api/v1`` or page address loses its path.
+
+    Raises
+    ------
+    ConfigurationError
+        No host in it, or plain HTTP to another machine (the token would travel readable).
+
+    Examples
+    --------
+    >>> canvas_url("canvas.example.edu/accounts/1")
+    'https://canvas.example.edu'
+    """
+    parts = urlsplit(text.strip() if "://" in text else f"https://{text.strip()}")
+    if not parts.hostname or parts.username or parts.scheme not in {"http", "https"}:
+        msg = f"{text.partition('@')[2] or text!r} is not the address of a Canvas."
+        raise ConfigurationError(msg, hint='It looks like "https://canvas.example.edu".')
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
+        msg = f"{parts.hostname} was given with plain http, which would show the token to the network."
+        raise ConfigurationError(msg, hint=f'Use "https://{parts.netloc}".')
+    return f"{parts.scheme}://{parts.netloc.lower()}"
+
+
+def is_loopback(host: str | None) -> bool:
+    """Whether a host name means this very machine."""
+    return host in _LOOPBACK
+
+
+def host_folder(url: str) -> str:
+    """The folder name that stands for a Canvas; the port's colon is no good in a Windows path."""
+    return urlsplit(url).netloc.replace(":", "_").replace("[", "").replace("]", "")
+
+
+def store_root(argument: str | os.PathLike[str] | None = None) -> Path:
+    """Where finished runs are kept: argument, then ``CANVAS_REPORTS_CACHE``, then the user's cache folder."""
+    chosen = argument or os.environ.get("CANVAS_REPORTS_CACHE")
+    if chosen:
+        return Path(chosen).expanduser().absolute()
+    import platformdirs  # noqa: PLC0415 - only needed where nobody chose a folder
+
+    return platformdirs.user_cache_path("canvas-reports-nb", appauthor=False)

@@ -1,0 +1,242 @@
+"""HTTP manners: who we are, how long we wait, what is tried again, where the token goes.
+
+Two sessions. A plain one for everything that changes and for report files; one with a
+cache on disk for the few answers that hardly change (``cached=True``), which never sees a
+report file: a cached session would hold the whole body in memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import re
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
+
+import requests
+import tenacity
+
+from canvas_reports_nb._version import __version__
+from canvas_reports_nb.credentials import BearerAuth, Token, origin
+from canvas_reports_nb.exceptions import (
+    NotReachedError,
+    ServerError,
+    ThrottledError,
+    UnexpectedAnswerError,
+    UserAgentRefusedError,
+)
+from canvas_reports_nb.faults import payload, refusal
+from canvas_reports_nb.settings import Settings, host_folder, is_loopback
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from requests import PreparedRequest, Response
+    from requests_cache import CachedSession
+
+    from canvas_reports_nb.typing import Sleep
+
+__all__ = ["Transport"]
+
+_AnySession = TypeVar("_AnySession", bound=requests.Session)
+
+_USER_AGENT = (
+    f"canvas-reports-nb/{__version__} (Python {platform.python_version()}; requests {requests.__version__})"
+)
+_ATTEMPTS = 4
+_PER_PAGE = 100
+_CACHE_SECONDS = {
+    # Whole paths: a rule for "reports" that also matched ".../reports/x/42" would freeze a run's status.
+    re.compile(r"^[^?]*/api/v1/accounts/[^/?]+/reports(\?.*)?$"): 600,
+    re.compile(r"^[^?]*/api/v1/accounts/[^/?]+(\?.*)?$"): 3600,
+    re.compile(r"^[^?]*/api/v1/accounts/[^/?]+/terms(\?.*)?$"): 600,
+}
+_KEY_IN_URL = re.compile(rb'((?:verifier|token|Signature|X-Amz-[A-Za-z-]+)=)[^"&\\]+')
+
+
+class _Session(requests.Session):
+    """Follows redirects as `requests` does, but never from TLS to plain HTTP on another machine."""
+
+    def get_redirect_target(self, resp: Response) -> str | None:
+        target = super().get_redirect_target(resp)
+        if target:
+            parts = urlsplit(target)
+            if parts.scheme == "http" and not is_loopback(parts.hostname):
+                raise UnexpectedAnswerError(
+                    f"Canvas redirects to {parts.hostname} over plain http; the file would travel readable.",
+                    hint="Ask the Canvas admin about the file storage's address.",
+                )
+        return target
+
+    def rebuild_auth(self, prepared_request: PreparedRequest, response: Response) -> None:
+        """Drop the token on the way to another host, and look for no other one in ``~/.netrc``."""
+        if origin(response.request.url or "") != origin(prepared_request.url or ""):
+            prepared_request.headers.pop("Authorization", None)
+
+
+class Transport:
+    """Speaks HTTP to one Canvas with one token.
+
+    Parameters
+    ----------
+    settings : Settings
+    token : Token
+    sleep : callable
+        Waits between two tries; a test steps its clock instead.
+    """
+
+    def __init__(self, settings: Settings, token: Token, sleep: Sleep) -> None:
+        self._settings = settings
+        self._token = token
+        self._sleep = sleep
+        self._plain = self._prepare(_Session())
+        self.rate_limit_remaining: float | None = None
+
+    def __repr__(self) -> str:
+        return f"Transport({self._settings.url!r})"
+
+    def close(self) -> None:
+        """Close the connections; a call after this opens new ones."""
+        self._plain.close()
+        if "_cached" in self.__dict__:
+            self._cached.cache.close()
+            self._cached.close()
+
+    @cached_property
+    def _cached(self) -> CachedSession:
+        import requests_cache  # noqa: PLC0415 - only metadata needs it, and it is slow to import
+
+        folder = self._settings.store / "http"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # One file per principal: the library's own key leaves Authorization out, so two tokens
+        # sharing a file would be served each other's answers.
+        digest = hashlib.blake2b(self._token.reveal().encode(), person=b"crn-principal", digest_size=12)
+        path = folder / f"{host_folder(self._settings.url)}-{digest.hexdigest()}.sqlite"
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        session = requests_cache.CachedSession(
+            str(path),
+            backend="sqlite",
+            serializer="json",
+            allowable_methods=("GET",),
+            urls_expire_after=dict([*_CACHE_SECONDS.items(), ("*", requests_cache.DO_NOT_CACHE)]),
+        )
+        session.hooks["response"].append(_without_secrets)
+        return self._prepare(session)
+
+    def _prepare(self, session: _AnySession) -> _AnySession:
+        session.auth = BearerAuth(self._token, self._settings.url)
+        session.headers.update({"User-Agent": _USER_AGENT, "Accept": "application/json"})
+        session.max_redirects = 5
+        if is_loopback(urlsplit(self._settings.url).hostname):
+            session.trust_env = False  # no proxy lies between this machine and itself
+        return session
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | None = None,
+        cached: bool = False,
+    ) -> Response:
+        """One call of the API; an answer of the server, or an error of ours.
+
+        A GET, PUT or DELETE is tried up to four times while the trouble is a passing one. A POST is
+        tried again only after a throttled answer, which says that nothing was started.
+        """
+        url = path if "://" in path else f"{self._settings.url}/api/v1/{path}"
+        passing = ThrottledError if method == "POST" else (ThrottledError, NotReachedError, ServerError)
+        retrying = tenacity.Retrying(
+            stop=tenacity.stop_after_attempt(_ATTEMPTS),
+            wait=tenacity.wait_exponential_jitter(initial=1, max=20),
+            retry=tenacity.retry_if_exception(
+                lambda error: (
+                    isinstance(error, passing)
+                    and not isinstance(error, UnexpectedAnswerError | UserAgentRefusedError)
+                )
+            ),
+            sleep=self._sleep,
+            reraise=True,
+        )
+        session = self._cached if cached else self._plain
+        response: Response = retrying(self._once, session, method, url, params=query, json=body)
+        return response
+
+    def _once(self, session: requests.Session, method: str, url: str, **request: Any) -> Response:
+        timeout = (self._settings.connect_timeout, self._settings.read_timeout)
+        try:
+            response = session.request(method, url, timeout=timeout, **request)
+        except requests.RequestException as error:
+            raise _unreached(error, url) from None
+        remaining = response.headers.get("X-Rate-Limit-Remaining")
+        if remaining:
+            self.rate_limit_remaining = float(remaining)
+        refused = refusal(response)
+        if refused is not None:
+            raise refused
+        return response
+
+    def json(self, method: str, path: str, **request: Any) -> Any:
+        """One call, and the JSON of its answer."""
+        return payload(self.call(method, path, **request))
+
+    def pages(
+        self, path: str, *, query: Mapping[str, Any] | None = None, cached: bool = False
+    ) -> Iterator[Any]:
+        """All pages of a list, as the ``Link`` header names them; a link to another host is not followed."""
+        url: str | None = path
+        parameters: Mapping[str, Any] | None = {**(query or {}), "per_page": _PER_PAGE}
+        while url:
+            response = self.call("GET", url, query=parameters, cached=cached)
+            yield payload(response)
+            url, parameters = response.links.get("next", {}).get("url"), None
+            if url and not url.startswith(self._settings.url + "/"):
+                raise UnexpectedAnswerError("The next page is said to be on another host.", url=url)
+
+    @contextmanager
+    def download(self, url: str, *, offset: int = 0) -> Iterator[Response]:
+        """A report file as a stream, from byte ``offset`` where the server allows it (status 206)."""
+        timeout = (self._settings.connect_timeout, self._settings.read_timeout)
+        # "identity": the announced size must be the size on the wire, or a short file goes unnoticed.
+        headers = {"Accept": "*/*", "Accept-Encoding": "identity"}
+        if offset:
+            headers["Range"] = f"bytes={offset}-"
+        try:
+            response = self._plain.get(url, stream=True, timeout=timeout, headers=headers)
+        except requests.RequestException as error:
+            raise _unreached(error, url) from None
+        with response:
+            refused = refusal(response)
+            if refused is not None:
+                raise refused
+            yield response
+
+
+def _unreached(error: requests.RequestException, url: str) -> NotReachedError | UnexpectedAnswerError:
+    # The library's texts can hold the whole address, signed links included: only its kind is told.
+    if isinstance(error, requests.TooManyRedirects):
+        return UnexpectedAnswerError("Canvas redirects in circles.", url=url)
+    host = urlsplit(url).hostname
+    if isinstance(error, requests.exceptions.SSLError):
+        hint = "Check the certificate; behind a school's own authority set REQUESTS_CA_BUNDLE to its file."
+        return NotReachedError(f"The TLS certificate of {host} was not accepted.", hint=hint, url=url)
+    what = "no answer in time" if isinstance(error, requests.Timeout) else type(error).__name__
+    return NotReachedError(
+        f"{host} was not reached ({what}).",
+        hint="Check the address and the network, then try again.",
+        url=url,
+    )
+
+
+def _without_secrets(response: Response, **_: Any) -> Response:
+    """Take cookies and the keys in file links off an answer before it is kept on disk."""
+    response.headers.pop("Set-Cookie", None)
+    response.cookies.clear()
+    if hasattr(response.raw, "headers"):
+        response.raw.headers.pop("Set-Cookie", None)
+    response._content = _KEY_IN_URL.sub(rb"\1", response.content)  # noqa: SLF001 - no public way to replace it
+    return response

@@ -1,0 +1,47 @@
+"""Progress as an ipywidgets bar. It only writes traits, so it works from any thread and while a cell blocks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import ipywidgets as widgets
+from IPython.display import display
+
+from canvas_reports_nb._html import escape
+
+if TYPE_CHECKING:
+    from canvas_reports_nb.progress import ProgressEvent
+
+__all__ = ["WidgetSink"]
+
+
+class WidgetSink:
+    """A bar with the state in words beside it; notes stand below."""
+
+    def __init__(self) -> None:
+        self.bar = widgets.IntProgress(
+            min=0, max=100, layout=widgets.Layout(width="16em"), tooltip="Progress of the report"
+        )
+        self.label = widgets.HTML()
+        self.notes = widgets.HTML()
+        self.box = widgets.VBox([widgets.HBox([self.bar, self.label]), self.notes])
+        self._shown = False
+
+    def show(self, event: ProgressEvent) -> None:
+        """Show one event; the first one displays the bar."""
+        if not self._shown:
+            self._shown = True
+            display(self.box)
+        if event.stage == "note":
+            self.notes.value += f"<div>{escape(event.sentence)}</div>"
+            return
+        run = f" run {event.run_id}" if event.run_id else ""
+        self.label.value = f"<b>{escape(event.report)}</b>{run}: {escape(event.sentence)}"
+        self.bar.value = 100 if event.stage == "done" else round((event.fraction or 0.0) * 100)
+        if event.stage == "done":
+            self.bar.bar_style = "success"
+
+    def close(self) -> None:
+        """Leave the last state standing; say so where it is not the end."""
+        if self.bar.bar_style != "success":
+            self.bar.bar_style = "warning"

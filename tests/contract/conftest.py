@@ -1,0 +1,55 @@
+"""Fixtures for talking to a demo Canvas over loopback."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import requests
+
+from canvas_reports_nb import demo_canvas
+
+START = datetime(2026, 3, 2, 16, 14, 7, tzinfo=UTC)
+
+
+class Caller(requests.Session):
+    """A session that calls one demo Canvas with its token."""
+
+    def __init__(self, server: Any) -> None:
+        super().__init__()
+        self.server = server
+        self.headers["Authorization"] = f"Bearer {server.token}"
+
+    def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> requests.Response:
+        where = url if url.startswith("http") else f"{self.server.url}/{url.lstrip('/')}"
+        return super().request(method, where, *args, **{"timeout": 10, **kwargs})
+
+    def reports(self, rest: str = "", method: str = "GET", **kwargs: Any) -> requests.Response:
+        return self.request(method, f"api/v1/accounts/self/reports{rest}", **kwargs)
+
+    def start(self, report: str = "zero_activity_csv", **parameters: Any) -> dict[str, Any]:
+        reply = self.reports(f"/{report}", "POST", json={"parameters": parameters})
+        assert reply.status_code == 200, reply.text
+        return reply.json()
+
+    def show(self, run: dict[str, Any]) -> dict[str, Any]:
+        reply = self.reports(f"/{run['report']}/{run['id']}")
+        assert reply.status_code == 200, reply.text
+        return reply.json()
+
+
+@pytest.fixture
+def demo() -> Iterator[Callable[..., Caller]]:
+    """Start demo Canvases with a stepped clock; all are closed at the end."""
+    opened = []
+
+    def serve(**settings: Any) -> Caller:
+        clock = demo_canvas.SteppedClock(START)
+        server = demo_canvas.serve(**{"enrollments": 300, "clock": clock, "duration": 0, **settings})
+        opened.append(Caller(server))
+        return opened[-1]
+
+    yield serve
+    for caller in opened:
+        caller.close()
+        caller.server.close()

@@ -1,0 +1,112 @@
+"""Faults on request."""
+
+import pytest
+import requests
+
+from canvas_reports_nb import demo_canvas
+
+
+def finished(caller):
+    return caller.show(caller.start("zero_activity_csv"))
+
+
+def test_an_unknown_scenario_is_named_with_the_known_ones(demo):
+    with pytest.raises(ValueError, match=r"no scenario trottle.*throttle_403"):
+        demo(scenarios=["trottle"])
+
+
+@pytest.mark.parametrize("status", [403, 429])
+def test_throttling_bites_and_lets_go(demo, status):
+    caller = demo(scenarios=[f"throttle_{status}"])
+    replies = [caller.reports() for _ in range(12)]
+    good = [reply for reply in replies if reply.ok]
+    refused = replies[-1]
+    assert 0 < len(good) < 12
+    levels = [float(reply.headers["X-Rate-Limit-Remaining"]) for reply in good]
+    assert levels == sorted(levels, reverse=True)
+    assert all(float(reply.headers["X-Request-Cost"]) > 0 for reply in good)
+    assert refused.status_code == status
+    assert refused.text.endswith("(Rate Limit Exceeded)\n")
+    assert refused.headers["X-Rate-Limit-Remaining"] == "0.0"
+    assert not {"X-Request-Cost", "Retry-After"} & set(refused.headers)
+    caller.server.clock.advance(30)
+    assert caller.reports().ok
+
+
+@pytest.mark.parametrize(
+    ("scenario", "old", "status"),
+    [("no_permission", False, 403), ("no_permission", True, 401), ("expired_token", False, 401)],
+)
+def test_refusals(demo, scenario, old, status):
+    reply = demo(scenarios=[scenario], old=old).reports()
+    assert reply.status_code == status
+    assert reply.json()["errors"][0]["message"]
+    assert ("WWW-Authenticate" in reply.headers) == (scenario == "expired_token")
+
+
+def test_passing_faults(demo):
+    caller = demo(scenarios=["server_error"])
+    assert [caller.reports().status_code for _ in range(5)] == [500, 500, 500, 200, 200]
+    caller = demo(scenarios=["bad_gateway"])
+    replies = [caller.reports() for _ in range(3)]
+    assert [reply.status_code for reply in replies] == [502, 502, 200]
+    assert replies[0].headers["content-type"].startswith("text/html")
+    assert caller.get("api/v1/users/self").status_code == 502
+
+
+def test_an_unknown_state_shows_for_a_while(demo):
+    caller = demo(scenarios=["unknown_state"], duration=600)
+    run = caller.start()
+    seen = []
+    for seconds in (2, 400, 400):
+        caller.server.clock.advance(seconds)
+        seen.append(caller.show(run)["status"])
+    assert seen == ["postprocessing", "running", "complete"]
+
+
+def test_every_run_fails(demo):
+    body = finished(demo(scenarios=["fails"]))
+    assert body["status"] == "error"
+    assert "ErrorReport:" in body["parameters"]["extra_text"]
+
+
+@pytest.mark.parametrize(("scenario", "lines"), [("one_cell", [b"No outcomes found"]), ("no_rows", None)])
+def test_small_files(demo, scenario, lines):
+    caller = demo(scenarios=[scenario])
+    content = caller.get(finished(caller)["attachment"]["url"]).content.splitlines()
+    assert len(content) == 1
+    assert lines is None or content == lines
+
+
+def test_a_truncated_body_can_be_resumed(demo):
+    caller = demo(scenarios=["truncated"])
+    attachment = finished(caller)["attachment"]
+    with pytest.raises(requests.exceptions.ChunkedEncodingError):
+        caller.get(attachment["url"])
+    half = attachment["size"] // 2
+    rest = caller.get(attachment["url"], headers={"Range": f"bytes={half}-"})
+    assert (rest.status_code, len(rest.content)) == (206, attachment["size"] - half)
+
+
+def test_download_faults(demo):
+    caller = demo(scenarios=["expired_link"])
+    url = finished(caller)["attachment"]["url"]
+    assert [caller.get(url).status_code for _ in range(2)] == [403, 200]
+    caller = demo(scenarios=["login_page"])
+    reply = caller.get(finished(caller)["attachment"]["url"])
+    assert (reply.status_code, reply.headers["content-type"]) == (200, "text/html; charset=utf-8")
+
+
+def test_text_ids_without_asking(demo):
+    assert finished(demo(scenarios=["string_ids"]))["id"] == "81234"
+
+
+def test_closing_is_quick_final_and_repeatable():
+    server = demo_canvas.serve(enrollments=300)
+    url = server.url
+    with requests.Session() as kept_alive, server:
+        assert kept_alive.get(f"{url}/login", timeout=10).ok
+    server.close()
+    with pytest.raises(requests.ConnectionError):
+        requests.get(url, timeout=1)
+    assert "closed" in repr(server)

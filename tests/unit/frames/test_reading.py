@@ -1,0 +1,323 @@
+"""Files as people and servers really write them."""
+
+import io
+import json
+import zipfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import canvas_reports_nb as crn
+from canvas_reports_nb import frames
+from canvas_reports_nb.exceptions import (
+    DamagedFileError,
+    NotAReportError,
+    TableRequiredError,
+    UnknownColumnError,
+    UnknownTableError,
+    UnsafeArchiveError,
+)
+from canvas_reports_nb.models import Provenance
+
+ACTIVITY = b"user id,user name,last activity at\n"
+ACCESS = b"user id,user sis id,user name,last access at,last ip\n"
+
+
+def zipped(**members: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members.items():
+            archive.writestr(f"{name}.csv", data)
+    return buffer.getvalue()
+
+
+def test_17_digit_id_beside_a_blank() -> None:
+    frame = crn.read_file(
+        b"user_id,canvas_user_id,login_id,full_name,status\n,12340000000000567,x,X,active\n1,,y,Y,active\n",
+        report="provisioning_csv",
+    )
+    assert frame["canvas_user_id"].dtype == "Int64"
+    assert frame["canvas_user_id"].tolist() == [12340000000000567, pd.NA]
+
+
+def test_mixed_offsets_become_utc_and_are_kept_in_the_provenance() -> None:
+    frame = crn.read_file(
+        ACTIVITY
+        + b'1,A,2026-03-02T09:14:07-07:00\n2,B,2026-06-02T09:14:07-06:00\n3,C,2026-06-02T09:14:07Z\n4,"D",\n'
+    )
+    column = frame["last activity at"]
+    assert str(column.dtype) == "datetime64[us, UTC]"
+    assert column[0] == pd.Timestamp("2026-03-02T16:14:07Z")
+    assert column[1] == pd.Timestamp("2026-06-02T15:14:07Z")
+    assert column.isna().tolist() == [False, False, False, True]
+    assert frame.attrs["canvas_report"]["zone"] == ["-06:00", "-07:00", "Z"]
+
+
+def test_space_separated_utc_times() -> None:
+    header = "eportfolio_name,eportfolio_id,author_name,author_id,author_sis_id,author_login_id,created_at,updated_at,is_public,workflow_state"
+    frame = crn.read_file(
+        f"{header}\np,1,A,2,,a,2014-10-24 20:34:53 UTC,2014-10-25 20:34:53 UTC,true,active\n".encode()
+    )
+    assert frame["created_at"][0] == pd.Timestamp("2014-10-24T20:34:53Z")
+    assert frame["is_public"].dtype == "boolean"
+
+
+def test_text_that_looks_like_something_else_stays_as_written() -> None:
+    cells = ["000481", "1e5", "007E2", "NA", "null", "NaN", "None", "-", " padded ", "inf", "TRUE"]
+    rows = "".join(f"1,{cell},Name,,\n" for cell in cells)
+    frame = crn.read_file(ACCESS + rows.encode())
+    assert frame["user sis id"].tolist() == cells
+    assert frame["last ip"].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("cell", "column"),
+    [
+        ("0481", "user id"),
+        ("1.0", "user id"),
+        ("12345678901234567890", "user id"),
+        ("abc", "user id"),
+        ("never", "last access at"),
+        ("2026-03-02", "last access at"),
+        ("2026-03-02T09:14:07", "last access at"),
+    ],
+)
+def test_a_contradicting_value_keeps_its_column_as_text(cell: str, column: str) -> None:
+    values = {"user id": "7", "last access at": "2026-03-02T09:14:07Z", column: cell}
+    first, second = "8,,B,2026-03-02T09:14:07Z,", f"{values['user id']},,A,{values['last access at']},"
+    with pytest.warns(crn.ReportWarning, match="row 2 holds") as caught:
+        frame = crn.read_file(ACCESS + f"{first}\n{second}\n".encode())
+    assert len(caught) == 1
+    assert pd.api.types.is_string_dtype(frame[column])
+    assert frame[column][1] == cell
+    assert "row 2" in frame.attrs["canvas_report"]["notes"][column]
+    other = ({"user id", "last access at"} - {column}).pop()
+    assert not pd.api.types.is_string_dtype(frame[other])
+
+
+def test_a_contradiction_far_down_leaves_no_half_typed_file(tmp_path: Path) -> None:
+    rows = b"".join(b"%d,A,2026-03-02T09:14:07Z\n" % number for number in range(400_000))
+    data = ACTIVITY + rows + b"oops,A,never\n"
+    (member,) = frames.members(data, "last_enrollment_activity_csv.csv")
+    identity = frames.identify(member, "last_enrollment_activity_csv")
+    target = tmp_path / "t.parquet"
+    with pytest.warns(crn.ReportWarning):
+        facts, made = frames.write_parquet(member, identity, target, Provenance(run_id=5))
+    assert facts.rows == 400_001
+    assert set(facts.as_text) == {"user id", "last activity at"}
+    assert facts.as_text["user id"].row == 400_001
+    frame = frames.load(target, made, "pandas")
+    assert frame["user id"].iloc[[0, -1]].tolist() == ["0", "oops"]
+    assert json.loads(pq.read_metadata(target).metadata[b"canvas_report"])["rows"] == 400_001
+    assert target.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\xef\xbb\xbf" + ACTIVITY + b"7,\xc3\x85sa,2026-03-02T09:14:07Z\n",
+        (ACTIVITY + "7,Åsa,2026-03-02T09:14:07Z\n".encode()).replace(b"\n", b"\r\n"),
+        (ACTIVITY + "7,Åsa,2026-03-02T09:14:07Z\n".encode()).replace(b",", b";"),
+        ACTIVITY + "7,Åsa,2026-03-02T09:14:07Z".encode(),
+        ACTIVITY + "\n7,Åsa,2026-03-02T09:14:07Z\n\n".encode(),
+        (ACTIVITY.decode() + "7,Åsa,2026-03-02T09:14:07Z\n").encode("cp1252"),
+        (ACTIVITY.decode() + "7,Åsa,2026-03-02T09:14:07Z\n").encode("utf-16"),
+        zipped(last_enrollment_activity_csv=ACTIVITY + "7,Åsa,2026-03-02T09:14:07Z\n".encode()),
+    ],
+    ids=["bom", "crlf", "semicolons", "no-last-newline", "blank-lines", "cp1252", "utf-16", "zip"],
+)
+def test_saved_again_by_somebody(data: bytes) -> None:
+    frame = crn.read_file(data)
+    assert frame["user name"].tolist() == ["Åsa"]
+    assert frame["user id"].tolist() == [7]
+    assert frame["last activity at"].tolist() == [pd.Timestamp("2026-03-02T09:14:07Z")]
+
+
+def test_a_later_byte_that_is_no_utf8() -> None:
+    rows = b"".join(b"%d,Zoe,\n" % number for number in range(20_000))
+    frame = crn.read_file(ACTIVITY + rows + b"20000,Zo\xeb,\n")
+    assert frame["user name"].iloc[-1] == "Zoë"
+    assert frame.attrs["canvas_report"]["encoding"] == "cp1252"
+    assert "cp1252" in frame.attrs["canvas_report"]["notes"]["file"]
+
+
+def test_empty_results() -> None:
+    header_only = crn.read_file(ACTIVITY)
+    assert header_only.shape == (0, 3)
+    assert [str(dtype) for dtype in header_only.dtypes] == ["Int64", "str", "datetime64[us, UTC]"]
+    one_cell = crn.read_file(b"no grading periods configured for this term\n", report="mgp_grade_export_csv")
+    assert one_cell.shape == (0, 1)
+    blank = crn.read_file(b"\n", report="mgp_grade_export_csv")
+    assert blank.shape == (0, 0)
+    in_zip = crn.read_file(
+        zipped(users=b"canvas_user_id,user_id,login_id,full_name,status\n"), report="provisioning_csv"
+    )
+    assert in_zip.shape == (0, 5)
+    assert in_zip["canvas_user_id"].dtype == "Int64"
+
+
+def test_no_outcomes_found_is_a_message_and_no_student() -> None:
+    header = "student name,student id,student sis id,assessment title,assessment id,submission date,learning outcome name,learning outcome id,outcome score"
+    frame = crn.read_file(f"{header}\nNo outcomes found\n".encode(), report="outcome_results_csv")
+    assert frame.shape == (0, 9)
+    assert frame.attrs["canvas_report"]["notes"]["file"] == "Canvas says: No outcomes found"
+
+
+def test_ragged_rows_keep_every_cell() -> None:
+    header = "vendor_guid,object_type,title,description,friendly_description,display_name,calculation_method,calculation_int,parent_guids,workflow_state,mastery_points,ratings"
+    group = "g1,group,G,,,,,,,active,"
+    outcome = 'o1,outcome,O,"<p>two\nlines</p>",,,highest,,g1,active,"3,0",5,best,3,ok'
+    frame = crn.read_file(f"{header}\n{group}\n{outcome}\n".encode())
+    assert list(frame.columns)[-4:] == ["ratings", "ratings.1", "ratings.2", "ratings.3"]
+    assert frame.iloc[1, -4:].tolist() == ["5", "best", "3", "ok"]
+    assert frame["mastery_points"].tolist() == [pd.NA, 3.0]
+    assert frame["description"][1] == "<p>two\nlines</p>"
+
+
+def test_ragged_rows_where_none_were_expected() -> None:
+    frame = crn.read_file(ACTIVITY + b"1,A,2026-03-02T09:14:07Z,extra\n2,B\n")
+    assert list(frame.columns) == ["user id", "user name", "last activity at", "last activity at.1"]
+    assert frame["user id"].tolist() == [1, 2]
+    assert "2 rows" in frame.attrs["canvas_report"]["notes"]["file"]
+
+
+def test_duplicate_and_blank_headers() -> None:
+    frame = crn.read_file(b"a,a,,a.1,user id\n1,2,3,4,5\n", report="own_report_csv")
+    assert list(frame.columns) == ["a", "a.2", "column 3", "a.1", "user id"]
+    assert frame.iloc[0].tolist() == ["1", "2", "3", "4", "5"]
+
+
+def test_an_empty_text_is_not_a_missing_one() -> None:
+    frame = crn.read_file(ACCESS + b'1,"",A,,\n2,,B,,""\n')
+    assert frame["user sis id"][0] == ""
+    assert pd.isna(frame["user sis id"][1])
+    assert frame["last ip"].tolist()[1] == ""
+
+
+@pytest.mark.parametrize(
+    ("data", "error"),
+    [
+        (b"", NotAReportError),
+        (b"<!DOCTYPE html><html><title>Log in to Canvas</title></html>", NotAReportError),
+        (b'{"errors":[{"message":"user authorization required"}]}', NotAReportError),
+        (b"\x89PNG\r\n\x1a\n" + bytes(100), NotAReportError),
+        (bytes(range(256)) * 10, NotAReportError),
+        (b"recipe,flour,eggs\nbread,500,0\n", NotAReportError),
+        (zipped(users=b"x" * 1000)[:-30], DamagedFileError),
+        (zipped(), NotAReportError),
+        (zipped(**{"../evil": b"a,b\n"}), UnsafeArchiveError),
+        (zipped(**{"/etc/evil": b"a,b\n"}), UnsafeArchiveError),
+        (zipped(bomb=bytes(300_000_000)), UnsafeArchiveError),
+    ],
+    ids=[
+        "empty",
+        "login-page",
+        "json",
+        "png",
+        "binary",
+        "other-csv",
+        "cut-zip",
+        "empty-zip",
+        "dots",
+        "absolute",
+        "bomb",
+    ],
+)
+def test_what_is_no_report(data: bytes, error: type[crn.CanvasReportsError]) -> None:
+    with pytest.raises(error):
+        crn.read_file(data)
+
+
+def test_a_member_that_was_cut_is_an_error_and_never_a_short_frame() -> None:
+    data = bytearray(
+        zipped(users=b"canvas_user_id,user_id,login_id,full_name,status\n" + b"1,2,3,4,active\n" * 5000)
+    )
+    data[60] ^= 0xFF
+    with pytest.raises(DamagedFileError, match="can't be read"):
+        crn.read_file(bytes(data), report="provisioning_csv")
+
+
+def test_which_table() -> None:
+    data = zipped(users=b"canvas_user_id,user_id\n1,2\n", xlist=b"canvas_section_id\n5\n")
+    with pytest.raises(TableRequiredError, match="users, xlist"):
+        crn.read_file(data, report="provisioning_csv")
+    with pytest.raises(UnknownTableError) as caught:
+        crn.read_file(data, report="provisioning_csv", table="courses")
+    assert caught.value.tables == ("users", "xlist")
+    assert crn.read_file(data, report="provisioning_csv", table="xlist")["canvas_section_id"].tolist() == [5]
+
+
+def test_columns_are_picked_in_the_wanted_order_and_checked() -> None:
+    data = ACTIVITY + b"1,A,\n"
+    assert list(crn.read_file(data, columns=["user name", "user id"])) == ["user name", "user id"]
+    with pytest.raises(UnknownColumnError, match="Did you mean 'user name'"):
+        crn.read_file(data, columns=["username"])
+
+
+def test_enumerations_have_all_documented_categories() -> None:
+    frame = crn.read_file(DATA / "09_provisioning_enrollments_current.csv")
+    assert list(frame["status"].cat.categories) == [
+        "active",
+        "invited",
+        "concluded",
+        "inactive",
+        "deleted",
+        "rejected",
+    ]
+    assert list(frame["role"].cat.categories)[-1] == "Suspended Student"
+
+
+DATA = Path(__file__).parents[2] / "data"
+
+CELLS = st.one_of(
+    st.none(),
+    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\x00"), max_size=12),
+    st.sampled_from(["", "NA", "null", "000481", "1e5", '"', '""', ",", "\n", "ل", "🤖", " "]),
+)
+
+
+def canvas_csv(rows: list[list[str | None]], header: list[str]) -> bytes:
+    """Write as Canvas does: quotes only where needed, nothing for missing, two quotes for an empty text."""
+
+    def cell(value: str | None) -> str:
+        if value is None:
+            return ""
+        quoted = value == "" or any(mark in value for mark in ',"\n\r')
+        return '"' + value.replace('"', '""') + '"' if quoted else value
+
+    return "".join(",".join(map(cell, row)) + "\n" for row in [header, *rows]).encode()
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.lists(st.lists(CELLS, min_size=3, max_size=3), max_size=8))
+def test_any_text_comes_back_cell_for_cell(rows: list[list[str | None]]) -> None:
+    data = canvas_csv(rows, ["a", "b", "c"])
+    arrow = crn.read_file(data, report="own_report_csv", engine="arrow")
+    assert [list(row.values()) for row in arrow.to_pylist()] == rows
+
+
+IDS = st.one_of(st.none(), st.integers(-(2**63), 2**63 - 1))
+TIMES = st.one_of(st.none(), st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC)))
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.lists(st.tuples(IDS, TIMES, st.sampled_from([-12, -7, -6, 0, 1, 14])), max_size=8))
+def test_any_id_and_time_comes_back(rows: list[tuple[int | None, datetime | None, int]]) -> None:
+    from datetime import timedelta, timezone  # noqa: PLC0415 - only here
+
+    written = [
+        [
+            None if number is None else str(number),
+            "A",
+            None if moment is None else moment.astimezone(timezone(timedelta(hours=offset))).isoformat(),
+        ]
+        for number, moment, offset in rows
+    ]
+    table = crn.read_file(canvas_csv(written, ["user id", "user name", "last activity at"]), engine="arrow")
+    assert table["user id"].to_pylist() == [number for number, _, _ in rows]
+    assert table["last activity at"].to_pylist() == [moment for _, moment, _ in rows]
