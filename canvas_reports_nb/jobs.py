@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from canvas_reports_nb import _html
 from canvas_reports_nb.exceptions import (
+    CanvasReportsError,
     NotReachedError,
     RunAbortedError,
     RunDeletedError,
@@ -191,7 +192,7 @@ class ReportJob:
         ------
         WaitTimeoutError
             The budget is spent; the run goes on.
-        UnknownRunError
+        RunDeletedError
             The run is gone.
         """
         sink = resolve(progress)
@@ -276,11 +277,14 @@ class ReportJob:
     def _interrupted(
         self, interrupt: KeyboardInterrupt, sink: ProgressSink, on_interrupt: OnInterrupt
     ) -> None:
+        text = f"Interrupted; run {self.run.id} goes on. Later: {self._attach_line()}"
         if on_interrupt == "abort":
-            self.abort()
-            text = f"Interrupted; run {self.run.id} was stopped."
-        else:
-            text = f"Interrupted; run {self.run.id} goes on. Later: {self._attach_line()}"
+            try:
+                self.abort()
+                text = f"Interrupted; run {self.run.id} was stopped."
+            except CanvasReportsError as error:
+                # The interrupt must come through whatever Canvas says.
+                text += f" It was not stopped: {error.message}"
         sink.show(ProgressEvent("note", self.run.report, self.run.id, self.run.status, text=text))
         interrupt.add_note(text)
 

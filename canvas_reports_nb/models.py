@@ -55,9 +55,9 @@ def parse_time(text: object) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def _int(value: object) -> int | None:
@@ -176,7 +176,9 @@ class ReportRun:
     @property
     def reason(self) -> str:
         """Why the run ended, in the server's words."""
-        return str(self.message or self.parameters.get("extra_text") or "Canvas gives no reason.")
+        # The message says only that it failed; the cause stands in the text the server adds.
+        said = (self.message, self.parameters.get("extra_text"))
+        return " ".join(str(text).strip() for text in said if text) or "Canvas gives no reason."
 
     def _repr_html_(self) -> str:
         return _html.card(

@@ -7,10 +7,12 @@ therefore a name neither the schemas nor the server list is an error here.
 from __future__ import annotations
 
 import difflib
-import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Sized
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
 
 from canvas_reports_nb.exceptions import InvalidChoiceError, UnknownParameterError
 from canvas_reports_nb.schemas import schema
@@ -38,47 +40,48 @@ def near(name: str, known: Collection[str]) -> str:
 
 
 def is_blank(value: object) -> bool:
-    """Whether a value means "not sent": ``None``, ``""``, NaN, ``NA``."""
-    if value is None or (isinstance(value, str) and not value.strip()):
-        return True
-    if isinstance(value, float):
-        return math.isnan(value)
-    return type(value).__name__ in {"NAType", "NaTType"}
+    """Whether a value means "not sent": ``None``, ``""``, NaN, ``NA``, ``NaT``, an empty list."""
+    if isinstance(value, str):
+        return not value.strip()
+    if isinstance(value, Sized):
+        return len(value) == 0
+    # Given a scalar, pandas answers with a bool for every kind of "missing" a frame's row can hold.
+    return pd.isna(value) is True
 
 
 def to_wire(report: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Parameters as they go to Canvas: aliases resolved, blanks left out, dates in ISO 8601.
 
     A false ``skip_message`` or ``created_by_sis`` is left out: any text sent under
-    those two names means yes to Canvas.
+    those two names means yes to Canvas. Where a name and its alias are both there, the name counts.
     """
-    known = schema(report)
     wire: dict[str, Any] = {}
     for name, value in parameters.items():
-        declared = known.parameter(name) if known else None
-        target = declared.name if declared else name
-        if is_blank(value) or (target in _ON_WHEN_SENT and _switch(value) is False):
-            continue
-        if target in wire and wire[target] != _wire_value(value):
-            raise UnknownParameterError(
-                f"{target!r} was given twice, with different values.",
-                hint=f"Leave {name!r} out.",
-                report=report,
-            )
-        wire[target] = _wire_value(value)
+        target = _target(report, name)
+        unsent = is_blank(value) or (target in _ON_WHEN_SENT and _switch(value) is False)
+        if not unsent and (name == target or target not in wire):
+            wire[target] = _wire_value(value)
     return wire
+
+
+def _target(report: str, name: str) -> str:
+    known = schema(report)
+    declared = known.parameter(name) if known else None
+    return declared.name if declared else name
 
 
 def _wire_value(value: object) -> Any:
     if isinstance(value, datetime | date):
         return value.isoformat()
-    if hasattr(value, "item") and not isinstance(value, str):  # a numpy scalar, from a row of a frame
-        return _wire_value(value.item())
+    if isinstance(value, np.datetime64):  # in nanoseconds numpy itself would make a plain number of it
+        return _wire_value(value.astype("datetime64[us]").item())
+    if isinstance(value, np.generic | np.ndarray | pd.Series):  # from a row of a frame, or a column
+        return _wire_value(value.tolist())
     if isinstance(value, float) and value.is_integer():  # an id that met a blank in a frame
         return int(value)
-    if isinstance(value, set | frozenset):
-        return sorted(value)
-    return list(value) if isinstance(value, tuple) else value
+    if isinstance(value, list | tuple):
+        return [_wire_value(item) for item in value]
+    return sorted(map(_wire_value, value)) if isinstance(value, set | frozenset) else value
 
 
 def _switch(value: object) -> bool | None:
@@ -164,6 +167,7 @@ def check(report: str, parameters: Mapping[str, Any], listed: Collection[str]) -
     """
     known = schema(report)
     names = {*listed, *_COMMON, *((known.parameters if known else None) or ())}
+    _check_twice(report, parameters)
     for name, value in parameters.items():
         declared = known.parameter(name) if known else None
         if declared is None:
@@ -175,6 +179,17 @@ def check(report: str, parameters: Mapping[str, Any], listed: Collection[str]) -
                 )
         elif not is_blank(value):
             _check_value(report, declared, value)
+
+
+def _check_twice(report: str, parameters: Mapping[str, Any]) -> None:
+    seen: dict[str, str] = {}
+    for name, value in parameters.items():
+        if not is_blank(value) and seen.setdefault(_target(report, name), _canonical(value)) != _canonical(value):
+            raise UnknownParameterError(
+                f"{_target(report, name)!r} was given twice, with different values.",
+                hint="Give it once.",
+                report=report,
+            )
 
 
 def _offer(names: Collection[str]) -> str:
@@ -190,7 +205,8 @@ def _check_value(report: str, declared: schemas.Parameter, value: object) -> Non
         return
     if not declared.choices:
         return
-    given = value if isinstance(value, list | tuple | set | frozenset) else str(value).split(",")
+    plain = _wire_value(value)
+    given = plain if isinstance(plain, list) else str(plain).split(",")
     for item in given:
         word = str(item).strip()
         if word.lower() not in {choice.lower() for choice in declared.choices}:

@@ -143,7 +143,7 @@ class TqdmSink:
             self._bar = None
 
 
-def resolve(progress: Progress | None = "auto") -> ProgressSink:
+def resolve(progress: Progress | bool | None = "auto") -> ProgressSink:
     """The sink for a ``progress=`` argument.
 
     ``"auto"`` asks ``CANVAS_REPORTS_PROGRESS`` first; then a widget in a notebook kernel, a bar
@@ -154,12 +154,14 @@ def resolve(progress: Progress | None = "auto") -> ProgressSink:
     ConfigurationError
         A name nobody registered.
     """
-    if progress is None or progress == "auto":
+    if progress is None or progress is True or progress == "auto":
         progress = cast("Progress", os.environ.get("CANVAS_REPORTS_PROGRESS") or _fitting())
-    if progress in {False, "off", "none", "false", "0"}:
+    if progress is False:
         return NullSink()
     if not isinstance(progress, str):
-        return cast("ProgressSink", progress)
+        return progress
+    if progress in {"off", "none", "false", "0"}:
+        return NullSink()
     if progress in _BUILT_IN:
         return _BUILT_IN[progress]()
     for entry in entry_points(group=_GROUP, name=progress):

@@ -10,6 +10,7 @@ from urllib.parse import quote, urlsplit
 
 import requests
 import tenacity
+import urllib3
 
 from canvas_reports_nb import _html, frames
 from canvas_reports_nb.exceptions import (
@@ -249,11 +250,11 @@ class _Body:
                     )
                 if response.status_code != requests.codes.partial_content:
                     self._restart()
-                for chunk in response.iter_content(_CHUNK):
-                    self.file.write(chunk)
-                    self.digest.update(chunk)
-                    moved()
-        except requests.RequestException as error:
+                # As they arrive, not in full chunks: what came before a break is kept.
+                while chunk := response.raw.read1(_CHUNK):
+                    self._take(chunk, moved)
+                moved()
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             what = f"The download broke off after {self.file.tell():,} bytes ({type(error).__name__})."
             raise DamagedFileError(what, hint=_KEPT) from None
         received = self.file.tell()
@@ -263,6 +264,13 @@ class _Body:
             raise DamagedFileError(
                 f"The file has {received:,} bytes, Canvas announced {self.size:,}.", hint=_KEPT
             )
+
+    def _take(self, chunk: bytes, moved: Callable[[], None]) -> None:
+        before = self.file.tell() // _CHUNK
+        self.file.write(chunk)
+        self.digest.update(chunk)
+        if self.file.tell() // _CHUNK > before:
+            moved()
 
     def _restart(self) -> None:
         self.file.seek(0)

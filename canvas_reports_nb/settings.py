@@ -15,6 +15,7 @@ argument               environment                default
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -26,6 +27,7 @@ __all__ = ["DEFAULT_MAX_AGE", "Settings", "canvas_url", "host_folder", "is_loopb
 DEFAULT_MAX_AGE = 24 * 60 * 60
 """Seconds for which a finished run is good enough to be used again."""
 
+_HOST = re.compile(r"[\w.:\[\]-]+")
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -67,10 +69,15 @@ def canvas_url(text: str) -> str:
     >>> canvas_url("canvas.example.edu/accounts/1")
     'https://canvas.example.edu'
     """
-    parts = urlsplit(text.strip() if "://" in text else f"https://{text.strip()}")
-    if not parts.hostname or parts.username or parts.scheme not in {"http", "https"}:
-        msg = f"{text.partition('@')[2] or text!r} is not the address of a Canvas."
-        raise ConfigurationError(msg, hint='It looks like "https://canvas.example.edu".')
+    try:
+        parts = urlsplit(text.strip() if "://" in text else f"https://{text.strip()}")
+        known = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is none, a bracket that is never closed
+        known = False
+    if not known or "@" in parts.netloc or not _HOST.fullmatch(parts.netloc):
+        # Whatever stands before an @ may be a password.
+        msg = f"{text.rpartition('@')[2]!r} is not the address of a Canvas."
+        raise ConfigurationError(msg, hint='It looks like "https://canvas.example.edu".') from None
     if parts.scheme == "http" and not is_loopback(parts.hostname):
         msg = f"{parts.hostname} was given with plain http, which would show the token to the network."
         raise ConfigurationError(msg, hint=f'Use "https://{parts.netloc}".')

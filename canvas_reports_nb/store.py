@@ -209,8 +209,10 @@ class Store:
             "age",
             "parameters",
         ]
-        frame = pd.DataFrame(rows, columns=columns)
-        return frame.astype({"run_id": "Int64", "rows": "Int64", "bytes": "Int64"})
+        types = dict.fromkeys(("report", "host", "account", "tables"), "str")
+        types |= dict.fromkeys(("run_id", "rows", "bytes"), "Int64")
+        types |= {"finished_at": "datetime64[us, UTC]", "age": "timedelta64[us]"}
+        return pd.DataFrame(rows, columns=columns).astype(types)
 
     def clear(self, report: str | None = None, older_than: Age | None = None) -> int:
         """Remove stored runs.
@@ -250,18 +252,16 @@ def _load(folder: Path) -> StoredRun | None:
     """The run in a folder; a missing, damaged or foreign sidecar means there is none."""
     try:
         facts = json.loads((folder / _SIDECAR).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        run = StoredRun(folder, facts)
+        names = [facts["raw"]["file"], *(table["file"] for table in facts["tables"].values())]
+        inside = all(Path(name).name == name and (folder / name).is_file() for name in names)
+        told = all(isinstance(run.provenance_of(table).rows, int) for table in run.tables)
+        known = facts["format"] == _FORMAT and run.finished_at.tzinfo is not None
+        comparable(run.provenance.report or "", run.provenance.parameters)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        # Whatever shape a foreign file has, it is no run of ours.
         return None
-    whole = (
-        isinstance(facts, dict)
-        and facts.get("format") == _FORMAT
-        and {"raw", "tables", "provenance"} <= facts.keys()
-    )
-    if not whole:
-        return None
-    names = [facts["raw"]["file"], *(table["file"] for table in facts["tables"].values())]
-    inside = all(Path(name).name == name for name in names)
-    return StoredRun(folder, facts) if inside and all((folder / name).is_file() for name in names) else None
+    return run if inside and told and known else None
 
 
 def _make_private(root: Path, folder: Path) -> None:

@@ -11,7 +11,7 @@ import hashlib
 import os
 import platform
 import re
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
@@ -174,7 +174,8 @@ class Transport:
             raise _unreached(error, url) from None
         remaining = response.headers.get("X-Rate-Limit-Remaining")
         if remaining:
-            self.rate_limit_remaining = float(remaining)
+            with suppress(ValueError):  # a proxy may write anything there
+                self.rate_limit_remaining = float(remaining)
         refused = refusal(response)
         if refused is not None:
             raise refused
@@ -194,7 +195,7 @@ class Transport:
             response = self.call("GET", url, query=parameters, cached=cached)
             yield payload(response)
             url, parameters = response.links.get("next", {}).get("url"), None
-            if url and not url.startswith(self._settings.url + "/"):
+            if url and origin(url) != origin(self._settings.url):
                 raise UnexpectedAnswerError("The next page is said to be on another host.", url=url)
 
     @contextmanager
@@ -211,6 +212,11 @@ class Transport:
             raise _unreached(error, url) from None
         with response:
             refused = refusal(response)
+            if refused is not None and origin(response.url) != origin(self._settings.url):
+                # The storage knows no tokens and no rights, only links, and those live for minutes.
+                raise ServerError(
+                    f"The file storage refused the link ({response.status_code}).", hint="Call again.", url=url
+                )
             if refused is not None:
                 raise refused
             yield response

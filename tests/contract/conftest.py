@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
+import canvas_reports_nb as crn
 from canvas_reports_nb import demo_canvas
 
 START = datetime(2026, 3, 2, 16, 14, 7, tzinfo=UTC)
@@ -53,3 +55,27 @@ def demo() -> Iterator[Callable[..., Caller]]:
     for caller in opened:
         caller.close()
         caller.server.close()
+
+
+@pytest.fixture
+def canvas(demo: Callable[..., Caller], tmp_path: Path) -> Iterator[Callable[..., crn.Connection]]:
+    """Connect to a demo Canvas whose clock is stepped by every wait; `canvas.server` is the other side."""
+    opened = []
+
+    def connect(**settings: Any) -> crn.Connection:
+        server = demo(**settings).server
+        connection = crn.connect(
+            server.url,
+            server.token,
+            store=tmp_path / "store",
+            clock=lambda: server.clock.now().timestamp(),
+            sleep=lambda seconds: server.clock.advance(seconds) and None,
+        )
+        connection.server = server
+        connection.starts = lambda: sum(record.method == "POST" for record in server.log)
+        opened.append(connection)
+        return connection
+
+    yield connect
+    for connection in opened:
+        connection.close()

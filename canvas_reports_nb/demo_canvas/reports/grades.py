@@ -24,12 +24,14 @@ _GRADES = tuple(score.replace("score", "grade") for score in _SCORES)
 
 
 def _graded_courses(world: World, courses: pl.DataFrame) -> pl.DataFrame:
-    """Return what grading needs of courses; `done` is the part of the work that was due by now."""
-    now = pl.lit(world.now)
-    elapsed = (now - pl.col("start_at")).dt.total_seconds() / (
-        pl.col("end_at") - pl.col("start_at")
-    ).dt.total_seconds()
-    done = pl.when(status="completed").then(1.0).otherwise(elapsed.fill_null(0.6).clip(0.0, 1.0))
+    """Return what grading needs of courses; `done` is the part of the work set so far that is marked.
+
+    Teachers publish work as a term goes on, so the final score of a running course lags behind, not far.
+    """
+    length = (pl.col("end_at") - pl.col("start_at")).dt.total_seconds()
+    elapsed = (pl.lit(world.now) - pl.col("start_at")).dt.total_seconds() / length
+    running = pl.when(elapsed <= 0.0).then(0.0).otherwise(0.75 + 0.25 * elapsed.fill_null(0.6).clip(0.0, 1.0))
+    done = pl.when(status="completed").then(1.0).otherwise(running)
     terms = world.terms.select(term_id="id", term="name", term_sis="sis_id")
     return courses.join(terms, on="term_id", how="left", maintain_order="left").select(
         "mean", "spread", "graded_by_letter", "term", "term_id", "term_sis",

@@ -89,6 +89,24 @@ def _taught(
     return kept, {name: counts[:enough] for name, counts in plan.items()}
 
 
+def _learnt(draws: Draws, courses: pl.DataFrame, now: datetime) -> dict[str, pl.DataFrame]:
+    outcomes = learning.outcomes()
+    return {
+        "outcome_groups": learning.outcome_groups(),
+        "outcomes": outcomes,
+        "assessments": learning.assessments(draws, courses, outcomes, now),
+    }
+
+
+def _plugged_in(draws: Draws, pools: people.Pools, now: datetime) -> dict[str, pl.DataFrame]:
+    return {
+        "external_tools": tools.external_tools(now),
+        "developer_keys": tools.developer_keys(),
+        "tokens": tools.tokens(draws, pools, now),
+        "eportfolios": tools.eportfolios(draws, pools, now),
+    }
+
+
 def build_world(seed: int = 2026, enrollments: int = 3_000, now: datetime | None = None) -> World:
     """Return the university for a seed, a number of enrolments and an instant (aware; default `NOW`).
 
@@ -106,9 +124,12 @@ def build_world(seed: int = 2026, enrollments: int = 3_000, now: datetime | None
     enrolled = draw_enrollments(draws, pools, courses, plan=plan, count=enrollments, calendar=calendar)
     sets = belonging.group_sets(draws, courses)
     groups = belonging.groups(draws, sets)
-    outcomes = learning.outcomes()
     return World(
-        *(seed, now, _ZONE, "canvas.example.edu", calendar.current_term),
+        seed=seed,
+        now=now,
+        zone=_ZONE,
+        host="canvas.example.edu",
+        current_term=calendar.current_term,
         accounts=catalogue.accounts(),
         terms=terms,
         grading_periods=catalogue.grading_periods(terms),
@@ -122,11 +143,6 @@ def build_world(seed: int = 2026, enrollments: int = 3_000, now: datetime | None
         group_sets=sets,
         groups=groups,
         memberships=belonging.memberships(draws, groups, enrolled),
-        outcome_groups=learning.outcome_groups(),
-        outcomes=outcomes,
-        assessments=learning.assessments(draws, courses, outcomes, now),
-        external_tools=tools.external_tools(now),
-        developer_keys=tools.developer_keys(),
-        tokens=tools.tokens(draws, pools, now),
-        eportfolios=tools.eportfolios(draws, pools, now),
+        **_learnt(draws, courses, now),
+        **_plugged_in(draws, pools, now),
     )

@@ -52,7 +52,7 @@ def marks(draws: Draws, rows: pl.DataFrame, period: int = 0) -> pl.DataFrame:
     ----------
     rows
         With `user_id`, `course_id`, `last_activity_at`, and of the course `mean`, `spread` and `done`, the part
-        of its work that was due so far (work not handed in counts as zero in a final score only).
+        of its work that is marked (the rest counts as zero in a final score only).
     period
         0 for the whole course, else a grading period: the same people, another day.
     """

@@ -1,0 +1,144 @@
+"""Wrong calls: a clear error, nothing started, nothing lost."""
+
+from typing import Any
+
+import pytest
+
+from canvas_reports_nb import exceptions as ex
+
+
+@pytest.mark.parametrize(
+    ("report", "keywords", "error", "says"),
+    [
+        (
+            "grade_exprot_csv",
+            {},
+            ex.UnknownReportError,
+            ["Did you mean 'grade_export_csv'", "zero_activity_csv"],
+        ),
+        ("grade_export_csv", {"course_id": 5}, ex.UnknownParameterError, ["course_id", "enrollment_term_id"]),
+        (
+            "grade_export_csv",
+            {"enrolment_term_id": 5},
+            ex.UnknownParameterError,
+            ["Did you mean 'enrollment_term_id'"],
+        ),
+        (
+            "outcome_results_csv",
+            {"order": "student"},
+            ex.InvalidChoiceError,
+            ["users", "courses", "outcomes"],
+        ),
+        ("provisioning_csv", {"users": "maybe", "table": "users"}, ex.InvalidChoiceError, ["True or False"]),
+        (
+            "provisioning_csv",
+            {"enrollments": True, "enrollment_filter": ["StudentEnrolment"]},
+            ex.InvalidChoiceError,
+            ["Did you mean 'StudentEnrollment'"],
+        ),
+        (
+            "provisioning_csv",
+            {"users": True, "xlist": True},
+            ex.TableRequiredError,
+            ["users, xlist", "table='users'"],
+        ),
+        ("provisioning_csv", {"users": True, "table": "user"}, ex.UnknownTableError, ["there are: users"]),
+        ("provisioning_csv", {}, ex.ParameterError, ["users", "group_membership"]),
+        ("provisioning_csv", {"users": False}, ex.ParameterError, ["none is"]),
+        (
+            "grade_export_csv",
+            {"parameters": {"include_deleted": 1}, "include_deleted": 1},
+            ex.ParameterError,
+            ["once"],
+        ),
+    ],
+)
+def test_nothing_is_started(canvas: Any, report: str, keywords: dict, error: type, says: list[str]) -> None:
+    connection = canvas()
+    with pytest.raises(error) as caught:
+        connection.read_report(report, progress=False, **keywords)
+    for text in says:
+        assert text in str(caught.value)
+    assert connection.starts() == 0
+    assert connection.store.info().empty
+
+
+@pytest.mark.parametrize("term", ["999999", "sis_term_id:NOPE", "Autumn of love"])
+def test_a_term_canvas_does_not_know(canvas: Any, term: str) -> None:
+    connection = canvas()
+    with pytest.raises(ex.InvalidTermError, match="grade_export_csv") as caught:
+        connection.read_report("grade_export_csv", enrollment_term_id=term, progress=False)
+    assert term in str(caught.value)
+    assert connection.history("grade_export_csv").empty
+
+
+def test_unknown_engine_and_column_name_what_there_is(canvas: Any) -> None:
+    connection = canvas()
+    with pytest.raises(ex.ParameterError, match="pandas, polars, arrow, dask"):
+        connection.read_report("zero_activity_csv", engine="pnadas", progress=False)
+    with pytest.raises(ex.UnknownColumnError, match="Did you mean 'user id'"):
+        connection.read_report("zero_activity_csv", columns=["userid"], progress=False)
+    assert connection.starts() == 1, "the run is kept and used by the second call"
+
+
+def test_a_report_that_fails_says_why(canvas: Any) -> None:
+    connection = canvas(scenarios=["fails"])
+    with pytest.raises(ex.RunFailedError, match=r"run \d+"):
+        connection.read_report("grade_export_csv", progress=False)
+    assert connection.store.info().empty
+
+
+@pytest.mark.parametrize(
+    ("scenario", "error"),
+    [
+        ("no_permission", ex.NotPermittedError),
+        ("expired_token", ex.AuthenticationError),
+        ("login_page", ex.AuthenticationError),
+    ],
+)
+def test_what_needs_a_person_is_not_tried_again(canvas: Any, scenario: str, error: type) -> None:
+    connection = canvas(scenarios=[scenario])
+    with pytest.raises(error) as caught:
+        connection.read_report("grade_export_csv", progress=False)
+    assert caught.value.hint
+    assert connection.server.token not in repr(caught.value) + str(caught.value)
+    assert connection.store.info().empty
+    assert connection.starts() <= 1
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [
+        "server_error",
+        "throttle_403",
+        "throttle_429",
+        "truncated",
+        "expired_link",
+        "unknown_state",
+        "string_ids",
+    ],
+)
+def test_what_passes_is_survived(canvas: Any, scenario: str) -> None:
+    plain, troubled = canvas(duration=600), canvas(duration=600, scenarios=[scenario])
+    wanted = plain.read_report("grade_export_csv", progress=False)
+    frame = troubled.read_report("grade_export_csv", progress=False)
+    assert frame.equals(wanted)
+    assert troubled.starts() == 1
+
+
+def test_a_start_whose_answer_is_lost_is_not_sent_twice(canvas: Any) -> None:
+    connection = canvas(scenarios=["bad_gateway"])
+    with pytest.raises(ex.ServerError, match="502"):
+        connection.read_report("grade_export_csv", progress=False)
+    assert connection.starts() == 1
+
+
+def test_a_wrong_token_and_none_at_all(canvas: Any) -> None:
+    import canvas_reports_nb as crn  # noqa: PLC0415 - only here
+
+    connection = canvas()
+    other = crn.connect(connection.url, "wrong-token", store=connection.store.path)
+    with pytest.raises(ex.AuthenticationError, match="Settings, New Access Token"):
+        other.reports()
+    other.close()
+    assert "wrong-token" not in repr(other)
