@@ -7,12 +7,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self, TypedDict, cast
 from urllib.parse import urlsplit
 
-import pandas as pd
-
 from canvas_reports_nb import _html, jobs
 from canvas_reports_nb.api import AccountReports
 from canvas_reports_nb.exceptions import DuplicateRunError, NotStoredError, ParameterError
-from canvas_reports_nb.parameters import asked_of, check, expected_tables, switches, to_wire
+from canvas_reports_nb.listings import history_frame, reports_frame
+from canvas_reports_nb.parameters import check, expected_tables, switches, to_wire
 from canvas_reports_nb.progress import ProgressEvent, resolve
 from canvas_reports_nb.results import ReportResult, choose_table
 from canvas_reports_nb.settings import DEFAULT_MAX_AGE
@@ -21,12 +20,14 @@ from canvas_reports_nb.store import Store, seconds
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    import pandas as pd
     import polars as pl
 
     from canvas_reports_nb.models import AvailableReport
+    from canvas_reports_nb.progress import Progress
     from canvas_reports_nb.settings import Settings
     from canvas_reports_nb.transport import Transport
-    from canvas_reports_nb.typing import Age, Clock, Engine, OnInterrupt, Parameters, Progress, Sleep
+    from canvas_reports_nb.typing import Age, Clock, Engine, OnInterrupt, Parameters, Sleep
 
 __all__ = ["Connection", "Obtaining"]
 
@@ -144,22 +145,7 @@ class Connection:
             One row a report: ``report``, ``title``, ``parameters`` (names, comma-separated), ``tables``,
             ``last_run`` (UTC), ``last_status``, ``last_run_id`` (Int64).
         """
-        rows = [
-            {
-                "report": offer.report,
-                "title": offer.title,
-                "parameters": ", ".join(offer.parameters),
-                "tables": ", ".join(offer.columns),
-                "last_run": offer.last_run.created_at if offer.last_run else None,
-                "last_status": offer.last_run.status if offer.last_run else None,
-                "last_run_id": offer.last_run.id if offer.last_run else None,
-            }
-            for offer in self._api.available()
-        ]
-        columns = ["report", "title", "parameters", "tables", "last_run", "last_status", "last_run_id"]
-        types = {"last_run_id": "Int64", "last_run": "datetime64[us, UTC]"}
-        texts = dict.fromkeys((name for name in columns if name not in types), "str")
-        return pd.DataFrame(rows, columns=columns).astype({**texts, **types})
+        return reports_frame(self._api.available())
 
     def report(self, report: str) -> AvailableReport:
         """One report this account offers: its parameters and columns.
@@ -187,10 +173,9 @@ class Connection:
         """
         asked = self._checked(report, _merged(report, parameters, named))
         try:
-            run = self._api.start(report, asked)
+            return self._job(self._api.start(report, asked))
         except DuplicateRunError as duplicate:
-            run = duplicate.run
-        return self._job(run)
+            return self.attach(report, duplicate.run.id)
 
     def attach(self, report: str, run_id: int) -> jobs.ReportJob:
         """A handle on a run that exists, whoever started it.
@@ -210,26 +195,7 @@ class Connection:
             ``run_id`` (Int64), ``status``, ``progress`` (Int64), ``created_at``, ``started_at``, ``ended_at``
             (UTC), ``rows`` (Int64, header included), ``parameters`` (dict), ``message``.
         """
-        rows = [
-            {
-                "run_id": run.id,
-                "status": run.status,
-                "progress": run.progress,
-                "created_at": run.created_at,
-                "started_at": run.started_at,
-                "ended_at": run.ended_at,
-                "rows": run.current_line,
-                "parameters": asked_of(report, run.parameters),
-                "message": run.message,
-            }
-            for run in self._api.index(report)
-        ]
-        times = dict.fromkeys(("created_at", "started_at", "ended_at"), "datetime64[us, UTC]")
-        numbers = dict.fromkeys(("run_id", "progress", "rows"), "Int64")
-        order = ["run_id", "status", "progress", *times, "rows", "parameters", "message"]
-        return pd.DataFrame(rows, columns=order).astype(
-            {**times, **numbers, "status": "str", "message": "str"}
-        )
+        return history_frame(report, self._api.index(report))
 
     # -- all in one --------------------------------------------------------------------------
 

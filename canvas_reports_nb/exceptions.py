@@ -41,12 +41,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from canvas_reports_nb.models import ReportRun
 
 __all__ = [
     "AuthenticationError",
@@ -221,11 +219,23 @@ class UnexpectedAnswerError(ServerError):
     """The answer is not what the API promises."""
 
 
+class Run(Protocol):
+    """What an error needs to know of a run; the real thing is `ReportRun`."""
+
+    @property
+    def id(self) -> int:
+        """The run's id."""
+
+    @property
+    def report(self) -> str:
+        """The report's name."""
+
+
 class RunError(CanvasReportsError):
     """A run ended without a file, or has not ended yet."""
 
     def __init__(
-        self, message: str, run: ReportRun, *, hint: str | None = None, account: str | None = None
+        self, message: str, run: Run, *, hint: str | None = None, account: str | None = None
     ) -> None:
         super().__init__(message, hint=hint, account=account, report=run.report, run_id=run.id)
         self.run = run

@@ -35,11 +35,12 @@ _COMMON = ("skip_message", "extra_text")
 def near(name: str, known: Collection[str]) -> str:
     """A "Did you mean ...?" sentence, empty when nothing is close."""
     found = difflib.get_close_matches(name, list(known), n=3, cutoff=0.55)
-    found += [k for k in known if k not in found and (k.startswith(name) or name.startswith(k))]
+    if len(name) > 2:  # noqa: PLR2004 - "id" is a part of nearly every name
+        found += [k for k in known if k not in found and (name in k or k in name)]
     return f"Did you mean {' or '.join(repr(k) for k in found[:3])}? " if found else ""
 
 
-def is_blank(value: object) -> bool:
+def is_blank(value: Any) -> bool:
     """Whether a value means "not sent": ``None``, ``""``, NaN, ``NA``, ``NaT``, an empty list."""
     if isinstance(value, str):
         return not value.strip()
@@ -184,7 +185,9 @@ def check(report: str, parameters: Mapping[str, Any], listed: Collection[str]) -
 def _check_twice(report: str, parameters: Mapping[str, Any]) -> None:
     seen: dict[str, str] = {}
     for name, value in parameters.items():
-        if not is_blank(value) and seen.setdefault(_target(report, name), _canonical(value)) != _canonical(value):
+        if not is_blank(value) and seen.setdefault(_target(report, name), _canonical(value)) != _canonical(
+            value
+        ):
             raise UnknownParameterError(
                 f"{_target(report, name)!r} was given twice, with different values.",
                 hint="Give it once.",

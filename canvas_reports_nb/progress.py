@@ -12,16 +12,13 @@ import os
 import sys
 from dataclasses import dataclass
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import Any, Literal, Protocol, TypeAlias, cast
 
 from tqdm import tqdm
 
 from canvas_reports_nb.exceptions import ConfigurationError
 
-if TYPE_CHECKING:
-    from canvas_reports_nb.typing import Progress, ProgressSink
-
-__all__ = ["LogSink", "NullSink", "ProgressEvent", "TqdmSink", "resolve"]
+__all__ = ["LogSink", "NullSink", "Progress", "ProgressEvent", "ProgressSink", "TqdmSink", "resolve"]
 
 _LOG = logging.getLogger(__name__)
 _GROUP = "canvas_reports_nb.progress"
@@ -82,6 +79,19 @@ class ProgressEvent:
         elif self.stage == "done":
             parts = [self.text]
         return ", ".join(part for part in parts if part)
+
+
+class ProgressSink(Protocol):
+    """Anything that shows progress: one method to show an event, one to let go."""
+
+    def show(self, event: ProgressEvent) -> None:
+        """Show one event."""
+
+    def close(self) -> None:
+        """Let go of what was opened; may be called twice."""
+
+
+Progress: TypeAlias = Literal["auto", "widget", "tqdm", "log", False] | ProgressSink
 
 
 class NullSink:

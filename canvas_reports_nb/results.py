@@ -255,6 +255,8 @@ class _Body:
                     self._take(chunk, moved)
                 moved()
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            if self.file.tell() == self.size:
+                return  # only the goodbye was lost, and there is nothing left to ask for
             what = f"The download broke off after {self.file.tell():,} bytes ({type(error).__name__})."
             raise DamagedFileError(what, hint=_KEPT) from None
         received = self.file.tell()

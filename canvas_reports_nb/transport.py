@@ -215,7 +215,9 @@ class Transport:
             if refused is not None and origin(response.url) != origin(self._settings.url):
                 # The storage knows no tokens and no rights, only links, and those live for minutes.
                 raise ServerError(
-                    f"The file storage refused the link ({response.status_code}).", hint="Call again.", url=url
+                    f"The file storage refused the link ({response.status_code}).",
+                    hint="Call again.",
+                    url=url,
                 )
             if refused is not None:
                 raise refused
