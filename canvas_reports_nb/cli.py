@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 __all__ = ["cli"]
 
+_LINE = 120
+
 
 class _Refused(click.ClickException):
     """One of our errors as the shell shows it: the sentence, what to do, no traceback."""
@@ -256,12 +258,19 @@ def _write(result: ReportResult, table: str | None, output: Path) -> None:
 
 
 def _listing(reports: pd.DataFrame) -> str:
-    return str(
-        reports[["report", "title", "parameters"]].to_string(index=False, max_colwidth=60, justify="left")
+    shown = reports[["report", "title", "parameters"]]
+    widths = [int(shown[column].str.len().max()) + 2 for column in shown]
+    lines = [
+        "".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        for row in shown.itertuples(index=False)
+    ]
+    # One report a line, whatever the terminal's width: the names are there to be copied.
+    return "\n".join(
+        line if len(line) <= _LINE else f"{line[: _LINE - 3]}..." for line in map(str.rstrip, lines)
     )
 
 
 def _show(frame: pd.DataFrame, name: str) -> None:
     click.echo(f"\n{name}: {len(frame):,} rows, {frame.shape[1]} columns")
-    click.echo(frame.head().to_string(max_cols=8, max_colwidth=24))
+    click.echo(frame.head().to_string(max_cols=8, max_colwidth=24, na_rep=""))
     click.echo("dtypes: " + ", ".join(f"{column} {dtype}" for column, dtype in frame.dtypes.items()))

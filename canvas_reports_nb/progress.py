@@ -133,16 +133,18 @@ class TqdmSink:
         if event.stage == "note":
             tqdm.write(event.sentence, file=sys.stderr)
             return
+        run = f" #{event.run_id}" if event.run_id else ""
         if self._bar is None:
             self._bar = tqdm(
+                desc=f"{event.report}{run}",
                 total=100,
                 file=sys.stderr,
                 dynamic_ncols=True,
                 bar_format="{desc} {percentage:3.0f}%|{bar}| {elapsed}{postfix}",
             )
-        run = f" #{event.run_id}" if event.run_id else ""
         self._bar.set_description_str(f"{event.report}{run}", refresh=False)
-        self._bar.n = 100 if event.stage == "done" else round((event.fraction or 0.0) * 100)
+        if event.fraction is not None:
+            self._bar.n = round(event.fraction * 100)
         self._bar.set_postfix_str(event.sentence, refresh=False)
         self._bar.refresh()
 

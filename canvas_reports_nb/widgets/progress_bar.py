@@ -37,7 +37,8 @@ class WidgetSink:
             return
         run = f" run {event.run_id}" if event.run_id else ""
         self.label.value = f"<b>{escape(event.report)}</b>{run}: {escape(event.sentence)}"
-        self.bar.value = 100 if event.stage == "done" else round((event.fraction or 0.0) * 100)
+        if event.fraction is not None:
+            self.bar.value = round(event.fraction * 100)
         if event.stage == "done":
             self.bar.bar_style = "success"
 
