@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 __all__ = ["cli"]
 
+_SUFFIXES = frozenset({".parquet", ".csv", ".zip"})
+
 _LINE = 120
 
 
@@ -129,10 +131,14 @@ def run(
 
     A .parquet file is typed; a .csv or .zip is what Canvas sent, byte for byte.
     """
+    with _refusing():
+        asked = _parameters(given)
+        if output is not None and output.suffix.lower() not in _SUFFIXES:
+            raise _unwritable(output)  # now, not after an hour's run
     with _refusing(), _connection(account, on_demo=on_demo) as canvas:
         result = canvas.obtain(
             report,
-            parameters=_parameters(given),
+            parameters=asked,
             max_age=max_age,
             timeout=timeout,
             progress=_progress(progress),
@@ -251,10 +257,14 @@ def _write(result: ReportResult, table: str | None, output: Path) -> None:
             with member.open() as source, output.open("wb") as target:
                 shutil.copyfileobj(source, target)
         case _:
-            raise ParameterError(
-                f"{output.name}: no such kind of file comes out of this run.",
-                hint="Write to .parquet or .csv, or to .zip where Canvas sent a zip.",
-            )
+            raise _unwritable(output)
+
+
+def _unwritable(output: Path) -> ParameterError:
+    return ParameterError(
+        f"{output.name}: no such kind of file comes out of this run.",
+        hint="Write to .parquet or .csv, or to .zip where Canvas sent a zip.",
+    )
 
 
 def _listing(reports: pd.DataFrame) -> str:

@@ -11,7 +11,7 @@ import logging
 import os
 import sys
 from dataclasses import dataclass
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoints, entry_points
 from typing import Any, Literal, Protocol, TypeAlias, cast
 
 from tqdm import tqdm
@@ -176,7 +176,7 @@ def resolve(progress: Progress | bool | None = "auto") -> ProgressSink:
         return NullSink()
     if progress in _BUILT_IN:
         return _BUILT_IN[progress]()
-    for entry in entry_points(group=_GROUP, name=progress):
+    for entry in _registered(progress):
         return cast("ProgressSink", entry.load()())
     raise ConfigurationError(
         f"progress={progress!r} is none of the ways to show progress.",
@@ -187,10 +187,14 @@ def resolve(progress: Progress | bool | None = "auto") -> ProgressSink:
 _BUILT_IN: dict[str, type[TqdmSink | LogSink]] = {"tqdm": TqdmSink, "log": LogSink}
 
 
+def _registered(name: str) -> EntryPoints:
+    return entry_points(group=_GROUP, name=name)
+
+
 def _fitting() -> str:
     # Asking the loaded module, not importing it, keeps a plain script free of IPython.
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
-    if getattr(shell, "kernel", None) is not None:
+    if getattr(shell, "kernel", None) is not None and _registered("widget"):
         return "widget"
     return "tqdm" if sys.stderr is not None and sys.stderr.isatty() else "log"

@@ -253,12 +253,12 @@ class _Body:
                 # As they arrive, not in full chunks: what came before a break is kept.
                 while chunk := response.raw.read1(_CHUNK):
                     self._take(chunk, moved)
-                moved()
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            if self.file.tell() == self.size:
-                return  # only the goodbye was lost, and there is nothing left to ask for
-            what = f"The download broke off after {self.file.tell():,} bytes ({type(error).__name__})."
-            raise DamagedFileError(what, hint=_KEPT) from None
+            # Where every byte is here, only the goodbye was lost, and there is nothing left to ask for.
+            if self.file.tell() != self.size:
+                what = f"The download broke off after {self.file.tell():,} bytes ({type(error).__name__})."
+                raise DamagedFileError(what, hint=_KEPT) from None
+        moved()
         received = self.file.tell()
         if self.size is not None and received != self.size:
             if received > self.size:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 from canvas_reports_nb.exceptions import CanvasReportsError
@@ -33,4 +34,4 @@ def provenance(frame: pd.DataFrame) -> dict[str, Any]:
             "This frame does not say where it came from.",
             hint="Joining or grouping frames drops it; keep the frame read_report gave.",
         )
-    return found
+    return deepcopy(found)
