@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from canvas_reports_nb.schemas import Column, Kind
 
@@ -133,9 +133,3 @@ def _offset(tail: str) -> str:
     if tail.endswith("Z"):
         return "Z"
     return "UTC" if tail.endswith("UTC") else tail
-
-
-def categories(column: Column, found: Sequence[str]) -> list[str]:
-    """The categories of an enumeration: the documented values in their order, then what else was found."""
-    documented = list(column.values or ())
-    return documented + sorted(value for value in found if value not in documented)

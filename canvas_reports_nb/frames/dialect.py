@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from canvas_reports_nb.exceptions import NotAReportError
+from canvas_reports_nb.frames.endings import other_encoding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -88,7 +89,7 @@ def read_dialect(member: Member, encoding: str | None = None) -> Dialect:
         header = next(rows, [])
         has_rows = next(rows, None) is not None
     except UnicodeDecodeError:
-        return read_dialect(member, _single_byte(member))
+        return read_dialect(member, other_encoding(member))
     except csv.Error as error:
         raise NotAReportError(f"{member.name} is not a CSV: {error}.") from None
     if any(not name.isprintable() for name in header):
@@ -96,23 +97,6 @@ def read_dialect(member: Member, encoding: str | None = None) -> Dialect:
         if not all(name.replace("\n", "").replace("\r", "").isprintable() for name in header):
             raise NotAReportError(f"{member.name} is not a CSV: its first line is not text.")
     return Dialect(found, delimiter, tuple(header), has_rows)
-
-
-def _single_byte(member: Member) -> str:
-    """Windows-1252 if every byte has a letter there, else Latin-1, where every byte has one."""
-    with member.open() as stream:
-        decoder = codecs.getincrementaldecoder("cp1252")()
-        try:
-            while chunk := stream.read(1 << 20):
-                decoder.decode(chunk)
-        except UnicodeDecodeError:
-            return "latin-1"
-    return "cp1252"
-
-
-def fallback_encoding(member: Member) -> str:
-    """The encoding to read with, when a byte further on is no UTF-8."""
-    return _single_byte(member)
 
 
 def _delimiter(head: str) -> str:

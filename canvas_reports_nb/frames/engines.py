@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from canvas_reports_nb.models import Provenance
     from canvas_reports_nb.typing import Engine
+
+Categories: TypeAlias = "dict[str, list[str]]"
 
 __all__ = ["frame", "load", "pick", "scan", "to_dask", "to_pandas"]
 
@@ -68,7 +70,8 @@ def frame(table: pa.Table, provenance: Provenance, engine: Engine) -> Any:
         case "arrow":
             return table
         case "dask":
-            return _dask().from_pandas(to_pandas(table, provenance))
+            whole = to_pandas(table, provenance)
+            return _dask().from_map(lambda _: whole, [0], meta=whole.iloc[:0])
     raise _unknown_engine(engine)
 
 
@@ -83,7 +86,7 @@ def load(path: Path, provenance: Provenance, engine: Engine, columns: Sequence[s
         case "arrow":
             return _read(path, wanted)
         case "dask":
-            return to_dask(path, wanted)
+            return to_dask(path, provenance, wanted)
     raise _unknown_engine(engine)
 
 
@@ -99,30 +102,64 @@ def scan(path: Path, columns: Sequence[str] | None = None) -> pl.LazyFrame:
     return lazy if wanted is None else lazy.select(wanted)
 
 
-def to_pandas(table: pa.Table, provenance: Provenance) -> pd.DataFrame:
-    """A table as pandas: ``Int64``, ``Float64``, ``boolean``, ``str``, ``category``, ``datetime64[us, UTC]``."""
-    made: pd.DataFrame = table.to_pandas(types_mapper=_PANDAS_TYPES.get, self_destruct=False)
-    for field in table.schema:
-        if isinstance(field.type, pa.DictionaryType):
-            made[field.name] = _categorical(made[field.name], field)
+def to_pandas(table: pa.Table, provenance: Provenance, categories: Categories | None = None) -> pd.DataFrame:
+    """A table as pandas: ``Int64``, ``Float64``, ``boolean``, ``str``, ``category``, ``datetime64[us, UTC]``.
+
+    Parameters
+    ----------
+    categories : mapping of str to list of str, optional
+        Of each enumeration; those of the whole table where ``table`` is a part of it.
+    """
+    made: pd.DataFrame = table.to_pandas(types_mapper=_PANDAS_TYPES.get)
+    for name, values in (categories or categories_of(table)).items():
+        made[name] = made[name].cat.set_categories(pd.Index(values, dtype="str"))
     made.attrs[ATTRS_KEY] = provenance.to_dict()
     return made
 
 
-def _categorical(column: pd.Series, field: pa.Field) -> pd.Series:
-    """All documented values are categories, whatever the rows hold, so that runs can be stacked."""
-    written = (field.metadata or {}).get(b"values", b"").decode()
-    documented = written.split("\n") if written else []
-    others = sorted(set(column.cat.categories) - set(documented))
-    return column.cat.set_categories(pd.Index(documented + others, dtype="str"))
+def categories_of(table: pa.Table) -> Categories:
+    """Of each enumeration: all documented values, whatever the rows hold, then what else was found.
+
+    So frames of two runs can be stacked without the column becoming text.
+    """
+    found = {}
+    for field in table.schema:
+        if isinstance(field.type, pa.DictionaryType):
+            written = (field.metadata or {}).get(b"values", b"").decode()
+            documented = written.split("\n") if written else []
+            held = {value for chunk in table[field.name].chunks for value in chunk.dictionary.to_pylist()}
+            found[field.name] = documented + sorted(held - set(documented))
+    return found
 
 
-def to_dask(path: Path, columns: list[str] | None = None) -> Any:
-    """A stored Parquet file as a Dask frame, one partition a row group."""
-    _dask()
-    import dask.dataframe as dd  # noqa: PLC0415 - an extra
+def to_dask(path: Path, provenance: Provenance, columns: list[str] | None = None) -> Any:
+    """A stored Parquet file as a Dask frame, one partition a row group, with the dtypes of `to_pandas`."""
+    with pq.ParquetFile(path) as file:
+        groups = range(max(file.num_row_groups, 1))
+        schema = file.schema_arrow
+        wanted = columns or schema.names
+        enumerations = [name for name in wanted if isinstance(schema.field(name).type, pa.DictionaryType)]
+        categories = categories_of(file.read(columns=enumerations))
+    empty = schema.empty_table().select(wanted)
+    return _dask().from_map(
+        _row_group,
+        groups,
+        path=path,
+        columns=wanted,
+        provenance=provenance,
+        categories=categories,
+        meta=to_pandas(empty, provenance, categories),
+    )
 
-    return dd.read_parquet(path, columns=columns, split_row_groups=True, dtype_backend="numpy_nullable")
+
+def _row_group(
+    group: int, *, path: Path, columns: list[str], provenance: Provenance, categories: Categories
+) -> pd.DataFrame:
+    with pq.ParquetFile(path) as file:
+        table = (
+            file.read_row_group(group, columns=columns) if file.num_row_groups else file.read(columns=columns)
+        )
+    return to_pandas(table, provenance, categories)
 
 
 def _dask() -> Any:

@@ -18,10 +18,11 @@ import pyarrow.csv as pacsv
 
 from canvas_reports_nb.exceptions import DamagedFileError
 from canvas_reports_nb.frames import cells as typing_of
-from canvas_reports_nb.frames.dialect import Dialect, fallback_encoding, read_dialect, records, unique
+from canvas_reports_nb.frames.dialect import Dialect, read_dialect, records, unique
+from canvas_reports_nb.frames.endings import other_encoding, refuse_cut
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from canvas_reports_nb.frames.contents import Member
     from canvas_reports_nb.schemas import Column, Table
@@ -46,6 +47,8 @@ class Facts:
         UTC offsets met in times.
     remarks : list of str
         On the file as a whole.
+    last : sequence of str or None
+        The last row as it stands in the file.
     """
 
     dialect: Dialect
@@ -53,6 +56,7 @@ class Facts:
     as_text: dict[str, typing_of.Contradiction] = field(default_factory=dict)
     offsets: set[str] = field(default_factory=set)
     remarks: list[str] = field(default_factory=list)
+    last: Sequence[str | None] = ()
 
     def notes(self) -> dict[str, str]:
         """The same in sentences, for the provenance."""
@@ -137,20 +141,20 @@ def read(
         facts = Facts(dialect, as_text=as_text)
         try:
             contradictions = _pour(_batches(member, reading, facts, slow=slow), reading, facts, sink)
-        except pa.ArrowInvalid as error:
-            if not slow and "UTF8" not in str(error):
-                slow = True
-                continue
-            dialect = replace(dialect, encoding=fallback_encoding(member))
-            continue
-        except UnicodeDecodeError:
-            dialect = replace(dialect, encoding=fallback_encoding(member))
+        except (pa.ArrowInvalid, UnicodeDecodeError) as error:
+            other = other_encoding(member) if dialect.encoding.startswith("utf-8") else None
+            if other is not None:
+                dialect = replace(dialect, encoding=other)
+            elif slow:
+                raise DamagedFileError(f"{member.name} can't be read: {error}.") from None
+            slow = slow or other is None
             continue
         except (OSError, ValueError) as error:
             raise DamagedFileError(
                 f"{member.name} can't be read to its end: {error}.", hint="Fetch it again."
             ) from None
         if not contradictions:
+            facts.remarks += filter(None, [refuse_cut(member, dialect, facts.last)])
             if dialect.encoding in {"cp1252", "latin-1"}:
                 facts.remarks.append(f"read as {dialect.encoding}: the bytes are no UTF-8")
             return facts
@@ -176,16 +180,16 @@ def _batches(member: Member, reading: Reading, facts: Facts, *, slow: bool) -> I
         return iter(())
     if slow:
         return _patient(member, reading, facts)
-    return _fast(member, reading)
+    return _fast(member, reading, facts)
 
 
-def _fast(member: Member, reading: Reading) -> Iterator[pa.RecordBatch]:
+def _fast(member: Member, reading: Reading, facts: Facts) -> Iterator[pa.RecordBatch]:
     with ExitStack() as stack:
         if member.path:
             stream = stack.enter_context(pa.OSFile(str(member.path)))
         else:
             stream = pa.PythonFile(stack.enter_context(member.open()), mode="r")
-        yield from pacsv.open_csv(
+        batches = pacsv.open_csv(
             stream,
             read_options=pacsv.ReadOptions(
                 column_names=list(reading.names),
@@ -206,6 +210,10 @@ def _fast(member: Member, reading: Reading) -> Iterator[pa.RecordBatch]:
                 quoted_strings_can_be_null=False,
             ),
         )
+        for batch in batches:
+            if batch.num_rows:
+                facts.last = [column[-1].as_py() for column in batch.columns]
+            yield batch
 
 
 def _patient(member: Member, reading: Reading, facts: Facts) -> Iterator[pa.RecordBatch]:
@@ -221,6 +229,7 @@ def _patient(member: Member, reading: Reading, facts: Facts) -> Iterator[pa.Reco
                 facts.remarks.append(f"Canvas says: {row[0]}")
                 continue
             other += len(row) != header_width
+            facts.last = row
             full.append([cell or None for cell in row] + [None] * (width - len(row)))
         if full:
             arrays = [pa.array(column, typing_of.TEXT) for column in zip(*full, strict=True)]

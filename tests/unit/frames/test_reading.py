@@ -2,6 +2,7 @@
 
 import io
 import json
+import warnings
 import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -240,6 +241,36 @@ def test_a_member_that_was_cut_is_an_error_and_never_a_short_frame() -> None:
     data[60] ^= 0xFF
     with pytest.raises(DamagedFileError, match="can't be read"):
         crn.read_file(bytes(data), report="provisioning_csv")
+
+
+WHOLE = ACTIVITY + '7,"Åsa ""B"",\n C",2026-03-02T09:14:07Z\n8,"Bo\u0308rje",2026-03-02T09:14:07Z\n'.encode()
+
+
+def fate(data: bytes) -> str:
+    """What became of a file: whole, remarked on, or refused."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", crn.ReportWarning)
+        try:
+            frame = crn.read_file(data)
+        except DamagedFileError as error:
+            return str(error)
+    return frame.attrs["canvas_report"]["notes"].get("file", "whole")
+
+
+@pytest.mark.parametrize("size", range(len(ACTIVITY) + 1, len(WHOLE)))
+def test_a_file_cut_anywhere_is_an_error_or_says_so(size: int) -> None:
+    """Only a cut right behind a row can't be seen; one inside the last cell is a remark at least."""
+    seen = fate(WHOLE[:size])
+    if seen == "whole":
+        assert WHOLE[:size].endswith(b"Z\n")
+    else:
+        assert f"cut short at byte {size:,}" in seen or "does not end with a line break" in seen
+
+
+@pytest.mark.parametrize("text", ["invalid UTF8 data", "Expected 3 columns got 4"])
+def test_a_cell_that_reads_like_an_error_of_the_parser(text: str) -> None:
+    frame = crn.read_file(ACTIVITY + f"1,Å {text},\n2,B\n".encode())
+    assert frame["user name"].tolist() == [f"Å {text}", "B"]
 
 
 def test_which_table() -> None:
