@@ -11,8 +11,9 @@ import logging as _logging
 
 from canvas_reports_nb import accessors, demo_canvas, exceptions
 from canvas_reports_nb._version import __version__
-from canvas_reports_nb.accessors.twins import provenance
+from canvas_reports_nb.accessors.twins import dictionary, provenance
 from canvas_reports_nb.connection import Connection
+from canvas_reports_nb.drift import check_file
 from canvas_reports_nb.exceptions import CanvasReportsError, ReportWarning
 from canvas_reports_nb.files import read_file
 from canvas_reports_nb.jobs import ReportJob
@@ -35,9 +36,11 @@ __all__ = [
     "Store",
     "__version__",
     "accessors",
+    "check_file",
     "connect",
     "demo",
     "demo_canvas",
+    "dictionary",
     "exceptions",
     "provenance",
     "read_file",

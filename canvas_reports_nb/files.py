@@ -60,12 +60,8 @@ def read_file(
     >>> frame["last activity at"][0]
     Timestamp('2026-03-02 16:14:07+0000', tz='UTC')
     """
-    if not isinstance(path_or_buffer, str | bytes) and hasattr(path_or_buffer, "read"):
-        label = Path(str(getattr(path_or_buffer, "name", "the buffer"))).name
-        path_or_buffer = path_or_buffer.read()
-    else:
-        label = "the buffer" if isinstance(path_or_buffer, bytes) else Path(path_or_buffer).name
-    found = frames.members(path_or_buffer, label)
+    source, label = frames.held(path_or_buffer)
+    found = frames.members(source, label)
     if found[0].in_zip:
         name = choose_table([member.name for member in found], table, report)
         member = next(member for member in found if member.name == name)
@@ -80,7 +76,7 @@ def read_file(
         report=identity.report,
         table=identity.table,
         source=label,
-        sha256=_sha256(path_or_buffer),
+        sha256=_sha256(source),
         rows=facts.rows,
         zone=sorted(facts.offsets),
         encoding=facts.dialect.encoding,

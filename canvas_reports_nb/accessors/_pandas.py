@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from canvas_reports_nb import opening
-from canvas_reports_nb.accessors.twins import provenance
+from canvas_reports_nb.accessors.twins import dictionary, provenance
 
 __all__ = ["CanvasAccessor"]
 
@@ -33,3 +33,7 @@ class CanvasAccessor:
     def provenance(self) -> dict[str, Any]:
         """Where the frame came from: host, account, report, run id, parameters, times, rows, sha256."""
         return provenance(self._frame)
+
+    def dictionary(self) -> pd.DataFrame:
+        """What each column is: kind, personal data or not, key or not, meaning. See `dictionary`."""
+        return dictionary(self._frame)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Opener: TypeAlias = Callable[[], AbstractContextManager[BinaryIO]]
 
-__all__ = ["Member", "Source", "members"]
+__all__ = ["Member", "Source", "held", "members"]
 
 Source = str | os.PathLike[str] | bytes | BinaryIO
 
@@ -60,6 +60,15 @@ class Member:
     open: Opener
     in_zip: bool
     path: Path | None = None
+
+
+def held(source: Source) -> tuple[Source, str]:
+    """A source that can be opened more than once, and what to call it: a buffer is read to its end."""
+    if isinstance(source, bytes):
+        return source, "the buffer"
+    if isinstance(source, str | os.PathLike):
+        return source, Path(source).name
+    return source.read(), Path(str(getattr(source, "name", "the buffer"))).name
 
 
 def members(source: Source, name: str | None = None) -> list[Member]:

@@ -1,8 +1,11 @@
 """The direction of imports, as pyproject.toml draws it."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[2]
 LINT = "from importlinter.cli import lint_imports_command; lint_imports_command(['--no-cache', '--no-logo'])"
@@ -23,3 +26,24 @@ def test_imports_go_downward() -> None:
     linted = lint(ROOT)
     assert linted.returncode == 0, linted.stdout + linted.stderr
     assert " 0 broken" in linted.stdout
+
+
+@pytest.mark.parametrize(
+    ("module", "line"),
+    [
+        ("exceptions", "from canvas_reports_nb import connection"),
+        ("jobs", "from canvas_reports_nb.demo_canvas import server"),
+        ("demo_canvas/clock", "from canvas_reports_nb import settings"),
+        ("jobs", "import ipywidgets"),
+        ("without_a_place", "VALUE = 1"),
+    ],
+    ids=["upward", "into-the-demo", "out-of-the-demo", "widgets", "unplaced"],
+)
+def test_a_breach_is_seen(module: str, line: str, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "canvas_reports_nb", tmp_path / "canvas_reports_nb")
+    shutil.copyfile(ROOT / "pyproject.toml", tmp_path / "pyproject.toml")
+    with (tmp_path / "canvas_reports_nb" / f"{module}.py").open("a", encoding="utf-8") as source:
+        source.write(f"\n{line}\n")
+    linted = lint(tmp_path)
+    assert linted.returncode == 1, linted.stdout + linted.stderr
+    assert " 0 broken" not in linted.stdout

@@ -1,0 +1,107 @@
+"""What a type checker sees of the public names. Never run: `mypy tests/typing/api.py` checks it."""
+
+from pathlib import Path
+from typing import Any, assert_type
+
+import pandas as pd
+import polars as pl
+
+import canvas_reports_nb as crn
+from canvas_reports_nb import demo_canvas, exceptions
+from canvas_reports_nb.models import Attachment, ReportParameter
+
+
+def a_connection() -> None:
+    assert_type(crn.connect(), crn.Connection)
+    assert_type(crn.connect("https://canvas.example.edu", account=7, store=Path("runs")), crn.Connection)
+    with crn.demo(account="self") as canvas:
+        assert_type(canvas, crn.Connection)
+        assert_type(canvas.account(7), crn.Connection)
+        assert_type(canvas.account("sis_account_id:ENG"), crn.Connection)
+        assert_type(canvas.url, str)
+        assert_type(canvas.account_id, str)
+        canvas.close()
+
+
+def the_six_calls(canvas: crn.Connection) -> None:
+    assert_type(canvas.reports(), pd.DataFrame)
+    offer = canvas.report("grade_export_csv")
+    assert_type(offer, crn.AvailableReport)
+    assert_type(offer.parameters["enrollment_term_id"], ReportParameter)
+    assert_type(offer.last_run, crn.ReportRun | None)
+    assert_type(canvas.history("grade_export_csv"), pd.DataFrame)
+    assert_type(canvas.start("grade_export_csv", enrollment_term_id=12), crn.ReportJob)
+    assert_type(canvas.start("grade_export_csv", parameters={"enrollment_term_id": 12}), crn.ReportJob)
+    assert_type(canvas.attach("grade_export_csv", 81234), crn.ReportJob)
+
+
+def a_job(job: crn.ReportJob) -> None:
+    assert_type(job.run, crn.ReportRun)
+    assert_type(job.run.id, int)
+    assert_type(job.run.attachment, Attachment | None)
+    assert_type(job.status, str)
+    assert_type(job.run.status == crn.RunStatus.COMPLETE, bool)
+    assert_type(job.refresh(), crn.ReportJob)
+    assert_type(job.abort(), crn.ReportJob)
+    assert_type(job.delete(), crn.ReportJob)
+    assert_type(job.wait(timeout=60, progress=False, on_interrupt="abort"), crn.ReportJob)
+    assert_type(job.result(progress="log"), crn.ReportResult)
+
+
+def a_result(result: crn.ReportResult) -> None:
+    assert_type(result.tables, tuple[str, ...])
+    assert_type(result.provenance, dict[str, Any])
+    assert_type(result.path, Path)
+    assert_type(result.to_pandas("users", ["user_id"]), pd.DataFrame)
+    assert_type(result.to_polars(), pl.DataFrame)
+    assert_type(result.scan("users"), pl.LazyFrame)
+    assert_type(result.parquet("users"), Path)
+
+
+def all_in_one(canvas: crn.Connection) -> None:
+    assert_type(canvas.read_tables("provisioning_csv", users=True), dict[str, Any])
+    assert_type(canvas.scan_report("provisioning_csv", enrollments=True), pl.LazyFrame)
+    assert_type(crn.read_tables("provisioning_csv", users=True), dict[str, Any])
+    assert_type(crn.scan_report("provisioning_csv", users=True), pl.LazyFrame)
+    # The frame depends on `engine`: a caller may name the type it asked for.
+    grades: pd.DataFrame = canvas.read_report("grade_export_csv", max_age=0, timeout=60.0)
+    lazy: pl.DataFrame = crn.read_report("grade_export_csv", engine="polars", offline=True)
+    by_hand: pd.DataFrame = crn.read_file("provisioning_csv.zip", table="users")
+    assert_type(crn.provenance(grades), dict[str, Any])
+    print(lazy, by_hand)
+
+
+class OwnSink:
+    """Any object with these two methods shows progress."""
+
+    def show(self, event: crn.ProgressEvent) -> None:
+        assert_type(event.sentence, str)
+        assert_type(event.fraction, float | None)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def progress_and_errors(job: crn.ReportJob) -> None:
+    try:
+        job.wait(progress=OwnSink())
+        job.wait(progress="loud")  # type: ignore[arg-type]
+        job.wait(on_interrupt="panic")  # type: ignore[arg-type]
+    except exceptions.WaitTimeoutError as error:
+        assert_type(error.hint, str | None)
+        assert_type(error.run_id, int | None)
+    except crn.CanvasReportsError as error:
+        assert_type(error.message, str)
+
+
+def the_store(canvas: crn.Connection) -> None:
+    assert_type(canvas.store, crn.Store)
+    assert_type(canvas.store.path, Path)
+    assert_type(canvas.store.info(), pd.DataFrame)
+    assert_type(canvas.store.clear("grade_export_csv", older_than=3600), int)
+
+
+def the_embedded_canvas() -> None:
+    with demo_canvas.serve() as server:
+        assert_type(server.url, str)
+        assert_type(server.token, str)

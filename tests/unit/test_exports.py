@@ -1,0 +1,100 @@
+"""What importing gives, and what it must not cost."""
+
+import importlib
+import inspect
+import pkgutil
+import subprocess
+import sys
+
+import pandas as pd
+import polars as pl
+import pytest
+
+import canvas_reports_nb as crn
+
+ON_USE_ONLY = (
+    "IPython",
+    "ipywidgets",
+    "matplotlib",
+    "dask",
+    "requests_cache",
+    "starlette",
+    "uvicorn",
+    "keyring",
+    "jupyterlab",
+)
+
+
+def test_all_is_sorted_and_there() -> None:
+    assert crn.__all__ == sorted(crn.__all__)
+    assert len(set(crn.__all__)) == len(crn.__all__)
+    for name in crn.__all__:
+        assert getattr(crn, name) is not None
+
+
+def test_no_function_shares_its_name_with_a_module() -> None:
+    modules = {info.name for info in pkgutil.iter_modules(crn.__path__)}
+    functions = {name for name in crn.__all__ if callable(getattr(crn, name))}
+    assert functions & modules == set()
+
+
+@pytest.mark.parametrize("name", [name for name in crn.__all__ if callable(getattr(crn, name))])
+def test_every_public_name_says_what_it_is(name: str) -> None:
+    assert inspect.getdoc(getattr(crn, name))
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        info.name
+        for info in pkgutil.walk_packages(crn.__path__, "canvas_reports_nb.")
+        if "__main__" not in info.name
+    ],
+)
+def test_every_module_lists_what_it_has(module: str) -> None:
+    found = importlib.import_module(module)
+    assert found.__doc__
+    for name in getattr(found, "__all__", ()):
+        assert hasattr(found, name), f"{module}.__all__ names {name}, which is not there"
+
+
+def in_a_fresh_python(code: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return done.stdout
+
+
+def test_importing_loads_nothing_that_is_needed_only_on_use() -> None:
+    shown = in_a_fresh_python(
+        f"import sys, canvas_reports_nb; print([name for name in {ON_USE_ONLY!r} if name in sys.modules])"
+    )
+    assert shown.strip() == "[]"
+
+
+def test_importing_twice_says_nothing() -> None:
+    shown = in_a_fresh_python(
+        "import sys, importlib\n"
+        "import canvas_reports_nb\n"
+        "before = canvas_reports_nb.Connection\n"
+        "importlib.reload(canvas_reports_nb)\n"
+        "import canvas_reports_nb as again\n"
+        "print(again.Connection is before)"
+    )
+    assert shown.strip() == "True"
+
+
+def test_the_accessors_hold_nothing() -> None:
+    assert hasattr(pd.DataFrame, "canvas")
+    assert hasattr(pl.DataFrame, "canvas")
+    data = b"user id,user name,last activity at\n7,Bea,2026-03-02T09:14:07Z\n"
+    frame = crn.read_file(data)
+    before = dict(vars(frame.canvas))
+    assert frame.canvas.provenance["rows"] == 1
+    assert vars(frame.canvas) == before
+    assert crn.provenance(frame) == frame.canvas.provenance
+    frame.canvas.provenance["rows"] = 99
+    assert frame.canvas.provenance["rows"] == 1
+    assert frame.copy().canvas.provenance == frame.canvas.provenance

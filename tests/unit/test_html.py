@@ -1,0 +1,60 @@
+"""Text from a server is text, whatever it holds."""
+
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from canvas_reports_nb import _html
+
+EVIL = "<script>alert(\"1\")</script><img src=x onerror='x'>&amp;"
+
+
+class Reader(HTMLParser):
+    """Keeps the tags and the text of a page."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.tags: list[str] = []
+        self.text: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+def read(html: str) -> Reader:
+    reader = Reader()
+    reader.feed(html)
+    reader.close()
+    return reader
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        _html.escape(EVIL),
+        _html.table([EVIL], [[EVIL], [7]]),
+        _html.facts([(EVIL, EVIL)]),
+        _html.card(EVIL, _html.facts([("a", EVIL)])),
+    ],
+)
+def test_no_tag_of_a_text_survives(html: str) -> None:
+    page = read(html)
+    assert not {"script", "img"} & set(page.tags)
+    assert EVIL in page.text
+
+
+@given(st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\r\0"), min_size=1))
+@example(EVIL)
+def test_a_reader_sees_the_very_text(text: str) -> None:
+    assert "".join(read(f"<p>{_html.escape(text)}</p>").text) == text
+    assert not {'"', "'", "<", ">"} & set(_html.escape(text)), "it may stand in an attribute, too"
+
+
+def test_facts_leave_out_what_is_not_there() -> None:
+    page = read(_html.facts([("none", None), ("empty", ""), ("zero", 0), ("false", False)]))
+    assert page.text == ["zero", "0", "false", "False"]

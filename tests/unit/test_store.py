@@ -1,0 +1,218 @@
+"""Finished runs on this disk: private, whole or not there at all."""
+
+import json
+import stat
+import threading
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from canvas_reports_nb.exceptions import StoreError
+from canvas_reports_nb.models import Provenance
+from canvas_reports_nb.store import Store, StoredRun, seconds
+
+URL, ACCOUNT, GRADES = "https://canvas.example.edu", "sis_account_id:ENG/1", "grade_export_csv"
+
+
+def keep(store: Store, run_id: int, *, report: str = GRADES, age: float = 60, **parameters: Any) -> StoredRun:
+    """A run of two rows as `retrieve` leaves it."""
+    ended = datetime.now(UTC) - timedelta(seconds=age)
+    made = Provenance(
+        host="canvas.example.edu",
+        account=ACCOUNT,
+        report=report,
+        run_id=run_id,
+        parameters=parameters,
+        ended_at=ended.isoformat(timespec="seconds"),
+        rows=2,
+    ).to_dict()
+    with store.lock(URL, ACCOUNT, report, run_id) as folder:
+        (folder / "raw.csv").write_bytes(b"a\n1\n2\n")
+        (folder / f"{report}.parquet").write_bytes(b"PAR1")
+        tables = {report: {"file": f"{report}.parquet", "provenance": made}}
+        return store.seal(folder, {"provenance": made, "raw": {"file": "raw.csv"}, "tables": tables})
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "store")
+
+
+def test_layout_and_rights(store: Store) -> None:
+    kept = keep(store, 7)
+    inside = kept.folder.relative_to(store.path)
+    assert inside.parts == ("runs", "canvas.example.edu", "sis_account_id%3AENG%2F1", GRADES, "7")
+    folders = [store.path, *(path for path in store.path.rglob("*") if path.is_dir())]
+    assert {stat.S_IMODE(folder.stat().st_mode) for folder in folders} == {0o700}
+    assert stat.S_IMODE((kept.folder / "run.json").stat().st_mode) == 0o600
+    assert stat.S_IMODE((kept.folder.parent / ".7.lock").stat().st_mode) == 0o600
+    assert not list(store.path.rglob("*.part"))
+    found = store.find(URL, ACCOUNT, GRADES, 7)
+    assert found == kept
+    assert found.tables == (GRADES,)
+    assert found.size > len(b"a\n1\n2\nPAR1")
+
+
+def test_looking_makes_nothing(store: Store) -> None:
+    assert store.find(URL, ACCOUNT, GRADES, 7) is None
+    assert store.equal(URL, ACCOUNT, GRADES, {}) == []
+    assert store.clear() == 0
+    assert "0.0 MB" in store._repr_html_()
+    assert not store.path.exists()
+
+
+@pytest.mark.parametrize("gone", ["run.json", "raw.csv", f"{GRADES}.parquet"])
+def test_a_run_without_all_its_files_does_not_exist(store: Store, gone: str) -> None:
+    (keep(store, 7).folder / gone).unlink()
+    assert store.find(URL, ACCOUNT, GRADES, 7) is None
+    assert list(store.runs()) == []
+
+
+def broken(text: str) -> Any:
+    return lambda _: text
+
+
+def outside(facts: dict[str, Any], name: str) -> str:
+    return json.dumps({**facts, "raw": {"file": name}})
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        broken(""),
+        broken("{"),
+        broken("[]"),
+        broken("null"),
+        broken('{"format": 1}'),
+        broken('{"format": 1, "raw": [], "tables": [], "provenance": 3}'),
+        lambda facts: json.dumps({**facts, "format": 2}),
+        lambda facts: json.dumps({**facts, "tables": {GRADES: {"file": "raw.csv"}}}),
+        lambda facts: json.dumps({**facts, "provenance": {"ended_at": "yesterday"}}),
+        lambda facts: json.dumps({**facts, "provenance": {"ended_at": "2026-03-02T09:00:00"}}),
+        lambda facts: json.dumps({**facts, "provenance": {"parameters": [1]}}),
+        lambda facts: outside(facts, "../secret.csv"),
+        lambda facts: outside(facts, "/etc/hostname"),
+        lambda facts: outside(facts, ".."),
+        lambda facts: outside(facts, ""),
+        lambda facts: outside(facts, "raw\x00.csv"),
+    ],
+)
+def test_a_foreign_sidecar_is_no_run(store: Store, damage: Any) -> None:
+    folder = keep(store, 7).folder
+    (folder.parent / "secret.csv").write_bytes(b"x")
+    sidecar = folder / "run.json"
+    sidecar.write_text(damage(json.loads(sidecar.read_text())))
+    assert store.find(URL, ACCOUNT, GRADES, 7) is None
+    assert store.info().empty
+    assert store.equal(URL, ACCOUNT, GRADES, {}) == []
+
+
+json_values = st.recursive(
+    st.none() | st.integers() | st.text(max_size=5) | st.just("raw.csv"),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(st.sampled_from(["file", "provenance", "rows", "ended_at", "parameters"]), inner)
+    ),
+    max_leaves=6,
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@given(
+    st.fixed_dictionaries(
+        {"format": st.just(1), "raw": json_values, "tables": json_values, "provenance": json_values}
+    )
+)
+def test_no_sidecar_breaks_the_store(store: Store, facts: dict[str, Any]) -> None:
+    with store.lock(URL, ACCOUNT, GRADES, 7) as folder:
+        (folder / "raw.csv").write_bytes(b"a\n")
+        (folder / "run.json").write_text(json.dumps(facts))
+    assert len(store.info()) == len(list(store.runs()))
+    assert len(store.equal(URL, ACCOUNT, GRADES, {})) <= 1
+
+
+def test_a_file_among_the_runs_is_passed_over(store: Store) -> None:
+    folder = keep(store, 7).folder.parent
+    (folder / "8").write_text("no folder")
+    (folder / "notes").mkdir()
+    assert [run.provenance.run_id for run in store.runs()] == [7]
+
+
+def test_equal_runs_newest_first(store: Store) -> None:
+    for run_id, age, term in ((9, 300, "1"), (7, 100, 1), (8, 200, "1"), (6, 50, "2")):
+        keep(store, run_id, age=age, enrollment_term_id=term)
+    keep(store, 5, report="zero_activity_csv", enrollment_term_id="1")
+    found = store.equal(URL, ACCOUNT, GRADES, {"enrollment_term": 1, "skip_message": True})
+    assert [run.provenance.run_id for run in found] == [7, 8, 9]
+    assert store.equal("https://other.example.edu", ACCOUNT, GRADES, {"enrollment_term": 1}) == []
+    assert store.equal(URL, "self", GRADES, {"enrollment_term": 1}) == []
+
+
+def test_info_has_the_same_types_when_empty(store: Store) -> None:
+    empty = store.info()
+    keep(store, 7, age=3600, enrollment_term_id="1")
+    full = store.info()
+    assert empty.empty
+    assert empty.dtypes.to_dict() == full.dtypes.to_dict()
+    row = full.loc[0]
+    assert (row["report"], row["run_id"], row["rows"], row["tables"]) == (GRADES, 7, 2, GRADES)
+    assert row["parameters"] == {"enrollment_term_id": "1"}
+    assert pd.Timedelta(hours=1) <= row["age"] < pd.Timedelta(hours=2)
+    assert full["finished_at"].dt.tz is not None
+
+
+@pytest.mark.parametrize(
+    ("asked", "left"),
+    [
+        ({}, set()),
+        ({"report": GRADES}, {3}),
+        ({"older_than": timedelta(hours=1)}, {1, 3}),
+        ({"older_than": 30, "report": "zero_activity_csv"}, {1, 2}),
+        ({"report": "grade"}, {1, 2, 3}),
+    ],
+)
+def test_clear(store: Store, asked: dict[str, Any], left: set[int]) -> None:
+    keep(store, 1, age=60)
+    keep(store, 2, age=7200)
+    keep(store, 3, age=600, report="zero_activity_csv")
+    assert store.clear(**asked) == 3 - len(left)
+    assert {run.provenance.run_id for run in store.runs()} == left
+    assert {int(path.parent.name) for path in store.path.rglob("raw.csv")} == left
+
+
+def test_one_writer_at_a_time(store: Store) -> None:
+    inside, most, done = 0, 0, []
+
+    def write(worker: int) -> None:
+        nonlocal inside, most
+        for _ in range(5):
+            with store.lock(URL, ACCOUNT, GRADES, 7) as folder:
+                inside += 1
+                most = max(most, inside)
+                (folder / "raw.part").write_text(str(worker))
+                done.append((folder / "raw.part").read_text() == str(worker))
+                inside -= 1
+
+    workers = [threading.Thread(target=write, args=(number,)) for number in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(30)
+    assert (most, done) == (1, [True] * 20)
+
+
+def test_a_store_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    store = Store(tmp_path / "file" / "store")
+    with pytest.raises(StoreError, match="CANVAS_REPORTS_CACHE"), store.lock(URL, ACCOUNT, GRADES, 7):
+        pass
+
+
+@pytest.mark.parametrize(("age", "expected"), [(5, 5.0), (0.5, 0.5), (timedelta(days=1), 86400.0)])
+def test_seconds(age: Any, expected: float) -> None:
+    assert seconds(age) == expected

@@ -1,0 +1,260 @@
+"""HTTP manners, over a wire made by hand: what is sent where, what is tried again, what is never shown."""
+
+import io
+import json
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import requests.adapters
+import urllib3
+
+from canvas_reports_nb import exceptions as exc
+from canvas_reports_nb.credentials import Token
+from canvas_reports_nb.settings import Settings
+from canvas_reports_nb.transport import Transport
+
+CANVAS, STORAGE, SECRET = "https://canvas.example.edu", "https://files.example.org", "1234~hidden"
+
+
+class Wire(requests.adapters.BaseAdapter):
+    """Answers from a list; keeps the requests. An answer is (status, body, headers) or an exception."""
+
+    def __init__(self, *answers: Any) -> None:
+        super().__init__()
+        self.answers = list(answers)
+        self.requests: list[requests.PreparedRequest] = []
+
+    def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
+        self.requests.append(request)
+        answer = self.answers.pop(0)
+        if isinstance(answer, BaseException):
+            raise answer
+        status, body, headers = (*answer, {})[:3]
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        raw = urllib3.HTTPResponse(
+            io.BytesIO(content),
+            headers={"Content-Type": "application/json", **headers},
+            status=status,
+            preload_content=False,
+        )
+        return requests.adapters.HTTPAdapter().build_response(request, raw)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+Made = Callable[..., tuple[Transport, Wire]]
+
+
+@pytest.fixture
+def slept() -> list[float]:
+    return []
+
+
+@pytest.fixture
+def transport(tmp_path: Path, slept: list[float]) -> Iterator[Made]:
+    opened: list[Transport] = []
+
+    def make(*answers: Any) -> tuple[Transport, Wire]:
+        made = Transport(Settings(url=CANVAS, store=tmp_path), Token(SECRET), slept.append)
+        wire = Wire(*answers)
+        made._plain.mount("https://", wire)
+        opened.append(made)
+        return made, wire
+
+    yield make
+    for each in opened:
+        each.close()
+
+
+def test_a_call(transport: Made) -> None:
+    made, wire = transport((200, {"id": 1}, {"X-Rate-Limit-Remaining": "512.25"}))
+    assert made.json("POST", "accounts/self/reports/x", body={"parameters": {"users": True}}) == {"id": 1}
+    request = wire.requests[0]
+    assert request.url == f"{CANVAS}/api/v1/accounts/self/reports/x"
+    assert request.headers["Authorization"] == f"Bearer {SECRET}"
+    assert request.headers["User-Agent"].startswith("canvas-reports-nb/")
+    assert json.loads(request.body or "") == {"parameters": {"users": True}}
+    assert made.rate_limit_remaining == 512.25
+
+
+def test_an_odd_rate_header_breaks_nothing(transport: Made) -> None:
+    made, _ = transport((200, [], {"X-Rate-Limit-Remaining": "plenty"}))
+    assert made.json("GET", "accounts/self/reports") == []
+    assert made.rate_limit_remaining is None
+
+
+THROTTLED = (403, b"403 Forbidden (Rate Limit Exceeded)\n", {"Content-Type": "text/plain"})
+LOST = requests.ConnectionError("reset")
+GOOD = (200, {"id": 1})
+
+
+@pytest.mark.parametrize(
+    ("method", "answers", "calls", "error"),
+    [
+        ("GET", [THROTTLED, (502, b""), LOST, GOOD], 4, None),
+        ("PUT", [(503, b""), GOOD], 2, None),
+        ("DELETE", [LOST, GOOD], 2, None),
+        ("GET", [LOST] * 4, 4, exc.NotReachedError),
+        ("GET", [THROTTLED] * 4, 4, exc.ThrottledError),
+        ("POST", [THROTTLED, GOOD], 2, None),
+        ("POST", [(500, b"")], 1, exc.ServerError),
+        ("POST", [LOST], 1, exc.NotReachedError),
+        ("POST", [requests.ReadTimeout("slow")], 1, exc.NotReachedError),
+        ("GET", [(404, {})], 1, exc.NotFoundError),
+        ("GET", [(401, {})], 1, exc.AuthenticationError),
+        ("GET", [(403, {"status": "unauthorized"})], 1, exc.NotPermittedError),
+        (
+            "GET",
+            [(403, b"User-Agent required", {"Content-Type": "text/plain"})],
+            1,
+            exc.UserAgentRefusedError,
+        ),
+        ("GET", [requests.TooManyRedirects("round")], 1, exc.UnexpectedAnswerError),
+        ("GET", [requests.exceptions.SSLError("bad")] * 4, 4, exc.NotReachedError),
+    ],
+)
+def test_what_is_tried_again(
+    *,
+    transport: Made,
+    slept: list[float],
+    method: str,
+    answers: list[Any],
+    calls: int,
+    error: type[Exception] | None,
+) -> None:
+    made, wire = transport(*answers)
+    if error is None:
+        assert made.json(method, "accounts/self") == {"id": 1}
+    else:
+        with pytest.raises(error) as caught:
+            made.json(method, "accounts/self")
+        assert type(caught.value) is error
+    assert (len(wire.requests), len(slept)) == (calls, calls - 1)
+    assert all(0 < pause < 60 for pause in slept)
+
+
+def test_all_pages_are_followed_as_the_server_names_them(transport: Made) -> None:
+    second = f"{CANVAS.replace('canvas', 'Canvas')}/api/v1/accounts/1/reports/x?page=bookmark:W&per_page=100"
+    made, wire = transport(
+        (200, [1, 2], {"Link": f'<{second}>; rel="next",<{CANVAS}/first>; rel="first"'}),
+        (200, [3], {"link": f'<{CANVAS}/first>; rel="first"'}),
+    )
+    assert list(made.pages("accounts/1/reports/x", query={"a": "b"})) == [[1, 2], [3]]
+    assert [request.url for request in wire.requests] == [
+        f"{CANVAS}/api/v1/accounts/1/reports/x?a=b&per_page=100",
+        second.replace("Canvas", "canvas"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "elsewhere", ["https://evil.example.org/x", "http://canvas.example.edu/x", CANVAS + ".evil.example.org/x"]
+)
+def test_a_next_page_elsewhere_is_not_followed(transport: Made, elsewhere: str) -> None:
+    made, wire = transport((200, [1], {"Link": f'<{elsewhere}>; rel="next"'}))
+    with pytest.raises(exc.UnexpectedAnswerError, match="another host"):
+        list(made.pages("accounts/1/reports/x"))
+    assert len(wire.requests) == 1
+
+
+def test_the_token_stays_behind_on_a_redirect_to_the_storage(
+    transport: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("default login somebody password else\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    made, wire = transport(
+        (302, b"", {"Location": f"{CANVAS}/files/7/download"}),
+        (302, b"", {"Location": f"{STORAGE}/files/a.csv?token=signed"}),
+        (200, b"a\n1\n", {"Content-Type": "text/csv"}),
+    )
+    with made.download(f"{CANVAS}/files/7?download_frd=1", offset=3) as response:
+        assert response.raw.read() == b"a\n1\n"
+    sent = [request.headers.get("Authorization") for request in wire.requests]
+    assert sent == [f"Bearer {SECRET}", f"Bearer {SECRET}", None]
+    assert {request.headers["Range"] for request in wire.requests} == {"bytes=3-"}
+    assert {request.headers["Accept-Encoding"] for request in wire.requests} == {"identity"}
+
+
+def test_no_redirect_to_plain_http(transport: Made) -> None:
+    made, wire = transport((302, b"", {"Location": "http://files.example.org/a.csv"}))
+    with pytest.raises(exc.UnexpectedAnswerError, match="plain http"), made.download(f"{CANVAS}/files/7"):
+        pass
+    assert len(wire.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("host", "status", "error"),
+    [
+        (CANVAS, 401, exc.AuthenticationError),
+        (CANVAS, 403, exc.NotPermittedError),
+        (CANVAS, 404, exc.NotFoundError),
+        (STORAGE, 401, exc.ServerError),
+        (STORAGE, 403, exc.ServerError),
+        (STORAGE, 404, exc.ServerError),
+    ],
+)
+def test_a_refused_download(transport: Made, host: str, status: int, error: type[Exception]) -> None:
+    made, _ = transport(
+        (302, b"", {"Location": f"{host}/a?token=signed"}),
+        (status, b"<Error/>", {"Content-Type": "text/xml"}),
+    )
+    with pytest.raises(error) as caught, made.download(f"{CANVAS}/files/7?verifier=signed"):
+        pass
+    assert type(caught.value) is error
+    assert "signed" not in f"{caught.value} {caught.value!r} {vars(caught.value)}"
+
+
+@pytest.mark.parametrize(
+    "lost", [LOST, requests.exceptions.SSLError(f"{SECRET} in the text"), requests.Timeout(SECRET)]
+)
+def test_no_secret_in_an_error_of_the_wire(transport: Made, lost: Exception) -> None:
+    made, _ = transport(*[lost] * 4)
+    with pytest.raises(exc.NotReachedError) as caught:
+        made.json("GET", "accounts/self?access_token=hidden")
+    shown = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+    assert "hidden" not in str(caught.value)
+    assert SECRET not in "".join(traceback.StackSummary.from_list(shown.stack[1:]).format())
+    assert SECRET not in repr(made) + repr(vars(made))
+
+
+def test_the_cache_holds_metadata_alone_and_no_secret(transport: Made, tmp_path: Path) -> None:
+    made, plain = transport((200, {"id": 2}))
+    cached = Wire(
+        (
+            200,
+            [{"report": "x", "url": f"{CANVAS}/files/1?verifier=abc123&b=1"}],
+            {"Set-Cookie": "session=abc123"},
+        ),
+        (200, {"id": 1}),
+        (200, {"id": 1}),
+    )
+    made._cached.mount("https://", cached)
+    for _ in range(2):
+        assert made.json("GET", "accounts/self/reports", cached=True)[0]["report"] == "x"
+        assert made.json("GET", "accounts/self/reports/x/1", cached=True) == {"id": 1}
+    assert [request.path_url for request in cached.requests].count("/api/v1/accounts/self/reports") == 1
+    assert [request.path_url for request in cached.requests].count("/api/v1/accounts/self/reports/x/1") == 2
+    assert made.json("GET", "accounts/self/reports") == {"id": 2}
+    assert len(plain.requests) == 1
+    made.close()
+    files = list((tmp_path / "http").iterdir())
+    assert [oct(file.stat().st_mode & 0o777) for file in files] == ["0o600"]
+    assert SECRET not in files[0].name
+    stored = files[0].read_bytes()
+    assert b"accounts/self/reports" in stored
+    assert SECRET.encode() not in stored
+    assert b"abc123" not in stored
+
+
+def test_loopback_goes_past_every_proxy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy.example.org:1")
+    with closing(Transport(Settings(url="http://127.0.0.1:9", store=tmp_path), Token(SECRET), print)) as made:
+        assert made._plain.trust_env is False
+    with closing(Transport(Settings(url=CANVAS, store=tmp_path), Token(SECRET), print)) as made:
+        assert made._plain.trust_env is True
