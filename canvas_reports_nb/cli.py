@@ -217,7 +217,7 @@ def _notebooks() -> Path:
     """The notebooks of the checkout; from a wheel, a copy in the working folder, to be edited."""
     package = Path(__file__).parent
     checkout = package.parent / "notebooks"
-    if checkout.is_dir():
+    if checkout.is_dir() and (package.parent / "pyproject.toml").is_file():
         return checkout
     return Path(
         shutil.copytree(package / "notebooks", Path.cwd() / "canvas_reports_notebooks", dirs_exist_ok=True)

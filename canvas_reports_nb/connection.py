@@ -312,6 +312,7 @@ class Connection:
         sink = resolve(progress)
         sink.show(ProgressEvent("note", report, decision.run_id, text=f"{report}: {decision.reason}"))
         if decision.action == "stored":
+            sink.close()
             return ReportResult(next(kept for kept in equal if kept.provenance.run_id == decision.run_id))
         if decision.run_id is not None:
             job = self.attach(report, decision.run_id)

@@ -23,7 +23,7 @@ from canvas_reports_nb.exceptions import (
     WaitTimeoutError,
 )
 from canvas_reports_nb.models import RunStatus
-from canvas_reports_nb.parameters import comparable
+from canvas_reports_nb.parameters import asked_of, comparable
 from canvas_reports_nb.progress import ProgressEvent, resolve
 from canvas_reports_nb.results import ReportResult, retrieve
 
@@ -109,7 +109,7 @@ def reuse_or_start(
             age = (now - when).total_seconds() if when else 0.0
             if run.created_at and (now - run.created_at).total_seconds() > max_age + _LONGEST_RUN:
                 break
-            if comparable(report, run.parameters) != wanted:
+            if comparable(report, asked_of(report, run.parameters)) != wanted:
                 continue
             if run.is_complete and age <= max_age:
                 return Decision("finished", run.id, f"using run {run.id}, finished on Canvas {_ago(age)}")

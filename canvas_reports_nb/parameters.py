@@ -125,7 +125,9 @@ def comparable(report: str, parameters: Mapping[str, Any]) -> tuple[tuple[str, s
 
 def asked_of(report: str, stored: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters a run was asked for, from those Canvas stored: the server's own are left out."""
-    return {name: value for name, value in to_wire(report, stored).items() if name not in _NOT_COMPARED}
+    # Another client's text "false" was a yes to Canvas under these names.
+    meant = {name: bool(value) if name in _ON_WHEN_SENT else value for name, value in stored.items()}
+    return {name: value for name, value in to_wire(report, meant).items() if name not in _NOT_COMPARED}
 
 
 def switches(report: str) -> dict[str, str]:

@@ -67,7 +67,7 @@ def serve(
         if (error.name or "").partition(".")[0] not in REQUIRED:
             raise
         raise DemoUnavailableError(
-            'The demo Canvas needs more packages:\npython -m pip install "canvas-reports-nb[demo]"',
+            'The demo Canvas needs more packages:\npython -m pip install "canvas-reports-nb[demo]"'
         ) from error
     return start(
         seed=seed,

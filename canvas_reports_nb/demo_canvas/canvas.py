@@ -128,9 +128,7 @@ class Canvas:
         """Return the runs of one report in one account, newest first, without deleted ones."""
         mine = [r for r in self.runs if (r.account_id, r.report) == (account_id, report)]
         return sorted(
-            (r for r in mine if r.stopped_as != "deleted"),
-            key=lambda r: (r.created_at, r.id),
-            reverse=True,
+            (r for r in mine if r.stopped_as != "deleted"), key=lambda r: (r.created_at, r.id), reverse=True
         )
 
     def by_attachment(self, attachment_id: int) -> Run | None:

@@ -70,7 +70,7 @@ class Delivery:
         file = (
             _zip(folder / name, product.files) if product.as_zip else product.files[0].rename(folder / name)
         )
-        return Outcome(self.clock.now(), file, name, product.lines, product.summary)
+        return Outcome(self.clock.now(), file, name, product.lines, product.summary, echo=product.echo)
 
     def _rewrite(self, file: Path) -> None:
         for scenario in self.scenarios:

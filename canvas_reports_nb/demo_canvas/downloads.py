@@ -70,10 +70,7 @@ class _LargeChunks(FileResponse):
 
 def _body(canvas: Canvas, request: Request, file: Path, name: str) -> Response:
     whole = _LargeChunks(
-        file,
-        headers={"content-type": content_type(name)},
-        filename=name,
-        stat_result=file.stat(),
+        file, headers={"content-type": content_type(name)}, filename=name, stat_result=file.stat()
     )
     size = file.stat().st_size
     sent = min((s.cut(size) for s in canvas.scenarios), default=size)

@@ -26,11 +26,7 @@ def json_reply(canvas: Canvas, request: Request, body: object, status: int = 200
 
 
 def page_reply(
-    canvas: Canvas,
-    request: Request,
-    items: Sequence[T],
-    body: Callable[[T], object],
-    root: str | None = None,
+    canvas: Canvas, request: Request, items: Sequence[T], body: Callable[[T], object], root: str | None = None
 ) -> Response:
     """Return the page of `items` that the request asks for.
 

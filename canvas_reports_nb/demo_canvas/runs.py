@@ -7,24 +7,15 @@ created and stopped, and from how long each one takes.
 import heapq
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-SMOOTH = frozenset(
-    {
-        "course_storage_csv",
-        "grade_export_csv",
-        "last_user_access_csv",
-        "mgp_grade_export_csv",
-        "outcome_results_csv",
-        "public_courses_csv",
-        "recently_deleted_courses_csv",
-        "student_assignment_outcome_map_csv",
-        "unpublished_courses_csv",
-        "unused_courses_csv",
-    },
-)
+SMOOTH = frozenset((
+    "course_storage_csv", "grade_export_csv", "last_user_access_csv", "mgp_grade_export_csv", "outcome_results_csv",
+    "public_courses_csv", "recently_deleted_courses_csv", "student_assignment_outcome_map_csv",
+    "unpublished_courses_csv", "unused_courses_csv",
+))  # fmt: skip
 """Reports whose total is known beforehand, so that their progress moves."""
 PARALLEL = frozenset({"grade_export_csv", "mgp_grade_export_csv"})
 """Reports made in batches, which pass through `compiling`."""
@@ -47,6 +38,8 @@ class Outcome:
     lines: int | None = None
     summary: str = ""
     failure: str | None = None
+    echo: Mapping[str, str] = field(default_factory=dict)
+    """Parameters the report computed, stored in place of those sent."""
 
 
 @dataclass(slots=True)
@@ -160,11 +153,7 @@ def state_at(run: Run, span: Span, now: datetime) -> RunState:
 
 
 def _under_way(
-    run: Run,
-    started: datetime,
-    ended: datetime | None,
-    now: datetime,
-    made: Outcome | None,
+    run: Run, started: datetime, ended: datetime | None, now: datetime, made: Outcome | None
 ) -> RunState:
     total = (ended - started) if ended is not None else SHORTEST
     share = min((now - started) / total, LATE) if total else LATE
@@ -198,4 +187,6 @@ def stored_parameters(run: Run, state: RunState) -> dict[str, object]:
         text += made.failure or ""
     elif made is not None:
         text += made.summary
+    if made is not None and state.started_at is not None:
+        parameters.update(made.echo)
     return parameters | {"locale": "en"} | ({"extra_text": text} if text else {})

@@ -69,8 +69,7 @@ SCENARIOS: Mapping[str, Scenario] = MappingProxyType(
         "fails": Scenario(failure="Generating the report failed. ErrorReport:4711;"),
         "login_page": _spoil(lambda _: answers.login_page(), lambda call: call.is_download),
         "no_permission": _spoil(
-            lambda call: answers.no_permission(old=call.old),
-            lambda call: "/reports" in call.path,
+            lambda call: answers.no_permission(old=call.old), lambda call: "/reports" in call.path
         ),
         "no_rows": Scenario(content=lambda header: header),
         "one_cell": Scenario(content=lambda _header: b"No outcomes found\n"),
@@ -82,11 +81,9 @@ SCENARIOS: Mapping[str, Scenario] = MappingProxyType(
         "throttle_429": Scenario(limits=replace(BITING, status=429)),
         "truncated": Scenario(cut=lambda size: size // 2),
         "unknown_state": Scenario(
-            status=lambda status, share: (
-                "postprocessing" if status == "running" and share < 1 / 2 else status
-            ),
+            status=lambda status, share: "postprocessing" if status == "running" and share < 1 / 2 else status
         ),
-    },
+    }
 )
 
 

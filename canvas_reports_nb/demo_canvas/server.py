@@ -70,10 +70,7 @@ class Server:
         return self
 
     def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
 
@@ -116,7 +113,7 @@ class _Listening(uvicorn.Server):
                 access_log=False,
                 server_header=False,
                 timeout_graceful_shutdown=0,
-            ),
+            )
         )
         self.ready = threading.Event()
 

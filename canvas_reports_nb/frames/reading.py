@@ -165,12 +165,9 @@ def _reading(member: Member, dialect: Dialect, table: Table | None, *, locale: b
     header = dialect.header
     if slow:
         width = max(map(len, records(member, dialect)), default=0)
-        # Cells beyond the header belong to its last column: the ratings of an outcome, for one.
-        header += header[-1:] * (width - len(header))
-    known = len(header) if table and table.ragged else len(dialect.header)
-    columns = tuple(
-        table.column(name) if table and place < known else None for place, name in enumerate(header)
-    )
+        # The ratings of an outcome go on beyond the header's last name; other cells there have none.
+        header += (header[-1:] if table and table.ragged else ("",)) * (width - len(header))
+    columns = tuple(table.column(name) if table else None for name in header)
     results = table.one_cell_results if table else ()
     return Reading(dialect, unique(header), columns, locale, results)
 

@@ -308,3 +308,17 @@ def test_the_log_holds_no_secret(demo):
     assert len({record.host for record in log}) == 2
     assert caller.server.token not in repr(log)
     assert len(body.getvalue()) == attachment["size"]
+
+
+def test_a_window_is_stored_as_the_report_computed_it(demo):
+    caller = demo(duration=60)
+    report = "students_with_no_submissions_csv"
+    run = caller.start(report, start_at="2025-01-01T00:00:00Z", end_at="2026-03-01T00:00:00Z")
+    assert run["parameters"] == {"start_at": "2025-01-01T00:00:00Z", "end_at": "2026-03-01T00:00:00Z"}
+    caller.server.clock.advance(5)
+    begun = caller.show(run)
+    assert begun["status"] == "running"
+    window = {"start_at": "2026-02-15 00:00:00 UTC", "end_at": "2026-03-01 00:00:00 UTC"}
+    assert begun["parameters"].items() >= window.items()
+    caller.server.clock.advance(60)
+    assert caller.show(run)["parameters"] == begun["parameters"]

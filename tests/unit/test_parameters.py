@@ -254,3 +254,13 @@ def test_switches_and_near_names() -> None:
     assert parameters.switches(PROVISIONING)["group_membership"] == "group_membership"
     assert parameters.switches("a_vendor_report") == {}
     assert near("q", ["enrollment_term_id"]) == ""
+
+
+def test_the_text_false_was_a_yes_to_canvas_where_any_value_is() -> None:
+    stored = asked_of("provisioning_csv", {"users": "true", "created_by_sis": "false"})
+    assert comparable("provisioning_csv", stored) == comparable(
+        "provisioning_csv", {"users": True, "created_by_sis": True}
+    )
+    assert comparable("provisioning_csv", {"users": 1, "created_by_sis": False}) != comparable(
+        "provisioning_csv", stored
+    )

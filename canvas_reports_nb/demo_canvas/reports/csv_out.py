@@ -1,19 +1,13 @@
 """CSV as Canvas writes it, a slice of rows at a time so that size costs time and not memory."""
 
-from __future__ import annotations
-
 import csv
 import io
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Self
 
 import polars as pl
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-    from pathlib import Path
-
-__all__ = ["Rows", "Table", "iso_text", "utc_text", "write_cells", "write_table"]
 
 _SLICE = 400_000
 
@@ -28,21 +22,24 @@ class Rows:
 
     source: pl.DataFrame
     build: Callable[[pl.DataFrame], pl.DataFrame] = _as_is
+    when_empty: str | None = None
+    """The one cell of a last row written when there is no other."""
+    without: str | None = None
+    """A column left out of the header this time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One CSV to be.
-
-    `columns` names what stands under the header where the header cannot, because it repeats a name;
-    `when_empty` is the one cell of a last row written when there is no other.
-    """
+    """One CSV to be; `columns` pairs what is printed in the header, and may repeat, with what stands below."""
 
     name: str
-    header: Sequence[str]
+    columns: Sequence[tuple[str, str]]
     rows: Rows
-    columns: Sequence[str] | None = None
-    when_empty: str | None = None
+
+    @classmethod
+    def of(cls, name: str, columns: Mapping[str, str], rows: Rows) -> Self:
+        """Return a table whose header repeats no name."""
+        return cls(name, [pair for pair in columns.items() if pair[0] != rows.without], rows)
 
 
 def iso_text(column: pl.Expr, zone: str) -> pl.Expr:
@@ -72,17 +69,17 @@ def write_cells(rows: Iterable[Sequence[object]], path: Path) -> int:
 
 def write_table(table: Table, path: Path, zone: str) -> int:
     """Write a table and return its number of rows, the header included."""
-    columns = list(table.columns or table.header)
+    columns = [source for _, source in table.columns]
     written = 1
     with path.open("wb") as file:
-        file.write(_line(table.header).encode())
+        file.write(_line(printed for printed, _ in table.columns).encode())
         for rows in table.rows.source.iter_slices(_SLICE):
             frame = table.rows.build(rows).select(columns)
             times = [name for name, kind in frame.schema.items() if isinstance(kind, pl.Datetime)]
             frame = frame.with_columns(iso_text(pl.col(name), zone) for name in times)
             frame.write_csv(file, include_header=False, quote_style="necessary")
             written += frame.height
-        if written == 1 and table.when_empty is not None:
-            file.write(_line([table.when_empty]).encode())
+        if written == 1 and table.rows.when_empty is not None:
+            file.write(_line([table.rows.when_empty]).encode())
             written += 1
     return written

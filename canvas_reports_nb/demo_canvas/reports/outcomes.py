@@ -1,22 +1,17 @@
 """The three reports on learning outcomes."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING
 
 import polars as pl
 
-from canvas_reports_nb.demo_canvas.reports.csv_out import Rows, Table
-from canvas_reports_nb.demo_canvas.reports.headers import HEADERS
+from canvas_reports_nb.demo_canvas.joins import attach
 from canvas_reports_nb.demo_canvas.world.learning import outcome_marks
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from canvas_reports_nb.demo_canvas.reports.parameters import Request
-
-__all__ = ["competency", "outcome_export_cells", "outcome_results"]
+from .csv_out import Rows
+from .headers import HEADERS
+from .parameters import Request
+from .students import in_places
 
 _NOTHING = "No outcomes found"
 _ORDERS = {
@@ -45,75 +40,44 @@ def _assessed(request: Request) -> pl.DataFrame:
     )
 
 
-def _marked(request: Request, rows: pl.DataFrame) -> pl.DataFrame:
-    """Return the rows with everything both reports print, under the names they print it with."""
-    world = request.world
-    outcomes = world.outcomes.join(
-        world.outcome_groups.select(group_id="id", group_title="title"), on="group_id", maintain_order="left"
-    ).select("title", "friendly", "mastery", "ratings", "group_id", "group_title", outcome_id="id")
-    courses = world.courses.select("account_id", course_id="id", course="name", course_sis="sis_id")
-    courses = courses.join(world.accounts.select(account_id="id", account="name"), on="account_id")
-    sections = world.sections.select(section_id="id", section="name", section_sis="sis_id")
-    people = world.users.select(user_id="id", student="sortable")
-    for table, key in (
-        (outcomes, "outcome_id"),
-        (courses, "course_id"),
-        (sections, "section_id"),
-        (people, "user_id"),
-    ):
-        rows = rows.join(table, on=key, maintain_order="left")
-    return outcome_marks(world.draws, rows, world.outcomes)
-
-
 def _printed(request: Request, rows: pl.DataFrame, *, results: bool) -> pl.DataFrame:
-    frame = _marked(request, rows)
+    """Return the rows with everything both reports print."""
+    world = request.world
+    outcomes = attach(world.outcomes, world.outcome_groups, "group_id", group_title="title")
+    of_outcome = ("title", "friendly", "mastery", "ratings", "group_id", "group_title")
+    courses = attach(world.courses, world.accounts, "account_id", account="name")
+    frame = attach(rows, outcomes, "outcome_id", *of_outcome)
+    frame = attach(in_places(world, frame), courses, "course_id", "account_id", "account")
+    frame = attach(frame, world.users, "user_id", "sortable")
+    frame = outcome_marks(world.draws, frame, world.outcomes)
     if results:
         frame = frame.filter(pl.col("submitted_at").is_not_null())
-    url = pl.format(
-        "https://{}/courses/{}/assignments/{}", pl.lit(request.world.host), "course_id", "assignment_id"
-    )
-    head = "assessment" if results else "assignment"
-    points, description = (pl.col("rating").struct.field(name) for name in ("points", "description"))
+    address = "https://{}/courses/{}/assignments/{}"
+    rating = pl.col("rating").struct
     return frame.with_columns(
-        url.alias("assignment url"),
-        description.alias("learning outcome rating"),
-        points.alias("learning outcome rating points"),
-    ).rename(
-        {"student": "student name", "user_id": "student id", "sis_id": "student sis id", "title": "learning outcome name"}
-        | {"assignment_title": f"{head} title", "assignment_id": f"{head} id", "kind": f"{head} type"}
-        | {"submitted_at": "submission date", "submission_score": "submission score", "outcome_score": "outcome score"}
-        | {"question": "assessment question", "question_id": "assessment question id", "course": "course name"}
-        | {"course_id": "course id", "course_sis": "course sis id", "section": "section name", "state": "enrollment state"}
-        | {"section_id": "section id", "section_sis": "section sis id", "friendly": "learning outcome friendly name"}
-        | {"points_possible": "learning outcome points possible", "mastery": "learning outcome mastery score"}
-        | {"mastered": "learning outcome mastered", "group_title": "learning outcome group title"}
-        | {"group_id": "learning outcome group id", "account_id": "account id", "account": "account name"}
-        | {"outcome_id": "learning outcome id"}
-    )  # fmt: skip
+        url=pl.format(address, pl.lit(world.host), "course_id", "assignment_id"),
+        rating=rating.field("description"),
+        rating_points=rating.field("points"),
+    )
 
 
-def outcome_results(request: Request) -> list[Table]:
+def outcome_results(request: Request) -> Rows:
     """Return one row a result: of an essay, or of one question of a quiz."""
     order = _ORDERS.get(request.text("order").lower(), _ORDERS["users"])
     source = _assessed(request).sort(order, maintain_order=True)
-    rows = Rows(source, partial(_printed, request, results=True))
-    report = "outcome_results_csv"
-    return [Table(report, HEADERS[report][report], rows, when_empty=_NOTHING)]
+    return Rows(source, partial(_printed, request, results=True), _NOTHING)
 
 
-def competency(request: Request) -> list[Table]:
+def competency(request: Request) -> Rows:
     """Return one row a student and aligned assignment, handed in or not."""
     once = ["user_id", "section_id", "sis_id", "assignment_id", "outcome_id", "state"]
     source = _assessed(request).unique(once, keep="first", maintain_order=True)
-    report = "student_assignment_outcome_map_csv"
-    rows = Rows(source, partial(_printed, request, results=False))
-    return [Table(report, HEADERS[report][report], rows, when_empty=_NOTHING)]
+    return Rows(source, partial(_printed, request, results=False), _NOTHING)
 
 
 def outcome_export_cells(request: Request) -> Iterator[list[object]]:
     """Yield the lines of the outcome export: header, groups, outcomes with two cells a rating."""
-    header = HEADERS["outcome_export_csv"]["outcome_export_csv"]
-    yield list(header)
+    yield list(HEADERS["outcome_export_csv"]["outcome_export_csv"])
     world = request.world
     guids = {
         row["id"]: row["guid"] or f"canvas_outcome_group:{row['id']}"

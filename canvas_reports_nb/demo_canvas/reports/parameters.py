@@ -1,21 +1,14 @@
 """What a run was asked for: parameters as Canvas reads them, and the rows they leave in scope."""
 
-from __future__ import annotations
-
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from canvas_reports_nb.demo_canvas.world import World
-
-__all__ = ["ReportFailed", "Request", "resolve_account", "resolve_term"]
+from canvas_reports_nb.demo_canvas.world import World
 
 _YES = {"yes", "y", "true", "t", "on", "1"}
 _NO = {"no", "n", "false", "f", "off", "0", ""}
@@ -101,24 +94,23 @@ class Request:
         """Whether deleted and concluded records are wanted."""
         return self.flag("include_deleted")
 
+    def has_login(self) -> pl.Expr:
+        """Return the condition for users whose login counts: any at all, if deleted records do."""
+        return pl.col("known" if self.deleted else "usable")
+
     def term(self) -> int | None:
         """Return the term's id, None for all; one that is not a single existing term fails the run."""
         text = self.text("enrollment_term_id", "enrollment_term")
-        if not text:
-            return None
-        found = _one_term(self.world, text)
-        if found is None:
-            raise ReportFailed(f"Couldn't find EnrollmentTerm with 'id'={text}")
-        return found
+        return self._existing("EnrollmentTerm", text, _one_term(self.world, text))
 
     def course(self) -> int | None:
         """Return the course's id, None for all."""
         text = self.text("course_id", "course")
-        if not text:
-            return None
-        found = _by_id(self.world.courses, text, "course")
-        if found is None:
-            raise ReportFailed(f"Couldn't find Course with 'id'={text}")
+        return self._existing("Course", text, _by_id(self.world.courses, text, "course"))
+
+    def _existing(self, kind: str, text: str, found: int | None) -> int | None:
+        if text and found is None:
+            raise ReportFailed(f"Couldn't find {kind} with 'id'={text}")
         return found
 
     def moment(self, name: str) -> datetime | None:

@@ -1,27 +1,12 @@
 """The report types the school offers: their titles, parameters and forms, as `GET reports` shows them."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import TYPE_CHECKING
+from html import escape
+from typing import Any
 
-from canvas_reports_nb.demo_canvas.reports.forms import (
-    Choice,
-    Control,
-    DateField,
-    Switch,
-    TermSelect,
-    form_html,
-)
-from canvas_reports_nb.demo_canvas.reports.headers import TABLES
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from canvas_reports_nb.demo_canvas.world import World
-
-__all__ = ["REPORT_TYPES", "ReportType", "parameters_html"]
+from canvas_reports_nb.demo_canvas.data import read
+from canvas_reports_nb.demo_canvas.world import World
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,187 +16,66 @@ class ReportType:
     title: str
     parameters: Mapping[str, Mapping[str, object]] | None
     description_html: str | None
-    controls: tuple[Control, ...] = ()
+    form: Sequence[Mapping[str, Any]] = ()
+    """The controls on its page: the kind of each, and what this kind needs."""
 
 
-def _parameters(*required: str, **described: str) -> Mapping[str, Mapping[str, object]]:
-    return MappingProxyType(
-        {
-            name: MappingProxyType({"required": name in required, "description": text})
-            for name, text in described.items()
-        }
+REPORT_TYPES: Mapping[str, ReportType] = {name: ReportType(**kind) for name, kind in read("reports").items()}
+
+
+def _terms(control: Mapping[str, Any], world: World) -> str:
+    """Return the menu of terms: the default one, then active, future and past ones in groups."""
+    groups: dict[str, list[str]] = {"": [], "Active Terms": [], "Future Terms": [], "Past Terms": []}
+    for term in world.terms.filter(status="active").iter_rows(named=True):
+        start, end = term["start_at"], term["end_at"]
+        group = "" if term["id"] == 1 else "Active Terms"
+        if start is not None and start > world.now:
+            group = "Future Terms"
+        elif end is not None and end < world.now:
+            group = "Past Terms"
+        groups[group].append(f'<option value="{term["id"]}">{escape(term["name"])}</option>')
+    every = ['<option value="">All Terms</option>'] if control["all"] else []
+    options = every + groups.pop("")
+    options += [f'<optgroup label="{name}">{"".join(of)}</optgroup>' for name, of in groups.items() if of]
+    return f'<label>Term <select name="parameters[enrollment_term_id]">{"".join(options)}</select></label>'
+
+
+def _switch(control: Mapping[str, Any], _world: World) -> str:
+    """Return a box to tick, without the hidden twin that would send a false; some wait for another box."""
+    off = " disabled" if control.get("disabled") else ""
+    box = f'<input type="checkbox" name="parameters[{control["name"]}]" value="1"{off}>'
+    return f"<label>{box} {escape(control['label'])}</label>"
+
+
+def _date(control: Mapping[str, Any], _world: World) -> str:
+    field = f'<input type="text" class="datetime_field" name="parameters[{control["name"]}]">'
+    return f"<label>{control['label']} {field}</label>"
+
+
+def _menu(control: Mapping[str, Any], _world: World) -> str:
+    """Return the menu of a list parameter."""
+    options = "".join(f'<option value="{word}">{word.title()}</option>' for word in control["words"])
+    return f'<select name="parameters[{control["name"]}][]">{options}</select>'
+
+
+def _radio(control: Mapping[str, Any], _world: World) -> str:
+    """Return radio buttons; the first word is the default."""
+    start = f'<label><input type="radio" name="parameters[{control["name"]}]"'
+    return "".join(
+        f'{start} value="{word}"{" checked" if word == control["words"][0] else ""}> {word.title()}</label>'
+        for word in control["words"]
     )
 
 
-_TERM = "Term to report on; all terms when blank"
-_COURSE = "Course to report on; all courses when blank"
-_DELETED = "Also deleted and concluded records"
-_TERM_ONLY = _parameters(enrollment_term_id=_TERM)
-_SWITCH_DELETED = Switch("include_deleted", "Include Deleted/Concluded Objects")
-_TABLE_CONTROLS: tuple[Control, ...] = (
-    TermSelect(),
-    *(Switch(table, f"{table.replace('_', ' ').title()} CSV") for table in TABLES),
-    Switch("created_by_sis", "Only created by SIS", needs_table=True),
-    Switch("include_deleted", "Include Deleted/Concluded Objects", needs_table=True),
-)
-
-
-def _table_parameters(**more: str) -> Mapping[str, Mapping[str, object]]:
-    tables = {table: f"Produce the {table} CSV" for table in TABLES}
-    return _parameters(
-        enrollment_term_id="Only affects courses, sections, enrollments and xlist",
-        **tables,
-        created_by_sis="Only records made by a SIS import",
-        include_deleted=_DELETED,
-        **more,
-    )
-
-
-def _page(text: str) -> str:
-    return f"<p>{text}</p>"
-
-
-_TYPES: dict[str, ReportType] = {
-    "course_storage_csv": ReportType(
-        "Course Storage", _TERM_ONLY, _page("How many megabytes each course holds."), (TermSelect(),)
-    ),
-    "developer_key_report_csv": ReportType(
-        "Developer Keys Report",
-        None,
-        _page("All developer keys, their <em>placements</em> and permitted endpoints."),
-    ),
-    "eportfolio_report_csv": ReportType(
-        "Eportfolio Report",
-        _parameters(
-            no_enrollments="Only owners without any enrollment", include_deleted="Deleted ones instead"
-        ),
-        _page("One row an ePortfolio and login of its owner."),
-        (
-            Switch("no_enrollments", "Only users without enrollments"),
-            Switch("include_deleted", "Deleted ePortfolios"),
-        ),
-    ),
-    "grade_export_csv": ReportType(
-        "Grade Export",
-        _parameters(enrollment_term_id=_TERM, include_deleted=_DELETED),
-        _page("Current and final scores &amp; grades of every student enrollment."),
-        (TermSelect(), _SWITCH_DELETED),
-    ),
-    "last_enrollment_activity_csv": ReportType(
-        "Last Enrollment Activity",
-        _parameters(enrollment_term_id=_TERM, course_id=_COURSE),
-        _page("When each user was last active in a course."),
-        (TermSelect(),),
-    ),
-    "last_user_access_csv": ReportType(
-        "Last User Access",
-        _parameters(enrollment_term_id=_TERM, course_id=_COURSE, include_deleted=_DELETED),
-        _page("When each login was last used, and from where."),
-        (TermSelect(), _SWITCH_DELETED),
-    ),
-    "lti_report_csv": ReportType(
-        "LTI Report",
-        _parameters(include_deleted="Also deleted tools, courses and accounts"),
-        _page("External tools, where they are installed."),
-        (Switch("include_deleted", "Include deleted tools"),),
-    ),
-    "mgp_grade_export_csv": ReportType(
-        "Multiple Grading Periods Grade Export",
-        _parameters(
-            "enrollment_term_id", enrollment_term_id="Term to report on; every active term when blank"
-        ),
-        _page("Scores and grades of each grading period, one file a term."),
-        (TermSelect(),),
-    ),
-    "outcome_export_csv": ReportType(
-        "Outcome Export", None, _page("Outcomes and groups, to be imported again.")
-    ),
-    "outcome_results_csv": ReportType(
-        "Outcome Results",
-        _parameters(
-            enrollment_term_id=_TERM, order="users (default), courses or outcomes", include_deleted=_DELETED
-        ),
-        _page("How students did on each learning outcome."),
-        (
-            TermSelect(all_terms=False),
-            _SWITCH_DELETED,
-            Choice("order", ("users", "courses", "outcomes"), radio=True),
-        ),
-    ),
-    "provisioning_csv": ReportType(
-        "Provisioning",
-        _table_parameters(
-            enrollment_filter="Enrollment types, with commas between",
-            enrollment_states="States, with commas between",
-        ),
-        _page("Users, accounts, courses and what ties them, with Canvas ids."),
-        _TABLE_CONTROLS,
-    ),
-    "public_courses_csv": ReportType(
-        "Public Courses", _TERM_ONLY, _page("Courses anybody may see."), (TermSelect(),)
-    ),
-    "recently_deleted_courses_csv": ReportType(
-        "Recently Deleted Courses", _TERM_ONLY, _page("Courses deleted in the last 30 days."), (TermSelect(),)
-    ),
-    "sis_export_csv": ReportType(
-        "SIS Export", _table_parameters(), _page("Files in the format of SIS imports."), _TABLE_CONTROLS
-    ),
-    "student_assignment_outcome_map_csv": ReportType(
-        "Student Competency",
-        _parameters(enrollment_term_id=_TERM, include_deleted=_DELETED),
-        _page("Students and the assignments aligned with outcomes."),
-        (TermSelect(), _SWITCH_DELETED),
-    ),
-    "students_with_no_submissions_csv": ReportType(
-        "Students with no submissions",
-        _parameters(
-            "start_at",
-            "end_at",
-            enrollment_term_id=_TERM,
-            course_id=_COURSE,
-            start_at="Begin of the window, at most 14 days before its end",
-            end_at="End of the window",
-            include_enrollment_state="Add the state of the enrollment",
-            enrollment_state="States to keep; all by default",
-        ),
-        _page("Students who handed in nothing in a window of at most two weeks."),
-        (
-            TermSelect(),
-            DateField("start_at", "Start"),
-            DateField("end_at", "End"),
-            Switch("include_enrollment_state", "Include enrollment state"),
-            Choice("enrollment_state", ("all", "active")),
-        ),
-    ),
-    "unpublished_courses_csv": ReportType(
-        "Unpublished Courses", _TERM_ONLY, _page("Courses that were never published."), (TermSelect(),)
-    ),
-    "unused_courses_csv": ReportType(
-        "Unused Courses", _TERM_ONLY, _page("Courses without any content."), (TermSelect(),)
-    ),
-    "user_access_tokens_csv": ReportType(
-        "User Access Tokens",
-        _parameters(
-            exclude_deleted_and_expired="Leave out deleted and expired tokens",
-            include_deleted="Also tokens of users whose login is deleted",
-        ),
-        _page("Who holds which access token."),
-        (Switch("exclude_deleted_and_expired", "Exclude deleted and expired"), _SWITCH_DELETED),
-    ),
-    "zero_activity_csv": ReportType(
-        "Zero Activity",
-        _parameters(
-            enrollment_term_id=_TERM, start_at="Count activity from here; ever when blank", course_id=_COURSE
-        ),
-        _page("Students who were not active in a course."),
-        (TermSelect(), DateField("start_at", "Start")),
-    ),
-}
-
-REPORT_TYPES: Mapping[str, ReportType] = MappingProxyType(_TYPES)
+_CONTROLS: Mapping[str, Callable[[Mapping[str, Any], World], str]] = {
+    "terms": _terms, "switch": _switch, "date": _date, "menu": _menu, "radio": _radio
+}  # fmt: skip
 
 
 def parameters_html(report: str, world: World, account_id: int) -> str | None:
-    """Return the form of a report, None for the two that have none."""
-    controls = REPORT_TYPES[report].controls
-    return form_html(report, controls, world, account_id) if controls else None
+    """Return the form of a report, one control to a row of a table; None for the two that have none."""
+    form = REPORT_TYPES[report].form
+    rows = "".join(f"<tr><td>{_CONTROLS[c['control']](c, world)}</td></tr>" for c in form)
+    action = f"/api/v1/accounts/{account_id}/reports/{report}"
+    head = f'<form id="{report}_form" class="run_report_form" action="{action}">'
+    return f'{head}<table class="reports">{rows}</table></form>' if form else None

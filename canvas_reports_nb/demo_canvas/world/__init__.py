@@ -9,10 +9,12 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from canvas_reports_nb.demo_canvas.world import belonging, catalogue, learning, people, tools
-from canvas_reports_nb.demo_canvas.world.draws import Draws
-from canvas_reports_nb.demo_canvas.world.enrollments import Plan, plan_rows
-from canvas_reports_nb.demo_canvas.world.enrollments import enrollments as draw_enrollments
+from canvas_reports_nb.demo_canvas.data import table
+
+from . import belonging, catalogue, learning, people, tools
+from .draws import Draws
+from .enrollments import Plan, plan_rows
+from .enrollments import enrollments as draw_enrollments
 
 if TYPE_CHECKING:
     import polars as pl
@@ -89,24 +91,6 @@ def _taught(
     return kept, {name: counts[:enough] for name, counts in plan.items()}
 
 
-def _learnt(draws: Draws, courses: pl.DataFrame, now: datetime) -> dict[str, pl.DataFrame]:
-    outcomes = learning.outcomes()
-    return {
-        "outcome_groups": learning.outcome_groups(),
-        "outcomes": outcomes,
-        "assessments": learning.assessments(draws, courses, outcomes, now),
-    }
-
-
-def _plugged_in(draws: Draws, pools: people.Pools, now: datetime) -> dict[str, pl.DataFrame]:
-    return {
-        "external_tools": tools.external_tools(now),
-        "developer_keys": tools.developer_keys(),
-        "tokens": tools.tokens(draws, pools, now),
-        "eportfolios": tools.eportfolios(draws, pools, now),
-    }
-
-
 def build_world(seed: int = 2026, enrollments: int = 3_000, now: datetime | None = None) -> World:
     """Return the university for a seed, a number of enrolments and an instant (aware; default `NOW`).
 
@@ -122,7 +106,7 @@ def build_world(seed: int = 2026, enrollments: int = 3_000, now: datetime | None
     logins = people.logins(draws, pools, now)
     users = people.with_best_login(people.users(draws, pools, now), logins)
     enrolled = draw_enrollments(draws, pools, courses, plan=plan, count=enrollments, calendar=calendar)
-    sets = belonging.group_sets(draws, courses)
+    sets, outcomes = belonging.group_sets(draws, courses), table("outcomes")
     groups = belonging.groups(draws, sets)
     return World(
         seed=seed,
@@ -130,7 +114,7 @@ def build_world(seed: int = 2026, enrollments: int = 3_000, now: datetime | None
         zone=_ZONE,
         host="canvas.example.edu",
         current_term=calendar.current_term,
-        accounts=catalogue.accounts(),
+        accounts=table("accounts"),
         terms=terms,
         grading_periods=catalogue.grading_periods(terms),
         courses=courses,
@@ -143,6 +127,11 @@ def build_world(seed: int = 2026, enrollments: int = 3_000, now: datetime | None
         group_sets=sets,
         groups=groups,
         memberships=belonging.memberships(draws, groups, enrolled),
-        **_learnt(draws, courses, now),
-        **_plugged_in(draws, pools, now),
+        outcome_groups=table("outcome_groups"),
+        outcomes=outcomes,
+        assessments=learning.assessments(draws, courses, outcomes, now),
+        external_tools=tools.external_tools(now),
+        developer_keys=table("developer_keys"),
+        tokens=tools.tokens(draws, pools, now),
+        eportfolios=tools.eportfolios(draws, pools, now),
     )

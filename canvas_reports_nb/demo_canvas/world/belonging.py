@@ -1,31 +1,19 @@
 """Ties beside enrolment: groups and their members, observers, administrators."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import numpy as np
 import polars as pl
 
-if TYPE_CHECKING:
-    from canvas_reports_nb.demo_canvas.world.draws import Draws
-    from canvas_reports_nb.demo_canvas.world.people import Pools
+from canvas_reports_nb.demo_canvas.data import table
 
-__all__ = ["admins", "group_sets", "groups", "memberships", "observer_links"]
+from .draws import Draws
+from .people import Pools
 
 _SET_NAMES = ("Project teams", "Laboratory pairs", "Reading circles")
 
 
 def group_sets(draws: Draws, courses: pl.DataFrame) -> pl.DataFrame:
     """Return the group sets: three of accounts, and one in every tenth course that has students."""
-    rows: list[tuple[object, ...]] = [
-        (51, "0SET-1", "Account", 1, "Clubs, societies", "communities", None, None, None, "active", True),
-        (52, None, "Account", 7, 'Teams of "ENG"', None, "enabled", 8, "first", "active", False),
-        (53, "SET-OLD", "Account", 2, "Dissolved", "imported", "restricted", None, None, "deleted", True),
-    ]
-    names = ["id", "sis_id", "context_type", "context_id", "name", "role", "self_signup", "limit", "leader",
-             "status", "created_by_sis"]  # fmt: skip
-    fixed = pl.DataFrame(rows, schema=names, orient="row")
+    fixed = table("group_sets")
     hosts = courses.filter((pl.col("size") > 0) & (pl.col("status") != "deleted"))
     ids = hosts["id"].to_numpy()
     ids = ids[draws.chance("group set", ids, 0.1)]
@@ -35,17 +23,15 @@ def group_sets(draws: Draws, courses: pl.DataFrame) -> pl.DataFrame:
             "sis_id": "GS" + pl.Series(ids).cast(pl.String),
             "context_id": ids,
             "name": pl.Series(_SET_NAMES).gather(draws.below("set name", ids, len(_SET_NAMES))),
-            "role": pl.Series([None, "student_organized"]).gather(draws.choose("set role", ids, [4, 1])),
-            "self_signup": pl.Series([None, "enabled", "restricted"]).gather(
-                draws.choose("signup", ids, [6, 3, 1])
-            ),
-            "limit": pl.Series([None, 4, 6]).gather(draws.choose("set limit", ids, [5, 3, 2])),
-            "leader": pl.Series([None, "first", "random"]).gather(draws.choose("leader", ids, [6, 2, 2])),
-            "status": pl.Series(["active", "deleted"]).gather(draws.choose("set status", ids, [95, 5])),
+            "role": draws.pick("set role", ids, [None, "student_organized"], [4, 1]),
+            "self_signup": draws.pick("signup", ids, [None, "enabled", "restricted"], [6, 3, 1]),
+            "limit": draws.pick("set limit", ids, [None, 4, 6], [5, 3, 2]),
+            "leader": draws.pick("leader", ids, [None, "first", "random"], [6, 2, 2]),
+            "status": draws.pick("set status", ids, ["active", "deleted"], [95, 5]),
             "created_by_sis": draws.chance("set sis", ids, 0.4),
         }
     ).with_columns(context_type=pl.lit("Course"), sis_id=pl.when("created_by_sis").then("sis_id"))
-    return pl.concat([fixed, drawn.select(names)], how="vertical_relaxed")
+    return pl.concat([fixed, drawn.select(fixed.columns)], how="vertical_relaxed")
 
 
 def groups(draws: Draws, sets: pl.DataFrame) -> pl.DataFrame:
@@ -54,8 +40,8 @@ def groups(draws: Draws, sets: pl.DataFrame) -> pl.DataFrame:
         pl.DataFrame({"place": range(5)}), how="cross", maintain_order="left_right"
     )
     made = made.with_columns(id=61 + pl.int_range(pl.len(), dtype=pl.Int64))
-    status = draws.choose("group status", made["id"].to_numpy(), [90, 5, 5])
-    drawn = pl.Series(["available", "closed", "deleted"]).gather(status)
+    states = ["available", "closed", "deleted"]
+    drawn = draws.pick("group status", made["id"].to_numpy(), states, [90, 5, 5])
     return made.select(
         "id", "place", "context_type", "context_id", "created_by_sis", "limit", "set_id", "set_sis_id",
         sis_id=pl.when("created_by_sis").then(pl.lit("0G-") + pl.col("id").cast(pl.String)),
@@ -67,35 +53,24 @@ def groups(draws: Draws, sets: pl.DataFrame) -> pl.DataFrame:
 def memberships(draws: Draws, groups: pl.DataFrame, enrollments: pl.DataFrame) -> pl.DataFrame:
     """Return one row a student of each course with groups, and a few members of the account groups."""
     learners = (
-        enrollments.lazy()
-        .filter(pl.col("type") == "StudentEnrollment", pl.col("state") == "active")
-        .join(groups.lazy().filter(context_type="Course").select("context_id").unique(),
-              left_on="course_id", right_on="context_id", how="semi")
+        enrollments.filter(pl.col("type") == "StudentEnrollment", pl.col("state") == "active")
         .select("user_id", context_id="course_id", context_type=pl.lit("Course"))
+        .join(groups, on=["context_type", "context_id"], how="semi", maintain_order="left")
         .unique(maintain_order=True)
-        .collect()
-    )  # fmt: skip
+    )
     club = enrollments.head(60).select(
         "user_id", context_id=pl.lit(1, dtype=pl.Int64), context_type=pl.lit("Account")
     )
     people = pl.concat([club.unique(maintain_order=True), learners])
     place = draws.below("group place", people["user_id"].to_numpy() + people["context_id"].to_numpy(), 5)
     joined = people.with_columns(place=pl.Series(place)).join(
-        groups.select(
-            "place",
-            "context_type",
-            "context_id",
-            "created_by_sis",
-            group_id="id",
-            group_sis_id="sis_id",
-            gone="status",
-        ),
+        groups.rename({"id": "group_id", "sis_id": "group_sis_id", "status": "gone"}),
         on=["context_type", "context_id", "place"],
         maintain_order="left",
     )
     key = joined["group_id"].to_numpy() * 1_000_003 + joined["user_id"].to_numpy() % 1_000_003
-    state = draws.choose("membership", key, [90, 3, 2, 1, 4])
-    words = pl.Series(["accepted", "invited", "requested", "rejected", "deleted"]).gather(state)
+    states = ["accepted", "invited", "requested", "rejected", "deleted"]
+    words = draws.pick("membership", key, states, [90, 3, 2, 1, 4])
     return joined.select(
         "group_id", "group_sis_id", "user_id", "created_by_sis", "context_type", "context_id",
         status=pl.when(pl.col("gone") == "deleted").then(pl.lit("deleted")).otherwise(words),
@@ -109,7 +84,7 @@ def observer_links(draws: Draws, pools: Pools) -> pl.DataFrame:
         {
             "observer_id": pools.first_observer + nth,
             "student_id": pools.first_student + 10 * nth,
-            "status": pl.Series(["active", "deleted"]).gather(draws.choose("link status", nth, [96, 4])),
+            "status": draws.pick("link status", nth, ["active", "deleted"], [96, 4]),
             "created_by_sis": draws.chance("link sis", nth, 0.6),
         }
     )

@@ -4,20 +4,13 @@ A value is a hash, not the next number of a stream: rows may be computed in any 
 at export time, and still agree with each other and between machines.
 """
 
-from __future__ import annotations
-
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import ArrayLike, NDArray
-
-__all__ = ["Draws"]
+import polars as pl
+from numpy.typing import ArrayLike, NDArray
 
 _GOLDEN = 0x9E3779B97F4A7C15
 _WORD = 0xFFFFFFFFFFFFFFFF
@@ -74,3 +67,9 @@ class Draws:
         edges = np.cumsum(np.asarray(weights, dtype=np.float64))
         picked = np.searchsorted(edges / edges[-1], self.uniform(purpose, ids), side="right")
         return np.minimum(picked, len(edges) - 1).astype(np.int64)
+
+    def pick(
+        self, purpose: str, ids: ArrayLike, values: Sequence[object], weights: Sequence[float]
+    ) -> pl.Series:
+        """Return one of `values` for each id, each as often as its weight says."""
+        return pl.Series(values).gather(self.choose(purpose, ids, weights))

@@ -1,36 +1,22 @@
 """Who is in which course: one row an enrolment, drawn course by course without a loop over people."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
-from canvas_reports_nb.demo_canvas.world.catalogue import (
-    DEFAULT_TERM,
-    DELETED_TERM,
-    FIRST_COURSE,
-    FIRST_SECTION,
-    moments,
-)
-from canvas_reports_nb.demo_canvas.world.people import FIRST_USER, GUEST
+from canvas_reports_nb.demo_canvas.data import table
 
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from numpy.typing import NDArray
-
-    from canvas_reports_nb.demo_canvas.world.catalogue import Calendar
-    from canvas_reports_nb.demo_canvas.world.draws import Draws
-    from canvas_reports_nb.demo_canvas.world.people import Pools
-
-__all__ = ["ROLES", "STATES", "TYPES", "Plan", "enrollments", "pair_key", "plan_rows"]
+from .catalogue import DAY, DEFAULT_TERM, DELETED_TERM, FIRST_COURSE, FIRST_SECTION, MOMENT, Calendar, moments
+from .draws import Draws
+from .people import FIRST_USER, Pools
 
 TYPES = ("StudentEnrollment", "TeacherEnrollment", "TaEnrollment", "DesignerEnrollment", "ObserverEnrollment",
          "StudentViewEnrollment")  # fmt: skip
 STATES = ("active", "invited", "creation_pending", "completed", "inactive", "rejected", "deleted")
+SUSPENDED_ROLE = 41
 ROLES = {
     3: "student",
     4: "teacher",
@@ -40,9 +26,7 @@ ROLES = {
     8: "student",
     41: "Suspended Student",
 }
-SUSPENDED_ROLE = 41
 _FIRST_ENROLLMENT = 100_001
-_DAY = 86_400
 
 # A course numbers its rows in this order; `again` are students who sit in a second section too.
 _KINDS = ("teachers", "tas", "designers", "students", "again", "observers", "views")
@@ -59,7 +43,7 @@ _TO_COME = 0
 _ACTIVE, _INACTIVE = STATES.index("active"), STATES.index("inactive")
 _NOT_YET_IN = tuple(STATES.index(word) for word in ("invited", "creation_pending", "rejected"))
 
-Plan: TypeAlias = "dict[str, NDArray[np.int64]]"
+Plan: TypeAlias = dict[str, NDArray[np.int64]]
 
 
 def pair_key(user: NDArray[np.int64], course: NDArray[np.int64]) -> NDArray[np.uint64]:
@@ -161,8 +145,12 @@ def _last_activity(
     draws: Draws, ids: NDArray[np.int64], over_at: NDArray[np.int64], never: NDArray[np.bool_]
 ) -> pl.Series:
     """Return when each row was last active: null for those who never came."""
-    seen = moments(over_at - 600 - (draws.small("last active", ids) * 75 * _DAY).astype(np.int64))
+    seen = moments(over_at - 600 - (draws.small("last active", ids) * 75 * DAY).astype(np.int64))
     return pl.select(pl.when(~pl.Series(never)).then(seen)).to_series()
+
+
+def _words(words: tuple[str, ...], at: NDArray[np.uint8]) -> pl.Series:
+    return pl.Series(words, dtype=pl.Enum(words)).gather(at)
 
 
 def _drawn(
@@ -176,7 +164,7 @@ def _drawn(
     suspended = (at.kind == _STUDENTS) & (state == _ACTIVE) & draws.chance("suspended", ids, 0.01)
     today = int(calendar.now.timestamp())
     over = np.minimum(courses["end_at"].dt.epoch("s").fill_null(today).to_numpy(), today)[at.course]
-    changed = today - (draws.small("enrollment changed", ids) * 400 * _DAY).astype(np.int64)
+    changed = today - (draws.small("enrollment changed", ids) * 400 * DAY).astype(np.int64)
     born = courses["created_at"].dt.epoch("s").to_numpy()[at.course]
     # Someone who never came is missing from all of their sections, hence a draw on person and course.
     never = np.isin(state, _NOT_YET_IN) | (phase == _TO_COME)
@@ -188,47 +176,30 @@ def _drawn(
             "user_id": user,
             "course_id": course_id,
             "section_id": _sections(courses, at),
-            "type": pl.Series(_KIND_TYPE[at.kind]),
+            "type": _words(TYPES, _KIND_TYPE[at.kind]),
             "role_id": np.where(suspended, SUSPENDED_ROLE, _KIND_ROLE[at.kind]).astype(np.uint8),
-            "state": pl.Series(np.where(suspended, _INACTIVE, state).astype(np.uint8)),
+            "state": _words(STATES, np.where(suspended, _INACTIVE, state).astype(np.uint8)),
             "associated_user_id": observed,
             "created_by_sis": sis & ~draws.chance("enrolled by hand", ids, 0.05),
-            "limit_privileges": pl.Series([None, False, True]).gather(
-                draws.choose("limit", ids, [60, 35, 5])
-            ),
+            "limit_privileges": draws.pick("limit", ids, [None, False, True], [60, 35, 5]),
             "updated_at": moments(np.maximum(changed, born)),
             "last_activity_at": _last_activity(draws, ids, over, never),
         }
     ).with_columns(associated_user_id=pl.when(pl.col("associated_user_id") > 0).then("associated_user_id"))
 
 
-def _showpieces(now: datetime) -> pl.DataFrame:
-    rows: list[tuple[object, ...]] = [
-        (501, 2573, 10001, 0, 3, 0, None, True, False, 3),
-        (501, 2573, 10002, 0, 3, 0, None, True, False, 3),
-        (501, 2600, 10001, 4, 7, 1, 2573, False, None, None),
-        (501, 2610, 10001, 0, SUSPENDED_ROLE, 4, None, False, True, 90),
-        (501, 2500, 10001, 1, 4, 0, None, True, False, 1),
-        (501, GUEST, 10001, 0, 3, 0, None, False, None, 5),
-        (502, 2599, 10009, 0, 3, 3, None, False, None, None),
-        (503, 2572, 10010, 0, 3, 2, None, False, None, None),
-        (504, 2611, 10011, 0, 3, 0, None, True, None, None),
-        (504, 2612, 10011, 0, 3, 0, None, True, None, 40),
-        (505, 2599, 10012, 0, 3, 0, None, True, None, 12),
-        (507, 2500, 10014, 1, 4, 0, None, True, None, 2),
-    ]
-    for course, section in ((504, 10011), (505, 10012), (506, 10013), (507, 10014), (507, 10015)):
-        first = FIRST_USER + section % 100
-        rows += [(course, first + k, section, 0, 3, 0, None, True, None, 1 + 2 * k) for k in range(6)]
-    names = ["course_id", "user_id", "section_id", "type", "role_id", "state", "associated_user_id", "created_by_sis",
-             "limit_privileges", "days_ago"]  # fmt: skip
-    frame = pl.DataFrame(rows, schema=names, orient="row")
-    today = pl.lit(now, dtype=pl.Datetime("us", "UTC"))
-    return frame.with_columns(
+def _showpieces(calendar: Calendar) -> pl.DataFrame:
+    frame = table("enrollments")
+    learners = [
+        {"course_id": course, "user_id": FIRST_USER + section % 100 + k, "section_id": section,
+         "type": "StudentEnrollment", "role_id": 3, "state": "active", "created_by_sis": True, "days_ago": 1 + 2 * k}
+        for course, section in ((504, 10011), (505, 10012), (506, 10013), (507, 10014), (507, 10015))
+        for k in range(6)
+    ]  # fmt: skip
+    today = pl.lit(calendar.now, dtype=MOMENT)
+    return pl.concat([frame, pl.DataFrame(learners, schema=frame.schema)]).with_columns(
+        pl.col("role_id").cast(pl.UInt8),
         id=77_001 + pl.int_range(pl.len(), dtype=pl.Int64),
-        type=pl.col("type").cast(pl.UInt8),
-        role_id=pl.col("role_id").cast(pl.UInt8),
-        state=pl.col("state").cast(pl.UInt8),
         updated_at=today - pl.duration(days=20),
         last_activity_at=today - pl.duration(days="days_ago"),
     )
@@ -238,11 +209,10 @@ def enrollments(
     draws: Draws, pools: Pools, courses: pl.DataFrame, *, plan: Plan, count: int, calendar: Calendar
 ) -> pl.DataFrame:
     """Return `count` enrolments (never fewer than the showpieces), sorted by id."""
-    pieces = _showpieces(calendar.now)
-    at = _places(plan, max(0, count - pieces.height))
-    frame = _drawn(
-        draws, pools, courses.filter(pl.col("id") >= FIRST_COURSE), at, calendar=calendar, plan=plan
+    pieces = _showpieces(calendar).with_columns(
+        pl.col("type").cast(pl.Enum(TYPES)), pl.col("state").cast(pl.Enum(STATES))
     )
-    kinds, states = pl.Series(TYPES, dtype=pl.Enum(TYPES)), pl.Series(STATES, dtype=pl.Enum(STATES))
-    both = pl.concat([pieces.select(frame.columns), frame])
-    return both.with_columns(type=kinds.gather(both["type"]), state=states.gather(both["state"]))
+    taught = courses.filter(pl.col("id") >= FIRST_COURSE)
+    at = _places(plan, max(0, count - pieces.height))
+    drawn = _drawn(draws, pools, taught, at, calendar=calendar, plan=plan)
+    return pl.concat([pieces.select(drawn.columns), drawn])

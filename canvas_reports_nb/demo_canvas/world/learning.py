@@ -4,37 +4,24 @@ Marks and hand-ins are functions of the person and the course, computed for the 
 twenty million enrolments holds none of them.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from datetime import datetime
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
-from canvas_reports_nb.demo_canvas.world.catalogue import moments
-from canvas_reports_nb.demo_canvas.world.enrollments import pair_key
+from .catalogue import DAY, moments
+from .draws import Draws
+from .enrollments import pair_key
 
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from numpy.typing import NDArray
-
-    from canvas_reports_nb.demo_canvas.world.draws import Draws
-
-__all__ = [
-    "assessments",
-    "letter",
-    "marks",
-    "outcome_groups",
-    "outcome_marks",
-    "outcomes",
-    "submitted_between",
-]
-
-_DAY = 86_400
 _KNOWN_STUDENT, _KNOWN_COURSE = 2573, 501  # whose marks are in every world and every example
 _SCHEME = ((94, "A"), (90, "A-"), (87, "B+"), (84, "B"), (80, "B-"), (77, "C+"), (74, "C"), (70, "C-"), (67, "D+"),
            (64, "D"), (61, "D-"))  # fmt: skip
+_ASSESSED = (
+    ("Essay, second draft", "assignment", None),
+    ("Quiz 1", "quiz", "Question 1"),
+    ("Quiz 1", "quiz", "Question 2"),
+)
 
 
 def letter(score: pl.Expr) -> pl.Expr:
@@ -93,7 +80,7 @@ def submitted_between(draws: Draws, rows: pl.DataFrame, start: datetime, end: da
     People hand in at a steady pace of their own from the start of a course to their last activity in it.
     """
     key = pair_key(rows["user_id"].to_numpy(), rows["course_id"].to_numpy())
-    pace = 2 * _DAY + (draws.small("pace", key) * 30 * _DAY).astype(np.int64)
+    pace = 2 * DAY + (draws.small("pace", key) * 30 * DAY).astype(np.int64)
     phase = draws.below("first hand-in", key, pace)
     first = rows["begins_at"].dt.epoch("s").to_numpy() + phase
     last = rows["last_activity_at"].dt.epoch("s").fill_null(0).to_numpy()
@@ -102,81 +89,31 @@ def submitted_between(draws: Draws, rows: pl.DataFrame, start: datetime, end: da
     return np.asarray(first + turns * pace <= np.minimum(last, closing))
 
 
-def outcome_groups() -> pl.DataFrame:
-    """Return the groups of outcomes, parents before children."""
-    rows = [
-        (301, None, None, 1, "General Education", "Shared by <em>all</em> programmes"),
-        (302, "grp-eng", None, 7, "Engineering Accreditation", None),
-        (303, "grp-eng-design", 302, 7, "Design, Build and Test", "<p>Second line\nof a description</p>"),
-    ]
-    return pl.DataFrame(
-        rows, schema=["id", "guid", "parent_id", "account_id", "title", "description"], orient="row"
-    )
-
-
-def outcomes() -> pl.DataFrame:
-    """Return the outcomes with their ratings, best first, in numbers that differ from one to the next."""
-    five = [
-        (5.0, "Exemplary"),
-        (4.0, "Proficient"),
-        (3.0, "Developing"),
-        (1.5, "Beginning"),
-        (0.0, "No evidence"),
-    ]
-    four = [(4.0, "Exceeds, by far"), (3.0, "Meets"), (2.0, "Nearly"), (0.0, "Below")]
-    two = [(1.0, "Pass"), (0.0, "Fail")]
-    rows: list[tuple[object, ...]] = [
-        (401, "oc-write", 301, 1, "Writes clearly", "<p>Prose, for a reader</p>", "I can write.", None,
-         "decaying_average", 65, 3.0, four),
-        (402, None, 301, 1, "Argues from evidence", None, None, "Evidence", "n_mastery", 3, 4.0, five),
-        (403, "oc-safe", 302, 7, 'Works "safely"', None, None, None, "highest", None, 1.0, two),
-        (404, "oc-design", 303, 7, "Designs under constraints", "<b>Cost</b>, time, mass", "I can design.", None,
-         "latest", None, 3.0, four),
-        (405, None, 303, 7, "Tests what was built", None, None, None, "average", None, 4.0, five),
-    ]  # fmt: skip
-    names = ["id", "guid", "group_id", "account_id", "title", "description", "friendly", "display_name", "method",
-             "method_int", "mastery", "ratings"]  # fmt: skip
-    frame = pl.DataFrame(
-        [row[:-1] for row in rows], schema=names[:-1], orient="row", infer_schema_length=None
-    )
-    rating = pl.List(pl.Struct({"points": pl.Float64, "description": pl.String}))
-    levels = [[{"points": p, "description": d} for p, d in row[-1]] for row in rows]  # type: ignore[attr-defined]
-    return frame.with_columns(ratings=pl.Series(levels, dtype=rating))
-
-
 def assessments(draws: Draws, courses: pl.DataFrame, outcomes: pl.DataFrame, now: datetime) -> pl.DataFrame:
     """Return an essay and a quiz of two questions for each aligned course that ran: a row an assessed thing."""
     ran = courses.filter(pl.col("aligned") & pl.col("status").is_in(["available", "completed"]))
     ids = ran["id"].to_numpy()
     today = int(now.timestamp())
-    begun = ran["start_at"].dt.epoch("s").fill_null(today - 60 * _DAY).to_numpy()
+    begun = ran["start_at"].dt.epoch("s").fill_null(today - 60 * DAY).to_numpy()
     parts = []
-    for part, (title, kind, question) in enumerate(
-        (
-            ("Essay, second draft", "assignment", None),
-            ("Quiz 1", "quiz", "Question 1"),
-            ("Quiz 1", "quiz", "Question 2"),
-        )
-    ):
-        due = begun + (25 + 10 * min(part, 1)) * _DAY
+    for part, (title, kind, question) in enumerate(_ASSESSED):
+        assignment = min(part, 1)
+        due = begun + (25 + 10 * assignment) * DAY
         picked = draws.below(f"aligned outcome {part}", ids, outcomes.height)
-        parts.append(
-            pl.DataFrame(
-                {
-                    "course_id": ids,
-                    "assignment_id": ids * 10 + min(part, 1),
-                    "due_at": moments(due),
-                    "outcome_id": outcomes["id"].gather(picked),
-                }
-            )
-            .filter(pl.Series(due < today))
-            .with_columns(
-                assignment_title=pl.lit(title),
-                kind=pl.lit(kind),
-                question=pl.lit(question, dtype=pl.String),
-                question_id=pl.when(pl.lit(kind == "quiz")).then(pl.col("course_id") * 100 + part),
-            )
+        frame = pl.DataFrame(
+            {
+                "course_id": ids,
+                "assignment_id": ids * 10 + assignment,
+                "due_at": moments(due),
+                "outcome_id": outcomes["id"].gather(picked),
+            }
+        ).with_columns(
+            assignment_title=pl.lit(title),
+            kind=pl.lit(kind),
+            question=pl.lit(question, dtype=pl.String),
+            question_id=pl.when(pl.lit(kind == "quiz")).then(pl.col("course_id") * 100 + part),
         )
+        parts.append(frame.filter(pl.Series(due < today)))
     return pl.concat(parts).sort("course_id", "assignment_id", "question_id")
 
 
@@ -186,11 +123,8 @@ def _rating(outcomes: pl.DataFrame, score: pl.Expr) -> pl.Expr:
     for outcome in outcomes.iter_rows(named=True):
         for rating in reversed(outcome["ratings"]):
             reached = (pl.col("outcome_id") == outcome["id"]) & (score >= rating["points"])
-            found = (
-                pl.when(reached)
-                .then(pl.struct(points=pl.lit(rating["points"]), description=pl.lit(rating["description"])))
-                .otherwise(found)
-            )
+            literal = pl.struct(pl.lit(value).alias(name) for name, value in rating.items())
+            found = pl.when(reached).then(literal).otherwise(found)
     return found
 
 

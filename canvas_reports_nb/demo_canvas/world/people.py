@@ -1,24 +1,16 @@
 """Who is there: users of many countries, and the logins they have, lost or never had."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import datetime
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
-from canvas_reports_nb.demo_canvas.world.catalogue import moments
-from canvas_reports_nb.demo_canvas.world.names import CULTURES
+from canvas_reports_nb.demo_canvas.data import read, table
 
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from numpy.typing import NDArray
-
-    from canvas_reports_nb.demo_canvas.world.draws import Draws
-
-__all__ = ["GUEST", "Pools", "logins", "users", "with_best_login"]
+from .catalogue import DAY, moments
+from .draws import Draws
 
 GUEST = 12_340_000_000_000_567  # a person of a trusted institution: the home's number, then the id there
 FIRST_USER = 10_001
@@ -60,18 +52,19 @@ class Pools:
 
 
 def _names(draws: Draws, ids: NDArray[np.int64]) -> pl.DataFrame:
-    culture = draws.choose("culture", ids, [c.weight for c in CULTURES])
+    cultures = read("names")
+    culture = draws.choose("culture", ids, [c["weight"] for c in cultures])
 
-    def pick(purpose: str, lists: list[tuple[str, ...]]) -> pl.Series:
+    def pick(purpose: str, lists: list[list[str]]) -> pl.Series:
         counts = np.array([len(words) for words in lists])
         at = (np.cumsum(counts) - counts)[culture] + draws.below(purpose, ids, counts[culture])
         return pl.Series([word for words in lists for word in words]).gather(at)
 
     frame = pl.DataFrame(
         {
-            "given": pick("given", [c.givens for c in CULTURES]),
-            "family": pick("family", [c.families for c in CULTURES]),
-            "form": pl.Series(np.array([f"{c.full}|{c.sortable}" for c in CULTURES])).gather(culture),
+            "given": pick("given", [c["givens"] for c in cultures]),
+            "family": pick("family", [c["families"] for c in cultures]),
+            "form": pl.Series([f"{c['full']}|{c['sortable']}" for c in cultures]).gather(culture),
         }
     )
     filled = pl.col("form").str.replace_all("{given}", pl.col("given"), literal=True)
@@ -86,41 +79,6 @@ def _names(draws: Draws, ids: NDArray[np.int64]) -> pl.DataFrame:
     ).drop("form")
 
 
-def _showpieces() -> pl.DataFrame:
-    rows: list[tuple[object, ...]] = [
-        (2500, "R.", "Quill", "R. Quill", "Quill, R.", "R. Quill", "r.quill@example.edu", None),
-        (
-            2572,
-            "Carla",
-            "Aamodt",
-            "Carla Aamodt",
-            "Aamodt, Carla",
-            "Carla",
-            "carla.aamodt@example.edu",
-            "she/her",
-        ),
-        (
-            2573,
-            "Null",
-            "O'Neil",
-            "Null O'Neil",
-            "O'Neil, Null",
-            "Null",
-            "null.oneil@example.edu",
-            "they/them",
-        ),
-        (2599, "Bea", "Ng", "Bea Ng", "Ng, Bea", "Bea", None, None),
-        (2600, "Ines", "O'Neil", "Ines O'Neil", "O'Neil, Ines", "", "ines.oneil@example.org", None),
-        (2610, "Ash", "🤖", "Ash 🤖", "🤖, Ash", "Ash", "ash@example.edu", "xe/xem"),
-        (2611, "NaN", "None", "NaN None", "None, NaN", "NaN", "nan.none@example.edu", None),
-        (2612, "NA", "True", "NA True", "True, NA", "NA", "na.true@example.edu", None),
-        (2613, "Zoë", "de la Ó", "Zoë de la Ó", "de la Ó, Zoë", "Zoë", "zoe@example.org", None),
-        (GUEST, "", "Ng", "Ng", "Ng", "Ng", None, None),
-    ]
-    names = ["id", "given", "family", "name", "sortable", "short_name", "email", "pronouns"]
-    return pl.DataFrame(rows, schema=names, orient="row").with_columns(test=pl.lit(False))
-
-
 def users(draws: Draws, pools: Pools, now: datetime) -> pl.DataFrame:
     """Return one row a person, showpieces and all, sorted by id."""
     ids = np.arange(FIRST_USER, FIRST_USER + pools.total, dtype=np.int64)
@@ -131,9 +89,7 @@ def users(draws: Draws, pools: Pools, now: datetime) -> pl.DataFrame:
         test=pl.Series(test),
         short_name=pl.when(pl.Series(draws.chance("short name", ids, 0.1))).then("given").otherwise("name"),
         email=pl.when(pl.Series(~draws.chance("e-mail", ids, 0.03))).then("p" + mail + "@example.edu"),
-        pronouns=pl.Series([None, "she/her", "he/him", "they/them"]).gather(
-            draws.choose("pronouns", ids, [80, 9, 8, 3])
-        ),
+        pronouns=draws.pick("pronouns", ids, [None, "she/her", "he/him", "they/them"], [80, 9, 8, 3]),
     )
     view = pl.col("test")
     drawn = drawn.with_columns(
@@ -141,28 +97,10 @@ def users(draws: Draws, pools: Pools, now: datetime) -> pl.DataFrame:
         sortable=pl.when(view).then(pl.lit("Student, Test")).otherwise("sortable"),
         email=pl.when(~view).then("email"),
     )
-    pieces = _showpieces()
+    pieces = table("users").with_columns(test=pl.lit(False))
     everyone = pl.concat([pieces, drawn.select(pieces.columns)], how="vertical_relaxed").sort("id")
     age = draws.below("user age", everyone["id"].to_numpy(), 2_000) + 100
-    return everyone.with_columns(created_at=moments(int(now.timestamp()) - 86_400 * age))
-
-
-def _showpiece_logins() -> pl.DataFrame:
-    rows: list[tuple[object, ...]] = [
-        (1, 2500, "quill", "0001", None, "active", True),
-        (2, 2572, "Carla.Aamodt@example.edu", None, None, "active", False),
-        (3, 2573, "000481", "000481", None, "active", True),
-        (4, 2573, "oneil-alt", "X-000481", None, "suspended", True),
-        (5, 2599, "bea.ng", "0000099", None, "active", True),
-        (6, 2600, "ines.oneil@example.org", None, None, "active", False),
-        (7, 2610, "ash", "0044", "int-0044", "active", False),
-        (8, 2611, "NaN", "nan", None, "active", True),
-        (9, 2612, "NA", "null", None, "deleted", True),
-        (11, 2613, "zoe", "1E10", None, "active", True),
-        (10, GUEST, "visitor@partner.example.org", "0091", "guest-567", "active", False),
-    ]
-    names = ["id", "user_id", "login", "sis_id", "integration_id", "status", "created_by_sis"]
-    return pl.DataFrame(rows, schema=names, orient="row")
+    return everyone.with_columns(created_at=moments(int(now.timestamp()) - DAY * age))
 
 
 def _drawn_logins(draws: Draws, pools: Pools) -> pl.DataFrame:
@@ -170,22 +108,18 @@ def _drawn_logins(draws: Draws, pools: Pools) -> pl.DataFrame:
     # Observed students, every tenth, keep theirs: other tables name them.
     people = people[(~draws.chance("no login", people, 0.005)) | ((people - FIRST_USER) % 10 == 0)]
     second = people[draws.chance("second login", people, 0.04)]
-    status = draws.choose("login status", people, [970, 12, 18])
-    other = draws.choose("second status", second, [2, 4, 4])
-    number = pl.Series(people - FIRST_USER + 1)
     # One in a hundred looks like a number in scientific notation, which no spreadsheet leaves alone.
     scientific = pl.Series(~draws.chance("user sis", people, 0.99))
-    first = pl.DataFrame({"user_id": people, "number": number}).with_columns(
-        sis_id=pl.when(scientific)
-        .then(pl.col("number").cast(pl.String) + "E2")
-        .otherwise(pl.col("number").cast(pl.String).str.zfill(7)),
-        login="u" + pl.col("number").cast(pl.String).str.zfill(6),
-        status=pl.Series(["active", "suspended", "deleted"]).gather(status),
+    states, number = ["active", "suspended", "deleted"], pl.col("number").cast(pl.String)
+    first = pl.DataFrame({"user_id": people, "number": people - FIRST_USER + 1}).with_columns(
+        sis_id=pl.when(scientific).then(number + "E2").otherwise(number.str.zfill(7)),
+        login="u" + number.str.zfill(6),
+        status=draws.pick("login status", people, states, [970, 12, 18]),
     )
     extra = first.filter(pl.col("user_id").is_in(second)).with_columns(
         sis_id="X-" + pl.col("sis_id"),
         login=pl.col("login") + "@old.example.edu",
-        status=pl.Series(["active", "suspended", "deleted"]).gather(other),
+        status=draws.pick("second status", second, states, [2, 4, 4]),
     )
     first = first.with_columns(
         sis_id=pl.when(pl.Series(~draws.chance("user sis", people, 0.03))).then("sis_id")
@@ -200,17 +134,18 @@ def _drawn_logins(draws: Draws, pools: Pools) -> pl.DataFrame:
 
 def logins(draws: Draws, pools: Pools, now: datetime) -> pl.DataFrame:
     """Return one row a login, sorted by id, with its last use; test students have none."""
-    pieces = _showpiece_logins()
+    pieces = table("logins")
     frame = pl.concat([pieces, _drawn_logins(draws, pools).select(pieces.columns)], how="vertical_relaxed")
     ids = frame["id"].to_numpy()
-    ago = (draws.small("last login", ids) * 200 * 86_400).astype(np.int64)
+    ago = (draws.small("last login", ids) * 200 * DAY).astype(np.int64)
     seen = pl.Series(~draws.chance("ever logged in", ids, 0.06))
-    last, mid = draws.below("ip", ids, 254) + 1, draws.below("ip net", ids, 3)
-    net = pl.Series(["192.0.2.", "198.51.100.", "2001:db8::"]).gather(mid)
+    nets = ["192.0.2.", "198.51.100.", "2001:db8::"]
+    net = pl.Series(nets).gather(draws.below("ip net", ids, 3))
+    host = pl.Series(draws.below("ip", ids, 254) + 1).cast(pl.String)
     return frame.with_columns(
         provider_id=pl.when(pl.col("created_by_sis")).then(pl.lit(107)),
         last_at=pl.when(seen).then(moments(int(now.timestamp()) - 60 - ago)),
-        last_ip=pl.when(seen).then(net + pl.Series(last).cast(pl.String)),
+        last_ip=pl.when(seen).then(net + host),
     )
 
 
@@ -219,17 +154,11 @@ def with_best_login(users: pl.DataFrame, logins: pl.DataFrame) -> pl.DataFrame:
 
     `usable` tells whether any login is not deleted, `known` whether there is one at all.
     """
-    deleted = pl.col("status") == "deleted"
     best = (
-        logins.lazy()
-        .with_columns(deleted=deleted)
+        logins.with_columns(deleted=pl.col("status") == "deleted")
         .sort("deleted", pl.col("sis_id").is_null(), "id")
         .unique("user_id", keep="first", maintain_order=True)
         .select("user_id", "sis_id", "integration_id", usable=~pl.col("deleted"), known=pl.lit(True))
     )
-    return (
-        users.lazy()
-        .join(best, left_on="id", right_on="user_id", how="left", maintain_order="left")
-        .with_columns(pl.col("usable", "known").fill_null(False))
-        .collect()
-    )
+    named = users.join(best, left_on="id", right_on="user_id", how="left", maintain_order="left")
+    return named.with_columns(pl.col("usable", "known").fill_null(False))

@@ -110,3 +110,14 @@ def test_deleting_a_finished_run_leaves_its_times_and_file():
     assert after.status == "deleted"
     assert (after.started_at, after.ended_at) == (before.started_at, before.ended_at)
     assert has_file(run, after)
+
+
+def test_what_the_report_computed_is_stored_once_the_run_has_started():
+    run = make_run(made=False)
+    run.parameters = {"start_at": "2026-01-01", "course_id": "501"}
+    echo = {"start_at": "2026-02-16 00:00:00 UTC", "end_at": "2026-03-02 00:00:00 UTC"}
+    run.outcome.set_result(Outcome(START, Path("report.csv"), echo=echo))
+    assert stored_parameters(run, state_of(run, 0)) == run.parameters
+    for seconds in (10, 101):
+        stored = stored_parameters(run, state_of(run, seconds))
+        assert stored == {**run.parameters, **echo, "locale": "en"}

@@ -182,7 +182,7 @@ def test_ragged_rows_keep_every_cell() -> None:
 
 def test_ragged_rows_where_none_were_expected() -> None:
     frame = crn.read_file(ACTIVITY + b"1,A,2026-03-02T09:14:07Z,extra\n2,B\n")
-    assert list(frame.columns) == ["user id", "user name", "last activity at", "last activity at.1"]
+    assert list(frame.columns) == ["user id", "user name", "last activity at", "column 4"]
     assert frame["user id"].tolist() == [1, 2]
     assert "2 rows" in frame.attrs["canvas_report"]["notes"]["file"]
 

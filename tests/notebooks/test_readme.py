@@ -1,0 +1,95 @@
+"""What the README says works, and its numbers are those that are measured."""
+
+import re
+import runpy
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import canvas_reports_nb as crn
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+SHELL = [line for block in blocks("sh") for line in block.splitlines()]
+
+
+@pytest.fixture
+def away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working folder, with a store of its own and no Canvas in the environment."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("CANVAS_API_URL", "CANVAS_API_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("CANVAS_REPORTS_CACHE", str(tmp_path / "store"))
+    return tmp_path
+
+
+def test_python_recipes(away: Path) -> None:
+    shutil.copyfile(
+        ROOT / "tests" / "data" / "21_provisioning_multi.zip", away / "provisioning_csv_02_Mar_2026_81234.zip"
+    )
+    said: dict[str, Any] = {}
+    try:
+        for code in blocks("python"):
+            exec(compile(code, "README.md", "exec"), said)  # the README is ours
+    finally:
+        if "canvas" in said:
+            said["canvas"].close()
+    assert set(said["grades"]["term"]) == {"Spring 2026"}
+    assert len(said["enrolled"]) == len(said["tables"]["enrollments"])
+    assert said["enrolled"]["full_name"].notna().all()
+    assert said["users"].canvas.provenance["table"] == "users"
+    assert said["roles"]["len"].sum() == (said["tables"]["enrollments"]["status"] == "active").sum()
+
+
+@pytest.mark.parametrize("line", [line for line in SHELL if line.startswith("canvas-reports run")])
+def test_shell_recipes(line: str, away: Path) -> None:
+    _, *words = shlex.split(line)
+    run = subprocess.run(
+        [sys.executable, "-m", "canvas_reports_nb", *words], capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    written = away / words[words.index("-o") + 1]
+    assert written.stat().st_size > 0
+    if written.suffix == ".csv":
+        assert len(crn.read_file(written)) > 0
+
+
+def test_two_commands_lead_in() -> None:
+    commands = [line for line in SHELL if line.startswith("python -m pip")]
+    assert commands == [
+        'python -m pip install -e ".[demo]" && canvas-reports demo',
+        'python -m pip install -e ".[test]" && python -m pytest',
+    ]
+
+
+def test_damage_is_what_the_samples_show() -> None:
+    measure = runpy.run_path(str(ROOT / "tests" / "unit" / "frames" / "test_samples.py"))
+    naive = sum(measure["naive_damage"](data) for _, _, data in measure["TABLES"])
+    cells = sum(
+        len(row)
+        for _, _, data in measure["TABLES"]
+        for row in list(measure["csv"].reader(measure["io"].StringIO(data.decode(), newline="")))[1:]
+    )
+    assert f"damaged cells of {cells} |" in README
+    assert f"| plain `pandas.read_csv` | {naive} |" in README
+
+
+def test_links_lead_somewhere() -> None:
+    local = [link for link in re.findall(r"\]\(([^)]+)\)", README) if "://" not in link]
+    assert len(local) >= 4
+    assert [link for link in local if not (ROOT / link).exists()] == []
+
+
+def test_picture_is_small() -> None:
+    assert 0 < (ROOT / "notebooks" / "images" / "quickstart.png").stat().st_size < 200_000
