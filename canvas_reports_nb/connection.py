@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from canvas_reports_nb.models import AvailableReport
     from canvas_reports_nb.progress import Progress
     from canvas_reports_nb.settings import Settings
+    from canvas_reports_nb.stored import StoredRun
     from canvas_reports_nb.transport import Transport
     from canvas_reports_nb.typing import Age, Clock, Engine, OnInterrupt, Parameters, Sleep
 
@@ -88,7 +89,7 @@ class Connection:
         self._transport = transport
         self._api = AccountReports(self._transport, settings.account)
         self._on_close = on_close
-        self.store = Store(settings.store)
+        self.store = Store(settings.store, settings.store_limit)
         self.is_open = True
 
     # -- the connection itself ---------------------------------------------------------------
@@ -295,25 +296,25 @@ class Connection:
         if offline:
             return self._stored(report, asked, run_id)
         if run_id is not None:
-            kept = self.store.find(self.url, self.account_id, report, run_id)
+            kept = self.store.sound(self.store.find(self.url, self.account_id, report, run_id))
             if kept is not None:
                 return ReportResult(kept)
             return self.attach(report, run_id).result(timeout, progress, on_interrupt)
         wanted = self._checked(report, asked)
-        equal = self.store.equal(self.url, self.account_id, report, wanted)
+        equal = self._sound(report, wanted)
         decision = jobs.reuse_or_start(
             report,
             wanted,
-            stored=equal,
+            stored=[equal] if equal else [],
             history=self._api.index(report),
             now=jobs.utc(self._clock),
             max_age=seconds(max_age),
         )
         sink = resolve(progress)
         sink.show(ProgressEvent("note", report, decision.run_id, text=f"{report}: {decision.reason}"))
-        if decision.action == "stored":
+        if equal and decision.action == "stored":
             sink.close()
-            return ReportResult(next(kept for kept in equal if kept.provenance.run_id == decision.run_id))
+            return ReportResult(equal)
         if decision.run_id is not None:
             job = self.attach(report, decision.run_id)
         else:
@@ -324,9 +325,9 @@ class Connection:
 
     def _stored(self, report: str, asked: Mapping[str, Any], run_id: int | None) -> ReportResult:
         if run_id is not None:
-            kept = self.store.find(self.url, self.account_id, report, run_id)
+            kept = self.store.sound(self.store.find(self.url, self.account_id, report, run_id))
         else:
-            kept = next(iter(self.store.equal(self.url, self.account_id, report, asked)), None)
+            kept = self._sound(report, asked)
         if kept is None:
             raise NotStoredError(
                 "offline=True, and this disk holds no such run.",
@@ -336,6 +337,11 @@ class Connection:
                 run_id=run_id,
             )
         return ReportResult(kept)
+
+    def _sound(self, report: str, asked: Mapping[str, Any]) -> StoredRun | None:
+        """The newest stored run of equal parameters whose files are what was stored."""
+        equal = self.store.equal(self.url, self.account_id, report, asked)
+        return next((run for run in equal if self.store.sound(run)), None)
 
     def _checked(self, report: str, asked: Mapping[str, Any]) -> dict[str, Any]:
         offers = {offer.report: offer for offer in self._api.available(cached=True)}

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from canvas_reports_nb.api import AccountReports
     from canvas_reports_nb.models import ReportRun
     from canvas_reports_nb.progress import Progress, ProgressSink
-    from canvas_reports_nb.store import Store, StoredRun
+    from canvas_reports_nb.store import Store
+    from canvas_reports_nb.stored import StoredRun
     from canvas_reports_nb.typing import Clock, OnInterrupt, Sleep
 
 __all__ = ["Decision", "ReportJob", "next_poll", "reuse_or_start"]

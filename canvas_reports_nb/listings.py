@@ -1,4 +1,4 @@
-"""What Canvas lists, as frames: the reports on offer, the past runs of one."""
+"""Lists as frames: the reports on offer, the past runs of one, the runs in the store."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from canvas_reports_nb.parameters import asked_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
 
     from canvas_reports_nb.models import AvailableReport, ReportRun
+    from canvas_reports_nb.stored import StoredRun
 
-__all__ = ["history_frame", "reports_frame"]
+__all__ = ["history_frame", "reports_frame", "store_frame"]
 
 _TIME = "datetime64[us, UTC]"
 
@@ -70,5 +72,37 @@ def history_frame(report: str, runs: Iterable[ReportRun]) -> pd.DataFrame:
         "rows": "Int64",
         "parameters": "object",
         "message": "str",
+    }
+    return pd.DataFrame(rows, columns=list(types)).astype(types)
+
+
+def store_frame(runs: Iterable[StoredRun], now: datetime) -> pd.DataFrame:
+    """One row a stored run; the columns are those of `Store.info`."""
+    rows = [
+        {
+            "report": run.provenance.report,
+            "run_id": run.provenance.run_id,
+            "host": run.provenance.host,
+            "account": run.provenance.account,
+            "tables": ", ".join(run.tables),
+            "rows": sum(run.provenance_of(table).rows or 0 for table in run.tables),
+            "bytes": run.size,
+            "finished_at": run.finished_at,
+            "age": now - run.finished_at,
+            "parameters": run.provenance.parameters,
+        }
+        for run in runs
+    ]
+    types = {
+        "report": "str",
+        "run_id": "Int64",
+        "host": "str",
+        "account": "str",
+        "tables": "str",
+        "rows": "Int64",
+        "bytes": "Int64",
+        "finished_at": _TIME,
+        "age": "timedelta64[us]",
+        "parameters": "object",
     }
     return pd.DataFrame(rows, columns=list(types)).astype(types)

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from canvas_reports_nb import settings as settings_of
 from canvas_reports_nb.connection import Connection
 from canvas_reports_nb.credentials import Token, find_token, find_url
 from canvas_reports_nb.exceptions import ConfigurationError
@@ -56,6 +57,7 @@ def connect(
     *,
     account: str | int = "self",
     store: str | os.PathLike[str] | None = None,
+    store_limit: int | None = None,
     clock: Clock = time.time,
     sleep: Sleep = time.sleep,
 ) -> Connection:
@@ -72,6 +74,8 @@ def connect(
         ``"self"``, a Canvas id, or ``"sis_account_id:X"``.
     store : path, optional
         Folder of finished runs; else ``CANVAS_REPORTS_CACHE``, else the user's cache folder.
+    store_limit : int, optional
+        Bytes they may take, beyond which the oldest go; else ``CANVAS_REPORTS_CACHE_LIMIT``, else 20 GB.
     clock, sleep : callable
         For tests: the time in seconds since the epoch, and how to wait.
 
@@ -84,7 +88,7 @@ def connect(
     """
     address = find_url(url)
     secret = find_token(token, address)
-    settings = Settings(url=address, account=str(account), store=store_root(store))
+    settings = Settings(address, str(account), store_root(store), settings_of.store_limit(store_limit))
     transport = Transport(settings, secret, sleep)
     return _Open.add(Connection(transport, settings, clock=clock, sleep=sleep, on_close=transport.close))
 

@@ -27,6 +27,7 @@ from canvas_reports_nb.faults import is_html
 from canvas_reports_nb.models import Provenance
 from canvas_reports_nb.parameters import asked_of
 from canvas_reports_nb.progress import ProgressEvent
+from canvas_reports_nb.stored import file_facts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,7 +39,8 @@ if TYPE_CHECKING:
 
     from canvas_reports_nb.api import AccountReports
     from canvas_reports_nb.models import Attachment, ReportRun
-    from canvas_reports_nb.store import Store, StoredRun
+    from canvas_reports_nb.store import Store
+    from canvas_reports_nb.stored import StoredRun
     from canvas_reports_nb.typing import Engine
 
 __all__ = ["ReportResult", "choose_table", "retrieve"]
@@ -153,11 +155,12 @@ def retrieve(
         The bytes are neither CSV nor zip.
     """
     with store.lock(url, api.account, run.report, run.id) as folder:
-        stored = store.find(url, api.account, run.report, run.id)
+        stored = store.sound(store.find(url, api.account, run.report, run.id))
         if stored is None:
             origin = Provenance(host=urlsplit(url).netloc, account=api.account)
             try:
                 stored = store.seal(folder, _fetch(api, folder, run, origin, show))
+                store.evict(keep=stored)
             except CanvasReportsError as error:
                 error.located(account=api.account, report=run.report, run_id=run.id)
                 raise
@@ -197,7 +200,7 @@ def _fetch(
         identity = frames.identify(member, run.report, parameters=run.parameters)
         target = folder / f"{quote(identity.table, safe=' ')}.parquet"
         _, made = frames.write_parquet(member, identity, target, provenance)
-        tables[identity.table] = {"file": target.name, "provenance": made.to_dict()}
+        tables[identity.table] = {**file_facts(target), "provenance": made.to_dict()}
     raw = part.replace(folder / ("raw.zip" if found[0].in_zip else "raw.csv"))
     return {
         "provenance": provenance.to_dict(),

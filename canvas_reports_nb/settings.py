@@ -2,14 +2,15 @@
 
 Precedence, for every setting: argument > environment > default.
 
-=====================  =========================  ==============================
-argument               environment                default
-=====================  =========================  ==============================
-``url``                ``CANVAS_API_URL``         none: must be given
-``token``              ``CANVAS_API_TOKEN``       keyring, then a prompt
-``store``              ``CANVAS_REPORTS_CACHE``   the user's cache folder
-``progress``           ``CANVAS_REPORTS_PROGRESS``  ``"auto"``
-=====================  =========================  ==============================
+===============  ==============================  =======================
+argument         environment                     default
+===============  ==============================  =======================
+``url``          ``CANVAS_API_URL``              none: must be given
+``token``        ``CANVAS_API_TOKEN``            keyring, then a prompt
+``store``        ``CANVAS_REPORTS_CACHE``        the user's cache folder
+``store_limit``  ``CANVAS_REPORTS_CACHE_LIMIT``  20 GB
+``progress``     ``CANVAS_REPORTS_PROGRESS``     ``"auto"``
+===============  ==============================  =======================
 """
 
 from __future__ import annotations
@@ -22,10 +23,22 @@ from urllib.parse import urlsplit
 
 from canvas_reports_nb.exceptions import ConfigurationError
 
-__all__ = ["DEFAULT_MAX_AGE", "Settings", "canvas_url", "host_folder", "is_loopback", "store_root"]
+__all__ = [
+    "DEFAULT_MAX_AGE",
+    "DEFAULT_STORE_LIMIT",
+    "Settings",
+    "canvas_url",
+    "host_folder",
+    "is_loopback",
+    "store_limit",
+    "store_root",
+]
 
 DEFAULT_MAX_AGE = 24 * 60 * 60
 """Seconds for which a finished run is good enough to be used again."""
+
+DEFAULT_STORE_LIMIT = 20 * 1000**3
+"""Bytes the store may take."""
 
 _HOST = re.compile(r"[\w.:\[\]-]+")
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -43,6 +56,8 @@ class Settings:
         ``"self"``, a Canvas id, or ``"sis_account_id:X"``.
     store : Path
         Folder of the finished runs.
+    store_limit : int
+        Bytes they may take.
     connect_timeout, read_timeout : float
         Seconds to wait for a connection, and between two bytes.
     """
@@ -50,6 +65,7 @@ class Settings:
     url: str
     account: str = "self"
     store: Path = Path()
+    store_limit: int = DEFAULT_STORE_LIMIT
     connect_timeout: float = 10.0
     read_timeout: float = 60.0
 
@@ -92,6 +108,25 @@ def is_loopback(host: str | None) -> bool:
 def host_folder(url: str) -> str:
     """The folder name that stands for a Canvas; the port's colon is no good in a Windows path."""
     return urlsplit(url).netloc.replace(":", "_").replace("[", "").replace("]", "")
+
+
+def store_limit(argument: int | None = None) -> int:
+    """Bytes the store may take: argument, then ``CANVAS_REPORTS_CACHE_LIMIT``, then 20 GB.
+
+    Raises
+    ------
+    ConfigurationError
+        The variable is neither a number of bytes nor like ``5 GB``.
+    """
+    text = os.environ.get("CANVAS_REPORTS_CACHE_LIMIT", "").strip()
+    if argument is not None or not text:
+        return DEFAULT_STORE_LIMIT if argument is None else argument
+    found = re.fullmatch(r"(\d+)\s*([kMGT]?)B?", text)
+    if not found:
+        raise ConfigurationError(
+            f"CANVAS_REPORTS_CACHE_LIMIT={text!r} is no size.", hint='Write a number of bytes, or "5 GB".'
+        )
+    return int(found[1]) * int(1000 ** " kMGT".index(found[2] or " "))
 
 
 def store_root(argument: str | os.PathLike[str] | None = None) -> Path:

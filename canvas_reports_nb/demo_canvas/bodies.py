@@ -4,7 +4,8 @@ import hashlib
 import hmac
 import uuid
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
+from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from .canvas import Canvas
@@ -13,6 +14,12 @@ from .world import World
 
 USER_ID = 501
 USER_NAME = "R. Quill"
+_PLAIN_FILE: Mapping[str, object] = MappingProxyType(
+    {"folder_id": 310, "upload_status": "success", "mime_class": "file", "category": "uncategorized"}
+    | dict.fromkeys(("locked", "locked_for_user", "hidden", "hidden_for_user"), False)
+    | dict.fromkeys(("lock_at", "unlock_at", "thumbnail_url", "media_entry_id"))
+)
+"""What is the same for every file of a report."""
 
 
 def local_time(instant: datetime, zone: str) -> str:
@@ -56,29 +63,37 @@ def file_uuid(canvas: Canvas, run: Run) -> str:
     return str(uuid.UUID(bytes=digest[:16]))
 
 
+def _picked(row: Mapping[str, object], *same: str, **named: str) -> dict[str, object]:
+    return {name: row[name] for name in same} | {name: row[source] for name, source in named.items()}
+
+
 def account_body(world: World, row: Mapping[str, object]) -> dict[str, object]:
     """Return the Account object of a row of the university's accounts."""
-    return {
-        "id": row["id"],
-        "name": row["name"],
-        "workflow_state": row["status"],
-        "parent_account_id": row["parent_id"],
-        "root_account_id": None if row["parent_id"] is None else 1,
-        "default_time_zone": world.zone,
-        "sis_account_id": row["sis_id"],
-        "integration_id": row["integration_id"],
+    root = None if row["parent_id"] is None else 1
+    renamed = {"workflow_state": "status", "parent_account_id": "parent_id", "sis_account_id": "sis_id"}
+    picked = _picked(row, "id", "name", "integration_id", **renamed)
+    return picked | {"root_account_id": root, "default_time_zone": world.zone}
+
+
+def course_body(row: Mapping[str, object]) -> dict[str, object]:
+    """Return the Course object of a row of the university's courses."""
+    renamed = {"course_code": "code", "enrollment_term_id": "term_id", "workflow_state": "status"}
+    return _picked(row, "id", "name", "account_id", sis_course_id="sis_id", **renamed)
+
+
+def term_body(row: Mapping[str, object], zone: str) -> dict[str, object]:
+    """Return the EnrollmentTerm object of a row of the university's terms."""
+    times = {
+        name: local_time(at, zone) if isinstance(at := row.get(name), datetime) else None
+        for name in ("start_at", "end_at", "created_at")
     }
+    return _picked(row, "id", "name", workflow_state="status", sis_term_id="sis_id") | times
 
 
 def user_body(world: World) -> dict[str, object]:
     """Return the User object of the token's owner."""
-    return {
-        "id": USER_ID,
-        "name": USER_NAME,
-        "short_name": USER_NAME,
-        "time_zone": world.zone,
-        "locale": "en",
-    }
+    names = {"name": USER_NAME, "short_name": USER_NAME}
+    return {"id": USER_ID, **names, "time_zone": world.zone, "locale": "en"}
 
 
 def stringified(body: object) -> object:
@@ -131,66 +146,18 @@ def _attachment(canvas: Canvas, run: Run, state: RunState) -> dict[str, object]:
     url = f"{canvas.hosts.api}/files/{run.attachment_id}/download?download_frd=1"
     old = {"uuid": file_uuid(canvas, run)} if canvas.settings.old else {}
     return {
+        **_PLAIN_FILE,
+        **old,
         "id": run.attachment_id,
-        "folder_id": 310,
         "display_name": made.name,
         "filename": made.name,
-        **old,
-        "upload_status": "success",
         "content-type": content_type(made.name),
         "url": url + (f"&verifier={old['uuid']}" if old else ""),
         "size": made.file.stat().st_size,
-        "created_at": at,
-        "updated_at": at,
-        "unlock_at": None,
-        "locked": False,
-        "hidden": False,
-        "lock_at": None,
-        "hidden_for_user": False,
-        "thumbnail_url": None,
-        "modified_at": at,
-        "mime_class": "file",
-        "media_entry_id": None,
-        "category": "uncategorized",
-        "locked_for_user": False,
+        **dict.fromkeys(("created_at", "updated_at", "modified_at"), at),
     }
 
 
 def content_type(name: str) -> str:
     """Return the media type Canvas gives a report file of this name."""
     return "application/zip" if name.lower().endswith(".zip") else "text/csv"
-
-
-def course_body(row: Mapping[str, object]) -> dict[str, object]:
-    """Return the Course object of a row of the university's courses."""
-    return {
-        "id": row["id"],
-        "name": row["name"],
-        "course_code": row["code"],
-        "account_id": row["account_id"],
-        "enrollment_term_id": row["term_id"],
-        "workflow_state": row["status"],
-        "sis_course_id": row["sis_id"],
-    }
-
-
-def term_body(row: Mapping[str, object], zone: str) -> dict[str, object]:
-    """Return the EnrollmentTerm object of a row of the university's terms."""
-
-    def time(name: str) -> str | None:
-        value = row.get(name)
-        return (
-            local_time(value.replace(tzinfo=value.tzinfo or UTC), zone)
-            if isinstance(value, datetime)
-            else None
-        )
-
-    return {
-        "id": row["id"],
-        "name": row["name"],
-        "start_at": time("start_at"),
-        "end_at": time("end_at"),
-        "created_at": time("created_at"),
-        "workflow_state": row["status"],
-        "sis_term_id": row["sis_id"],
-    }

@@ -14,19 +14,7 @@ from .clock import Clock, SystemClock
 from .delivery import Delivery
 from .files import UNRECOGNISED, FoundFile
 from .reports import REPORT_TYPES, ReportType
-from .runs import (
-    IN_FLIGHT,
-    LATE,
-    SHORTEST,
-    Outcome,
-    Run,
-    RunState,
-    fixed_length,
-    natural_length,
-    schedule,
-    state_at,
-    stored_parameters,
-)
+from .runs import IN_FLIGHT, LATE, Outcome, Run, RunState, states_at, stored_parameters
 from .scenarios import Scenario
 from .throttle import Bucket, Limits
 from .world import World, build_world
@@ -34,8 +22,6 @@ from .world import World, build_world
 FIRST_RUN, FIRST_FILE, FIRST_IMPORTED = 81_234, 99_017, 70_001
 PATIENCE = 10.0
 """Real seconds an answer waits for the making of a file that is due by the clock."""
-PICK_UP = timedelta(seconds=1)
-"""Longest time a free strand leaves a run waiting."""
 DUPLICATE_WINDOW = timedelta(hours=12)
 
 
@@ -137,11 +123,7 @@ class Canvas:
 
     def states(self, now: datetime) -> dict[int, RunState]:
         """Return what every run looks like at `now`, by id."""
-        fixed = self.settings.duration
-        length = natural_length if fixed is None else fixed_length(fixed)
-        lag = min(PICK_UP, (SHORTEST if fixed is None else timedelta(seconds=fixed)) / 10)
-        spans = schedule(self.runs, self.settings.width, length, lag)
-        return {run.id: state_at(run, spans[run.id], now) for run in self.runs}
+        return states_at(self.runs, self.settings.width, self.settings.duration, now)
 
     async def settled(self) -> dict[int, RunState]:
         """Return the states of now, after waiting for files that are due by the clock.

@@ -5,7 +5,7 @@ created and stopped, and from how long each one takes.
 """
 
 import heapq
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -24,6 +24,8 @@ LATE = 0.99
 """Share shown of a run that should have ended but has no file yet."""
 IN_FLIGHT = frozenset({"created", "running", "compiling"})
 SHORTEST = timedelta(seconds=2.5)
+PICK_UP = timedelta(seconds=1)
+"""Longest time a free strand leaves a run waiting."""
 PER_LINE = timedelta(microseconds=5)
 NEVER = datetime.max.replace(tzinfo=UTC)
 
@@ -165,6 +167,14 @@ def _under_way(
     lines = int(share * (made.lines or 0)) // 1000 * 1000 if made else 0
     progress = int(done * 100) if run.report in SMOOTH else 0
     return RunState(status, progress, lines or None, started, None, share)
+
+
+def states_at(runs: Sequence[Run], width: int, seconds: float | None, now: datetime) -> dict[int, RunState]:
+    """Return what every run looks like at `now`, by id; `seconds` is how long each takes, where that is fixed."""
+    length = natural_length if seconds is None else fixed_length(seconds)
+    lag = min(PICK_UP, (SHORTEST if seconds is None else timedelta(seconds=seconds)) / 10)
+    spans = schedule(runs, width, length, lag)
+    return {run.id: state_at(run, spans[run.id], now) for run in runs}
 
 
 def has_file(run: Run, state: RunState) -> bool:

@@ -42,24 +42,17 @@ class Product:
     echo: Mapping[str, str] = field(default_factory=dict)
 
 
+# Named as the report without its ending.
 _ONE_TABLE: Mapping[str, Callable[[Request], Rows]] = {
-    "course_storage_csv": courses.course_storage,
-    "developer_key_report_csv": tools.developer_keys,
-    "eportfolio_report_csv": tools.eportfolios,
-    "grade_export_csv": grades.grade_export,
-    "last_enrollment_activity_csv": students.last_enrollment_activity,
-    "last_user_access_csv": students.last_user_access,
-    "lti_report_csv": tools.external_tools,
-    "outcome_results_csv": outcomes.outcome_results,
-    "public_courses_csv": courses.public_courses,
-    "recently_deleted_courses_csv": courses.recently_deleted,
-    "student_assignment_outcome_map_csv": outcomes.competency,
-    "students_with_no_submissions_csv": students.no_submissions,
-    "unpublished_courses_csv": courses.unpublished_courses,
-    "unused_courses_csv": courses.unused_courses,
-    "user_access_tokens_csv": tools.access_tokens,
-    "zero_activity_csv": students.zero_activity,
-}
+    f"{maker.__name__}_csv": maker
+    for maker in (
+        courses.course_storage, courses.public_courses, courses.recently_deleted_courses, courses.unpublished_courses,
+        courses.unused_courses, grades.grade_export, outcomes.outcome_results,
+        outcomes.student_assignment_outcome_map, students.last_enrollment_activity, students.last_user_access,
+        students.students_with_no_submissions, students.zero_activity, tools.developer_key_report,
+        tools.eportfolio_report, tools.lti_report, tools.user_access_tokens,
+    )
+}  # fmt: skip
 _SEVERAL_TABLES: Mapping[str, Callable[[Request], list[Table]]] = {
     "mgp_grade_export_csv": grades.period_tables,
     "provisioning_csv": provisioning_tables,

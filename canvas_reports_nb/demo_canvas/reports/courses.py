@@ -35,7 +35,7 @@ def public_courses(request: Request) -> Rows:
     return _listed(request, pl.col("public") & _LIVE)
 
 
-def recently_deleted(request: Request) -> Rows:
+def recently_deleted_courses(request: Request) -> Rows:
     """Return courses deleted within thirty days."""
     return _listed(request, ~_LIVE & (pl.col("updated_at") > request.world.now - _RECENT))
 

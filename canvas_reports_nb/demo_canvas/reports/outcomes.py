@@ -68,7 +68,7 @@ def outcome_results(request: Request) -> Rows:
     return Rows(source, partial(_printed, request, results=True), _NOTHING)
 
 
-def competency(request: Request) -> Rows:
+def student_assignment_outcome_map(request: Request) -> Rows:
     """Return one row a student and aligned assignment, handed in or not."""
     once = ["user_id", "section_id", "sis_id", "assignment_id", "outcome_id", "state"]
     source = _assessed(request).unique(once, keep="first", maintain_order=True)

@@ -76,7 +76,7 @@ def zero_activity(request: Request) -> Rows:
     return Rows(idle, partial(_named, request))
 
 
-def no_submissions(request: Request) -> Rows:
+def students_with_no_submissions(request: Request) -> Rows:
     """Return student enrolments with nothing handed in within the window."""
     world, window = request.world, submission_window(request)
     states = request.words("enrollment_state") or ["all"]

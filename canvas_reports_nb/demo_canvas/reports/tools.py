@@ -9,7 +9,7 @@ from .parameters import Request
 from .provisioning import members_of
 
 
-def external_tools(request: Request) -> Rows:
+def lti_report(request: Request) -> Rows:
     """Return one row a tool installed in an account or a course."""
     world, gone = request.world, pl.col("status") == "deleted"
     courses = world.courses.select("account_id", context_id="id", course_name="name", gone=gone)
@@ -30,12 +30,12 @@ def external_tools(request: Request) -> Rows:
     return Rows(attach(frame, world.accounts, "account_id", account_name="name"))
 
 
-def developer_keys(request: Request) -> Rows:
+def developer_key_report(request: Request) -> Rows:
     """Return the keys of the school and of the site, whatever account was asked."""
     return Rows(request.world.developer_keys)
 
 
-def access_tokens(request: Request) -> Rows:
+def user_access_tokens(request: Request) -> Rows:
     """Return one row an access token; a time that never was prints as the word never."""
     world = request.world
     tokens = world.tokens.filter(members_of(request))
@@ -48,7 +48,7 @@ def access_tokens(request: Request) -> Rows:
     return Rows(frame.with_columns(never, visible=pl.format("{}...", "hint")))
 
 
-def eportfolios(request: Request) -> Rows:
+def eportfolio_report(request: Request) -> Rows:
     """Return one row a portfolio and login of its owner, of the whole school; either live or deleted ones."""
     world = request.world
     frame = world.eportfolios.filter(status="deleted" if request.deleted else "active")

@@ -96,16 +96,5 @@ def observer_links(draws: Draws, pools: Pools) -> pl.DataFrame:
 
 def admins(pools: Pools) -> pl.DataFrame:
     """Return who administers which account; role 1 is Canvas's own, the others are of the school."""
-    staff = pools.first_staff
-    rows = [
-        (2500, 1, 1, "AccountAdmin", "active", False),
-        (2500, 7, 44, "Registrar, deputy", "active", True),
-        (staff, 2, 1, "AccountAdmin", "active", True),
-        (staff + 1, 3, 45, "Help desk", "active", False),
-        (staff + 2, 11, 1, "AccountAdmin", "deleted", True),
-        (staff + 3, 16, 44, "Registrar, deputy", "active", True),
-        (staff + 4, 20, 45, "Help desk", "active", True),
-        (2612, 1, 45, "Help desk", "active", True),
-    ]
-    names = ["user_id", "account_id", "role_id", "role", "status", "created_by_sis"]
-    return pl.DataFrame(rows, schema=names, orient="row")
+    drawn = pools.first_staff + pl.col("nth_staff")
+    return table("admins").with_columns(user_id=pl.coalesce("user_id", drawn)).drop("nth_staff")

@@ -7,12 +7,11 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from canvas_reports_nb.demo_canvas.data import table
 from canvas_reports_nb.demo_canvas.joins import attach
 
-from .draws import Draws
+from .draws import Draws, Ints
 
 FALL_2025 = 12  # a term's id counts terms, three a year, so it does not move when the world is made later
 DEFAULT_TERM, DELETED_TERM = 1, 990
@@ -38,7 +37,7 @@ class Calendar:
     current_term: int
 
 
-def moments(seconds: NDArray[np.int64] | Sequence[float | None]) -> pl.Series:
+def moments(seconds: Ints | Sequence[float | None]) -> pl.Series:
     """Return seconds since 1970 as a column of UTC instants, microseconds."""
     return (pl.Series(seconds, dtype=pl.Int64) * 1_000_000).cast(MOMENT)
 
@@ -111,7 +110,7 @@ def _showpieces(calendar: Calendar, terms: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _subject_columns(draws: Draws, ids: NDArray[np.int64]) -> dict[str, object]:
+def _subject_columns(draws: Draws, ids: Ints) -> dict[str, object]:
     subjects = table("subjects")
     subject = draws.choose("course subject", ids, [3, 3, 5, 6, 4, 3, 2, 4, 4, 1])
     drawn = subjects[subject]
@@ -129,16 +128,14 @@ def _subject_columns(draws: Draws, ids: NDArray[np.int64]) -> dict[str, object]:
     }
 
 
-def _status(draws: Draws, ids: NDArray[np.int64], term: NDArray[np.int64], current: int) -> NDArray[np.int64]:
+def _status(draws: Draws, ids: Ints, term: Ints, current: int) -> Ints:
     past = draws.choose("course status past", ids, [2, 60, 32, 6])
     now = draws.choose("course status now", ids, [6, 88, 1, 5])
     future = draws.choose("course status future", ids, [60, 36, 0, 4])
     return np.where(term > current, future, np.where((term < current) & (term != DEFAULT_TERM), past, now))
 
 
-def _times(
-    draws: Draws, ids: NDArray[np.int64], calendar: Calendar, terms: pl.DataFrame, term: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _times(draws: Draws, ids: Ints, calendar: Calendar, terms: pl.DataFrame, term: Ints) -> tuple[Ints, Ints]:
     """Return when courses were made, some weeks before their terms, and when the deleted ones were deleted."""
     today = int(calendar.now.timestamp())
     begun = attach(pl.DataFrame({"term_id": term}), terms, "term_id", at="start_at")["at"].dt.epoch("s")

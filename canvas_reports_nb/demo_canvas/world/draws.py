@@ -7,10 +7,13 @@ at export time, and still agree with each other and between machines.
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike, NDArray
+
+Ints: TypeAlias = NDArray[np.int64]
 
 _GOLDEN = 0x9E3779B97F4A7C15
 _WORD = 0xFFFFFFFFFFFFFFFF
@@ -58,11 +61,11 @@ class Draws:
         total = sum((part.astype(np.float64) for part in parts), np.zeros(bits.shape))
         return np.asarray((total / 65536.0 - 2.0) * 1.7320508075688772)
 
-    def below(self, purpose: str, ids: ArrayLike, stop: ArrayLike) -> NDArray[np.int64]:
+    def below(self, purpose: str, ids: ArrayLike, stop: ArrayLike) -> Ints:
         """Return integers from 0 up to, not including, `stop` (one number, or one for each id)."""
         return (self.bits(purpose, ids) >> np.uint64(1)).astype(np.int64) % np.asarray(stop, dtype=np.int64)
 
-    def choose(self, purpose: str, ids: ArrayLike, weights: Sequence[float]) -> NDArray[np.int64]:
+    def choose(self, purpose: str, ids: ArrayLike, weights: Sequence[float]) -> Ints:
         """Return positions in `weights`, each as often as its weight says."""
         edges = np.cumsum(np.asarray(weights, dtype=np.float64))
         picked = np.searchsorted(edges / edges[-1], self.uniform(purpose, ids), side="right")

@@ -10,22 +10,15 @@ from numpy.typing import NDArray
 from canvas_reports_nb.demo_canvas.data import table
 
 from .catalogue import DAY, DEFAULT_TERM, DELETED_TERM, FIRST_COURSE, FIRST_SECTION, MOMENT, Calendar, moments
-from .draws import Draws
-from .people import FIRST_USER, Pools
+from .draws import Draws, Ints
+from .people import Pools
 
 TYPES = ("StudentEnrollment", "TeacherEnrollment", "TaEnrollment", "DesignerEnrollment", "ObserverEnrollment",
          "StudentViewEnrollment")  # fmt: skip
 STATES = ("active", "invited", "creation_pending", "completed", "inactive", "rejected", "deleted")
 SUSPENDED_ROLE = 41
-ROLES = {
-    3: "student",
-    4: "teacher",
-    5: "ta",
-    6: "designer",
-    7: "observer",
-    8: "student",
-    41: "Suspended Student",
-}
+ROLES = {3: "student", 4: "teacher", 5: "ta", 6: "designer", 7: "observer", 8: "student",
+         SUSPENDED_ROLE: "Suspended Student"}  # fmt: skip
 _FIRST_ENROLLMENT = 100_001
 
 # A course numbers its rows in this order; `again` are students who sit in a second section too.
@@ -43,10 +36,10 @@ _TO_COME = 0
 _ACTIVE, _INACTIVE = STATES.index("active"), STATES.index("inactive")
 _NOT_YET_IN = tuple(STATES.index(word) for word in ("invited", "creation_pending", "rejected"))
 
-Plan: TypeAlias = dict[str, NDArray[np.int64]]
+Plan: TypeAlias = dict[str, Ints]
 
 
-def pair_key(user: NDArray[np.int64], course: NDArray[np.int64]) -> NDArray[np.uint64]:
+def pair_key(user: Ints, course: Ints) -> NDArray[np.uint64]:
     """Return one number for a person in a course, the same in each of their sections."""
     return user.astype(np.uint64) * np.uint64(0x1_0000_0001_0003) + course.astype(np.uint64)
 
@@ -75,9 +68,9 @@ def plan_rows(draws: Draws, courses: pl.DataFrame, students: int) -> Plan:
 class _Places:
     """Of each row: the position of its course, its kind, and its number among the rows of that kind there."""
 
-    course: NDArray[np.int64]
+    course: Ints
     kind: NDArray[np.uint8]
-    nth: NDArray[np.int64]
+    nth: Ints
 
 
 def _places(plan: Plan, wanted: int) -> _Places:
@@ -92,9 +85,7 @@ def _places(plan: Plan, wanted: int) -> _Places:
     return _Places(course, kind, place - starts[kind, course])
 
 
-def _people(
-    draws: Draws, plan: Plan, pools: Pools, at: _Places
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _people(draws: Draws, plan: Plan, pools: Pools, at: _Places) -> tuple[Ints, Ints]:
     """Return the user of each row and the student an observer observes (0 for all others)."""
     base, kind = plan["base"][at.course], at.kind
     is_observer = kind == _OBSERVERS
@@ -111,7 +102,7 @@ def _people(
     return user, np.where(is_observer, pools.first_student + student, 0)
 
 
-def _phases(courses: pl.DataFrame, current: int) -> NDArray[np.int64]:
+def _phases(courses: pl.DataFrame, current: int) -> Ints:
     """Return the row of `_STATE_WEIGHTS` that each course follows."""
     term = pl.col("term_id")
     return (
@@ -125,7 +116,7 @@ def _phases(courses: pl.DataFrame, current: int) -> NDArray[np.int64]:
     )  # fmt: skip
 
 
-def _states(draws: Draws, ids: NDArray[np.int64], phase: NDArray[np.int64]) -> NDArray[np.uint8]:
+def _states(draws: Draws, ids: Ints, phase: Ints) -> NDArray[np.uint8]:
     chance = np.cumsum(_STATE_WEIGHTS, axis=1) / _STATE_WEIGHTS.sum(axis=1, keepdims=True)
     luck = draws.uniform("enrollment state", ids)
     state = np.zeros(len(ids), dtype=np.uint8)
@@ -134,16 +125,14 @@ def _states(draws: Draws, ids: NDArray[np.int64], phase: NDArray[np.int64]) -> N
     return state
 
 
-def _sections(courses: pl.DataFrame, at: _Places) -> NDArray[np.int64]:
+def _sections(courses: pl.DataFrame, at: _Places) -> Ints:
     """Return section ids: students take turns, all others are in the first section."""
     split = courses["extra_sections"].to_numpy() + 1
     turn = np.where(at.kind == _AGAIN, at.nth + 1, np.where(at.kind == _STUDENTS, at.nth, 0))
     return np.asarray(FIRST_SECTION + (np.cumsum(split) - split)[at.course] + turn % split[at.course])
 
 
-def _last_activity(
-    draws: Draws, ids: NDArray[np.int64], over_at: NDArray[np.int64], never: NDArray[np.bool_]
-) -> pl.Series:
+def _last_activity(draws: Draws, ids: Ints, over_at: Ints, never: NDArray[np.bool_]) -> pl.Series:
     """Return when each row was last active: null for those who never came."""
     seen = moments(over_at - 600 - (draws.small("last active", ids) * 75 * DAY).astype(np.int64))
     return pl.select(pl.when(~pl.Series(never)).then(seen)).to_series()
@@ -189,16 +178,11 @@ def _drawn(
 
 
 def _showpieces(calendar: Calendar) -> pl.DataFrame:
-    frame = table("enrollments")
-    learners = [
-        {"course_id": course, "user_id": FIRST_USER + section % 100 + k, "section_id": section,
-         "type": "StudentEnrollment", "role_id": 3, "state": "active", "created_by_sis": True, "days_ago": 1 + 2 * k}
-        for course, section in ((504, 10011), (505, 10012), (506, 10013), (507, 10014), (507, 10015))
-        for k in range(6)
-    ]  # fmt: skip
     today = pl.lit(calendar.now, dtype=MOMENT)
-    return pl.concat([frame, pl.DataFrame(learners, schema=frame.schema)]).with_columns(
+    return table("enrollments").with_columns(
         pl.col("role_id").cast(pl.UInt8),
+        pl.col("type").cast(pl.Enum(TYPES)),
+        pl.col("state").cast(pl.Enum(STATES)),
         id=77_001 + pl.int_range(pl.len(), dtype=pl.Int64),
         updated_at=today - pl.duration(days=20),
         last_activity_at=today - pl.duration(days="days_ago"),
@@ -209,9 +193,7 @@ def enrollments(
     draws: Draws, pools: Pools, courses: pl.DataFrame, *, plan: Plan, count: int, calendar: Calendar
 ) -> pl.DataFrame:
     """Return `count` enrolments (never fewer than the showpieces), sorted by id."""
-    pieces = _showpieces(calendar).with_columns(
-        pl.col("type").cast(pl.Enum(TYPES)), pl.col("state").cast(pl.Enum(STATES))
-    )
+    pieces = _showpieces(calendar)
     taught = courses.filter(pl.col("id") >= FIRST_COURSE)
     at = _places(plan, max(0, count - pieces.height))
     drawn = _drawn(draws, pools, taught, at, calendar=calendar, plan=plan)

@@ -1,16 +1,15 @@
 """Who is there: users of many countries, and the logins they have, lost or never had."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from canvas_reports_nb.demo_canvas.data import read, table
 
 from .catalogue import DAY, moments
-from .draws import Draws
+from .draws import Draws, Ints
 
 GUEST = 12_340_000_000_000_567  # a person of a trusted institution: the home's number, then the id there
 FIRST_USER = 10_001
@@ -18,40 +17,35 @@ FIRST_USER = 10_001
 
 @dataclass(frozen=True, slots=True)
 class Pools:
-    """How many people of each sort; their ids follow each other in this order."""
+    """How many people of each sort; their ids follow each other in this order.
+
+    The k-th observer observes the student numbered ten times k; test students are the users Canvas makes for
+    a course's student view.
+    """
 
     students: int
     staff: int
     observers: int
     test_students: int
-
-    @property
-    def first_student(self) -> int:
-        """Id of the first student."""
-        return FIRST_USER
+    first_student: int = field(default=FIRST_USER, init=False)
 
     @property
     def first_staff(self) -> int:
         """Id of the first teacher."""
-        return FIRST_USER + self.students
+        return self.first_student + self.students
 
     @property
     def first_observer(self) -> int:
-        """Id of the first observer: the k-th one observes the student numbered ten times k."""
+        """Id of the first observer."""
         return self.first_staff + self.staff
 
     @property
     def first_test_student(self) -> int:
-        """Id of the first of the users Canvas makes for a course's student view."""
+        """Id of the first test student."""
         return self.first_observer + self.observers
 
-    @property
-    def total(self) -> int:
-        """All of them."""
-        return self.students + self.staff + self.observers + self.test_students
 
-
-def _names(draws: Draws, ids: NDArray[np.int64]) -> pl.DataFrame:
+def _names(draws: Draws, ids: Ints) -> pl.DataFrame:
     cultures = read("names")
     culture = draws.choose("culture", ids, [c["weight"] for c in cultures])
 
@@ -81,7 +75,7 @@ def _names(draws: Draws, ids: NDArray[np.int64]) -> pl.DataFrame:
 
 def users(draws: Draws, pools: Pools, now: datetime) -> pl.DataFrame:
     """Return one row a person, showpieces and all, sorted by id."""
-    ids = np.arange(FIRST_USER, FIRST_USER + pools.total, dtype=np.int64)
+    ids = np.arange(FIRST_USER, pools.first_test_student + pools.test_students, dtype=np.int64)
     test = ids >= pools.first_test_student
     mail = pl.Series(ids).cast(pl.String)
     drawn = _names(draws, ids).with_columns(

@@ -1,0 +1,118 @@
+"""One finished run in the store: its folder, its sidecar, whether both are still what they were."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from canvas_reports_nb.models import Provenance
+from canvas_reports_nb.parameters import comparable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+__all__ = ["FORMAT", "SIDECAR", "StoredRun", "file_facts", "load", "runs_in"]
+
+SIDECAR = "run.json"
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """One finished run on this disk.
+
+    Attributes
+    ----------
+    folder : Path
+    facts : mapping
+        The sidecar.
+    """
+
+    folder: Path
+    facts: Mapping[str, Any]
+
+    @cached_property
+    def provenance(self) -> Provenance:
+        """Where the run came from."""
+        return Provenance.from_dict(self.facts["provenance"])
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The tables, in the file's order."""
+        return tuple(self.facts["tables"])
+
+    @property
+    def raw(self) -> Path:
+        """The file as Canvas sent it."""
+        return self.folder / str(self.facts["raw"]["file"])
+
+    @property
+    def finished_at(self) -> datetime:
+        """When the run ended on Canvas; aware, UTC."""
+        made = self.provenance
+        text = made.ended_at or made.created_at or made.retrieved_at
+        return datetime.fromisoformat(text) if text else datetime.fromtimestamp(0, UTC)
+
+    def path_of(self, table: str) -> Path:
+        """The Parquet file of a table."""
+        return self.folder / str(self.facts["tables"][table]["file"])
+
+    def provenance_of(self, table: str) -> Provenance:
+        """Where a table came from."""
+        return Provenance.from_dict(self.facts["tables"][table]["provenance"])
+
+    @property
+    def size(self) -> int:
+        """Bytes on disk."""
+        return sum(file.stat().st_size for file in self.folder.iterdir())
+
+    def is_sound(self) -> bool:
+        """Whether every typed file still is, byte for byte, what was sealed, and the raw one as long."""
+        try:
+            typed = all(
+                file_facts(self.path_of(name)).items() <= self.facts["tables"][name].items()
+                for name in self.tables
+            )
+            return typed and self.raw.stat().st_size == self.facts["raw"]["size"]
+        except OSError:
+            return False
+
+
+def file_facts(path: Path) -> dict[str, Any]:
+    """What a sidecar holds of a file: ``file``, ``size``, ``sha256``."""
+    with path.open("rb") as file:
+        return {
+            "file": path.name,
+            "size": path.stat().st_size,
+            "sha256": hashlib.file_digest(file, "sha256").hexdigest(),
+        }
+
+
+def runs_in(folder: Path) -> Iterator[StoredRun]:
+    """The runs in the folder of a report."""
+    if folder.is_dir():
+        for entry in sorted(folder.iterdir()):
+            run = load(entry) if entry.name.isdigit() else None
+            if run is not None:
+                yield run
+
+
+def load(folder: Path) -> StoredRun | None:
+    """The run in a folder; a missing, damaged or foreign sidecar means there is none."""
+    try:
+        facts = json.loads((folder / SIDECAR).read_text(encoding="utf-8"))
+        run = StoredRun(folder, facts)
+        names = [facts["raw"]["file"], *(table["file"] for table in facts["tables"].values())]
+        inside = all(Path(name).name == name and (folder / name).is_file() for name in names)
+        told = all(isinstance(run.provenance_of(table).rows, int) for table in run.tables)
+        known = facts["format"] == FORMAT and run.finished_at.tzinfo is not None
+        comparable(run.provenance.report or "", run.provenance.parameters)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        # Whatever shape a foreign file has, it is no run of ours.
+        return None
+    return run if inside and told and known else None

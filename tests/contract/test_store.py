@@ -1,0 +1,206 @@
+"""The store under strain: damage, eviction, killed processes, two processes at once."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import canvas_reports_nb as crn
+from canvas_reports_nb import exceptions
+from canvas_reports_nb.stored import SIDECAR
+
+QUIET: dict[str, Any] = {"progress": False}
+POINTS = 20
+
+
+def downloads(connection: Any) -> int:
+    """How many files the storage host gave away."""
+    return sum("/files/" in record.path and record.status in {200, 206} for record in connection.server.log)
+
+
+def entry(connection: crn.Connection) -> Path:
+    (folder,) = {path.parent for path in (connection.store.path / "runs").rglob(SIDECAR)}
+    return folder
+
+
+def flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda folder: flip(next(folder.glob("*.parquet"))),
+        lambda folder: next(folder.glob("*.parquet")).unlink(),
+        lambda folder: next(folder.glob("*.parquet")).write_bytes(b""),
+        lambda folder: (folder / "raw.csv").write_bytes(b"cut"),
+        lambda folder: (folder / "raw.csv").unlink(),
+        lambda folder: (folder / SIDECAR).write_text("{"),
+        lambda folder: (folder / SIDECAR).unlink(),
+    ],
+    ids=["flipped-bit", "no-parquet", "empty-parquet", "short-raw", "no-raw", "half-sidecar", "no-sidecar"],
+)
+def test_a_damaged_entry_is_set_aside_and_fetched_again(canvas: Any, damage: Any) -> None:
+    connection = canvas()
+    frame = connection.read_report("grade_export_csv", **QUIET)
+    damage(entry(connection))
+    again = connection.read_report("grade_export_csv", **QUIET)
+    pd.testing.assert_frame_equal(frame, again)
+    assert connection.starts() == 1, "the run itself was never in doubt"
+    assert downloads(connection) == 2
+    connection.read_report("grade_export_csv", offline=True)
+
+
+def test_a_damaged_entry_is_not_served_offline(canvas: Any) -> None:
+    connection = canvas()
+    connection.read_report("grade_export_csv", **QUIET)
+    flip(next(entry(connection).glob("*.parquet")))
+    with pytest.raises(exceptions.NotStoredError):
+        connection.read_report("grade_export_csv", offline=True)
+
+
+def test_beyond_the_limit_the_oldest_go_and_the_newest_stays(canvas: Any) -> None:
+    connection = canvas()
+    connection.read_report("grade_export_csv", **QUIET)
+    room = int(connection.store.info()["bytes"].iloc[0])
+    connection.store.limit = int(room * 1.5)
+    connection.server.clock.advance(5)
+    newest = connection.read_report("grade_export_csv", include_deleted=True, **QUIET)
+    kept = connection.store.info()
+    assert kept["run_id"].tolist() == [newest.canvas.provenance["run_id"]]
+    connection.store.limit = 1
+    assert len(connection.read_report("zero_activity_csv", **QUIET)) >= 0
+    assert connection.store.info()["report"].tolist() == ["zero_activity_csv"]
+
+
+def test_clear_removes_what_a_killed_process_left(canvas: Any) -> None:
+    connection = canvas()
+    connection.read_report("grade_export_csv", **QUIET)
+    (entry(connection) / SIDECAR).unlink()
+    assert connection.store.clear() == 0
+    assert not list((connection.store.path / "runs").rglob("*.csv"))
+
+
+# One process that forks: each child reads a run and is killed at another point of download and store.
+READER = """
+import json, os, signal, sys
+import canvas_reports_nb as crn
+from canvas_reports_nb import results
+
+url, token, run_id, plan = sys.argv[1:]
+
+def steps(store, limit):
+    count = 0
+    def step(*_):
+        nonlocal count
+        count += 1
+        if count == limit:
+            os.kill(os.getpid(), signal.SIGKILL)
+    def audit(event, arguments):
+        if event in {"open", "os.rename", "os.mkdir", "os.remove", "os.chmod"} and str(store) in str(arguments):
+            step()
+    sys.addaudithook(audit)
+    take = results._Body._take
+    def taking(*arguments):
+        step(); take(*arguments); step()
+    results._Body._take = taking
+    with crn.connect(url, token, store=store) as canvas:
+        canvas.read_report("grade_export_csv", run_id=int(run_id), progress=False)
+    return count
+
+def child(store, limit):
+    pid = os.fork()
+    if pid == 0:
+        try:
+            with open(os.environ["COUNT"], "w") as file:
+                file.write(str(steps(store, limit)))
+        finally:
+            os._exit(0)
+    _, status = os.waitpid(pid, 0)
+    return os.WTERMSIG(status) if os.WIFSIGNALED(status) else int(open(os.environ["COUNT"]).read())
+
+print(json.dumps([child(store, limit) for store, limit in json.loads(plan)]))
+"""
+
+
+@pytest.fixture
+def reader(canvas: Any, tmp_path: Path) -> Any:
+    """A finished run, and a function that reads it in other processes, each killed at a step (0: never).
+
+    It gives the signal that ended each one, or the number of steps it took.
+    """
+    connection = canvas()
+    job = connection.start("grade_export_csv").wait(progress=False)
+    environment = {**os.environ, "COUNT": str(tmp_path / "count"), "CANVAS_REPORTS_CACHE_LIMIT": "1 GB"}
+
+    def read(plan: list[tuple[Path, int]]) -> list[int]:
+        call = [sys.executable, "-c", READER, connection.url, connection.server.token, str(job.run.id)]
+        done = subprocess.run(
+            [*call, json.dumps([(str(store), step) for store, step in plan])],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=120,
+        )
+        return list(json.loads(done.stdout))
+
+    read.connection, read.run_id = connection, job.run.id
+    return read
+
+
+def test_killed_at_any_point_the_store_stays_valid_and_the_next_call_succeeds(
+    reader: Any, tmp_path: Path
+) -> None:
+    wanted = reader.connection.read_report("grade_export_csv", run_id=reader.run_id, **QUIET)
+    (steps,) = reader([(tmp_path / "whole", 0)])
+    assert steps >= POINTS
+    plan = [(tmp_path / f"killed-{n}", 1 + n * (steps - 1) // (POINTS - 1)) for n in range(POINTS)]
+    assert reader(plan) == [signal.SIGKILL] * POINTS
+    for store, _ in plan:
+        with crn.connect(reader.connection.url, reader.connection.server.token, store=store) as after:
+            listed = after.store.info()
+            assert len(listed) <= 1, "either the run is there, whole, or it is not"
+            if len(listed):
+                pd.testing.assert_frame_equal(
+                    after.read_report("grade_export_csv", run_id=reader.run_id, offline=True), wanted
+                )
+            frame = after.read_report("grade_export_csv", run_id=reader.run_id, **QUIET)
+            pd.testing.assert_frame_equal(frame, wanted)
+            assert not list(store.rglob("*.part"))
+
+
+def test_two_processes_asking_at_once_download_once(reader: Any, tmp_path: Path) -> None:
+    call = """
+import sys
+import canvas_reports_nb as crn
+url, token, store, run_id = sys.argv[1:]
+with crn.connect(url, token, store=store) as canvas:
+    sys.stdin.read(1)
+    print(len(canvas.read_report("grade_export_csv", run_id=int(run_id), progress=False)))
+"""
+    before = downloads(reader.connection)
+    arguments = [sys.executable, "-c", call, reader.connection.url, reader.connection.server.token]
+    both = [
+        subprocess.Popen(
+            [*arguments, str(tmp_path / "shared"), str(reader.run_id)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        for _ in range(2)
+    ]
+    for process in both:
+        process.stdin.write(b"x")
+        process.stdin.flush()
+    rows = [process.communicate(timeout=120)[0] for process in both]
+    assert rows[0] == rows[1]
+    assert int(rows[0]) > 0
+    assert downloads(reader.connection) == before + 1
