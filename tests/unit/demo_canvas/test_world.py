@@ -29,6 +29,12 @@ def test_equal_arguments_give_equal_worlds(world: World):
         assert_frame_equal(getattr(world, name), getattr(again, name))
 
 
+def test_rows_keep_their_order_also_where_frames_are_joined_in_parallel():
+    first, again = (build_world(seed=3, enrollments=20_000) for _ in range(2))
+    for name in _FRAMES:
+        assert_frame_equal(getattr(first, name), getattr(again, name))
+
+
 def test_another_seed_gives_another_world(world: World):
     other = build_world(seed=7)
     assert not world.enrollments.equals(other.enrollments)

@@ -1,0 +1,133 @@
+"""Whatever a table holds, every engine shows the same cells, from memory and from the stored file."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import dask
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import canvas_reports_nb as crn
+from canvas_reports_nb import frames
+from canvas_reports_nb.models import Provenance
+
+REPORT = "lti_report_csv"
+HEADER = [
+    "context_type",
+    "context_id",
+    "account_name",
+    "tool_created_at",
+    "privacy_level",
+    "custom_fields",
+]
+TEXT = st.one_of(
+    st.none(),
+    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r"), max_size=10),
+    st.sampled_from(["", "NA", "null", "000481", "1e5", '"', ",", "\n", "🤖 ل", '{"a"=>1, "b"=>"x"}', " "]),
+)
+MOMENT = st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC))
+ROW = st.tuples(
+    st.sampled_from([None, "Account", "Course", "Group"]),
+    st.one_of(st.none(), st.integers(-(2**63), 2**63 - 1)),
+    TEXT,
+    st.one_of(st.none(), st.tuples(MOMENT, st.sampled_from([-720, -420, -360, 0, 345, 840]))),
+    st.sampled_from([None, "anonymous", "public", "deleted"]),
+    TEXT,
+)
+
+
+def written(value: Any) -> str:
+    """A cell as Canvas writes it: quotes only where needed, nothing for missing, two quotes for an empty text."""
+    if value is None:
+        return ""
+    if isinstance(value, tuple):
+        moment, minutes = value
+        return moment.astimezone(timezone(timedelta(minutes=minutes))).isoformat()
+    text = str(value)
+    quoted = text == "" or any(mark in text for mark in ',"\n\r')
+    return '"' + text.replace('"', '""') + '"' if quoted else text
+
+
+def canvas_csv(rows: list[tuple[Any, ...]]) -> bytes:
+    return "".join(",".join(map(written, row)) + "\n" for row in [tuple(HEADER), *rows]).encode()
+
+
+def plain(values: Iterator[Any]) -> list[Any]:
+    """Python's own values, None for missing: what every engine can be compared in."""
+    found = []
+    for value in values:
+        if (
+            value is None
+            or value is pd.NaT
+            or value is pd.NA
+            or (isinstance(value, float) and np.isnan(value))
+        ):
+            found.append(None)
+        elif isinstance(value, pd.Timestamp):
+            found.append(value.to_pydatetime())
+        else:
+            found.append(value.item() if isinstance(value, np.generic) else value)
+    return found
+
+
+def cells(frame: Any) -> dict[str, list[Any]]:
+    """A frame of any engine as lists of Python values."""
+    if hasattr(frame, "compute"):
+        frame = frame.compute(scheduler="synchronous")
+    if hasattr(frame, "collect"):
+        frame = frame.collect()
+    if hasattr(frame, "to_pydict"):
+        return frame.to_pydict()
+    if hasattr(frame, "to_dict") and hasattr(frame, "get_columns"):
+        return frame.to_dict(as_series=False)
+    return {name: plain(frame[name]) for name in frame.columns}
+
+
+@settings(deadline=None, max_examples=30)
+@given(rows=st.lists(ROW, max_size=7))
+def test_any_table_is_the_same_in_every_engine(rows: list[tuple[Any, ...]], tmp_path_factory: Any) -> None:
+    data = canvas_csv(rows)
+    wanted = {
+        name: [row[place][0] if isinstance(row[place], tuple) else row[place] for row in rows]
+        for place, name in enumerate(HEADER)
+    }
+    target = tmp_path_factory.mktemp("table") / "t.parquet"
+    (member,) = frames.members(data, "lti.csv")
+    _, provenance = frames.write_parquet(member, frames.identify(member, REPORT), target, Provenance())
+    with dask.config.set({"dataframe.convert-string": False}):
+        for engine in ("arrow", "polars", "pandas", "dask"):
+            assert cells(crn.read_file(data, REPORT, engine=engine)) == wanted, engine
+            assert cells(frames.load(target, provenance, engine)) == wanted, engine
+    assert cells(frames.scan(target)) == wanted
+
+
+def test_dask_has_a_partition_a_row_group_and_the_dtypes_of_pandas(tmp_path: Path) -> None:
+    kinds = ["Account", "Course", "Group"]
+    rows = [
+        (kinds[n % 3] if n > 300_000 else "Account", n, "x", None, "public", None) for n in range(600_000)
+    ]
+    target = tmp_path / "t.parquet"
+    (member,) = frames.members(canvas_csv(rows), "lti.csv")
+    _, provenance = frames.write_parquet(
+        member, frames.identify(member, REPORT), target, Provenance(run_id=1)
+    )
+    pandas = frames.load(target, provenance, "pandas")
+    with dask.config.set({"dataframe.convert-string": False}):
+        lazy = frames.load(target, provenance, "dask", ["context_type", "context_id"])
+        assert lazy.npartitions > 1
+        whole = lazy.compute(scheduler="synchronous").reset_index(drop=True)
+    assert whole["context_type"].cat.categories.tolist() == kinds
+    pd.testing.assert_frame_equal(whole, pandas[["context_type", "context_id"]])
+
+
+def test_a_missing_engine_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys  # noqa: PLC0415 - only here
+
+    monkeypatch.setitem(sys.modules, "dask.dataframe", None)
+    with pytest.raises(ImportError, match=r'python -m pip install "canvas-reports-nb\[dask\]"'):
+        crn.read_file(canvas_csv([]), REPORT, engine="dask")
