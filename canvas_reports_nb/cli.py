@@ -19,10 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from canvas_reports_nb import demo_canvas, opening
+from canvas_reports_nb import demo_canvas, frames, opening
 from canvas_reports_nb._version import __version__
 from canvas_reports_nb.exceptions import CanvasReportsError, MissingDependencyError, ParameterError
-from canvas_reports_nb.frames import members
 from canvas_reports_nb.results import choose_table
 
 if TYPE_CHECKING:
@@ -252,7 +251,7 @@ def _write(result: ReportResult, table: str | None, output: Path) -> None:
             name = choose_table(
                 result.tables, table, result.provenance["report"], result.provenance["run_id"]
             )
-            found = members(result.path)
+            found = frames.members(result.path)
             member = next((each for each in found if each.in_zip and each.name == name), found[0])
             with member.open() as source, output.open("wb") as target:
                 shutil.copyfileobj(source, target)

@@ -11,12 +11,14 @@ import logging
 import os
 import sys
 from dataclasses import dataclass
-from importlib.metadata import EntryPoints, entry_points
-from typing import Any, Literal, Protocol, TypeAlias, cast
-
-from tqdm import tqdm
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, cast
 
 from canvas_reports_nb.exceptions import ConfigurationError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoints
+
+    from tqdm import tqdm
 
 __all__ = ["LogSink", "NullSink", "Progress", "ProgressEvent", "ProgressSink", "TqdmSink", "resolve"]
 
@@ -130,6 +132,8 @@ class TqdmSink:
 
     def show(self, event: ProgressEvent) -> None:
         """Move the bar; a note goes above it."""
+        from tqdm import tqdm  # noqa: PLC0415 - only a terminal needs it
+
         if event.stage == "note":
             tqdm.write(event.sentence, file=sys.stderr)
             return
@@ -188,6 +192,8 @@ _BUILT_IN: dict[str, type[TqdmSink | LogSink]] = {"tqdm": TqdmSink, "log": LogSi
 
 
 def _registered(name: str) -> EntryPoints:
+    from importlib.metadata import entry_points  # noqa: PLC0415 - slow to import, and asked for only here
+
     return entry_points(group=_GROUP, name=name)
 
 

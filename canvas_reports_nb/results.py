@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import quote, urlsplit
 
 import requests
-import tenacity
 import urllib3
 
 from canvas_reports_nb import _html, frames
@@ -221,6 +220,8 @@ def _download(
     show: Callable[[ProgressEvent], None],
 ) -> str:
     """Stream the file to disk, going on where a broken connection left off; give its SHA-256."""
+    import tenacity  # noqa: PLC0415 - as in the transport
+
     with frames.write_private(part) as file:
         body = _Body(file, attachment.size)
         # Asking Canvas anew gives a fresh link: the storage's own lives only for minutes.

@@ -22,8 +22,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
-from filelock import FileLock, Timeout
-
 from canvas_reports_nb import _html
 from canvas_reports_nb.exceptions import StoreError
 from canvas_reports_nb.listings import store_frame
@@ -35,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     import pandas as pd
+    from filelock import FileLock
 
     from canvas_reports_nb.typing import Age
 
@@ -162,7 +161,7 @@ class Store:
             # What a killed process left half-made is in no list, but it takes room and holds names.
             for folder in self._folders(report):
                 for rest in folder.iterdir():
-                    with suppress(Timeout), _locked(rest.name.partition(".")[0], folder, timeout=0):
+                    with suppress(TimeoutError), _locked(rest.name.partition(".")[0], folder, timeout=0):
                         if rest.is_dir() and not (rest / SIDECAR).exists():
                             shutil.rmtree(rest, ignore_errors=True)
         return len(gone)
@@ -201,6 +200,8 @@ def _remove(folder: Path) -> None:
 
 
 def _locked(run: str, folder: Path, timeout: float = -1) -> FileLock:
+    from filelock import FileLock  # noqa: PLC0415 - slow to import, and only a writer needs it
+
     return FileLock(folder / f".{run}.lock", mode=0o600, timeout=timeout)
 
 

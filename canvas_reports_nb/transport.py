@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 import requests
-import tenacity
 
 from canvas_reports_nb._version import __version__
 from canvas_reports_nb.credentials import BearerAuth, Token, origin
@@ -148,6 +147,8 @@ class Transport:
         A GET, PUT or DELETE is tried up to four times while the trouble is a passing one. A POST is
         tried again only after a throttled answer, which says that nothing was started.
         """
+        import tenacity  # noqa: PLC0415 - brings asyncio along, which an import of the package need not
+
         url = path if "://" in path else f"{self._settings.url}/api/v1/{path}"
         passing = ThrottledError if method == "POST" else (ThrottledError, NotReachedError, ServerError)
         retrying = tenacity.Retrying(

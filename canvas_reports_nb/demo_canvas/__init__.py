@@ -62,20 +62,12 @@ def serve(
     ...     requests.get(f"{server.url}/api/v1/users/self", headers={"Authorization": f"Bearer {server.token}"})
     """
     try:
-        from .server import start  # noqa: PLC0415 - the web framework is loaded on use only
+        from .server import Settings, start  # noqa: PLC0415 - the web framework is loaded on use only
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in REQUIRED:
             raise
         raise DemoUnavailableError(
             'The demo Canvas needs more packages:\npython -m pip install "canvas-reports-nb[demo]"'
         ) from error
-    return start(
-        seed=seed,
-        enrollments=enrollments,
-        files=None if files is None else Path(files).expanduser(),
-        clock=clock or SystemClock(),
-        scenarios=scenarios,
-        width=width,
-        duration=duration,
-        old=old,
-    )
+    settings = Settings(seed, enrollments, clock or SystemClock(), width, duration, old)
+    return start(settings, None if files is None else Path(files).expanduser(), scenarios)

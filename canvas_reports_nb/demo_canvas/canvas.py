@@ -31,13 +31,13 @@ class Settings:
 
     seed: int
     enrollments: int
-    found: tuple[FoundFile, ...] | None
-    """Report files to serve; None to compute reports."""
     clock: Clock
-    scenarios: tuple[Scenario, ...]
     width: int
     duration: float | None
     old: bool
+    found: tuple[FoundFile, ...] | None = None
+    """Report files to serve; None to compute reports."""
+    scenarios: tuple[Scenario, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,11 +51,8 @@ def scan(folder: Path) -> tuple[FoundFile, ...]:
 
 def switches(report: str) -> frozenset[str]:
     """Return the tables of a report that are chosen one by one when it is started."""
-    return (
-        frozenset(HEADERS.get(report, {}))
-        if report in {"provisioning_csv", "sis_export_csv"}
-        else frozenset()
-    )
+    tables = HEADERS.get(report, {})
+    return frozenset(tables if len(tables) > 1 else ())
 
 
 def newest(found: Iterable[FoundFile], report: str, tables: frozenset[str]) -> FoundFile | None:

@@ -7,6 +7,7 @@ import tempfile
 import threading
 import weakref
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -18,6 +19,8 @@ from .canvas import Canvas, Hosts, RequestRecord, Settings
 from .clock import Clock
 from .files import scan
 from .scenarios import choose
+
+__all__ = ["Server", "Settings", "start"]
 
 LOOPBACK = "127.0.0.1"
 START_SECONDS = 10.0
@@ -75,22 +78,12 @@ class Server:
         return f"<demo Canvas at {self.url}{'' if self._stop.alive else ', closed'}>"
 
 
-def start(
-    *,
-    seed: int,
-    enrollments: int,
-    files: Path | None,
-    clock: Clock,
-    scenarios: Iterable[str],
-    width: int,
-    duration: float | None,
-    old: bool,
-) -> Server:
+def start(settings: Settings, files: Path | None, scenarios: Iterable[str]) -> Server:
     """Start a server; `canvas_reports_nb.demo_canvas.serve` explains the arguments."""
-    if width < 1:
-        raise ValueError(f"width must be at least 1, not {width}")
+    if settings.width < 1:
+        raise ValueError(f"width must be at least 1, not {settings.width}")
     found = None if files is None else scan(files)
-    return Server(Settings(seed, enrollments, found, clock, choose(scenarios), width, duration, old))
+    return Server(replace(settings, found=found, scenarios=choose(scenarios)))
 
 
 class _Listening(uvicorn.Server):

@@ -1,11 +1,19 @@
-"""Report files to typed frames: bytes, to an Arrow table or a Parquet file, to the engine's frame."""
+"""Report files to typed frames: bytes, to an Arrow table or a Parquet file, to the engine's frame.
 
-from canvas_reports_nb.frames.contents import Member, Source, held, members
-from canvas_reports_nb.frames.dialect import read_dialect
-from canvas_reports_nb.frames.engines import frame, load, pick, scan
-from canvas_reports_nb.frames.identify import Identity, identify
-from canvas_reports_nb.frames.reading import Facts
-from canvas_reports_nb.frames.sinks import read_arrow, write_parquet, write_private
+The modules here are loaded on first use: Arrow's CSV and Parquet readers take longer to import than
+the rest of the package, and listing reports or waiting for one needs neither.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from canvas_reports_nb.frames.contents import Member, Source, held, members
+    from canvas_reports_nb.frames.dialect import read_dialect
+    from canvas_reports_nb.frames.engines import frame, load, pick, scan
+    from canvas_reports_nb.frames.identity import Identity, identify
+    from canvas_reports_nb.frames.reading import Facts
+    from canvas_reports_nb.frames.sinks import read_arrow, write_parquet, write_private
 
 __all__ = [
     "Facts",
@@ -24,3 +32,20 @@ __all__ = [
     "write_parquet",
     "write_private",
 ]
+
+_HOME = {
+    **dict.fromkeys(("Member", "Source", "held", "members"), "contents"),
+    **dict.fromkeys(("frame", "load", "pick", "scan"), "engines"),
+    **dict.fromkeys(("Identity", "identify"), "identity"),
+    **dict.fromkeys(("read_arrow", "write_parquet", "write_private"), "sinks"),
+    "Facts": "reading",
+    "read_dialect": "dialect",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = found
+    return found

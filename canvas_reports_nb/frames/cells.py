@@ -71,7 +71,7 @@ def cast(cells: pa.Array, column: Column | None, *, decimal_comma: bool = False)
         The row of a contradiction is counted within ``cells``.
     """
     wanted = arrow_type(column)
-    if wanted == TEXT:
+    if cells.type == wanted:
         return cells
     present = pc.if_else(pc.equal(cells, ""), None, cells)
     if wanted == _CATEGORY:
@@ -103,7 +103,7 @@ def _typed(cells: pa.Array, wanted: pa.DataType) -> pa.Array | None:
 def _doubtful(cells: pa.Array, wanted: pa.DataType) -> pa.Array:
     """Marks cells that the cast would take, but that are no such value."""
     if wanted == pa.int64():
-        zero = pc.and_(pc.starts_with(cells, "0"), pc.not_equal(cells, "0"))
+        zero = pc.and_(pc.starts_with(cells, "0"), pc.greater(pc.binary_length(cells), 1))
         return pc.or_(zero, pc.starts_with(cells, "-0"))
     if wanted == pa.bool_():
         return pc.and_(pc.is_valid(cells), pc.invert(pc.is_in(cells, _BOOLEANS)))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import warnings
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from canvas_reports_nb.frames.contents import Member
-    from canvas_reports_nb.frames.identify import Identity
+    from canvas_reports_nb.frames.identity import Identity
     from canvas_reports_nb.models import Provenance
 
 __all__ = ["read_arrow", "write_parquet", "write_private"]
@@ -51,8 +53,8 @@ def write_parquet(
 
     The file's metadata holds the provenance, so that the file alone still says what it is.
     """
-    with write_private(target) as stream:
-        sink = _ParquetSink(stream)
+    with write_private(target) as stream, ThreadPoolExecutor(1, "parquet") as worker:
+        sink = _ParquetSink(stream, worker)
         facts = read(member, identity.schema, sink, locale=identity.locale)
         made = provenance.of_table(
             report=identity.report or provenance.report,
@@ -75,38 +77,65 @@ def write_private(path: Path) -> Any:
 
 
 class _ParquetSink:
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
+    """Writes one row group while the next one is read: both do most of their work outside Python."""
+
+    def __init__(self, stream: Any, worker: ThreadPoolExecutor) -> None:
+        self._stream, self._worker = stream, worker
         self._writer: pq.ParquetWriter | None = None
         self._waiting: list[pa.RecordBatch] = []
+        self._rows = 0
+        self._writing: Future[None] | None = None
 
     def __call__(self, schema: pa.Schema) -> Callable[[pa.RecordBatch], None]:
         """Begin, or begin anew: what was written before is cut off."""
+        self._settle()
         if self._writer is not None:
             self._writer.close()
         self._stream.seek(0)
         self._stream.truncate()
-        self._waiting.clear()
-        self._schema = schema
-        self._writer = pq.ParquetWriter(self._stream, schema, compression="zstd", compression_level=1)
-        return self._take
+        self._waiting, self._rows = [], 0
+        integers = [field.name for field in schema if pa.types.is_integer(field.type)]
+        texts = [f.name for f in schema if pa.types.is_string(f.type) or pa.types.is_dictionary(f.type)]
+        self._writer = pq.ParquetWriter(
+            self._stream,
+            schema,
+            compression="zstd",
+            compression_level=1,
+            use_dictionary=texts,
+            # Ids come nearly in order: their differences are small, and quicker packed than looked up.
+            column_encoding=dict.fromkeys(integers, "DELTA_BINARY_PACKED") or None,
+        )
+        return partial(self._take, schema)
 
-    def _take(self, batch: pa.RecordBatch) -> None:
+    def _take(self, schema: pa.Schema, batch: pa.RecordBatch) -> None:
         self._waiting.append(batch)
-        if sum(waiting.num_rows for waiting in self._waiting) >= _ROW_GROUP:
-            self._write()
+        self._rows += batch.num_rows
+        if self._rows >= _ROW_GROUP:
+            self._hand_over(schema)
 
-    def _write(self) -> None:
-        if self._waiting and self._writer is not None:
-            table = pa.Table.from_batches(self._waiting, self._schema).unify_dictionaries()
-            self._writer.write_table(table, row_group_size=_ROW_GROUP)
-            self._waiting.clear()
+    def _hand_over(self, schema: pa.Schema) -> None:
+        self._settle()
+        self._writing = self._worker.submit(self._write, pa.Table.from_batches(self._waiting, schema))
+        self._waiting, self._rows = [], 0
+
+    def _write(self, table: pa.Table) -> None:
+        if self._writer is not None:
+            self._writer.write_table(table.unify_dictionaries(), row_group_size=_ROW_GROUP)
+
+    def _settle(self) -> None:
+        if self._writing is not None:
+            self._writing.result()
+            self._writing = None
 
     def close(self, metadata: dict[str, str]) -> None:
-        self._write()
-        if self._writer is not None:
-            self._writer.add_key_value_metadata(metadata)
-            self._writer.close()
+        """Write what is left, and the metadata."""
+        if self._writer is None:
+            return
+        if self._waiting:
+            self._hand_over(self._writer.schema)
+        self._settle()
+        self._writer.add_key_value_metadata(metadata)
+        self._writer.close()
 
 
 def _warn(facts: Facts, identity: Identity) -> None:

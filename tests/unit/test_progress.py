@@ -177,7 +177,7 @@ def test_a_kernel_gets_the_widget_by_its_entry_point(monkeypatch: pytest.MonkeyP
     points = EntryPoints(
         EntryPoint(name, value, group) for name, value in project["entry-points"][group].items()
     )
-    monkeypatch.setattr(progress, "entry_points", points.select)
+    monkeypatch.setattr("importlib.metadata.entry_points", points.select)
     shell = SimpleNamespace(kernel=object())
     monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
     assert isinstance(resolve("auto"), WidgetSink)
