@@ -73,41 +73,44 @@ def cast(cells: pa.Array, column: Column | None, *, decimal_comma: bool = False)
     wanted = arrow_type(column)
     if cells.type == wanted:
         return cells
-    present = pc.if_else(pc.equal(cells, ""), None, cells)
     if wanted == _CATEGORY:
         return cells.dictionary_encode()
+    present = cells
+    if pc.min(pc.binary_length(cells)).as_py() == 0:
+        present = pc.if_else(pc.equal(cells, ""), None, cells)
     if decimal_comma and wanted == pa.float64():
         present = pc.replace_substring(present, ",", ".")
-    if wanted == TIME:
-        present = (
-            pc.replace_substring_regex(present, " UTC$", "Z")
-            if _any(pc.ends_with(present, " UTC"))
-            else present
-        )
+    if wanted == TIME and _any(pc.ends_with(present, " UTC")):
+        present = pc.replace_substring_regex(present, " UTC$", "Z")
     typed = _typed(present, wanted)
     return typed if typed is not None else _first(cells, present, wanted)
 
 
 def _typed(cells: pa.Array, wanted: pa.DataType) -> pa.Array | None:
-    if _any(_doubtful(cells, wanted)):
+    """The cells in the wanted type, or ``None`` where one of them is no such value."""
+    # Arrow would also take "1" and "0" for truth values, and those are numbers here.
+    if wanted == pa.bool_() and _any(pc.and_(pc.is_valid(cells), pc.invert(pc.is_in(cells, _BOOLEANS)))):
         return None
     try:
         typed = cells.cast(wanted)
     except pa.ArrowInvalid:
         return None
+    if wanted == pa.int64() and _has_leading_zero(cells, typed):
+        return None
     # "NaN" and "inf" would be numbers to the cast and missing to the reader of the frame.
-    finite = wanted != pa.float64() or pc.all(pc.is_finite(typed), min_count=0).as_py()
-    return typed if finite else None
+    if wanted == pa.float64() and not pc.all(pc.is_finite(typed), min_count=0).as_py():
+        return None
+    return typed
 
 
-def _doubtful(cells: pa.Array, wanted: pa.DataType) -> pa.Array:
-    """Marks cells that the cast would take, but that are no such value."""
-    if wanted == pa.int64():
-        zero = pc.and_(pc.starts_with(cells, "0"), pc.greater(pc.binary_length(cells), 1))
-        return pc.or_(zero, pc.starts_with(cells, "-0"))
-    if wanted == pa.bool_():
-        return pc.and_(pc.is_valid(cells), pc.invert(pc.is_in(cells, _BOOLEANS)))
-    return pa.array([], pa.bool_())
+def _has_leading_zero(cells: pa.Array, typed: pa.Array) -> bool:
+    """Whether printing a number would not give its text again: ``007``, ``-0``."""
+    zero = pc.starts_with(cells, "0")
+    if _any(zero) and _any(pc.and_(zero, pc.greater(pc.binary_length(cells), 1))):
+        return True
+    # A "-0..." is rare enough to be looked for only where a number is not positive.
+    smallest = pc.min(typed).as_py()
+    return smallest is not None and smallest <= 0 and _any(pc.starts_with(cells, "-0"))
 
 
 def _any(marks: pa.Array) -> bool:

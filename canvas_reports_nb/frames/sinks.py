@@ -95,13 +95,14 @@ class _ParquetSink:
         self._stream.truncate()
         self._waiting, self._rows = [], 0
         integers = [field.name for field in schema if pa.types.is_integer(field.type)]
-        texts = [f.name for f in schema if pa.types.is_string(f.type) or pa.types.is_dictionary(f.type)]
+        enumerations = [field.name for field in schema if pa.types.is_dictionary(field.type)]
         self._writer = pq.ParquetWriter(
             self._stream,
             schema,
             compression="zstd",
             compression_level=1,
-            use_dictionary=texts,
+            # Compression finds the repeats in other texts for less than looking each of them up.
+            use_dictionary=enumerations,
             # Ids come nearly in order: their differences are small, and quicker packed than looked up.
             column_encoding=dict.fromkeys(integers, "DELTA_BINARY_PACKED") or None,
         )
