@@ -80,7 +80,7 @@ def load(path: Path, provenance: Provenance, engine: Engine, columns: Sequence[s
     wanted = pick(pq.read_schema(path).names, columns)
     match engine:
         case "pandas":
-            return to_pandas(_read(path, wanted), provenance)
+            return _read_pandas(path, provenance, wanted)
         case "polars":
             return pl.read_parquet(path, columns=wanted)
         case "arrow":
@@ -92,7 +92,19 @@ def load(path: Path, provenance: Provenance, engine: Engine, columns: Sequence[s
 
 def _read(path: Path, columns: list[str] | None) -> pa.Table:
     # One file, not a dataset: a folder named "account=1" must not become a column.
-    return pq.ParquetFile(path, memory_map=True).read(columns=columns)
+    with pq.ParquetFile(path, memory_map=True) as file:
+        table = file.read(columns=columns)
+    return table if columns is None else table.select(columns)
+
+
+def _read_pandas(path: Path, provenance: Provenance, columns: list[str] | None) -> pd.DataFrame:
+    """A few columns at a time: the Arrow copy of the whole table never stands beside the pandas one."""
+    names = columns if columns is not None else pq.read_schema(path).names
+    groups = [names[start : start + _COLUMNS_AT_ONCE] for start in range(0, len(names), _COLUMNS_AT_ONCE)]
+    parts = [to_pandas(_read(path, group), provenance) for group in groups or [[]]]
+    made: pd.DataFrame = pd.concat(parts, axis="columns")
+    made.attrs = parts[0].attrs
+    return made
 
 
 def scan(path: Path, columns: Sequence[str] | None = None) -> pl.LazyFrame:
@@ -110,7 +122,7 @@ def to_pandas(table: pa.Table, provenance: Provenance, categories: Categories | 
     categories : mapping of str to list of str, optional
         Of each enumeration; those of the whole table where ``table`` is a part of it.
     """
-    made: pd.DataFrame = table.to_pandas(types_mapper=_PANDAS_TYPES.get)
+    made: pd.DataFrame = table.to_pandas(types_mapper=_PANDAS_TYPES.get, split_blocks=True)
     for name, values in (categories or categories_of(table)).items():
         made[name] = made[name].cat.set_categories(pd.Index(values, dtype="str"))
     made.attrs[ATTRS_KEY] = provenance.to_dict()
@@ -177,4 +189,6 @@ def _unknown_engine(engine: Any) -> ParameterError:
     )
 
 
+# Enough for every core to decode one, few enough to keep the peak near the size of the frame.
+_COLUMNS_AT_ONCE = 4
 _ENGINES = ("pandas", "polars", "arrow", "dask")

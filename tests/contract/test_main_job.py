@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import polars as pl
 import pytest
+from urllib3.util import SKIP_HEADER
 
 import canvas_reports_nb as crn
 from canvas_reports_nb import exceptions
@@ -273,3 +274,47 @@ def test_progress_is_told_in_order(canvas: Any) -> None:
     assert fractions == sorted(fractions)
     assert waiting[-1].running > 500
     assert {"running", "compiling"} <= {event.status for event in waiting}
+
+
+def test_a_finished_report_without_rows(canvas: Any) -> None:
+    connection = canvas(scenarios=["no_rows"])
+    frame = connection.read_report("grade_export_csv", **QUIET)
+    assert len(frame) == 0
+    assert str(frame["student id"].dtype) == "Int64"
+    lone = connection.read_tables("provisioning_csv", users=True, xlist=True, **QUIET)
+    assert {name: len(table) for name, table in lone.items()} == {"users": 0, "xlist": 0}
+
+
+def test_a_finished_report_of_one_cell(canvas: Any) -> None:
+    connection = canvas(scenarios=["one_cell"])
+    frame = connection.read_report("outcome_results_csv", **QUIET)
+    assert frame.shape == (0, 1)
+    assert frame.canvas.provenance["rows"] == 0
+
+
+def test_a_server_from_before_2026(canvas: Any) -> None:
+    connection = canvas(old=True, duration=600)
+    job = connection.start("grade_export_csv")
+    assert job.run.run_time is None
+    assert job.run.message is None
+    events: list[crn.ProgressEvent] = []
+
+    class Sink:
+        def show(self, event: crn.ProgressEvent) -> None:
+            events.append(event)
+
+        def close(self) -> None:
+            pass
+
+    frame = job.result(progress=Sink()).to_pandas()
+    assert len(frame) > 0
+    assert max(event.running for event in events) > 500, "without run_time our own clock tells"
+    connection.read_report("grade_export_csv", **QUIET)
+    assert connection.starts() == 1
+
+
+def test_a_proxy_that_strips_the_user_agent(canvas: Any) -> None:
+    connection = canvas()
+    connection._transport._plain.headers["User-Agent"] = SKIP_HEADER
+    with pytest.raises(exceptions.UserAgentRefusedError, match="proxy"):
+        connection.reports()

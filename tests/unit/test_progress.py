@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from canvas_reports_nb import progress
 from canvas_reports_nb.exceptions import ConfigurationError
 from canvas_reports_nb.progress import LogSink, NullSink, ProgressEvent, TqdmSink, resolve
 from canvas_reports_nb.widgets.progress_bar import WidgetSink
