@@ -73,7 +73,7 @@ def refusal(response: Response) -> CanvasReportsError | None:
         case 401:
             refused = _unauthorized(body, said, url)
         case 403:
-            refused = _forbidden(response, said, url)
+            refused = _forbidden(response, body, said, url)
         case 404:
             refused = NotFoundError("Canvas knows nothing at this address.", url=url)
         case 409 if isinstance(body, dict) and "id" in body:
@@ -104,17 +104,18 @@ def _unauthorized(body: Any, said: str, url: str) -> CanvasReportsError:
     return AuthenticationError(f"Canvas did not accept the token{said}.", hint=_RENEW, url=url)
 
 
-def _forbidden(response: Response, said: str, url: str) -> CanvasReportsError:
-    text = "" if is_html(response) else response.text
-    if "Rate Limit Exceeded" in text:
+def _forbidden(response: Response, body: Any, said: str, url: str) -> CanvasReportsError:
+    if isinstance(body, dict):  # only Canvas's own check of rights answers in JSON
+        return _not_permitted(url, said)
+    if "Rate Limit Exceeded" in response.text:
         return _throttled(response.status_code, url)
-    if "user-agent" in text.lower() or "user agent" in text.lower():
-        return UserAgentRefusedError(
-            "Canvas refused a request without a User-Agent; this package sends one, so something removed it.",
-            hint="Ask who runs the proxy between this machine and Canvas.",
-            url=url,
-        )
-    return _not_permitted(url, said)
+    return UserAgentRefusedError(
+        "The request was refused before Canvas looked at its rights (403). Hosted Canvas does so where a "
+        "User-Agent is missing; this package sends one, so something on the way removed it, or refuses for "
+        "reasons of its own.",
+        hint="Ask who runs the proxy or firewall between this machine and Canvas.",
+        url=url,
+    )
 
 
 def _not_permitted(url: str, said: str = "") -> NotPermittedError:

@@ -56,7 +56,7 @@ def errors(message: str, **more: Any) -> dict[str, Any]:
         (answer(429, "429 Too Many Requests (Rate Limit Exceeded)\n", TEXT), exc.ThrottledError, "429"),
         (answer(429, ""), exc.ThrottledError, "429"),
         (answer(403, "A User-Agent header is required.", TEXT), exc.UserAgentRefusedError, "proxy"),
-        (answer(403, "<h1>Forbidden</h1>", HTML), exc.NotPermittedError, ""),
+        (answer(403, "<h1>Forbidden</h1>", HTML), exc.UserAgentRefusedError, ""),
         (answer(404, errors("The specified resource does not exist.")), exc.NotFoundError, ""),
         (answer(404, "<h1>Page Not Found</h1>", HTML), exc.NotFoundError, ""),
         (answer(400, {"error": "invalid enrollment_term_id '99'"}), exc.InvalidTermError, "'99'"),
