@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self, TypedDict, cast
 from urllib.parse import urlsplit
 
 from canvas_reports_nb import _html, jobs
 from canvas_reports_nb.api import AccountReports
-from canvas_reports_nb.exceptions import DuplicateRunError, NotStoredError, ParameterError
+from canvas_reports_nb.exceptions import NotStoredError, ParameterError, UnknownRunError
+from canvas_reports_nb.ledger import Ledger
 from canvas_reports_nb.listings import history_frame, reports_frame
-from canvas_reports_nb.parameters import check, expected_tables, switches, to_wire
+from canvas_reports_nb.parameters import expected_tables
+from canvas_reports_nb.planning import reuse_or_start
 from canvas_reports_nb.progress import ProgressEvent, resolve
 from canvas_reports_nb.results import ReportResult, choose_table
 from canvas_reports_nb.settings import DEFAULT_MAX_AGE
+from canvas_reports_nb.starting import checked, start_once
 from canvas_reports_nb.store import Store, seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import pandas as pd
     import polars as pl
 
-    from canvas_reports_nb.models import AvailableReport
+    from canvas_reports_nb.models import AvailableReport, ReportRun
     from canvas_reports_nb.progress import Progress
     from canvas_reports_nb.settings import Settings
     from canvas_reports_nb.stored import StoredRun
@@ -90,6 +94,7 @@ class Connection:
         self._api = AccountReports(self._transport, settings.account)
         self._on_close = on_close
         self.store = Store(settings.store, settings.store_limit)
+        self._ledger = Ledger(settings.store, settings.url, settings.account)
         self.is_open = True
 
     # -- the connection itself ---------------------------------------------------------------
@@ -172,11 +177,10 @@ class Connection:
         UnknownReportError, UnknownParameterError, InvalidChoiceError, InvalidTermError
             Nothing was started.
         """
-        asked = self._checked(report, _merged(report, parameters, named))
-        try:
-            return self._job(self._api.start(report, asked))
-        except DuplicateRunError as duplicate:
-            return self.attach(report, duplicate.run.id)
+        wire = checked(self._api, report, _merged(report, parameters, named))
+        run = start_once(self._api, report, wire, clock=self._clock, sleep=self._sleep)
+        self._ledger.note(run, wire)
+        return self._job(run)
 
     def attach(self, report: str, run_id: int) -> jobs.ReportJob:
         """A handle on a run that exists, whoever started it.
@@ -245,7 +249,7 @@ class Connection:
         ...     grades = canvas.read_report("grade_export_csv", enrollment_term_id="current")
         """
         obtaining, named = _split(keywords)
-        if not obtaining.keys() & {"run_id", "offline"}:
+        if not (obtaining.get("offline") or obtaining.get("run_id")):
             _foresee_table(report, _merged(report, parameters, named), table)
         return self.obtain(report, parameters=parameters, **obtaining, **named).load(engine, table, columns)
 
@@ -274,7 +278,7 @@ class Connection:
     ) -> pl.LazyFrame:
         """As `read_report`, but a lazy polars frame over the stored Parquet: only what a query needs is read."""
         obtaining, named = _split(keywords)
-        if not obtaining.keys() & {"run_id", "offline"}:
+        if not (obtaining.get("offline") or obtaining.get("run_id")):
             _foresee_table(report, _merged(report, parameters, named), table)
         return self.obtain(report, parameters=parameters, **obtaining, **named).scan(table, columns)
 
@@ -300,13 +304,13 @@ class Connection:
             if kept is not None:
                 return ReportResult(kept)
             return self.attach(report, run_id).result(timeout, progress, on_interrupt)
-        wanted = self._checked(report, asked)
-        equal = self._sound(report, wanted)
-        decision = jobs.reuse_or_start(
+        wanted = checked(self._api, report, asked)
+        equal = self._sound(report, wanted) if max_age else None
+        decision = reuse_or_start(
             report,
             wanted,
             stored=[equal] if equal else [],
-            history=self._api.index(report),
+            history=self._remembered(report, wanted),
             now=jobs.utc(self._clock),
             max_age=seconds(max_age),
         )
@@ -343,19 +347,18 @@ class Connection:
         equal = self.store.equal(self.url, self.account_id, report, asked)
         return next((run for run in equal if self.store.sound(run)), None)
 
-    def _checked(self, report: str, asked: Mapping[str, Any]) -> dict[str, Any]:
-        offers = {offer.report: offer for offer in self._api.available(cached=True)}
-        if report not in offers:
-            raise self._api.not_offered(report, list(offers))
-        check(report, asked, offers[report].parameters)
-        if expected_tables(report, asked) == ():
-            raise ParameterError(
-                f"{report} writes only the files it is asked for, and none is.",
-                hint=f"Set one or more to True: {', '.join(switches(report))}.",
-                account=self.account_id,
-                report=report,
-            )
-        return {**({} if "skip_message" in asked else {"skip_message": True}), **to_wire(report, asked)}
+    def _remembered(self, report: str, wanted: Mapping[str, Any]) -> Iterator[ReportRun]:
+        """The runs this disk asked for and never fetched, as they stand now; then Canvas's own list."""
+        for run_id in self._ledger.equal(report, wanted):
+            run = None
+            if self.store.find(self.url, self.account_id, report, run_id) is None:
+                with suppress(UnknownRunError):
+                    run = self._api.show(report, run_id)
+            if run is None or (run.is_ended and not run.is_complete):
+                self._ledger.forget(report, run_id)
+            else:
+                yield run
+        yield from self._api.index(report)
 
     def _job(self, run: Any) -> jobs.ReportJob:
         return jobs.ReportJob(self._api, self.store, self.url, run, clock=self._clock, sleep=self._sleep)

@@ -1,4 +1,4 @@
-"""A handle on a run, the one wait loop, and the decision to use a run again or to start one.
+"""A handle on a run, and the one wait loop.
 
 Nothing else in the package waits; ``clock`` and ``sleep`` are injected.
 """
@@ -6,9 +6,10 @@ Nothing else in the package waits; ``clock`` and ``sleep`` are injected.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal, Self
+from itertools import islice
+from typing import TYPE_CHECKING, Self
 
 from canvas_reports_nb import _html
 from canvas_reports_nb.exceptions import (
@@ -23,27 +24,25 @@ from canvas_reports_nb.exceptions import (
     WaitTimeoutError,
 )
 from canvas_reports_nb.models import RunStatus
-from canvas_reports_nb.parameters import asked_of, comparable
+from canvas_reports_nb.parameters import asked_of
+from canvas_reports_nb.planning import estimate
 from canvas_reports_nb.progress import ProgressEvent, resolve
 from canvas_reports_nb.results import ReportResult, retrieve
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-    from typing import Any
-
     from canvas_reports_nb.api import AccountReports
     from canvas_reports_nb.models import ReportRun
     from canvas_reports_nb.progress import Progress, ProgressSink
     from canvas_reports_nb.store import Store
-    from canvas_reports_nb.stored import StoredRun
     from canvas_reports_nb.typing import Clock, OnInterrupt, Sleep
 
-__all__ = ["Decision", "ReportJob", "next_poll", "reuse_or_start"]
+__all__ = ["ReportJob", "next_poll"]
 
 _LOG = logging.getLogger(__name__)
 _FIRST, _LONGEST, _SHARE = 2.0, 60.0, 0.05
 # Without a budget of the caller's, a server that answers nothing for this long is given up.
 _PATIENCE = 30 * 60.0
+_PAGE = 100
 
 
 def next_poll(waited: float) -> float:
@@ -52,85 +51,6 @@ def next_poll(waited: float) -> float:
     So the end is noticed within 2 s or 5 % of the run's time, and an hour costs some 130 questions.
     """
     return min(max(_FIRST, waited * _SHARE), _LONGEST)
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """Which run serves a request, and why.
-
-    Attributes
-    ----------
-    action : {"stored", "finished", "in flight", "start"}
-    run_id : int or None
-        ``None`` to start one.
-    reason : str
-        One line for the user.
-    """
-
-    action: Literal["stored", "finished", "in flight", "start"]
-    run_id: int | None
-    reason: str
-
-
-def reuse_or_start(
-    report: str,
-    parameters: Mapping[str, Any],
-    *,
-    stored: Sequence[StoredRun],
-    history: Iterable[ReportRun],
-    now: datetime,
-    max_age: float,
-) -> Decision:
-    """Decide, without asking anybody: stored, else finished on Canvas, else in flight, else a new run.
-
-    Parameters
-    ----------
-    stored : sequence of StoredRun
-        Of equal parameters, newest first.
-    history : iterable of ReportRun
-        Canvas's own list, newest first; only read as far as it is needed.
-    now : datetime
-        Aware.
-    max_age : float
-        Seconds for which a finished run is good enough; 0 always starts anew.
-    """
-    if max_age > 0:
-        for kept in stored:
-            age = (now - kept.finished_at).total_seconds()
-            if age <= max_age:
-                return Decision(
-                    "stored",
-                    kept.provenance.run_id,
-                    f"using run {kept.provenance.run_id} from this disk, {_ago(age)}",
-                )
-        wanted = comparable(report, parameters)
-        in_flight: ReportRun | None = None
-        for run in history:
-            when = run.ended_at or run.created_at
-            age = (now - when).total_seconds() if when else 0.0
-            if run.created_at and (now - run.created_at).total_seconds() > max_age + _LONGEST_RUN:
-                break
-            if comparable(report, asked_of(report, run.parameters)) != wanted:
-                continue
-            if run.is_complete and age <= max_age:
-                return Decision("finished", run.id, f"using run {run.id}, finished on Canvas {_ago(age)}")
-            if not run.is_ended and in_flight is None:
-                in_flight = run
-        if in_flight is not None:
-            return Decision(
-                "in flight", in_flight.id, f"joining run {in_flight.id}, which is {in_flight.status} already"
-            )
-    return Decision("start", None, "starting a new run")
-
-
-# The history is read back no further than a run could have taken to end within max_age.
-_LONGEST_RUN = 24 * 3600.0
-
-
-def _ago(age: float) -> str:
-    if age < 90:  # noqa: PLR2004 - where seconds stop being the unit people use
-        return f"{max(age, 0):.0f} s ago"
-    return f"{age / 60:.0f} min ago" if age < 5400 else f"{age / 3600:.1f} h ago"  # noqa: PLR2004 - likewise
 
 
 class ReportJob:
@@ -233,6 +153,7 @@ class ReportJob:
 
     def _wait(self, sink: ProgressSink, timeout: float | None, on_interrupt: OnInterrupt) -> None:
         begun = answered = self._clock()
+        usual: tuple[float, float] | tuple[()] | None = None
         try:
             while not self.run.is_ended:
                 now = self._clock()
@@ -241,12 +162,23 @@ class ReportJob:
                     pause = min(pause, begun + timeout - now)
                 if pause <= 0:
                     raise self._timed_out(timeout)
-                sink.show(_waiting(self.run, now - begun, pause))
+                if usual is None:
+                    usual = self._usual()
+                sink.show(replace(_waiting(self.run, now - begun, pause), usual=usual or None))
                 self._sleep(pause)
                 answered = self._poll(answered)
         except KeyboardInterrupt as interrupt:
             self._interrupted(interrupt, sink, on_interrupt)
             raise
+
+    def _usual(self) -> tuple[float, float] | tuple[()]:
+        """What earlier runs took, from one page of Canvas's list; nothing where it gives none."""
+        try:
+            history = list(islice(self._api.index(self.run.report), _PAGE))
+        except CanvasReportsError as error:
+            _LOG.debug("no estimate: %s", error.message)
+            return ()
+        return estimate(self.run.report, asked_of(self.run.report, self.run.parameters), history) or ()
 
     def _poll(self, answered: float) -> float:
         """Ask once; a passing fault costs one turn, not the wait. Gives when Canvas last answered."""

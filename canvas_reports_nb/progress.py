@@ -48,6 +48,8 @@ class ProgressEvent:
         Seconds spent in the queue, and at work.
     next_poll : float or None
         Seconds to the next question to the server.
+    usual : tuple of float or None
+        The shortest and the longest time at work of earlier runs, in seconds.
     text : str
     """
 
@@ -60,6 +62,7 @@ class ProgressEvent:
     queued: float = 0.0
     running: float = 0.0
     next_poll: float | None = None
+    usual: tuple[float, float] | None = None
     text: str = ""
 
     @property
@@ -76,11 +79,21 @@ class ProgressEvent:
                 parts.append(f"at work for {self.running:.0f} s")
             if self.rows:
                 parts.append(f"{self.rows:,} rows")
+            if self.usual:
+                parts.append(f"earlier runs took {_span(self.usual)}")
         elif self.stage == "downloading":
             parts = ["downloading", f"{(self.rows or 0) / 1e6:,.1f} MB"]
         elif self.stage == "done":
             parts = [self.text]
         return ", ".join(part for part in parts if part)
+
+
+def _span(usual: tuple[float, float]) -> str:
+    """A range in words: ``5 to 40 s``, ``3 to 12 min``."""
+    shortest, longest = usual
+    unit, name = (60.0, "min") if longest >= 120 else (1.0, "s")  # noqa: PLR2004 - where minutes read better
+    low, high = round(shortest / unit), round(longest / unit)
+    return f"{high} {name}" if low == high else f"{low} to {high} {name}"
 
 
 class ProgressSink(Protocol):

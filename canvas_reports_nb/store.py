@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from canvas_reports_nb.typing import Age
 
-__all__ = ["Store", "seconds"]
+__all__ = ["Store", "make_private", "seconds"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -106,10 +106,10 @@ class Store:
     def lock(self, url: str, account: str, report: str, run_id: int) -> Iterator[Path]:
         """The folder of a run, for one writer at a time, on this machine."""
         folder = self.folder(url, account, report, run_id)
-        _make_private(self.path, folder)
+        make_private(self.path, folder)
         with _locked(str(run_id), folder.parent):
             # Another process may have cleared the store while this one waited for its turn.
-            _make_private(self.path, folder)
+            make_private(self.path, folder)
             yield folder
 
     def seal(self, folder: Path, facts: Mapping[str, Any]) -> StoredRun:
@@ -205,7 +205,8 @@ def _locked(run: str, folder: Path, timeout: float = -1) -> FileLock:
     return FileLock(folder / f".{run}.lock", mode=0o600, timeout=timeout)
 
 
-def _make_private(root: Path, folder: Path) -> None:
+def make_private(root: Path, folder: Path) -> None:
+    """Make a folder below the root, and all between, for their owner alone."""
     try:
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         step = root

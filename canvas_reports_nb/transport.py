@@ -21,6 +21,7 @@ import requests
 from canvas_reports_nb._version import __version__
 from canvas_reports_nb.credentials import BearerAuth, Token, origin
 from canvas_reports_nb.exceptions import (
+    NotPermittedError,
     NotReachedError,
     ServerError,
     ThrottledError,
@@ -218,6 +219,13 @@ class Transport:
                 raise ServerError(
                     f"The file storage refused the link ({response.status_code}).",
                     hint="Call again.",
+                    url=url,
+                )
+            if isinstance(refused, UserAgentRefusedError):
+                # A file is guarded by rights of its own, and asked for as a page its refusal is no JSON.
+                raise NotPermittedError(
+                    "The token's owner may see the run but not fetch its file (403).",
+                    hint="Ask a Canvas admin for the right to the account's files.",
                     url=url,
                 )
             if refused is not None:

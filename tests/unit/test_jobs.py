@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from canvas_reports_nb import exceptions as exc
-from canvas_reports_nb.jobs import ReportJob, next_poll, reuse_or_start
+from canvas_reports_nb.jobs import ReportJob, next_poll
 from canvas_reports_nb.models import Provenance, ReportRun, RunStatus
+from canvas_reports_nb.planning import reuse_or_start
 from canvas_reports_nb.progress import ProgressEvent
 from canvas_reports_nb.store import Store, StoredRun
 
@@ -48,6 +49,10 @@ class Api:
         self.plan: Iterator[Any] = iter(plan)
         self.asked, self.aborted = 0, 0
         self.abort_error: Exception | None = None
+        self.past: list[ReportRun] = []
+
+    def index(self, report: str) -> Iterator[ReportRun]:
+        return iter(self.past)
 
     def show(self, report: str, run_id: int) -> ReportRun:
         self.asked += 1

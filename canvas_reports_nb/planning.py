@@ -1,0 +1,125 @@
+"""Decide from what is known, asking nobody: use a run again or start one, and how long it may take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from canvas_reports_nb.parameters import asked_of, comparable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+    from typing import Any
+
+    from canvas_reports_nb.models import ReportRun
+    from canvas_reports_nb.stored import StoredRun
+
+__all__ = ["Decision", "estimate", "reuse_or_start"]
+
+_SAMPLE = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Which run serves a request, and why.
+
+    Attributes
+    ----------
+    action : {"stored", "finished", "in flight", "start"}
+    run_id : int or None
+        ``None`` to start one.
+    reason : str
+        One line for the user.
+    """
+
+    action: Literal["stored", "finished", "in flight", "start"]
+    run_id: int | None
+    reason: str
+
+
+def reuse_or_start(
+    report: str,
+    parameters: Mapping[str, Any],
+    *,
+    stored: Sequence[StoredRun],
+    history: Iterable[ReportRun],
+    now: datetime,
+    max_age: float,
+) -> Decision:
+    """Decide, without asking anybody: stored, else finished on Canvas, else in flight, else a new run.
+
+    Parameters
+    ----------
+    stored : sequence of StoredRun
+        Of equal parameters, newest first.
+    history : iterable of ReportRun
+        Canvas's own list, newest first; only read as far as it is needed.
+    now : datetime
+        Aware.
+    max_age : float
+        Seconds for which a finished run is good enough; 0 always starts anew.
+    """
+    if max_age > 0:
+        for kept in stored:
+            age = (now - kept.finished_at).total_seconds()
+            if age <= max_age:
+                return Decision(
+                    "stored",
+                    kept.provenance.run_id,
+                    f"using run {kept.provenance.run_id} from this disk, {_ago(age)}",
+                )
+        wanted = comparable(report, parameters)
+        in_flight: ReportRun | None = None
+        for run in history:
+            when = run.ended_at or run.created_at
+            age = (now - when).total_seconds() if when else 0.0
+            if run.created_at and (now - run.created_at).total_seconds() > max_age + _LONGEST_RUN:
+                break
+            if comparable(report, asked_of(report, run.parameters)) != wanted:
+                continue
+            if run.is_complete and age <= max_age:
+                return Decision("finished", run.id, f"using run {run.id}, finished on Canvas {_ago(age)}")
+            if not run.is_ended and in_flight is None:
+                in_flight = run
+        if in_flight is not None:
+            return Decision(
+                "in flight", in_flight.id, f"joining run {in_flight.id}, which is {in_flight.status} already"
+            )
+    return Decision("start", None, "starting a new run")
+
+
+# The history is read back no further than a run could have taken to end within max_age.
+_LONGEST_RUN = 24 * 3600.0
+
+
+def _ago(age: float) -> str:
+    if age < 90:  # noqa: PLR2004 - where seconds stop being the unit people use
+        return f"{max(age, 0):.0f} s ago"
+    return f"{age / 60:.0f} min ago" if age < 5400 else f"{age / 3600:.1f} h ago"  # noqa: PLR2004 - likewise
+
+
+def estimate(
+    report: str, parameters: Mapping[str, Any], history: Iterable[ReportRun]
+) -> tuple[float, float] | None:
+    """How long runs of a report took lately, as a range in seconds; never a promise.
+
+    Parameters
+    ----------
+    history : iterable of ReportRun
+        Newest first. Those of equal parameters count where there are two or more, all others else.
+
+    Returns
+    -------
+    tuple of float or None
+        The shortest and the longest of the last ten, at work, without the queue; ``None`` without two.
+    """
+    wanted = comparable(report, parameters)
+    equal: list[float] = []
+    others: list[float] = []
+    for run in history:
+        if run.is_complete and run.started_at and run.ended_at:
+            took = (run.ended_at - run.started_at).total_seconds()
+            (equal if comparable(report, asked_of(report, run.parameters)) == wanted else others).append(took)
+    sample = (equal if len(equal) > 1 else equal + others)[:_SAMPLE]
+    return (min(sample), max(sample)) if len(sample) > 1 else None

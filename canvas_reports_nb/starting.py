@@ -1,0 +1,126 @@
+"""Start a run once: checked before, looked for when its answer is lost, compared with what Canvas understood."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from canvas_reports_nb.exceptions import (
+    CanvasReportsError,
+    DuplicateRunError,
+    NotReachedError,
+    ParameterError,
+    ReportWarning,
+    ServerError,
+    ThrottledError,
+)
+from canvas_reports_nb.parameters import asked_of, check, comparable, expected_tables, switches, to_wire
+from canvas_reports_nb.schemas import schema
+from canvas_reports_nb.terms import is_name, term_id
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from canvas_reports_nb.api import AccountReports
+    from canvas_reports_nb.models import ReportRun
+    from canvas_reports_nb.typing import Clock, Sleep
+
+__all__ = ["checked", "start_once"]
+
+_LOG = logging.getLogger(__name__)
+_ATTEMPTS, _PAUSE = 3, 5.0
+# How far the server's clock may be from ours, and how long it may sit on a request.
+_SKEW = timedelta(minutes=10)
+
+
+def checked(api: AccountReports, report: str, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters as they go to Canvas, or an error with nothing started.
+
+    No e-mail is asked for, unless ``skip_message=False``.
+
+    Raises
+    ------
+    UnknownReportError, UnknownParameterError, InvalidChoiceError, InvalidTermError, ParameterError
+    """
+    offers = {offer.report: offer for offer in api.available(cached=True)}
+    if report not in offers:
+        raise api.not_offered(report, list(offers))
+    check(report, asked, offers[report].parameters)
+    if expected_tables(report, asked) == ():
+        raise ParameterError(
+            f"{report} writes only the files it is asked for, and none is.",
+            hint=f"Set one or more to True: {', '.join(switches(report))}.",
+            account=api.account,
+            report=report,
+        )
+    wire = to_wire(report, asked)
+    known = schema(report)
+    for name, value in wire.items():
+        declared = known.parameter(name) if known else None
+        if declared and declared.type == "term" and is_name(value):
+            wire[name] = _term(api, report, value)
+    return {**({} if "skip_message" in asked else {"skip_message": True}), **wire}
+
+
+def _term(api: AccountReports, report: str, name: str) -> int:
+    try:
+        return term_id(name, api.terms())
+    except CanvasReportsError as error:
+        error.located(account=api.account, report=report, run_id=None)
+        raise
+
+
+def start_once(
+    api: AccountReports, report: str, wire: Mapping[str, Any], *, clock: Clock, sleep: Sleep
+) -> ReportRun:
+    """Start a run, or join the equal one Canvas says is in flight.
+
+    Where the answer is lost, the run may have been queued all the same: it is looked for in Canvas's
+    list, and only when it is not there the request is sent again.
+    """
+    began = datetime.fromtimestamp(clock(), UTC)
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            run = api.start(report, wire)
+        except DuplicateRunError as duplicate:
+            return api.show(report, duplicate.run.id)
+        except ThrottledError:
+            raise
+        except (NotReachedError, ServerError) as lost:
+            _LOG.warning(
+                "%s: the answer to the start was lost (%s); looking for the run", report, lost.message
+            )
+            sleep(_PAUSE * attempt)
+            found = _find(api, report, wire, began)
+            if found is None and attempt == _ATTEMPTS:
+                raise
+            if found is None:
+                continue
+            run = found
+        _compare(report, wire, run)
+        return run
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _find(api: AccountReports, report: str, wire: Mapping[str, Any], began: datetime) -> ReportRun | None:
+    wanted = comparable(report, wire)
+    for run in api.index(report):
+        if run.created_at and run.created_at < began - _SKEW:
+            return None
+        if comparable(report, asked_of(report, run.parameters)) == wanted:
+            return run
+    return None
+
+
+def _compare(report: str, wire: Mapping[str, Any], run: ReportRun) -> None:
+    """Say so where Canvas understood something else than was asked."""
+    sent, stored = dict(comparable(report, wire)), dict(comparable(report, asked_of(report, run.parameters)))
+    if sent != stored:
+        odd = sorted(name for name in sent.keys() | stored.keys() if sent.get(name) != stored.get(name))
+        warnings.warn(
+            f"{report} run {run.id}: Canvas stored other parameters than were sent; they differ in {', '.join(odd)}.",
+            ReportWarning,
+            stacklevel=2,
+        )

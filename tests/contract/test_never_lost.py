@@ -1,0 +1,117 @@
+"""No run is lost: not by a lost answer, not by a dead kernel."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import canvas_reports_nb as crn
+from canvas_reports_nb import exceptions as ex
+
+QUIET: dict[str, Any] = {"progress": False}
+
+
+def lose_answers(connection: Any, times: int, error: Exception) -> None:
+    """The request arrives, its answer does not."""
+    start = connection._api.start
+    left = [times]
+
+    def losing(report: str, wire: Any) -> Any:
+        run = start(report, wire)
+        if left[0]:
+            left[0] -= 1
+            raise error
+        return run
+
+    connection._api.start = losing
+
+
+@pytest.mark.parametrize("error", [ex.NotReachedError("reset"), ex.ServerError("502")])
+@pytest.mark.parametrize("duration", [0, 600])
+def test_a_lost_answer_finds_its_run_in_the_list(canvas: Any, error: Exception, duration: float) -> None:
+    connection = canvas(duration=duration)
+    lose_answers(connection, 1, error)
+    assert len(connection.read_report("grade_export_csv", enrollment_term_id="current", **QUIET)) > 0
+    assert connection.starts() == 1
+
+
+def test_a_start_that_never_arrived_is_sent_again(canvas: Any) -> None:
+    connection = canvas()
+    start, left = connection._api.start, [2]
+
+    def unreachable(report: str, wire: Any) -> Any:
+        if left[0]:
+            left[0] -= 1
+            raise ex.NotReachedError("no route")
+        return start(report, wire)
+
+    connection._api.start = unreachable
+    connection.read_report("grade_export_csv", **QUIET)
+    assert connection.starts() == 1
+
+
+def test_a_dead_kernel_leaves_its_run_to_the_next_one(canvas: Any) -> None:
+    connection = canvas(duration=600)
+    job = connection.start("grade_export_csv", enrollment_term_id="current")
+    # Canvas's list is of no help here, as it is where it can't be read: only what was noted counts.
+    connection._api.index = lambda report: iter(())
+    frame = connection.read_report("grade_export_csv", enrollment_term="current", **QUIET)
+    assert frame.canvas.provenance["run_id"] == job.run.id
+    assert connection.starts() == 1
+    noted = list((connection.store.path / "ledger").rglob("*.json"))
+    assert [path.stat().st_mode & 0o777 for path in noted] == [0o600]
+    connection.store.clear()
+    job.delete()
+    connection.read_report("grade_export_csv", enrollment_term="current", **QUIET)
+    assert connection.starts() == 2, "a deleted run is forgotten"
+
+
+def test_a_torn_note_is_passed_over(canvas: Any) -> None:
+    connection = canvas(duration=600)
+    connection.start("grade_export_csv")
+    for note in (connection.store.path / "ledger").rglob("*.json"):
+        note.write_text('{"run_id": 1, "parame')
+    assert len(connection.read_report("grade_export_csv", **QUIET)) > 0
+    assert connection.starts() == 1
+
+
+def test_a_term_by_its_name(canvas: Any) -> None:
+    connection = canvas()
+    by_name = connection.read_report("grade_export_csv", enrollment_term_id="Fall 2025", **QUIET)
+    term = int(by_name["term id"].unique()[0])
+    assert by_name["term"].unique().tolist() == ["Fall 2025"]
+    by_id = connection.read_report("grade_export_csv", enrollment_term_id=term, **QUIET)
+    assert by_id.equals(by_name)
+    assert connection.starts() == 1
+    with pytest.raises(ex.InvalidTermError, match="Did you mean"):
+        connection.read_report("grade_export_csv", enrollment_term_id="Fall", **QUIET)
+
+
+def test_what_canvas_understood_differently_is_said(canvas: Any) -> None:
+    connection = canvas()
+    start = connection._api.start
+    connection._api.start = lambda report, wire: start(
+        report, {k: v for k, v in wire.items() if k != "include_deleted"}
+    )
+    with pytest.warns(crn.ReportWarning, match="differ in include_deleted"):
+        connection.start("grade_export_csv", include_deleted=True)
+
+
+def test_the_wait_tells_what_earlier_runs_took(canvas: Any, tmp_path: Path) -> None:
+    connection = canvas(duration=600)
+    connection.start("grade_export_csv").wait(progress=False)
+    connection.start("grade_export_csv", include_deleted=True).wait(progress=False)
+    events: list[crn.ProgressEvent] = []
+
+    class Sink:
+        def show(self, event: crn.ProgressEvent) -> None:
+            events.append(event)
+
+        def close(self) -> None:
+            pass
+
+    connection.start("grade_export_csv", enrollment_term_id="current").wait(progress=Sink())
+    usual = [event.usual for event in events if event.stage == "waiting"]
+    assert usual
+    assert all(low == pytest.approx(600, abs=2) and high >= low for low, high in usual)
+    assert "earlier runs took 10 min" in events[1].sentence
