@@ -21,6 +21,7 @@ from canvas_reports_nb.models import AvailableReport, ReportRun, RunStatus
 from canvas_reports_nb.opening import connect, demo, read_report, read_tables, scan_report
 from canvas_reports_nb.progress import ProgressEvent
 from canvas_reports_nb.results import ReportResult
+from canvas_reports_nb.spreadsheets import for_spreadsheet
 from canvas_reports_nb.store import Store
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "demo_canvas",
     "dictionary",
     "exceptions",
+    "for_spreadsheet",
     "provenance",
     "read_file",
     "read_report",

@@ -109,7 +109,10 @@ class AccountReports:
             for page in self._transport.pages(
                 f"{self._base}/terms", query={"workflow_state[]": "all"}, cached=True
             ):
-                found += page.get("enrollment_terms", [])
+                listed = page.get("enrollment_terms") if isinstance(page, dict) else None
+                if not isinstance(listed, list) or not all(isinstance(term, dict) for term in listed):
+                    raise UnexpectedAnswerError("Canvas sent no list of terms where one was expected.")
+                found += listed
             return found
 
     def about(self) -> dict[str, Any]:

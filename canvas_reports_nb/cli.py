@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from canvas_reports_nb import demo_canvas, frames, opening
+from canvas_reports_nb import doctor as doctor_of
 from canvas_reports_nb._version import __version__
 from canvas_reports_nb.exceptions import CanvasReportsError, MissingDependencyError, ParameterError
 from canvas_reports_nb.results import choose_table
@@ -168,6 +169,35 @@ def demo(files: Path | None, *, lab: bool) -> None:
                 _tour(canvas)
 
 
+@cli.command()
+@_connecting
+@click.pass_context
+def doctor(context: click.Context, account: str, *, on_demo: bool) -> None:
+    """Check address, TLS, token, rights, reports, store and versions, and say what to do.
+
+    The exit code is 1 where a check failed.
+    """
+    with ExitStack() as stack:
+        if on_demo:
+            server = stack.enter_context(demo_canvas.serve())
+            store = stack.enter_context(tempfile.TemporaryDirectory())
+            findings = doctor_of.examine(server.url, server.token, account=account, store=store)
+        else:
+            findings = doctor_of.examine(account=account)
+        failed = [finding.name for finding in findings if _told(finding).ok is False]
+    if failed:
+        click.echo(f"\nNot right yet: {', '.join(failed)}.")
+        context.exit(1)
+
+
+def _told(finding: doctor_of.Finding) -> doctor_of.Finding:
+    word, colour = {True: ("ok", "green"), False: ("FAILED", "red"), None: ("skipped", "yellow")}[finding.ok]
+    click.echo(f"{click.style(f'{word:<8}', fg=colour)}{finding.name:<16}{finding.says}")
+    if finding.do:
+        click.echo(f"{'':<24}{finding.do}")
+    return finding
+
+
 def _tour(canvas: Connection) -> None:
     click.secho(f"An embedded Canvas listens at {canvas.url}. It offers:", bold=True)
     click.echo(_listing(canvas.reports()))
@@ -206,7 +236,7 @@ def _open_lab() -> None:
         raise MissingDependencyError("JupyterLab", "demo", "--lab")
     notebooks = _notebooks()
     click.echo(f"Opening {notebooks}; stop with Ctrl-C.")
-    first = "00_quickstart.ipynb"
+    first = str(notebooks / "00_quickstart.ipynb")
     subprocess.run(  # noqa: S603 - our own interpreter and our own words
         [sys.executable, "-m", "jupyter", "lab", f"--notebook-dir={notebooks}", first], check=False
     )

@@ -6,6 +6,9 @@ matched is the fixed English of the throttle.
 
 from __future__ import annotations
 
+from contextlib import suppress
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from canvas_reports_nb.exceptions import (
@@ -26,7 +29,7 @@ from canvas_reports_nb.models import ReportRun
 if TYPE_CHECKING:
     from requests import Response
 
-__all__ = ["is_html", "payload", "refusal"]
+__all__ = ["is_html", "payload", "refusal", "retry_after"]
 
 _RENEW = "Make a new token in Canvas (Account, Settings, New Access Token), or check CANVAS_API_TOKEN."
 _LATER = "Canvas or something before it is in trouble; try again in a few minutes."
@@ -55,7 +58,7 @@ def payload(response: Response) -> Any:
         )
     try:
         return response.json()
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UnexpectedAnswerError("The answer is not JSON.", hint=_LATER, url=response.url) from error
 
 
@@ -86,6 +89,26 @@ def refusal(response: Response) -> CanvasReportsError | None:
     return refused
 
 
+def retry_after(response: Response) -> float:
+    """Seconds the server asks to be left alone, 0 where it asks nothing: a number or a date (RFC 9110)."""
+    asked = response.headers.get("Retry-After", "").strip()
+    if asked.isdecimal():
+        return float(asked)
+    until = _date(asked)
+    if until is None:
+        return 0.0
+    # Against the server's own clock where it tells it: ours may be wrong by hours.
+    now = _date(response.headers.get("Date", "")) or datetime.now(UTC)
+    return max((until - now).total_seconds(), 0.0)
+
+
+def _date(text: str) -> datetime | None:
+    with suppress(ValueError):
+        moment = parsedate_to_datetime(text)
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return None
+
+
 def _bad_request(body: Any, said: str, url: str) -> CanvasReportsError:
     error = body.get("error") if isinstance(body, dict) else None
     if isinstance(error, str) and "term" in error:
@@ -107,7 +130,7 @@ def _unauthorized(body: Any, said: str, url: str) -> CanvasReportsError:
 def _forbidden(response: Response, body: Any, said: str, url: str) -> CanvasReportsError:
     if isinstance(body, dict):  # only Canvas's own check of rights answers in JSON
         return _not_permitted(url, said)
-    if "Rate Limit Exceeded" in response.text:
+    if b"Rate Limit Exceeded" in response.content:
         return _throttled(response.status_code, url)
     return UserAgentRefusedError(
         "The request was refused before Canvas looked at its rights (403). Hosted Canvas does so where a "
@@ -139,7 +162,7 @@ def _json_or_none(response: Response) -> Any:
         return None
     try:
         return response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

@@ -6,10 +6,12 @@ So a run survives the kernel that started it: the next equal call finds it here,
 from __future__ import annotations
 
 import json
+import logging
 import os
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from canvas_reports_nb.exceptions import StoreError
 from canvas_reports_nb.parameters import comparable
 from canvas_reports_nb.settings import host_folder
 from canvas_reports_nb.store import make_private
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Ledger"]
 
+_LOG = logging.getLogger(__name__)
 _MONTH = 30 * 24 * 3600
 
 
@@ -40,7 +43,16 @@ class Ledger:
         self._base = root / "ledger" / host_folder(url) / quote(account, safe="")
 
     def note(self, run: ReportRun, parameters: Mapping[str, Any]) -> None:
-        """Remember a run. Whole or not at all: a torn entry would be a run lost."""
+        """Remember a run. Whole or not at all: a torn entry would be a run lost.
+
+        A disk that takes no note does not stop the run: Canvas's own list knows it, too.
+        """
+        try:
+            self._write(run, parameters)
+        except (OSError, StoreError) as error:
+            _LOG.warning("%s run %s could not be noted on this disk: %s", run.report, run.id, error)
+
+    def _write(self, run: ReportRun, parameters: Mapping[str, Any]) -> None:
         folder = self._folder(run.report)
         make_private(self._root, folder)
         part = folder / f"{run.id}.part"

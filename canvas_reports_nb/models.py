@@ -49,6 +49,10 @@ class RunStatus(StrEnum):
 _ENDED = frozenset({RunStatus.COMPLETE, RunStatus.ERROR, RunStatus.ABORTED, RunStatus.DELETED})
 
 
+# Ids, sizes and counts are 64-bit; JSON knows no bound, a frame's column does.
+_TOO_LARGE = 2**63
+
+
 def parse_time(text: object) -> datetime | None:
     """An ISO 8601 time of the API as an aware UTC datetime; anything else is ``None``."""
     if not isinstance(text, str):
@@ -65,8 +69,18 @@ def _int(value: object) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int | str):
         return None
     try:
-        return int(value)
+        number = int(value)
     except ValueError:
+        return None
+    return number if abs(number) < _TOO_LARGE else None
+
+
+def _float(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
         return None
 
 
@@ -145,7 +159,6 @@ class ReportRun:
         if run_id is None or not isinstance(status, str):
             raise UnexpectedAnswerError("Canvas sent a run without an id or a status.")
         parameters = data.get("parameters")
-        run_time = data.get("run_time")
         return cls(
             id=run_id,
             report=str(data.get("report") or ""),
@@ -156,7 +169,7 @@ class ReportRun:
             started_at=parse_time(data.get("started_at")),
             ended_at=parse_time(data.get("ended_at")),
             current_line=_int(data.get("current_line")),
-            run_time=float(run_time) if isinstance(run_time, int | float) else None,
+            run_time=_float(data.get("run_time")),
             message=data.get("message"),
             file_url=data.get("file_url"),
             attachment=Attachment.from_api(data.get("attachment")),

@@ -141,7 +141,9 @@ def demo(
 
 
 def _fresh(parent: Path) -> Path:
-    parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # One by one: a parent that mkdir makes by itself is open to everybody.
+    for folder in (parent.parent, parent):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return Path(tempfile.mkdtemp(prefix=time.strftime("%Y-%m-%dT%H%M%S-"), dir=parent))
 
 

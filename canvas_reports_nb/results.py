@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import re
+import shutil
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import quote, urlsplit
@@ -16,8 +19,7 @@ from canvas_reports_nb.exceptions import (
     AuthenticationError,
     CanvasReportsError,
     DamagedFileError,
-    NotReachedError,
-    ServerError,
+    StoreError,
     TableRequiredError,
     UnexpectedAnswerError,
     UnknownTableError,
@@ -45,7 +47,9 @@ if TYPE_CHECKING:
 __all__ = ["ReportResult", "choose_table", "retrieve"]
 
 _CHUNK = 1 << 20
+# Tries in a row that bring nothing new; one that brings more starts the count again.
 _ATTEMPTS = 4
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _KEPT = "Call again; the run itself is kept on Canvas."
 
 
@@ -152,6 +156,8 @@ def retrieve(
         A login page came instead of the file.
     NotAReportError
         The bytes are neither CSV nor zip.
+    StoreError
+        The disk is full, or can't be written.
     """
     with store.lock(url, api.account, run.report, run.id) as folder:
         stored = store.sound(store.find(url, api.account, run.report, run.id))
@@ -160,10 +166,42 @@ def retrieve(
             try:
                 stored = store.seal(folder, _fetch(api, folder, run, origin, show))
                 store.evict(keep=stored)
-            except CanvasReportsError as error:
-                error.located(account=api.account, report=run.report, run_id=run.id)
-                raise
+            except BaseException as error:
+                # Nothing reads a part again, and it may hold names and marks.
+                if stored is None:
+                    shutil.rmtree(folder, ignore_errors=True)
+                told = _unwritable(error, folder, run) or error
+                if isinstance(told, CanvasReportsError):
+                    told.located(account=api.account, report=run.report, run_id=run.id)
+                if told is error:
+                    raise
+                raise told from None
     return ReportResult(stored)
+
+
+def _unwritable(error: BaseException, folder: Path, run: ReportRun) -> StoreError | None:
+    """What an error of this disk means; ``None`` for any other."""
+    # To the reader of a file an error of its sink looks like one of the file.
+    refused = error.__context__ if isinstance(error, DamagedFileError) else error
+    if not isinstance(refused, OSError) or isinstance(refused, CanvasReportsError) or refused.errno is None:
+        return None
+    if refused.errno not in _FULL:
+        return StoreError(
+            f"The store can't be written: {refused.strerror}.",
+            hint="Name another folder with CANVAS_REPORTS_CACHE or store=.",
+        )
+    size = run.attachment.size if run.attachment else None
+    # Beside the file as it came lies its typed twin: smaller than a CSV, but larger than a zip may be.
+    needed = f"about {_mb(2 * size)} of room" if size else "more room"
+    free = shutil.disk_usage(folder.parent).free
+    return StoreError(
+        f"The disk of the store is full: this run needs {needed}, {_mb(free)} are free.",
+        hint="canvas.store.clear() makes room, or name another folder with CANVAS_REPORTS_CACHE or store=.",
+    )
+
+
+def _mb(size: int) -> str:
+    return f"{size / 1e6:,.1f} MB"
 
 
 def _fetch(
@@ -220,17 +258,18 @@ def _download(
     show: Callable[[ProgressEvent], None],
 ) -> str:
     """Stream the file to disk, going on where a broken connection left off; give its SHA-256."""
-    import tenacity  # noqa: PLC0415 - as in the transport
-
     with frames.write_private(part) as file:
-        body = _Body(file, attachment.size)
-        # Asking Canvas anew gives a fresh link: the storage's own lives only for minutes.
-        trying = tenacity.Retrying(
-            stop=tenacity.stop_after_attempt(_ATTEMPTS),
-            retry=tenacity.retry_if_exception_type((NotReachedError, ServerError, DamagedFileError)),
-            reraise=True,
-        )
-        trying(body.receive, api, attachment.url, lambda: show(_downloading(run, body)))
+        body, most, idle = _Body(file, attachment.size), 0, 0
+        while True:
+            try:
+                # Opened anew by Canvas's own address, which gives a fresh link where the last one expired.
+                body.receive(api, attachment.url, lambda: show(_downloading(run, body)))
+                break
+            except DamagedFileError:
+                idle = 0 if body.most > most else idle + 1
+                most = body.most
+                if idle == _ATTEMPTS:
+                    raise
         file.flush()
         os.fsync(file.fileno())
         return body.digest.hexdigest()
@@ -242,21 +281,19 @@ class _Body:
     def __init__(self, file: BinaryIO, size: int | None) -> None:
         self.file, self.size = file, size
         self.digest = hashlib.sha256()
+        self.most = 0
 
     def receive(self, api: AccountReports, url: str, moved: Callable[[], None]) -> None:
         """Take what is still missing."""
         try:
             with api.download(url, offset=self.file.tell()) as response:
-                if is_html(response):
-                    raise AuthenticationError(
-                        "Canvas sent a web page, most likely its login page, instead of the file.",
-                        hint="The token may list runs but not fetch their files; make a new one or ask an admin.",
-                    )
-                if response.status_code != requests.codes.partial_content:
-                    self._restart()
-                # As they arrive, not in full chunks: what came before a break is kept.
-                while chunk := response.raw.read1(_CHUNK):
-                    self._take(chunk, moved)
+                # "Not satisfiable": nothing lies beyond what is here. Whether that is all, its size tells.
+                if response.status_code != requests.codes.requested_range_not_satisfiable:
+                    _check_kind(response)
+                    self._place(response)
+                    # As they arrive, not in full chunks: what came before a break is kept.
+                    while chunk := response.raw.read1(_CHUNK):
+                        self._take(chunk, moved)
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             # Where every byte is here, only the goodbye was lost, and there is nothing left to ask for.
             if self.file.tell() != self.size:
@@ -271,10 +308,21 @@ class _Body:
                 f"The file has {received:,} bytes, Canvas announced {self.size:,}.", hint=_KEPT
             )
 
+    def _place(self, response: requests.Response) -> None:
+        """Make sure that what comes goes where it belongs: after the bytes that are here, or at the start."""
+        begins = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
+        part = response.status_code == requests.codes.partial_content
+        if part and begins is not None and int(begins[1]) == self.file.tell():
+            return
+        self._restart()
+        if part:
+            raise DamagedFileError("The server sent another part of the file than was asked for.", hint=_KEPT)
+
     def _take(self, chunk: bytes, moved: Callable[[], None]) -> None:
         before = self.file.tell() // _CHUNK
         self.file.write(chunk)
         self.digest.update(chunk)
+        self.most = max(self.most, self.file.tell())
         if self.file.tell() // _CHUNK > before:
             moved()
 
@@ -282,6 +330,17 @@ class _Body:
         self.file.seek(0)
         self.file.truncate()
         self.digest = hashlib.sha256()
+
+
+def _check_kind(response: requests.Response) -> None:
+    """Refuse what tells of the file in place of being it; a report is neither a page nor JSON."""
+    if is_html(response):
+        raise AuthenticationError(
+            "Canvas sent a web page, most likely its login page, instead of the file.",
+            hint="The token may list runs but not fetch their files; make a new one or ask an admin.",
+        )
+    if "json" in response.headers.get("Content-Type", "").lower():
+        raise UnexpectedAnswerError("A message came instead of the file.", hint=_KEPT)
 
 
 def _downloading(run: ReportRun, body: _Body) -> ProgressEvent:

@@ -15,6 +15,7 @@ from canvas_reports_nb.exceptions import (
     ReportWarning,
     ServerError,
     ThrottledError,
+    UserAgentRefusedError,
 )
 from canvas_reports_nb.parameters import asked_of, check, comparable, expected_tables, switches, to_wire
 from canvas_reports_nb.schemas import schema
@@ -86,7 +87,7 @@ def start_once(
             run = api.start(report, wire)
         except DuplicateRunError as duplicate:
             return api.show(report, duplicate.run.id)
-        except ThrottledError:
+        except (ThrottledError, UserAgentRefusedError):
             raise
         except (NotReachedError, ServerError) as lost:
             _LOG.warning(

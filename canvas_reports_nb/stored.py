@@ -20,6 +20,8 @@ __all__ = ["FORMAT", "SIDECAR", "StoredRun", "file_facts", "load", "runs_in"]
 
 SIDECAR = "run.json"
 FORMAT = 1
+# More rows than any run has, and few enough that the sum over its tables is a 64-bit number, too.
+_TOO_MANY = 2**53
 
 
 @dataclass(frozen=True)
@@ -109,10 +111,22 @@ def load(folder: Path) -> StoredRun | None:
         run = StoredRun(folder, facts)
         names = [facts["raw"]["file"], *(table["file"] for table in facts["tables"].values())]
         inside = all(Path(name).name == name and (folder / name).is_file() for name in names)
-        told = all(isinstance(run.provenance_of(table).rows, int) for table in run.tables)
+        made = [run.provenance, *(run.provenance_of(table) for table in run.tables)]
+        told = all(map(_is_told, made)) and all(isinstance(each.rows, int) for each in made[1:])
         known = facts["format"] == FORMAT and run.finished_at.tzinfo is not None
         comparable(run.provenance.report or "", run.provenance.parameters)
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        # Half a surrogate pair is good JSON and no text: it would break the first list it stands in.
+        json.dumps(facts, ensure_ascii=False).encode()
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError):
         # Whatever shape a foreign file has, it is no run of ours.
         return None
     return run if inside and told and known else None
+
+
+def _is_told(made: Provenance) -> bool:
+    """Whether what a list of runs shows has the types its columns need."""
+    texts = (made.host, made.account, made.report, made.created_at, made.ended_at, made.retrieved_at)
+    counts = ((made.run_id, 2**63), (made.rows, _TOO_MANY))
+    return all(text is None or isinstance(text, str) for text in texts) and all(
+        count is None or (isinstance(count, int) and abs(count) < bound) for count, bound in counts
+    )

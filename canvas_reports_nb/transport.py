@@ -11,7 +11,9 @@ import hashlib
 import os
 import platform
 import re
+import sqlite3
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
@@ -21,6 +23,8 @@ import requests
 from canvas_reports_nb._version import __version__
 from canvas_reports_nb.credentials import BearerAuth, Token, origin
 from canvas_reports_nb.exceptions import (
+    CanvasReportsError,
+    ConfigurationError,
     NotPermittedError,
     NotReachedError,
     ServerError,
@@ -28,14 +32,14 @@ from canvas_reports_nb.exceptions import (
     UnexpectedAnswerError,
     UserAgentRefusedError,
 )
-from canvas_reports_nb.faults import payload, refusal
+from canvas_reports_nb.faults import payload, refusal, retry_after
 from canvas_reports_nb.settings import Settings, host_folder, is_loopback
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from requests import PreparedRequest, Response
-    from requests_cache import CachedSession
+    from tenacity import RetryCallState
 
     from canvas_reports_nb.typing import Sleep
 
@@ -47,6 +51,10 @@ _USER_AGENT = (
     f"canvas-reports-nb/{__version__} (Python {platform.python_version()}; requests {requests.__version__})"
 )
 _ATTEMPTS = 4
+# A server may ask to be left alone for hours; the budget of a wait is the caller's to spend.
+_LONGEST_PAUSE = 60.0
+_PASSING = (ThrottledError, NotReachedError, ServerError)
+_ADDRESS = "Check that the address is Canvas's own."
 _PER_PAGE = 100
 _CACHE_SECONDS = {
     # Whole paths: a rule for "reports" that also matched ".../reports/x/42" would freeze a run's status.
@@ -65,6 +73,7 @@ class _Session(requests.Session):
         if target:
             parts = urlsplit(target)
             if parts.scheme == "http" and not is_loopback(parts.hostname):
+                resp.close()
                 raise UnexpectedAnswerError(
                     f"Canvas redirects to {parts.hostname} over plain http; the file would travel readable.",
                     hint="Ask the Canvas admin about the file storage's address.",
@@ -75,6 +84,17 @@ class _Session(requests.Session):
         """Drop the token on the way to another host, and look for no other one in ``~/.netrc``."""
         if origin(response.request.url or "") != origin(prepared_request.url or ""):
             prepared_request.headers.pop("Authorization", None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Try:
+    """What one try gave: an answer, or an error that may pass or not."""
+
+    response: Response | None = None
+    error: CanvasReportsError | None = None
+    pause: float = 0.0
+    """Seconds the server asks us to stay away."""
+    again: bool = True
 
 
 class Transport:
@@ -106,17 +126,23 @@ class Transport:
             self._cached.close()
 
     @cached_property
-    def _cached(self) -> CachedSession:
+    def _cached(self) -> Any:
         import requests_cache  # noqa: PLC0415 - only metadata needs it, and it is slow to import
 
         folder = self._settings.store / "http"
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # One by one: a parent that mkdir makes by itself is open to everybody.
+        for step in (self._settings.store, folder):
+            step.mkdir(mode=0o700, parents=True, exist_ok=True)
         # One file per principal: the library's own key leaves Authorization out, so two tokens
         # sharing a file would be served each other's answers.
         digest = hashlib.blake2b(self._token.reveal().encode(), person=b"crn-principal", digest_size=12)
         path = folder / f"{host_folder(self._settings.url)}-{digest.hexdigest()}.sqlite"
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        session = requests_cache.CachedSession(
+
+        class Cached(requests_cache.CacheMixin, _Session):
+            """The manners of the plain session, with a cache."""
+
+        session = Cached(
             str(path),
             backend="sqlite",
             serializer="json",
@@ -148,40 +174,75 @@ class Transport:
         A GET, PUT or DELETE is tried up to four times while the trouble is a passing one. A POST is
         tried again only after a throttled answer, which says that nothing was started.
         """
+        url = path if "://" in path else f"{self._settings.url}/api/v1/{path}"
+        # Followed, a redirect would turn a POST into a GET of something else, and that into a success.
+        request = {"params": query, "json": body, "allow_redirects": method == "GET"}
+        passing = (ThrottledError,) if method == "POST" else _PASSING
+        return self._persist(lambda: self._once(method, url, request, cached=cached), passing)
+
+    def _persist(
+        self, once: Callable[[], _Try], passing: tuple[type[CanvasReportsError], ...] = _PASSING
+    ) -> Response:
+        """Try until there is an answer, four times at most, and only where the trouble may pass."""
         import tenacity  # noqa: PLC0415 - brings asyncio along, which an import of the package need not
 
-        url = path if "://" in path else f"{self._settings.url}/api/v1/{path}"
-        passing = ThrottledError if method == "POST" else (ThrottledError, NotReachedError, ServerError)
-        retrying = tenacity.Retrying(
+        back_off = tenacity.wait_exponential_jitter(initial=1, max=20)
+        last: _Try = tenacity.Retrying(
             stop=tenacity.stop_after_attempt(_ATTEMPTS),
-            wait=tenacity.wait_exponential_jitter(initial=1, max=20),
-            retry=tenacity.retry_if_exception(
-                lambda error: (
-                    isinstance(error, passing)
-                    and not isinstance(error, UnexpectedAnswerError | UserAgentRefusedError)
-                )
-            ),
+            # Jitter also upon what the server asks for: its other clients were told the same.
+            wait=lambda state: _outcome(state).pause + back_off(state),
+            retry=tenacity.retry_if_result(lambda tried: tried.again and type(tried.error) in passing),
+            retry_error_callback=_outcome,
             sleep=self._sleep,
-            reraise=True,
-        )
-        session = self._cached if cached else self._plain
-        response: Response = retrying(self._once, session, method, url, params=query, json=body)
-        return response
+        )(once)
+        if last.error is not None:
+            raise last.error
+        if last.response is None:
+            raise AssertionError("a try gives an answer or an error")
+        return last.response
 
-    def _once(self, session: requests.Session, method: str, url: str, **request: Any) -> Response:
+    def _once(self, method: str, url: str, request: Mapping[str, Any], *, cached: bool) -> _Try:
+        try:
+            tried = self._send(self._cached if cached else self._plain, method, url, request)
+        except (OSError, sqlite3.Error):
+            if not cached:
+                raise
+            # What is only there to save calls must not stop one: a full disk, a damaged file.
+            tried = self._send(self._plain, method, url, request)
+        response = tried.response
+        if response is None or tried.error is not None:
+            return tried
+        if origin(response.url) != origin(self._settings.url):
+            host = urlsplit(response.url).hostname
+            hint = f"If that is your school's Canvas, connect to https://{host} instead."
+            return _Try(
+                error=UnexpectedAnswerError(f"Canvas redirects its API to {host}.", hint=hint, url=url)
+            )
+        if response.is_redirect:
+            return _Try(error=UnexpectedAnswerError(f"Canvas redirects a {method}.", hint=_ADDRESS, url=url))
+        return tried
+
+    def _send(self, session: requests.Session, method: str, url: str, request: Mapping[str, Any]) -> _Try:
         timeout = (self._settings.connect_timeout, self._settings.read_timeout)
         try:
             response = session.request(method, url, timeout=timeout, **request)
         except requests.RequestException as error:
-            raise _unreached(error, url) from None
+            return _unreached(error, url)
+        except UnexpectedAnswerError as error:  # of a redirect we don't follow
+            return _Try(error=error)
+        except OSError as error:
+            if "CA certificate bundle" not in str(error):
+                raise
+            # `requests` looks for it before it connects, and lets a plain OSError out.
+            raise ConfigurationError(
+                "The certificates that REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names are not there.",
+                hint="Name a file that exists, or unset the variable.",
+            ) from None
         remaining = response.headers.get("X-Rate-Limit-Remaining")
         if remaining:
             with suppress(ValueError):  # a proxy may write anything there
                 self.rate_limit_remaining = float(remaining)
-        refused = refusal(response)
-        if refused is not None:
-            raise refused
-        return response
+        return _Try(response, refusal(response), min(retry_after(response), _LONGEST_PAUSE))
 
     def json(self, method: str, path: str, **request: Any) -> Any:
         """One call, and the JSON of its answer."""
@@ -202,51 +263,61 @@ class Transport:
 
     @contextmanager
     def download(self, url: str, *, offset: int = 0) -> Iterator[Response]:
-        """A report file as a stream, from byte ``offset`` where the server allows it (status 206)."""
-        timeout = (self._settings.connect_timeout, self._settings.read_timeout)
+        """A report file as a stream, from byte ``offset`` where the server allows it (status 206).
+
+        Opened anew, the address gives a fresh link to the storage; the storage's own live for minutes.
+        An answer that there is nothing beyond ``offset`` (status 416) is no error here.
+        """
         # "identity": the announced size must be the size on the wire, or a short file goes unnoticed.
         headers = {"Accept": "*/*", "Accept-Encoding": "identity"}
         if offset:
             headers["Range"] = f"bytes={offset}-"
-        try:
-            response = self._plain.get(url, stream=True, timeout=timeout, headers=headers)
-        except requests.RequestException as error:
-            raise _unreached(error, url) from None
-        with response:
-            refused = refusal(response)
-            if refused is not None and origin(response.url) != origin(self._settings.url):
-                # The storage knows no tokens and no rights, only links, and those live for minutes.
-                raise ServerError(
-                    f"The file storage refused the link ({response.status_code}).",
-                    hint="Call again.",
-                    url=url,
-                )
-            if isinstance(refused, UserAgentRefusedError):
-                # A file is guarded by rights of its own, and asked for as a page its refusal is no JSON.
-                raise NotPermittedError(
-                    "The token's owner may see the run but not fetch its file (403).",
-                    hint="Ask a Canvas admin for the right to the account's files.",
-                    url=url,
-                )
-            if refused is not None:
-                raise refused
+        with self._persist(lambda: self._open(url, headers)) as response:
             yield response
 
+    def _open(self, url: str, headers: Mapping[str, str]) -> _Try:
+        tried = self._send(self._plain, "GET", url, {"stream": True, "headers": headers})
+        response = tried.response
+        if response is None or tried.error is None:
+            return tried
+        if response.status_code == requests.codes.requested_range_not_satisfiable:
+            return _Try(response)
+        response.close()
+        error: CanvasReportsError = tried.error
+        if origin(response.url) != origin(self._settings.url):
+            # The storage knows no tokens and no rights, only links, and those live for minutes.
+            said = f"The file storage refused the link ({response.status_code})."
+            error = ServerError(said, hint="Call again.", url=url)
+        elif isinstance(error, UserAgentRefusedError):
+            # A file is guarded by rights of its own, and asked for as a page its refusal is no JSON.
+            error = NotPermittedError(
+                "The token's owner may see the run but not fetch its file (403).",
+                hint="Ask a Canvas admin for the right to the account's files.",
+                url=url,
+            )
+        return _Try(error=error, pause=tried.pause)
 
-def _unreached(error: requests.RequestException, url: str) -> NotReachedError | UnexpectedAnswerError:
+
+def _outcome(state: RetryCallState) -> _Try:
+    """The result of the latest try."""
+    if state.outcome is None:
+        raise AssertionError("asked before the first try")
+    tried: _Try = state.outcome.result()
+    return tried
+
+
+def _unreached(error: requests.RequestException, url: str) -> _Try:
     # The library's texts can hold the whole address, signed links included: only its kind is told.
     if isinstance(error, requests.TooManyRedirects):
-        return UnexpectedAnswerError("Canvas redirects in circles.", url=url)
+        return _Try(error=UnexpectedAnswerError("Canvas redirects in circles.", hint=_ADDRESS, url=url))
     host = urlsplit(url).hostname
-    if isinstance(error, requests.exceptions.SSLError):
+    if isinstance(error, requests.exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
         hint = "Check the certificate; behind a school's own authority set REQUESTS_CA_BUNDLE to its file."
-        return NotReachedError(f"The TLS certificate of {host} was not accepted.", hint=hint, url=url)
+        refused = NotReachedError(f"The TLS certificate of {host} was not accepted.", hint=hint, url=url)
+        return _Try(error=refused, again=False)
     what = "no answer in time" if isinstance(error, requests.Timeout) else type(error).__name__
-    return NotReachedError(
-        f"{host} was not reached ({what}).",
-        hint="Check the address and the network, then try again.",
-        url=url,
-    )
+    hint = "Check the address and the network, then try again."
+    return _Try(error=NotReachedError(f"{host} was not reached ({what}).", hint=hint, url=url))
 
 
 def _without_secrets(response: Response, **_: Any) -> Response:

@@ -48,7 +48,9 @@ def serve(
     clock
         Where it reads the time; this machine's clock if None.
     scenarios
-        Names of faults to show; a wrong name raises ValueError with those there are.
+        Names of faults to show: of a whole Canvas (``"throttle_403"``), of single calls
+        (``"reset_while@show"``; ``*3`` behind it for three of them, ``*`` for all), or ``"schedule:7"`` for
+        some passing ones drawn from that seed. A wrong name raises ValueError with those there are.
     width
         How many runs are worked on at once.
     duration

@@ -22,6 +22,8 @@ async def available(canvas: Canvas, request: Request) -> Response:
     states = await canvas.settled()
     listed: list[dict[str, object]] = []
     for name, kind in sorted(canvas.types.items(), key=lambda item: item[1].title):
+        if name in canvas.switched_off:
+            continue
         last = next(iter(canvas.history(account, name)), None)
         item: dict[str, object] = {
             "title": kind.title,
@@ -41,7 +43,7 @@ async def start(canvas: Canvas, request: Request) -> Response:
     """POST reports/:report: queue a run, or point at one in flight that is the same."""
     world = await canvas.world()
     account, report = account_id(world, request), request.path_params["report"]
-    if report not in canvas.types:
+    if report not in canvas.types or report in canvas.switched_off:
         raise answers.not_found()
     parameters = await read_parameters(request)
     if not isinstance(parameters, dict):

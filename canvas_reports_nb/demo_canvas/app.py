@@ -1,6 +1,7 @@
 """The two web applications of the demo Canvas, and the checks every request passes."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from http import HTTPStatus
 from urllib.parse import parse_qsl, urlencode
 
@@ -13,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from . import account_reports, accounts, answers, downloads
 from .bodies import local_time
 from .canvas import Canvas, RequestRecord
+from .mishaps import Wire, play
 from .replies import refusal_reply
 from .scenarios import Call
 
@@ -50,7 +52,12 @@ def build(canvas: Canvas, files_port: int) -> ASGIApp:
 
     async def both(scope: Scope, receive: Receive, send: Send) -> None:
         host = files_host if scope["server"][1] == files_port else canvas_host
-        await host(scope, receive, _recorded(canvas, scope, send))
+        noted = partial(_recorded, canvas, scope)
+        fault = canvas.fault(scope["method"], scope["path"])
+        if fault is None:
+            await host(scope, receive, noted(send))
+        else:
+            await play(fault, host, Wire(scope, receive, send), noted)
 
     return both
 

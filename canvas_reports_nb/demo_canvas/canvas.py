@@ -13,6 +13,7 @@ from pathlib import Path
 from .clock import Clock, SystemClock
 from .delivery import Delivery
 from .files import UNRECOGNISED, FoundFile
+from .mishaps import Fault, call_of
 from .reports import REPORT_TYPES, ReportType
 from .runs import IN_FLIGHT, LATE, Outcome, Run, RunState, states_at, stored_parameters
 from .scenarios import Scenario
@@ -65,6 +66,8 @@ class Traffic:
 
     log: list[RequestRecord] = field(default_factory=list)
     calls: Counter[tuple[str, str]] = field(default_factory=Counter)
+    kinds: Counter[str] = field(default_factory=Counter)
+    """By the names of `mishaps.CALLS`."""
     links: int = 0
 
 
@@ -87,9 +90,26 @@ class Canvas:
         self._deliver = Delivery(folder, self.clock, self._world.result, self.scenarios, found)
         self._import(found or ())
         self.types = _types(found or ())
+        self.switched_off: set[str] = set()
         limits = next((s.limits for s in self.scenarios if s.limits), Limits())
         self.bucket = Bucket(limits, self.clock.now())
         self._numbers = itertools.count(self._first_number())
+
+    def fault(self, method: str, path: str) -> Fault | None:
+        """Count an exchange, and return the fault that spoils it, if one does."""
+        call = call_of(method, path)
+        if call is None:
+            return None
+        self.traffic.kinds[call] += 1
+        nth = self.traffic.kinds[call]
+        planned = (each for scenario in self.scenarios for each in scenario.faults)
+        fault = next((each.fault for each in planned if each.strikes(call, nth)), None)
+        if fault is not None and fault.stops:
+            for run in self.runs:
+                run.stop(fault.stops, self.clock.now())
+        if fault is not None and fault.switches_off:
+            self.switched_off |= self.types.keys() & set(path.split("/"))
+        return fault
 
     async def world(self) -> World:
         """Return the university once it is built."""

@@ -1,6 +1,7 @@
 """From a run to the file it delivers: production, names, packaging, and what a scenario does to it."""
 
 import hashlib
+import os
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -70,6 +71,8 @@ class Delivery:
         file = (
             _zip(folder / name, product.files) if product.as_zip else product.files[0].rename(folder / name)
         )
+        for scenario in self.scenarios:
+            os.truncate(file, scenario.keep(file.stat().st_size))
         return Outcome(self.clock.now(), file, name, product.lines, product.summary, echo=product.echo)
 
     def _rewrite(self, file: Path) -> None:

@@ -3,16 +3,19 @@
 import asyncio
 import shutil
 import socket
+import struct
 import tempfile
 import threading
 import weakref
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Self
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from . import app
 from .canvas import Canvas, Hosts, RequestRecord, Settings
@@ -86,6 +89,21 @@ def start(settings: Settings, files: Path | None, scenarios: Iterable[str]) -> S
     return Server(replace(settings, found=found, scenarios=choose(scenarios)))
 
 
+class _Breakable(H11Protocol):
+    """Gives the application the means to break its connection off, for which ASGI has no word."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn
+        super().connection_made(transport)
+        self.app_state = {**self.app_state, "reset": partial(_reset, transport)}
+
+
+def _reset(transport: asyncio.Transport) -> None:
+    # To linger for no time at all makes the kernel send a reset in place of a goodbye.
+    no_time = struct.pack("ii", 1, 0)
+    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, no_time)
+    transport.abort()
+
+
 class _Listening(uvicorn.Server):
     """A uvicorn server that tells another thread when it is up."""
 
@@ -94,7 +112,7 @@ class _Listening(uvicorn.Server):
             uvicorn.Config(
                 application,
                 loop="asyncio",
-                http="h11",
+                http=_Breakable,
                 ws="none",
                 lifespan="off",
                 interface="asgi3",

@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import os
 import stat
+import struct
 import zipfile
 import zlib
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias, cast
@@ -39,6 +40,8 @@ _OTHERS = {
 # Deflate reaches 1032:1; a CSV of ids and states reaches about 40:1.
 _MAX_RATIO = 250
 _ALWAYS_ALLOWED = 256 * 1024 * 1024
+# What the standard library raises over a directory of entries that is not one.
+_BROKEN = (zipfile.BadZipFile, NotImplementedError, EOFError, LookupError, ValueError, struct.error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +140,7 @@ def _zip_members(opener: Opener, label: str) -> list[Member]:
         try:
             with zipfile.ZipFile(stream) as archive:
                 entries = [entry for entry in archive.infolist() if not entry.is_dir()]
-        except zipfile.BadZipFile as error:
+        except _BROKEN as error:
             raise DamagedFileError(
                 f"{label} is a damaged zip ({error}): most likely it was cut short.", hint="Fetch it again."
             ) from None
@@ -169,17 +172,31 @@ def _refuse_unsafe(entry: zipfile.ZipInfo, label: str) -> None:
         raise UnsafeArchiveError(f"{label} holds a link, which no report does: {entry.filename!r}.")
     if entry.flag_bits & 0x1:
         raise UnsafeArchiveError(f"{label} holds an encrypted member: {entry.filename!r}.")
+    if entry.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+        raise UnsafeArchiveError(
+            f"{label} holds a member packed in a way no report is: {entry.filename!r}.",
+            hint="Unpack it and pack it again as an ordinary zip.",
+        )
 
 
 def _member_opener(opener: Opener, entry: zipfile.ZipInfo, label: str) -> Opener:
     @contextmanager
     def open_member() -> Iterator[BinaryIO]:
-        try:
-            with opener() as stream, zipfile.ZipFile(stream) as archive, archive.open(entry) as member:
+        with ExitStack() as stack:
+            try:
+                archive = stack.enter_context(zipfile.ZipFile(stack.enter_context(opener())))
+                member = stack.enter_context(archive.open(entry))
+            except _BROKEN as error:
+                raise damaged(error) from None
+            try:
+                # Fewer kinds than above: the reader's own ValueErrors are not the zip's.
                 yield cast("BinaryIO", member)
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-            raise DamagedFileError(
-                f"{entry.filename} in {label} can't be read to its end: {error}.", hint="Fetch it again."
-            ) from None
+            except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+                raise damaged(error) from None
+
+    def damaged(error: Exception) -> DamagedFileError:
+        return DamagedFileError(
+            f"{entry.filename} in {label} can't be read to its end: {error}.", hint="Fetch it again."
+        )
 
     return open_member

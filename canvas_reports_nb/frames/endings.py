@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from canvas_reports_nb.frames.contents import Member
-    from canvas_reports_nb.frames.dialect import Dialect
 
 __all__ = ["other_encoding", "refuse_cut"]
 
@@ -25,11 +24,15 @@ _CHUNK = 1 << 20
 _NO_BREAK = "the file does not end with a line break; if it was cut, its last cell is short"
 
 
-def refuse_cut(member: Member, dialect: Dialect, last: Sequence[str | None]) -> str | None:
+def refuse_cut(member: Member, encoding: str, width: int, last: Sequence[str | None]) -> str | None:
     """Refuse a file that was cut short; give a remark where that can't be told.
 
     Parameters
     ----------
+    member : Member
+    encoding : str
+    width : int
+        Columns of the header.
     last : sequence of str or None
         The last row, as many cells as the file has in it.
 
@@ -38,7 +41,7 @@ def refuse_cut(member: Member, dialect: Dialect, last: Sequence[str | None]) -> 
     DamagedFileError
         The byte at which the file stops is named.
     """
-    if member.in_zip or dialect.encoding == "utf-16" or not last:
+    if member.in_zip or encoding == "utf-16" or not last:
         return None
     with member.open() as stream:
         size = stream.seek(0, io.SEEK_END)
@@ -47,8 +50,8 @@ def refuse_cut(member: Member, dialect: Dialect, last: Sequence[str | None]) -> 
     # An open quote swallows all that follows: then the last cell is where the line breaks went.
     if (broken_off or (last[-1] or "").endswith("\n")) and sum(c.count(b'"') for c in _chunks(member)) % 2:
         raise _cut(member, size, "inside a quoted cell")
-    if broken_off and len(last) < len(dialect.header):
-        raise _cut(member, size, f"after {len(last)} of {len(dialect.header)} cells of the last row")
+    if broken_off and len(last) < width:
+        raise _cut(member, size, f"after {len(last)} of {width} cells of the last row")
     return _NO_BREAK if broken_off else None
 
 

@@ -138,9 +138,9 @@ def read(
     slow = bool(table and table.ragged)
     as_text: dict[str, typing_of.Contradiction] = {}
     while True:
-        reading = _reading(member, dialect, table, locale=locale, slow=slow).as_text(set(as_text))
         facts = Facts(dialect, as_text=as_text)
         try:
+            reading = _reading(member, dialect, table, locale=locale, slow=slow).as_text(set(as_text))
             contradictions = _pour(_batches(member, reading, facts, slow=slow), reading, facts, sink)
         except (pa.ArrowInvalid, UnicodeDecodeError) as error:
             other = other_encoding(member) if dialect.encoding.startswith("utf-8") else None
@@ -155,7 +155,9 @@ def read(
                 f"{member.name} can't be read to its end: {error}.", hint="Fetch it again."
             ) from None
         if not contradictions:
-            facts.remarks += filter(None, [refuse_cut(member, dialect, facts.last)])
+            facts.remarks += filter(
+                None, [refuse_cut(member, dialect.encoding, len(dialect.header), facts.last)]
+            )
             if dialect.encoding in {"cp1252", "latin-1"}:
                 facts.remarks.append(f"read as {dialect.encoding}: the bytes are no UTF-8")
             return facts

@@ -4,6 +4,7 @@ import pytest
 import requests
 
 from canvas_reports_nb import demo_canvas
+from canvas_reports_nb.demo_canvas.scenarios import choose
 
 
 def finished(caller):
@@ -95,6 +96,36 @@ def test_download_faults(demo):
     caller = demo(scenarios=["login_page"])
     reply = caller.get(finished(caller)["attachment"]["url"])
     assert (reply.status_code, reply.headers["content-type"]) == (200, "text/html; charset=utf-8")
+
+
+@pytest.mark.parametrize(("times", "spoilt"), [("", 1), ("*2", 2), ("*", 4)])
+def test_a_fault_of_single_calls(demo, times, spoilt):
+    caller = demo(scenarios=[f"http_503_retry@list{times}"])
+    replies = [caller.reports() for _ in range(4)]
+    assert [reply.status_code for reply in replies] == [503] * spoilt + [200] * (4 - spoilt)
+    assert "GMT" in replies[0].headers["Retry-After"]
+    assert caller.get("api/v1/users/self").ok
+    assert [record.status for record in caller.server.log][:4] == [reply.status_code for reply in replies]
+
+
+@pytest.mark.parametrize(("fault", "made"), [("reset_before", 0), ("reset_unanswered", 1)])
+def test_a_broken_connection(demo, fault, made):
+    caller = demo(scenarios=[f"{fault}@start"])
+    with pytest.raises(requests.ConnectionError):
+        caller.start("zero_activity_csv")
+    assert len(caller.reports("/zero_activity_csv").json()) == made
+
+
+def test_the_same_seed_draws_the_same_faults():
+    drawn = [choose([f"schedule:{seed}"]) for seed in (*range(20), *range(20))]
+    assert drawn[:20] == drawn[20:]
+    assert len({scenario.faults for (scenario,) in drawn}) > 10
+
+
+@pytest.mark.parametrize("name", ["reset_before@nowhere", "nothing@show", "schedule:x", "cut@file*x", "cut@"])
+def test_a_misspelt_fault_is_no_scenario(name):
+    with pytest.raises(ValueError, match=r"no scenario .*schedule:SEED.*reset_before.*delete"):
+        choose([name])
 
 
 def test_text_ids_without_asking(demo):

@@ -112,3 +112,13 @@ def test_the_demo_runs_a_report(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     assert pd.api.types.is_integer_dtype(frame["canvas_term_id"])
     assert pd.api.types.is_string_dtype(frame["term_id"])
     assert len(frame) > 0
+
+
+def test_lab_opens_a_notebook_that_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[list[str]] = []
+    monkeypatch.setattr("subprocess.run", lambda call, **_: calls.append(call))
+    result = CliRunner().invoke(cli, ["demo", "--lab"])
+    assert result.exit_code == 0, result.output
+    (call,) = calls
+    assert Path(call[-1]).is_file()
+    assert call[-1].startswith(call[-2].partition("=")[2])

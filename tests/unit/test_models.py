@@ -79,7 +79,7 @@ def test_only_four_states_are_the_end(status: str) -> None:
     "answer",
     [
         *(None, [], "running", 7, {}, {"id": 5}, {"status": "running"}, {"id": 5, "status": None}),
-        *({"id": no_id, "status": "running"} for no_id in (None, True, "x", 1.5)),
+        *({"id": no_id, "status": "running"} for no_id in (None, True, "x", 1.5, 2**63)),
     ],
 )
 def test_what_is_no_run(answer: object) -> None:
@@ -96,7 +96,7 @@ json_values = st.recursive(
 
 @given(
     st.fixed_dictionaries(
-        {"id": st.integers(), "status": st.text()},
+        {"id": st.integers(-(2**63) + 1, 2**63 - 1), "status": st.text()},
         optional={name: json_values for name in FULL if name not in {"id", "status"}},
     )
 )

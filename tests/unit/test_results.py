@@ -1,7 +1,9 @@
 """From a finished run to its stored result, over a wire that breaks in every known way."""
 
+import errno
 import hashlib
 import io
+import os
 import stat
 import zipfile
 from collections.abc import Iterator
@@ -14,6 +16,7 @@ import requests
 import urllib3
 
 from canvas_reports_nb import exceptions as exc
+from canvas_reports_nb import frames
 from canvas_reports_nb.models import ReportRun
 from canvas_reports_nb.progress import ProgressEvent
 from canvas_reports_nb.results import choose_table, retrieve
@@ -40,9 +43,11 @@ class Breaks(io.BytesIO):
 
 
 class Api:
-    """Serves downloads from a plan: (status, body, content type) or an error; ``None`` of a body: the rest from the offset."""
+    """Serves downloads from a plan: (status, body, content type) or an error; ``None`` of a body: the rest."""
 
     account = "self"
+    starts: int | None = None
+    """Where every part begins that this server sends, whatever was asked for."""
 
     def __init__(self, *plan: Any) -> None:
         self.plan, self.offsets = list(plan), list[int]()
@@ -61,6 +66,8 @@ class Api:
         )
         response = requests.Response()
         response.status_code, response.raw, response.headers["Content-Type"] = status, raw, kind
+        if status == 206:
+            response.headers["Content-Range"] = f"bytes {self.starts or offset}-{len(BODY) - 1}/{len(BODY)}"
         yield response
 
 
@@ -95,11 +102,11 @@ def store(tmp_path: Path) -> Store:
         ([(200, BODY[:HALF]), (206, None)], [0, HALF]),
         ([(200, BODY + b"more"), (200, BODY)], [0, 0]),
         ([(200, Breaks(BODY))], [0]),
+        # Tries that bring something new are not counted.
         (
-            [exc.NotReachedError("no"), exc.ServerError("502"), exc.ThrottledError("403"), (200, BODY)],
-            [0, 0, 0, 0],
+            [*((206 if n else 200, Breaks(BODY[n * 90_000 :][:90_000])) for n in range(6)), (206, None)],
+            [n * 90_000 for n in range(7)],
         ),
-        ([(200, Breaks(BODY[:HALF])), exc.ServerError("link expired"), (206, None)], [0, HALF, HALF]),
     ],
 )
 def test_the_bytes_arrive_whole(store: Store, plan: list[Any], offsets: list[int]) -> None:
@@ -137,18 +144,19 @@ JSON = "application/json; charset=utf-8"
 @pytest.mark.parametrize(
     ("asked", "plan", "error"),
     [
-        (run(), [(200, BODY[:HALF]), *[(206, b"")] * 3], exc.DamagedFileError),
-        (run(), [(200, BODY + b"more")] * 4, exc.DamagedFileError),
+        (run(), [(200, BODY[:HALF]), *[(206, b"")] * 4], exc.DamagedFileError),
+        (run(), [(200, BODY[:HALF]), *[(416, LOGIN, "text/html")] * 4], exc.DamagedFileError),
+        (run(), [(200, BODY + b"more")] * 5, exc.DamagedFileError),
         (run(), [(200, Breaks(b"")) for _ in range(4)], exc.DamagedFileError),
-        (run(size=None), [(200, Breaks(BODY[:HALF])) for _ in range(4)], exc.DamagedFileError),
-        (run(), [exc.NotReachedError("no")] * 4, exc.NotReachedError),
+        (run(size=None), [(200, Breaks(BODY[:HALF])) for _ in range(5)], exc.DamagedFileError),
+        (run(), [exc.NotReachedError("no")], exc.NotReachedError),
         (run(), [exc.NotPermittedError("no")], exc.NotPermittedError),
         (run(), [(200, LOGIN, "text/html; charset=utf-8")], exc.AuthenticationError),
         (run(size=None), [(200, LOGIN)], exc.NotAReportError),
         (
             run(size=None),
             [(200, b'{"errors":[{"message":"An error occurred."}]}', JSON)],
-            exc.NotAReportError,
+            exc.UnexpectedAnswerError,
         ),
         (run(size=None), [(200, b"PK\x03\x04 cut short", "application/zip")], exc.DamagedFileError),
         (run(url=""), [], exc.UnexpectedAnswerError),
@@ -166,8 +174,43 @@ def test_a_bad_file_is_never_sealed(
     assert "verifier" not in str(caught.value)
     assert store.find(URL, "self", REPORT, 7) is None
     assert not list(store.path.rglob("run.json"))
+    assert not list(store.path.rglob("*.part"))
     mended = retrieve(Api((200, BODY)), store, URL, run(), lambda _: None)  # type: ignore[arg-type]
     assert mended.path.read_bytes() == BODY
+
+
+@pytest.mark.parametrize("size", [len(BODY), None])
+def test_another_part_than_asked_for_is_not_put_in(store: Store, size: int | None) -> None:
+    api = Api((200, Breaks(BODY[:HALF])), (206, BODY[9:]), (200, BODY))
+    api.starts = 9
+    result = retrieve(api, store, URL, run(size=size), lambda _: None)  # type: ignore[arg-type]
+    assert api.offsets == [0, HALF, 0]
+    assert result.path.read_bytes() == BODY
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])
+@pytest.mark.parametrize("name", ["raw.part", f"{REPORT}.parquet"])
+def test_a_disk_that_takes_no_more(
+    store: Store, monkeypatch: pytest.MonkeyPatch, code: int, name: str
+) -> None:
+    class Full(io.FileIO):
+        def write(self, data: Any) -> int:
+            raise OSError(code, os.strerror(code))
+
+    def opened(path: Path) -> Any:
+        return Full(path, "w+") if path.name == name else path.open("w+b")
+
+    monkeypatch.setattr(frames, "write_private", opened)
+    monkeypatch.setattr(frames.sinks, "write_private", opened)
+    with pytest.raises(exc.StoreError) as caught:
+        retrieve(Api((200, BODY)), store, URL, run(), lambda _: None)  # type: ignore[arg-type]
+    room = f"needs about {2 * len(BODY) / 1e6:,.1f} MB"
+    assert (room in str(caught.value)) == (code != errno.EROFS)
+    assert "CANVAS_REPORTS_CACHE" in str(caught.value)
+    assert caught.value.run_id == 7
+    assert not [path for path in store.path.rglob("*") if path.is_file() and path.suffix != ".lock"]
+    monkeypatch.undo()
+    assert retrieve(Api((200, BODY)), store, URL, run(), lambda _: None).path.read_bytes() == BODY  # type: ignore[arg-type]
 
 
 def test_a_zip_holds_its_tables(store: Store) -> None:

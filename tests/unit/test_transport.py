@@ -28,9 +28,11 @@ class Wire(requests.adapters.BaseAdapter):
         super().__init__()
         self.answers = list(answers)
         self.requests: list[requests.PreparedRequest] = []
+        self.verified: list[Any] = []
 
-    def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
+    def send(self, request: requests.PreparedRequest, *_: Any, **kwargs: Any) -> requests.Response:
         self.requests.append(request)
+        self.verified.append(kwargs["verify"])
         answer = self.answers.pop(0)
         if isinstance(answer, BaseException):
             raise answer
@@ -104,6 +106,8 @@ GOOD = (200, {"id": 1})
         ("GET", [THROTTLED] * 4, 4, exc.ThrottledError),
         ("POST", [THROTTLED, GOOD], 2, None),
         ("POST", [(500, b"")], 1, exc.ServerError),
+        ("POST", [(500, b"[" * 100_000)], 1, exc.ServerError),
+        ("GET", [(200, b"[" * 100_000)], 1, exc.UnexpectedAnswerError),
         ("POST", [LOST], 1, exc.NotReachedError),
         ("POST", [requests.ReadTimeout("slow")], 1, exc.NotReachedError),
         ("GET", [(404, {})], 1, exc.NotFoundError),
@@ -116,7 +120,11 @@ GOOD = (200, {"id": 1})
             exc.UserAgentRefusedError,
         ),
         ("GET", [requests.TooManyRedirects("round")], 1, exc.UnexpectedAnswerError),
-        ("GET", [requests.exceptions.SSLError("bad")] * 4, 4, exc.NotReachedError),
+        ("GET", [requests.exceptions.SSLError("handshake")] * 4, 4, exc.NotReachedError),
+        ("GET", [requests.exceptions.SSLError("[SSL: CERTIFICATE_VERIFY_FAILED]")], 1, exc.NotReachedError),
+        ("GET", [(302, b"", {"Location": f"{STORAGE}/api"}), GOOD], 2, exc.UnexpectedAnswerError),
+        ("POST", [(302, b"", {"Location": f"{CANVAS}/login"})], 1, exc.UnexpectedAnswerError),
+        ("DELETE", [(301, b"", {"Location": f"{CANVAS}/other"})], 1, exc.UnexpectedAnswerError),
     ],
 )
 def test_what_is_tried_again(
@@ -135,8 +143,77 @@ def test_what_is_tried_again(
         with pytest.raises(error) as caught:
             made.json(method, "accounts/self")
         assert type(caught.value) is error
-    assert (len(wire.requests), len(slept)) == (calls, calls - 1)
+    assert (len(wire.requests), wire.answers) == (calls, [])
+    redirected = sum(isinstance(answer, tuple) and answer[0] == 302 for answer in answers[: calls - 1])
+    assert len(slept) == calls - 1 - redirected
     assert all(0 < pause < 60 for pause in slept)
+
+
+DATE = {"Date": "Mon, 02 Mar 2026 16:14:00 GMT"}
+
+
+@pytest.mark.parametrize(
+    ("method", "status", "headers", "least", "most"),
+    [
+        ("POST", 429, {"Retry-After": "7"}, 7, 9),
+        ("GET", 503, {"Retry-After": "Mon, 02 Mar 2026 16:14:07 GMT", **DATE}, 7, 9),
+        ("GET", 503, {"Retry-After": "Mon, 02 Mar 2026 16:13:07 GMT", **DATE}, 0, 2),
+        ("GET", 503, {"Retry-After": "86400"}, 60, 62),
+        ("GET", 503, {"Retry-After": "soon"}, 0, 2),
+        ("GET", 503, {"Retry-After": "-5"}, 0, 2),
+        ("GET", 503, {}, 0, 2),
+    ],
+)
+def test_the_server_says_how_long_to_wait(
+    *, transport: Made, slept: list[float], method: str, status: int, headers: Any, least: int, most: int
+) -> None:
+    made, _ = transport((status, b"", headers), GOOD)
+    assert made.json(method, "accounts/self") == {"id": 1}
+    (pause,) = slept
+    assert least < pause <= most + 1
+
+
+def test_certificates_are_always_checked(
+    transport: Made, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+    made, wire = transport(*[GOOD] * 3)
+    made.json("GET", "accounts/self")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "school.pem"))
+    made.json("GET", "accounts/self")
+    with made.download(f"{CANVAS}/files/7"):
+        pass
+    assert wire.verified == [True, *[str(tmp_path / "school.pem")] * 2]
+
+
+def test_certificates_that_are_not_there_are_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, slept: list[float]
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "school.pem"))
+    settings = Settings(url=CANVAS, store=tmp_path)
+    with closing(Transport(settings, Token(SECRET), slept.append)) as made:
+        with pytest.raises(exc.ConfigurationError, match="REQUESTS_CA_BUNDLE"):
+            made.json("GET", "accounts/self")
+        with pytest.raises(exc.ConfigurationError), made.download(f"{CANVAS}/files/7"):
+            pass
+    assert slept == []
+
+
+def test_a_cache_that_can_not_be_used_stops_no_call(transport: Made, tmp_path: Path) -> None:
+    (tmp_path / "http").write_text("a file where a folder should be")
+    made, wire = transport(GOOD)
+    assert made.json("GET", "accounts/self", cached=True) == {"id": 1}
+    assert len(wire.requests) == 1
+
+
+def test_the_cache_is_as_careful_with_redirects(transport: Made) -> None:
+    made, _ = transport()
+    cached = Wire((302, b"", {"Location": "http://canvas.example.edu/api/v1/accounts/self"}))
+    made._cached.mount("https://", cached)
+    with pytest.raises(exc.UnexpectedAnswerError, match="plain http"):
+        made.json("GET", "accounts/self", cached=True)
+    assert len(cached.requests) == 1
 
 
 def test_all_pages_are_followed_as_the_server_names_them(transport: Made) -> None:
@@ -200,13 +277,18 @@ def test_no_redirect_to_plain_http(transport: Made) -> None:
     ],
 )
 def test_a_refused_download(transport: Made, host: str, status: int, error: type[Exception]) -> None:
-    made, _ = transport(
-        (302, b"", {"Location": f"{host}/a?token=signed"}),
-        (status, b"<Error/>", {"Content-Type": "text/xml"}),
+    tries = 4 if error is exc.ServerError else 1  # a link that expired is renewed
+    made, wire = transport(
+        *[
+            (302, b"", {"Location": f"{host}/a?token=signed"}),
+            (status, b"<Error/>", {"Content-Type": "text/xml"}),
+        ]
+        * tries
     )
     with pytest.raises(error) as caught, made.download(f"{CANVAS}/files/7?verifier=signed"):
         pass
     assert type(caught.value) is error
+    assert not wire.answers
     assert "signed" not in f"{caught.value} {caught.value!r} {vars(caught.value)}"
 
 

@@ -1,0 +1,302 @@
+"""Does everything a report needs work from here? One finding a check, and what to do about each.
+
+The checks follow the way of a call: address, name, TLS, token, right, reports; then the store and the
+installation. What stands behind a failed one is skipped, so that the first failure is the one to mend.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shlex
+import shutil
+import socket
+import stat
+import tempfile
+import time
+from dataclasses import dataclass
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from importlib import metadata
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import requests
+
+from canvas_reports_nb import schemas
+from canvas_reports_nb._version import __version__
+from canvas_reports_nb.api import AccountReports
+from canvas_reports_nb.credentials import find_token, find_url
+from canvas_reports_nb.exceptions import CanvasReportsError, NotFoundError, NotPermittedError
+from canvas_reports_nb.settings import Settings, is_loopback, store_root
+from canvas_reports_nb.transport import Transport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from canvas_reports_nb.credentials import Token
+    from canvas_reports_nb.models import AvailableReport
+    from canvas_reports_nb.typing import Clock, Sleep
+
+__all__ = ["Finding", "examine"]
+
+_SECONDS = 10.0
+_SKEW_SECONDS = 120.0
+_ROOM = 1_000_000_000
+_SHOWN = 5
+_NEEDED = ("pandas", "polars", "pyarrow", "requests", "requests-cache", "ipywidgets")
+_EXTRAS = {
+    "demo": ("starlette", "uvicorn", "jupyterlab"),
+    "plot": ("matplotlib",),
+    "dask": ("dask",),
+    "keyring": ("keyring",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found.
+
+    Attributes
+    ----------
+    name : str
+    ok : bool or None
+        ``None``: skipped, because an earlier check failed.
+    says : str
+        Never holds the token.
+    do : str
+        What to do about it; empty where nothing need be done.
+    """
+
+    name: str
+    ok: bool | None
+    says: str
+    do: str = ""
+
+
+def examine(
+    url: str | None = None,
+    token: str | None = None,
+    *,
+    account: str = "self",
+    store: str | os.PathLike[str] | None = None,
+    clock: Clock = time.time,
+    sleep: Sleep = time.sleep,
+) -> Iterator[Finding]:
+    """Check address, TLS, token, rights, reports, store and versions, one after the other.
+
+    No run is started and no answer kept. The arguments are those of `connect`.
+
+    Yields
+    ------
+    Finding
+        One a check, always the same checks in the same order.
+    """
+    address, given = _address(url)
+    yield given
+    host = _after(given, "host", lambda: _host(address))
+    yield host
+    answer = _head(address) if host.ok else None
+    reached = _after(host, "connection", lambda: _connection(address, answer))
+    yield reached
+    yield _after(reached, "clock", lambda: _clock(answer, clock()))
+    secret, held = _token(token, address) if given.ok else (None, _after(given, "token", lambda: given))
+    yield held
+    yield from _calls(address, secret, account, sleep, reached if held.ok else held)
+    root = store_root(store)
+    writable = _store(root)
+    yield writable
+    yield _after(writable, "room", lambda: _room(root))
+    yield _versions()
+    yield _extras()
+
+
+def _after(needed: Finding, name: str, check: Callable[[], Finding]) -> Finding:
+    if needed.ok:
+        return check()
+    return Finding(name, None, f"not looked at: needs {needed.name!r} to be right first")
+
+
+def _refused(name: str, error: CanvasReportsError) -> Finding:
+    return Finding(name, False, error.message, error.hint or "")
+
+
+def _address(url: str | None) -> tuple[str, Finding]:
+    try:
+        address = find_url(url)
+    except CanvasReportsError as error:
+        return "", _refused("address", error)
+    return address, Finding("address", True, f"{address} ({'argument' if url else 'CANVAS_API_URL'})")
+
+
+def _host(address: str) -> Finding:
+    parts = urlsplit(address)
+    proxy = requests.utils.select_proxy(address, requests.utils.get_environ_proxies(address, no_proxy=None))
+    if proxy and not is_loopback(parts.hostname):
+        # The proxy's address may hold a password.
+        return Finding("host", True, f"left to the proxy {urlsplit(proxy).hostname}, which looks it up")
+    try:
+        found = socket.getaddrinfo(parts.hostname, parts.port or parts.scheme, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        do = "Check the spelling of the address, the network, and whether it needs a VPN."
+        return Finding("host", False, f"{parts.hostname} was not found ({type(error).__name__})", do)
+    return Finding("host", True, f"{parts.hostname} is {found[0][4][0]}")
+
+
+def _head(address: str) -> requests.Response | OSError:
+    """Any answer of the host, or why there is none; no token is sent."""
+    with requests.Session() as session:
+        session.trust_env = not is_loopback(urlsplit(address).hostname)
+        try:
+            # An auth that adds nothing keeps the password of a ~/.netrc at home.
+            return session.head(address, auth=lambda bare: bare, timeout=_SECONDS, allow_redirects=False)
+        except OSError as error:
+            return error
+
+
+def _connection(address: str, answer: requests.Response | OSError | None) -> Finding:
+    name, host = "connection", urlsplit(address).hostname
+    match answer:
+        case requests.Response():
+            kind = "plain http to this machine" if address.startswith("http:") else "TLS certificate accepted"
+            return Finding(name, True, f"{host} answers; {kind}")
+        case requests.exceptions.SSLError():
+            do = "Behind a school's own authority set REQUESTS_CA_BUNDLE to its file; else check the port."
+            return Finding(name, False, f"{host} gives no TLS connection that can be trusted", do)
+        case requests.RequestException():
+            do = "Check the port, the proxy (HTTPS_PROXY) and the firewall."
+            return Finding(name, False, f"{host} does not answer ({type(answer).__name__})", do)
+        case _:
+            do = "Check that REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE name a file that exists, or unset them."
+            return Finding(name, False, "the file of certificate authorities can't be read", do)
+
+
+def _clock(answer: object, now: float) -> Finding:
+    sent = answer.headers.get("Date", "") if isinstance(answer, requests.Response) else ""
+    try:
+        away = now - parsedate_to_datetime(sent).astimezone(UTC).timestamp()
+    except (ValueError, OverflowError):
+        return Finding("clock", True, "the host tells no time to compare with")
+    if abs(away) <= _SKEW_SECONDS:
+        return Finding("clock", True, "agrees with the host's")
+    side = "ahead of" if away > 0 else "behind"
+    do = "Set this machine's clock: the age of a finished run, and so its reuse, is judged by it."
+    return Finding("clock", False, f"{abs(away):,.0f} seconds {side} the host's", do)
+
+
+def _token(argument: str | None, address: str) -> tuple[Token | None, Finding]:
+    if argument:
+        where = "given as an argument"
+    elif os.environ.get("CANVAS_API_TOKEN"):
+        where = "found in CANVAS_API_TOKEN"
+    else:
+        where = "found in the keyring, or typed"
+    try:
+        return find_token(argument, address), Finding("token", True, f"{where}; not shown")
+    except CanvasReportsError as error:
+        return None, _refused("token", error)
+
+
+def _calls(
+    address: str, token: Token | None, account: str, sleep: Sleep, needed: Finding
+) -> Iterator[Finding]:
+    """The three checks that one answer of the API decides: the list of reports, never a cached one."""
+    listed: list[AvailableReport] | CanvasReportsError = []
+    if needed.ok and token is not None:
+        transport = Transport(Settings(address, account), token, sleep)
+        try:
+            listed = AccountReports(transport, account).available()
+        except CanvasReportsError as error:
+            listed = error
+        finally:
+            transport.close()
+    accepted = _after(needed, "token accepted", lambda: _accepted(listed))
+    yield accepted
+    permitted = _after(accepted, "permission", lambda: _permitted(account, listed))
+    yield permitted
+    yield _after(permitted, "reports", lambda: _offered(listed))
+
+
+def _accepted(listed: list[AvailableReport] | CanvasReportsError) -> Finding:
+    # Whoever is told "you may not" or "no such account" was let in first.
+    if isinstance(listed, CanvasReportsError) and not isinstance(listed, NotPermittedError | NotFoundError):
+        return _refused("token accepted", listed)
+    return Finding("token accepted", True, "Canvas lets it in")
+
+
+def _permitted(account: str, listed: list[AvailableReport] | CanvasReportsError) -> Finding:
+    if isinstance(listed, NotFoundError):
+        do = "Name one it may see: a Canvas id, or sis_account_id:X."
+        return Finding("permission", False, f"{listed.message} (account {account})", do)
+    if isinstance(listed, CanvasReportsError):
+        return _refused("permission", listed)
+    return Finding("permission", True, f"may list the reports of account {account}")
+
+
+def _offered(listed: list[AvailableReport] | CanvasReportsError) -> Finding:
+    offered = {offer.report for offer in listed} if isinstance(listed, list) else set()
+    if not offered:
+        do = "Ask a Canvas admin which account has reports, and for the rights on it."
+        return Finding("reports", False, "the account offers none", do)
+    known = set(schemas.reports())
+    absent = sorted(known - offered)
+    told = [f"{len(offered)} offered, {len(offered & known)} of them with known types"]
+    if absent:
+        more = f" and {len(absent) - _SHOWN} more" if len(absent) > _SHOWN else ""
+        told.append(f"not offered: {', '.join(absent[:_SHOWN])}{more}")
+    return Finding("reports", True, "; ".join(told))
+
+
+def _store(root: Path) -> Finding:
+    try:
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=root, prefix=".doctor-") as probe:
+            probe.write(b"written")
+            probe.flush()
+        open_to_others = [path for path in (root, *root.rglob("*")) if _open_to_others(path)]
+    except OSError as error:
+        do = "Name another folder with CANVAS_REPORTS_CACHE."
+        return Finding("store", False, f"{root} can't be written: {error.strerror}", do)
+    if open_to_others:
+        says = f"{root}: others on this machine may read {len(open_to_others)} of its files or folders"
+        return Finding("store", False, says, f"Run: chmod -R go-rwx {shlex.quote(str(root))}")
+    return Finding("store", True, f"{root} can be written, and read by its owner alone")
+
+
+def _open_to_others(path: Path) -> bool:
+    # Windows keeps rights elsewhere, and the user's folder there is private by itself.
+    return os.name == "posix" and bool(stat.S_IMODE(path.lstat().st_mode) & 0o077) and not path.is_symlink()
+
+
+def _room(root: Path) -> Finding:
+    free = shutil.disk_usage(root).free
+    says = f"{free / 1e9:,.1f} GB free on the store's disk"
+    if free >= _ROOM:
+        return Finding("room", True, says)
+    return Finding("room", False, says, "Remove old runs with canvas.store.clear(), or move the store.")
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _versions() -> Finding:
+    found = {package: _version(package) for package in _NEEDED}
+    missing = [package for package, version in found.items() if version is None]
+    ours = f"canvas-reports-nb {__version__}, Python {platform.python_version()}"
+    says = ", ".join([ours, *(f"{package} {version or 'missing'}" for package, version in found.items())])
+    do = f"Run: python -m pip install {' '.join(missing)}" if missing else ""
+    return Finding("versions", not missing, says, do)
+
+
+def _extras() -> Finding:
+    missing = [
+        extra for extra, packages in _EXTRAS.items() if any(_version(package) is None for package in packages)
+    ]
+    says = ", ".join(f"{extra} {'not installed' if extra in missing else 'there'}" for extra in _EXTRAS)
+    do = f'To have all: python -m pip install "canvas-reports-nb[{",".join(missing)}]"' if missing else ""
+    return Finding("extras", True, says, do)

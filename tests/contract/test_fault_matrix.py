@@ -1,0 +1,280 @@
+"""Every fault on every call it can hit: the right frame or the right error, one run at most, nothing half-done.
+
+The demo plays the fault, the client knows nothing of it. Time is stepped; where a real clock decides (a server
+that falls silent), the client waits a fraction of a second. The matrix is printed at the end: ``pytest -s``.
+"""
+
+import errno
+import io
+import os
+import socket
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from canvas_reports_nb import demo_canvas, frames
+from canvas_reports_nb import exceptions as ex
+from canvas_reports_nb.connection import Connection
+from canvas_reports_nb.credentials import Token
+from canvas_reports_nb.demo_canvas.mishaps import CALLS, FAULTS
+from canvas_reports_nb.settings import Settings
+from canvas_reports_nb.stored import SIDECAR
+from canvas_reports_nb.transport import Transport
+
+REPORT, QUIET = "grade_export_csv", {"progress": False}
+START, RUN = datetime(2026, 3, 2, 16, 14, 7, tzinfo=UTC), 90.0
+"""When the stepped clock begins, and how many of its seconds a run takes."""
+SOON = 0.4
+"""Seconds of real time the client waits for the next byte."""
+FRAME = "frame"
+READING = "list history start show link file"
+ALL = f"{READING} abort delete"
+
+Ending = type[ex.CanvasReportsError] | str
+# fault: {calls: ending}; "*" after a call makes the fault last.
+MATRIX: dict[str, dict[str, Ending]] = {
+    "reset_before": {ALL: FRAME, "list* history* link* file*": ex.NotReachedError},
+    "reset_unanswered": {ALL.replace(" delete", ""): FRAME, "delete": ex.UnknownRunError},
+    "reset_while": {ALL.replace("delete", "file*"): FRAME, "delete": ex.UnknownRunError},
+    "reset_after": {ALL: FRAME},
+    "byte_by_byte": {ALL: FRAME},
+    "silence": {"history start show file": FRAME},
+    "stall": {"list show file": FRAME},
+    "cut": {ALL.replace("delete", "file*"): FRAME, "delete": ex.UnknownRunError},
+    "half": {"file": FRAME},
+    "http_500": {ALL: FRAME, "list* history*": ex.ServerError},
+    "http_500_page": {"list start show file": FRAME},
+    "http_502_page": {ALL: FRAME, "link* file*": ex.ServerError},
+    "http_503": {ALL: FRAME},
+    "http_503_retry": {ALL: FRAME},
+    "throttled_403": {"list history start show link abort delete": FRAME, "start*": ex.ThrottledError},
+    "throttled_429": {"list history start show link abort delete": FRAME, "link*": ex.ThrottledError},
+    "throttled_429_retry": {"list history start show link abort delete": FRAME},
+    "forbidden": {"list history start show link abort delete": ex.NotPermittedError, "file": FRAME},
+    "no_user_agent": {"list history": ex.UserAgentRefusedError, "link": ex.NotPermittedError, "show": FRAME},
+    "unauthorized": {"list history start show link abort delete": ex.AuthenticationError},
+    "login_page": {"list history start show link abort delete file": ex.AuthenticationError},
+    "login_redirect": {
+        "list history show link": ex.AuthenticationError,
+        "abort delete": ex.UnexpectedAnswerError,
+        "start": FRAME,
+    },
+    "redirect_loop": {"list* history* link*": ex.UnexpectedAnswerError, "list start show link": FRAME},
+    "redirect_plain": {"list history link file": ex.UnexpectedAnswerError, "start show": FRAME},
+    "bad_json": {"list history": ex.UnexpectedAnswerError, "start show": FRAME},
+    "other_shape": {"list history": ex.UnexpectedAnswerError, "start show": FRAME},
+    "json_error": {"file link": ex.UnexpectedAnswerError},
+    "wrong_type": {"file": FRAME},
+    "expired": {"file": FRAME, "file*": ex.ServerError},
+    "unknown_state": {"show history start": FRAME},
+    "size_more": {"show*": ex.DamagedFileError},
+    "size_less": {"show*": ex.DamagedFileError},
+    "switched_off": {"start": ex.UnknownReportError, "show": FRAME},
+    "deleted": {"show": ex.RunDeletedError},
+    "aborted": {"show": ex.RunAbortedError},
+}
+CASES = [
+    pytest.param(fault, call, ending, id=f"{fault}-{call}")
+    for fault, row in MATRIX.items()
+    for calls, ending in row.items()
+    for call in calls.split()
+]
+
+
+@pytest.fixture(scope="module")
+def matrix() -> Iterator[dict[tuple[str, str], str]]:
+    """What came of each pair, shown as a table when all are through."""
+    seen: dict[tuple[str, str], str] = {}
+    yield seen
+    rows: dict[str, dict[str, str]] = {}
+    for (fault, call), ending in seen.items():
+        row, kind = rows.setdefault(fault, {}), call.rstrip("*")
+        told = ending.removesuffix("Error") + (" (lasting)" if call.endswith("*") else "")
+        row[kind] = ", ".join(filter(None, [row.get(kind), told]))
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=[*CALLS, "other"]).fillna("")
+    print(f"\n{len(seen)} pairs of fault and call\n{table.to_string()}")
+
+
+@pytest.fixture(scope="module")
+def aside() -> Iterator[Executor]:
+    """For what need not be waited for: a server takes a moment to close."""
+    with ThreadPoolExecutor(1) as executor:
+        yield executor
+
+
+@pytest.fixture
+def impatient(aside: Executor, tmp_path: Path) -> Iterator[Callable[..., Connection]]:
+    """Connect to a demo as `canvas` does, with a client that soon gives a silent server up."""
+    opened: list[Connection] = []
+
+    def connect(*, lead: float = 0.0, **settings: Any) -> Connection:
+        stepped = demo_canvas.SteppedClock(START)
+        server = demo_canvas.serve(enrollments=300, duration=RUN, clock=stepped, **settings)
+
+        def sleep(seconds: float) -> None:
+            stepped.advance(seconds)
+
+        known = Settings(server.url, store=tmp_path / "store", connect_timeout=SOON, read_timeout=SOON)
+        transport = Transport(known, Token(server.token), sleep)
+        clock = lambda: stepped.now().timestamp() + lead  # noqa: E731 - one line is all there is to it
+        connection = Connection(transport, known, clock=clock, sleep=sleep, on_close=transport.close)
+        connection.server = server  # type: ignore[attr-defined]
+        opened.append(connection)
+        return connection
+
+    yield connect
+    for connection in opened:
+        connection.close()
+        aside.submit(connection.server.close)  # type: ignore[attr-defined]
+
+
+@pytest.fixture(scope="module")
+def wanted(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
+    """The frame where nothing goes wrong."""
+    import canvas_reports_nb as crn  # noqa: PLC0415 - only here
+
+    with crn.demo(enrollments=300, duration=0, store=tmp_path_factory.mktemp("plain")) as plain:
+        return plain.read_report(REPORT, **QUIET)
+
+
+def runs_made(connection: Any) -> int:
+    """How many runs there are on the server, whatever it told the client, and deleted ones too."""
+    return len(connection.server._canvas.runs)
+
+
+def assert_nothing_partial(connection: Connection, *, stored: bool) -> None:
+    root = connection.store.path
+    sidecars = {path.parent for path in root.glob(f"runs/*/*/*/*/{SIDECAR}")}
+    assert set(root.glob("runs/*/*/*/[0-9]*/")) == sidecars
+    assert not list(root.rglob("*.part"))
+    assert len(sidecars) == stored == len(connection.store.info())
+    for path in root.rglob("*"):
+        assert path.stat().st_mode & 0o077 == 0, path
+
+
+def read(connection: Connection, call: str) -> Any:
+    if call not in {"abort", "delete"}:
+        return connection.read_report(REPORT, **QUIET)
+    job = connection.start(REPORT)
+    getattr(job, call)()
+    assert job.status == {"abort": "aborted", "delete": "deleted"}[call]
+    return None
+
+
+def end(connection: Connection, call: str, ending: Ending, wanted: pd.DataFrame) -> str:
+    """Go through with it; say how it ended."""
+    if ending == FRAME:
+        frame = read(connection, call)
+        assert frame is None or frame.equals(wanted)
+        return FRAME if frame is not None else "done"
+    with pytest.raises(ex.CanvasReportsError) as caught:
+        read(connection, call)
+    error = caught.value
+    assert type(error) is ending, repr(error)
+    plain = {ex.UnexpectedAnswerError, ex.UnknownRunError}
+    assert error.hint or type(error) in plain, "says what to do next"
+    assert connection.server.token not in f"{error!r} {error} {vars(error)}"  # type: ignore[attr-defined]
+    assert "signed" not in f"{error!r} {error} {vars(error)}"
+    return ending.__name__
+
+
+@pytest.mark.parametrize(("fault", "call", "ending"), CASES)
+def test_fault(
+    *, impatient: Any, wanted: pd.DataFrame, matrix: Any, fault: str, call: str, ending: Ending
+) -> None:
+    connection = impatient(scenarios=[f"{fault}@{call}"])
+    kind = call.rstrip("*")
+    matrix[fault, call] = end(connection, kind, ending, wanted)
+    assert connection.server._canvas.traffic.kinds[kind] >= 1, "the fault was played"
+    assert runs_made(connection) <= 1
+    assert_nothing_partial(connection, stored=ending == FRAME and kind not in {"abort", "delete"})
+
+
+def test_there_is_no_fault_without_a_row() -> None:
+    assert set(MATRIX) == set(FAULTS)
+    assert {call.rstrip("*") for row in MATRIX.values() for calls in row for call in calls.split()} == set(
+        CALLS
+    )
+    assert len(CASES) >= 40
+
+
+@pytest.mark.parametrize("scenario", ["half_stored", "fails"])
+def test_what_the_run_itself_does(*, impatient: Any, matrix: Any, scenario: str) -> None:
+    error = {"half_stored": ex.DamagedFileError, "fails": ex.RunFailedError}[scenario]
+    connection = impatient(scenarios=[scenario])
+    with pytest.raises(error) as caught:
+        connection.read_tables("provisioning_csv", users=True, courses=True, **QUIET)
+    assert caught.value.run_id
+    matrix[scenario, "other"] = error.__name__
+    assert runs_made(connection) == 1
+    assert_nothing_partial(connection, stored=False)
+
+
+@pytest.mark.parametrize("lead", [-7200.0, 86_400.0])
+def test_a_clock_that_is_wrong(*, impatient: Any, wanted: pd.DataFrame, matrix: Any, lead: float) -> None:
+    connection = impatient(lead=lead)
+    matrix[f"clock {lead:+.0f} s", "other"] = end(connection, "show", FRAME, wanted)
+    assert runs_made(connection) == 1
+    assert_nothing_partial(connection, stored=True)
+
+
+def no_name(*_: Any, **__: Any) -> Any:
+    raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+
+def refused(*_: Any, **__: Any) -> Any:
+    raise ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
+
+
+@pytest.mark.parametrize(("fault", "target"), [(no_name, "getaddrinfo"), (refused, "socket")])
+def test_nobody_there(*, impatient: Any, monkeypatch: Any, matrix: Any, fault: Any, target: str) -> None:
+    connection = impatient()
+    with monkeypatch.context() as broken:
+        broken.setattr(socket, target, fault)
+        with pytest.raises(ex.NotReachedError, match="was not reached"):
+            connection.read_report(REPORT, **QUIET)
+    matrix[fault.__name__, "list"] = "NotReachedError"
+    assert runs_made(connection) == 0
+    assert_nothing_partial(connection, stored=False)
+
+
+@pytest.mark.parametrize("name", ["raw.part", f"{REPORT}.parquet", SIDECAR])
+def test_a_full_disk(*, impatient: Any, wanted: Any, monkeypatch: Any, matrix: Any, name: str) -> None:
+    connection = impatient()
+
+    def no_room(*_: Any) -> Any:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    class Full(io.FileIO):
+        write = no_room
+
+    def write_private(path: Path) -> Any:
+        return Full(path, "w+") if path.name == name else made_private(path)
+
+    def replace(path: Path, target: Path) -> Path:
+        return no_room() if target.name == name else moved(path, target)
+
+    made_private, moved = frames.write_private, Path.replace
+    with monkeypatch.context() as full:
+        full.setattr(frames, "write_private", write_private)
+        full.setattr(frames.sinks, "write_private", write_private)
+        full.setattr(Path, "replace", replace)
+        with pytest.raises(ex.StoreError, match=r"needs about [\d.]+ MB of room, [\d,.]+ MB are free"):
+            connection.read_report(REPORT, **QUIET)
+    matrix[f"disk full at {name}", "file"] = "StoreError"
+    assert_nothing_partial(connection, stored=False)
+    assert connection.read_report(REPORT, **QUIET).equals(wanted), "with room again the same run serves"
+    assert runs_made(connection) == 1
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_schedule_of_passing_faults(*, impatient: Any, wanted: Any, matrix: Any, seed: int) -> None:
+    connection = impatient(scenarios=[f"schedule:{seed}"])
+    matrix[f"schedule:{seed}", "other"] = end(connection, "show", FRAME, wanted)
+    assert runs_made(connection) == 1
+    assert_nothing_partial(connection, stored=True)
