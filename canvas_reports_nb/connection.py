@@ -177,10 +177,7 @@ class Connection:
         UnknownReportError, UnknownParameterError, InvalidChoiceError, InvalidTermError
             Nothing was started.
         """
-        wire = checked(self._api, report, _merged(report, parameters, named))
-        run = start_once(self._api, report, wire, clock=self._clock, sleep=self._sleep)
-        self._ledger.note(run, wire)
-        return self._job(run)
+        return self._begin(report, checked(self._api, report, _merged(report, parameters, named)))
 
     def attach(self, report: str, run_id: int) -> jobs.ReportJob:
         """A handle on a run that exists, whoever started it.
@@ -322,7 +319,7 @@ class Connection:
         if decision.run_id is not None:
             job = self.attach(report, decision.run_id)
         else:
-            job = self.start(report, parameters=wanted)
+            job = self._begin(report, wanted)
         return job.result(timeout, sink, on_interrupt)
 
     # -- inside ------------------------------------------------------------------------------
@@ -359,6 +356,12 @@ class Connection:
             else:
                 yield run
         yield from self._api.index(report)
+
+    def _begin(self, report: str, wire: Mapping[str, Any]) -> jobs.ReportJob:
+        """Start what is checked already, and note it before anybody waits."""
+        run = start_once(self._api, report, wire, clock=self._clock, sleep=self._sleep)
+        self._ledger.note(run, wire)
+        return self._job(run)
 
     def _job(self, run: Any) -> jobs.ReportJob:
         return jobs.ReportJob(self._api, self.store, self.url, run, clock=self._clock, sleep=self._sleep)

@@ -79,3 +79,22 @@ def canvas(demo: Callable[..., Caller], tmp_path: Path) -> Iterator[Callable[...
     yield connect
     for connection in opened:
         connection.close()
+
+
+class Recorder:
+    """A progress sink that keeps what it was shown."""
+
+    def __init__(self) -> None:
+        self.events: list[crn.ProgressEvent] = []
+
+    def show(self, event: crn.ProgressEvent) -> None:
+        self.events.append(event)
+
+    def close(self) -> None:
+        """Nothing was opened."""
+
+
+@pytest.fixture
+def recorder() -> Recorder:
+    """A progress sink to look into afterwards."""
+    return Recorder()

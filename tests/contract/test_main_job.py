@@ -292,23 +292,14 @@ def test_a_finished_report_of_one_cell(canvas: Any) -> None:
     assert frame.canvas.provenance["rows"] == 0
 
 
-def test_a_server_from_before_2026(canvas: Any) -> None:
+def test_a_server_from_before_2026(canvas: Any, recorder: Any) -> None:
     connection = canvas(old=True, duration=600)
     job = connection.start("grade_export_csv")
     assert job.run.run_time is None
     assert job.run.message is None
-    events: list[crn.ProgressEvent] = []
-
-    class Sink:
-        def show(self, event: crn.ProgressEvent) -> None:
-            events.append(event)
-
-        def close(self) -> None:
-            pass
-
-    frame = job.result(progress=Sink()).to_pandas()
+    frame = job.result(progress=recorder).to_pandas()
     assert len(frame) > 0
-    assert max(event.running for event in events) > 500, "without run_time our own clock tells"
+    assert max(event.running for event in recorder.events) > 500, "without run_time our own clock tells"
     connection.read_report("grade_export_csv", **QUIET)
     assert connection.starts() == 1
 

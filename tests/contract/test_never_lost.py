@@ -1,6 +1,5 @@
 """No run is lost: not by a lost answer, not by a dead kernel."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -97,21 +96,12 @@ def test_what_canvas_understood_differently_is_said(canvas: Any) -> None:
         connection.start("grade_export_csv", include_deleted=True)
 
 
-def test_the_wait_tells_what_earlier_runs_took(canvas: Any, tmp_path: Path) -> None:
+def test_the_wait_tells_what_earlier_runs_took(canvas: Any, recorder: Any) -> None:
     connection = canvas(duration=600)
     connection.start("grade_export_csv").wait(progress=False)
     connection.start("grade_export_csv", include_deleted=True).wait(progress=False)
-    events: list[crn.ProgressEvent] = []
-
-    class Sink:
-        def show(self, event: crn.ProgressEvent) -> None:
-            events.append(event)
-
-        def close(self) -> None:
-            pass
-
-    connection.start("grade_export_csv", enrollment_term_id="current").wait(progress=Sink())
-    usual = [event.usual for event in events if event.stage == "waiting"]
+    connection.start("grade_export_csv", enrollment_term_id="current").wait(progress=recorder)
+    usual = [event.usual for event in recorder.events if event.stage == "waiting"]
     assert usual
     assert all(low == pytest.approx(600, abs=2) and high >= low for low, high in usual)
-    assert "earlier runs took 10 min" in events[1].sentence
+    assert "earlier runs took 10 min" in recorder.events[1].sentence
