@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Categories: TypeAlias = "dict[str, list[str]]"
 
-__all__ = ["frame", "load", "pick", "scan", "to_dask", "to_pandas"]
+__all__ = ["frame", "load", "pick", "scan", "to_dask", "to_pandas", "typed"]
 
 _PANDAS_TYPES = {
     pa.int64(): pd.Int64Dtype(),
@@ -122,10 +122,16 @@ def to_pandas(table: pa.Table, provenance: Provenance, categories: Categories | 
     categories : mapping of str to list of str, optional
         Of each enumeration; those of the whole table where ``table`` is a part of it.
     """
+    made = typed(table, categories)
+    made.attrs[ATTRS_KEY] = provenance.to_dict()
+    return made
+
+
+def typed(table: pa.Table, categories: Categories | None = None) -> pd.DataFrame:
+    """As `to_pandas`, for a table that comes from no report by itself."""
     made: pd.DataFrame = table.to_pandas(types_mapper=_PANDAS_TYPES.get, split_blocks=True)
     for name, values in (categories or categories_of(table)).items():
         made[name] = made[name].cat.set_categories(pd.Index(values, dtype="str"))
-    made.attrs[ATTRS_KEY] = provenance.to_dict()
     return made
 
 
