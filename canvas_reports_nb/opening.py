@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 import weakref
 from contextlib import ExitStack
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from canvas_reports_nb import settings as settings_of
 from canvas_reports_nb.connection import Connection
 from canvas_reports_nb.credentials import Token, find_token, find_url
+from canvas_reports_nb.demo_folders import fresh_folder
 from canvas_reports_nb.exceptions import ConfigurationError
 from canvas_reports_nb.settings import Settings, store_root
 from canvas_reports_nb.transport import Transport
@@ -108,7 +108,8 @@ def demo(
     Parameters
     ----------
     account, store, clock, sleep
-        As for `connect`; without ``store`` each demo gets a folder of its own under the user's cache folder.
+        As for `connect`; without ``store`` each demo gets a folder of its own under the user's cache folder,
+        removed by a later one when it is a day old and nobody's any more.
     **serving
         Those of ``demo_canvas.serve``: ``seed``, ``enrollments``, ``files``, ``scenarios``, ...
 
@@ -129,7 +130,7 @@ def demo(
     with ExitStack() as stack:
         server = stack.enter_context(demo_canvas.serve(**serving))
         # A run id of another demo must never be taken for one of this: each has its own store.
-        root = Path(store) if store is not None else _fresh(store_root() / "demo")
+        root = Path(store) if store is not None else fresh_folder(store_root())
         settings = Settings(url=server.url, account=str(account), store=root)
         transport = Transport(settings, Token(server.token), sleep)
         stack.callback(transport.close)
@@ -138,13 +139,6 @@ def demo(
     # A demo nobody closes must not outlive the last reference to it.
     weakref.finalize(connection, closing.close)
     return _Open.add(connection)
-
-
-def _fresh(parent: Path) -> Path:
-    # One by one: a parent that mkdir makes by itself is open to everybody.
-    for folder in (parent.parent, parent):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return Path(tempfile.mkdtemp(prefix=time.strftime("%Y-%m-%dT%H%M%S-"), dir=parent))
 
 
 def read_report(report: str, **keywords: Any) -> Any:

@@ -33,6 +33,7 @@ from canvas_reports_nb.exceptions import (
     UserAgentRefusedError,
 )
 from canvas_reports_nb.faults import payload, refusal, retry_after
+from canvas_reports_nb.links import keep_keys_out_of_logs, keyless_body
 from canvas_reports_nb.settings import Settings, host_folder, is_loopback
 
 if TYPE_CHECKING:
@@ -62,7 +63,6 @@ _CACHE_SECONDS = {
     re.compile(r"^[^?]*/api/v1/accounts/[^/?]+(\?.*)?$"): 3600,
     re.compile(r"^[^?]*/api/v1/accounts/[^/?]+/terms(\?.*)?$"): 600,
 }
-_KEY_IN_URL = re.compile(rb'((?:verifier|token|Signature|X-Amz-[A-Za-z-]+)=)[^"&\\]+')
 
 
 class _Session(requests.Session):
@@ -113,6 +113,7 @@ class Transport:
         self._token = token
         self._sleep = sleep
         self._plain = self._prepare(_Session())
+        keep_keys_out_of_logs()
         self.rate_limit_remaining: float | None = None
 
     def __repr__(self) -> str:
@@ -326,5 +327,5 @@ def _without_secrets(response: Response, **_: Any) -> Response:
     response.cookies.clear()
     if hasattr(response.raw, "headers"):
         response.raw.headers.pop("Set-Cookie", None)
-    response._content = _KEY_IN_URL.sub(rb"\1", response.content)  # noqa: SLF001 - no public way to replace it
+    response._content = keyless_body(response.content)  # noqa: SLF001 - no public way to replace it
     return response

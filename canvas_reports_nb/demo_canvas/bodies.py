@@ -58,7 +58,7 @@ def run_body(canvas: Canvas, world: World, run: Run, state: RunState) -> dict[st
 
 
 def file_uuid(canvas: Canvas, run: Run) -> str:
-    """Return the name of a run's file on the files host, which nobody can guess."""
+    """Return the key of a run's file, which opens it on an old server."""
     digest = hmac.digest(canvas.secret, b"file %d" % run.attachment_id, hashlib.sha256)
     return str(uuid.UUID(bytes=digest[:16]))
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import quote
+from uuid import NAMESPACE_URL, uuid5
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, RedirectResponse, Response, StreamingResponse
@@ -30,7 +31,7 @@ async def redirect(canvas: Canvas, request: Request) -> Response:
     lives = [s.link_seconds(canvas.traffic.links) for s in canvas.scenarios]
     seconds = next((life for life in lives if life is not None), LINK_SECONDS)
     expires = int((canvas.clock.now() + timedelta(seconds=seconds)).timestamp())
-    path = f"/files/{file_uuid(canvas, run)}/{quote(made.name)}"
+    path = f"/files/{_stored_as(canvas, run)}/{quote(made.name)}"
     url = f"{canvas.hosts.files}{path}?download=1&token={expires}.{_signature(canvas, run, expires)}"
     return RedirectResponse(url, 302)
 
@@ -40,7 +41,7 @@ async def deliver(canvas: Canvas, request: Request) -> Response:
     if "authorization" in request.headers:
         return Response("Only one auth mechanism allowed\n", 400, media_type="text/plain")
     uuid, token = request.path_params["uuid"], request.query_params.get("token", "")
-    run = next((run for run in canvas.runs if file_uuid(canvas, run) == uuid), None)
+    run = next((run for run in canvas.runs if _stored_as(canvas, run) == uuid), None)
     made = run.made() if run else None
     if run is None or made is None or made.file is None:
         raise answers.not_found()
@@ -56,6 +57,11 @@ def has_verifier(canvas: Canvas, request: Request) -> bool:
     run = canvas.by_attachment(request.path_params["file"])
     sent = request.query_params.get("verifier", "")
     return canvas.settings.old and run is not None and hmac.compare_digest(sent, file_uuid(canvas, run))
+
+
+def _stored_as(canvas: Canvas, run: Run) -> str:
+    # The storage has ids of its own: the one Canvas knows a file by would open it on an old server.
+    return str(uuid5(NAMESPACE_URL, file_uuid(canvas, run)))
 
 
 def _signature(canvas: Canvas, run: Run, expires: int) -> str:
