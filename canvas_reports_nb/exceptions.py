@@ -41,10 +41,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 __all__ = [
     "AuthenticationError",
@@ -98,7 +98,7 @@ class CanvasReportsError(Exception):
     message : str
         What happened, in one sentence.
     hint : str, optional
-        What to do next.
+        What to do next; where it is left out, what the class advises.
     account, report : str, optional
         Where it happened, as the caller spelled it.
     run_id : int, optional
@@ -106,6 +106,10 @@ class CanvasReportsError(Exception):
     url : str, optional
         The address asked, without its query string (which may hold a key).
     """
+
+    _advice: ClassVar[str | None] = None
+    _stays: ClassVar[frozenset[str]] = frozenset()
+    """What a pickle leaves behind, because it is of use in this process only."""
 
     def __init__(
         self,
@@ -119,11 +123,16 @@ class CanvasReportsError(Exception):
     ) -> None:
         super().__init__(message)
         self.message = message
-        self.hint = hint
+        self.hint = hint or self._advice
         self.account = account
         self.report = report
         self.run_id = run_id
         self.url = url.partition("?")[0] if url else None
+
+    def __reduce__(self) -> tuple[Callable[..., CanvasReportsError], tuple[Any, ...]]:
+        # Python's own way calls the class with the message alone, which most of these do not take.
+        kept = {name: value for name, value in vars(self).items() if name not in self._stays}
+        return _again, (type(self), self.message, kept)
 
     def __str__(self) -> str:
         where = [
@@ -139,6 +148,14 @@ class CanvasReportsError(Exception):
         self.account = self.account or account
         self.report = self.report or report
         self.run_id = self.run_id if self.run_id is not None else run_id
+
+
+def _again(kind: type[CanvasReportsError], message: str, facts: Mapping[str, object]) -> CanvasReportsError:
+    """An error as it was, from a pickle or for a copy."""
+    error = kind.__new__(kind)
+    CanvasReportsError.__init__(error, message)
+    vars(error).update(facts)
+    return error
 
 
 class ConfigurationError(CanvasReportsError):
@@ -186,9 +203,13 @@ class NotPermittedError(CanvasReportsError, PermissionError):
 class NotFoundError(CanvasReportsError, LookupError):
     """No such thing on this Canvas."""
 
+    _advice = "Check the account and the report; canvas.reports() lists those on offer."
+
 
 class UnknownAccountError(NotFoundError):
     """No such account on this Canvas, or one hidden from this token."""
+
+    _advice = 'Name one the token may see: "self", a Canvas id, or sis_account_id:X.'
 
 
 class UnknownReportError(NotFoundError):
@@ -197,6 +218,8 @@ class UnknownReportError(NotFoundError):
 
 class UnknownRunError(NotFoundError):
     """No such run: unknown, deleted, or of another report or account."""
+
+    _advice = "canvas.history(report) lists the runs there are."
 
 
 class ServerError(CanvasReportsError):
@@ -217,6 +240,8 @@ class NotReachedError(ServerError, ConnectionError):
 
 class UnexpectedAnswerError(ServerError):
     """The answer is not what the API promises."""
+
+    _advice = "Check that the address is Canvas's own; if it is, try again in a few minutes."
 
 
 class Run(Protocol):
@@ -244,6 +269,8 @@ class RunError(CanvasReportsError):
 class DuplicateRunError(RunError):
     """An equal run is in flight already; it is ``error.run``."""
 
+    _advice = "Join it: canvas.attach(report, run_id)."
+
 
 class RunFailedError(RunError):
     """Canvas ended the run with an error."""
@@ -260,6 +287,8 @@ class RunDeletedError(RunError):
 class WaitTimeoutError(RunError, TimeoutError):
     """The time budget is spent; the run goes on, and ``error.job`` is the handle on it."""
 
+    _stays = frozenset({"job"})
+
     job: object = None
 
 
@@ -270,13 +299,19 @@ class FileError(CanvasReportsError):
 class NotAReportError(FileError, ValueError):
     """Not a CSV or zip of a report."""
 
+    _advice = "Download the file from Canvas again, or let read_report fetch it."
+
 
 class DamagedFileError(FileError):
     """Cut short, or not what was announced."""
 
+    _advice = "Fetch it again."
+
 
 class UnsafeArchiveError(FileError):
     """A zip whose members name outside paths, are links, or unpack to a bomb."""
+
+    _advice = "Download it from Canvas again; Canvas itself sends none like it."
 
 
 class TableError(CanvasReportsError):

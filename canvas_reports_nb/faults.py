@@ -6,6 +6,7 @@ matched is the fixed English of the throttle.
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -57,7 +58,7 @@ def payload(response: Response) -> Any:
             url=response.url,
         )
     try:
-        return response.json()
+        return _decoded(response)
     except (ValueError, RecursionError) as error:
         raise UnexpectedAnswerError("The answer is not JSON.", hint=_LATER, url=response.url) from error
 
@@ -117,7 +118,11 @@ def _bad_request(body: Any, said: str, url: str) -> CanvasReportsError:
             hint="Give a Canvas id, sis_term_id:X, default or current.",
             url=url,
         )
-    return ParameterError(f"Canvas refused the request as malformed{said}.", url=url)
+    return ParameterError(
+        f"Canvas refused the request as malformed{said}.",
+        hint="Compare its parameters with those of canvas.report(name).",
+        url=url,
+    )
 
 
 def _unauthorized(body: Any, said: str, url: str) -> CanvasReportsError:
@@ -161,9 +166,18 @@ def _json_or_none(response: Response) -> Any:
     if is_html(response):
         return None
     try:
-        return response.json()
+        return _decoded(response)
     except (ValueError, RecursionError):
         return None
+
+
+def _decoded(response: Response) -> Any:
+    told = response.json()
+    if b"\\ud" not in response.content.lower():
+        return told
+    # Half a surrogate pair is good JSON and no text: no frame, file or terminal takes it.
+    text = json.dumps(told, ensure_ascii=False).encode("utf-16-le", "surrogatepass")
+    return json.loads(text.decode("utf-16-le", "replace"))
 
 
 def _said(body: Any) -> str:

@@ -60,7 +60,7 @@ class Ledger:
         with os.fdopen(
             os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
         ) as file:
-            json.dump(facts, file, ensure_ascii=False, default=str)
+            json.dump(facts, file, default=str)
             file.flush()
             os.fsync(file.fileno())
         part.replace(folder / f"{run.id}.json")

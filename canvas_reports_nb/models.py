@@ -7,7 +7,7 @@ Unknown fields stay in ``raw``; fields an old server does not send are ``None``
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from types import MappingProxyType
@@ -16,6 +16,7 @@ from typing import Any, Self
 from canvas_reports_nb import _html
 from canvas_reports_nb._version import __version__
 from canvas_reports_nb.exceptions import UnexpectedAnswerError
+from canvas_reports_nb.links import keyless
 
 __all__ = [
     "ATTRS_KEY",
@@ -193,6 +194,14 @@ class ReportRun:
         said = (self.message, self.parameters.get("extra_text"))
         return " ".join(str(text).strip() for text in said if text) or "Canvas gives no reason."
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A pickle may lie on a disk: the keys that old servers put in links stay out of it.
+        facts = {each.name: getattr(self, each.name) for each in fields(self)}
+        attachment = self.attachment and replace(self.attachment, url=keyless(self.attachment.url))
+        link = self.file_url and keyless(self.file_url)
+        sent = {**facts, "parameters": dict(self.parameters), "raw": {}}
+        return _run, (type(self), {**sent, "file_url": link, "attachment": attachment})
+
     def _repr_html_(self) -> str:
         return _html.card(
             f"{self.report} · run {self.id}",
@@ -208,6 +217,12 @@ class ReportRun:
                 ]
             ),
         )
+
+
+def _run(kind: type[ReportRun], facts: Mapping[str, Any]) -> ReportRun:
+    """A run from its pickle."""
+    frozen = {name: MappingProxyType(facts[name]) for name in ("parameters", "raw")}
+    return kind(**{**facts, **frozen})
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,7 +142,7 @@ def _zip_members(opener: Opener, label: str) -> list[Member]:
                 entries = [entry for entry in archive.infolist() if not entry.is_dir()]
         except _BROKEN as error:
             raise DamagedFileError(
-                f"{label} is a damaged zip ({error}): most likely it was cut short.", hint="Fetch it again."
+                f"{label} is a damaged zip ({error}): most likely it was cut short."
             ) from None
     if any(entry.filename in {"xl/workbook.xml", "word/document.xml"} for entry in entries):
         raise NotAReportError(f"{label} is an Office document, not a report.", hint="Save it as CSV (UTF-8).")
@@ -195,8 +195,6 @@ def _member_opener(opener: Opener, entry: zipfile.ZipInfo, label: str) -> Opener
                 raise damaged(error) from None
 
     def damaged(error: Exception) -> DamagedFileError:
-        return DamagedFileError(
-            f"{entry.filename} in {label} can't be read to its end: {error}.", hint="Fetch it again."
-        )
+        return DamagedFileError(f"{entry.filename} in {label} can't be read to its end: {error}.")
 
     return open_member

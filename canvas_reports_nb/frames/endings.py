@@ -94,4 +94,4 @@ def _chunks(member: Member) -> Iterator[bytes]:
 
 
 def _cut(member: Member, size: int, where: str) -> DamagedFileError:
-    return DamagedFileError(f"{member.name} was cut short at byte {size:,}, {where}.", hint="Fetch it again.")
+    return DamagedFileError(f"{member.name} was cut short at byte {size:,}, {where}.")

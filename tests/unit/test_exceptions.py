@@ -1,6 +1,13 @@
 """The tree of errors, as its page draws it, and what each says."""
 
+import ast
+import copy
+import inspect
+import pickle
 import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -59,6 +66,71 @@ def test_an_error_says_what_where_and_what_next() -> None:
     assert error.url == "https://canvas.example.edu/a"
     assert "hidden" not in f"{error!r} {vars(error)}"
     assert str(exc.CanvasReportsError("It broke.")) == "It broke."
+
+
+LINK = "https://canvas.example.edu/files/99017/download?verifier=hidden"
+RUN = ReportRun.from_api(
+    {
+        "id": 7,
+        "report": "x",
+        "status": "error",
+        "parameters": {"users": True},
+        "file_url": LINK,
+        "attachment": {"id": 99017, "filename": "x.csv", "url": LINK},
+    }
+)
+WAYS = [*(lambda e, n=n: pickle.loads(pickle.dumps(e, n)) for n in (2, 5)), copy.copy, copy.deepcopy]
+
+
+def made(kind: type[exc.CanvasReportsError], *left_out: str) -> exc.CanvasReportsError:
+    """An error of a class, with all it can carry but what is left out."""
+    values = {
+        "message": "It broke.", "hint": "Mend it.", "account": "self", "report": "x", "run_id": 7, "run": RUN,
+        "url": "https://canvas.example.edu/a", "tables": ["a", "b"], "package": "dask", "extra": "dask",
+        "purpose": "engine='dask'",
+    }  # fmt: skip
+    asked = inspect.signature(kind).parameters
+    assert asked.keys() <= values.keys(), "the new argument needs a value here"
+    error = kind(**{name: values[name] for name in asked if name not in left_out})
+    error.located(account="self", report="x", run_id=7)
+    error.add_note("noted")
+    if isinstance(error, exc.WaitTimeoutError):
+        error.job = lambda: "open connections can't leave the process"
+    return error
+
+
+@pytest.mark.parametrize("way", WAYS, ids=["pickle 2", "pickle 5", "copy", "deepcopy"])
+@pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
+def test_an_error_goes_to_another_process_whole(kind: type[exc.CanvasReportsError], way: Any) -> None:
+    error = made(kind)
+    again = way(error)
+    assert type(again) is kind
+    assert (str(again), repr(again), again.args) == (str(error), repr(error), error.args)
+    assert {**vars(error), "job": None, "run": None} == {**vars(again), "job": None, "run": None}
+    if isinstance(error, exc.RunError):
+        assert (again.run.id, again.run.report, again.run.status) == (7, "x", "error")
+        assert again.run.parameters == {"users": True}
+    if way not in {copy.copy, copy.deepcopy}:
+        assert b"hidden" not in pickle.dumps(error), "an old server's link opens its file for anybody"
+
+
+def raised() -> Iterator[tuple[str, str]]:
+    """Every call of one of the classes in the package, and those that neither say nor have a hint."""
+    names = {kind.__name__ for kind in CLASSES}
+    for path in sorted(Path(inspect.getfile(exc)).parent.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            called = node.func if isinstance(node, ast.Call) else None
+            name = getattr(called, "id", getattr(called, "attr", None))
+            if name in names:
+                told = any(keyword.arg == "hint" for keyword in node.keywords)
+                yield f"{path.name}:{node.lineno}", "" if told else name
+
+
+def test_every_error_raised_says_what_to_do_next() -> None:
+    found = list(raised())
+    assert len(found) > 60
+    silent = [(where, getattr(exc, name)) for where, name in found if name]
+    assert [(where, kind) for where, kind in silent if not made(kind, "hint").hint] == []
 
 
 def test_errors_that_carry_something() -> None:

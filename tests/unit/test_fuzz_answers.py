@@ -134,6 +134,16 @@ def test_an_answer_of_the_server(status: int, body: bytes, kind: str) -> None:
         faults.payload(response)
 
 
+@given(st.text(alphabet="\ud83d\ude00\udfff\ud800ab\\u", max_size=6))
+def test_half_a_surrogate_pair_is_replaced(text: str) -> None:
+    response = requests.Response()
+    response.status_code, response._content = 200, json.dumps({"id": 7, "status": text, text: text}).encode()
+    told = faults.payload(response)
+    shown = history_frame(REPORT, [ReportRun.from_api({**told, "message": told["status"]})])["message"][0]
+    assert shown.encode("utf-16-le") == told["status"].encode("utf-16-le")
+    assert shown == text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
 URL, REPORT = "https://canvas.example.edu", "grade_export_csv"
 MADE = Provenance(
     host="canvas.example.edu",
