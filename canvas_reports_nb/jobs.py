@@ -93,8 +93,12 @@ class ReportJob:
         return self
 
     def delete(self) -> Self:
-        """Delete the run from Canvas's list; what is stored on this disk stays."""
-        self.run = self._api.delete(self.run.report, self.run.id)
+        """Delete the run from Canvas's list, unless it is gone already; what is stored on this disk stays."""
+        try:
+            self.run = self._api.delete(self.run.report, self.run.id)
+        except UnknownRunError:
+            # It was there when this job was made: somebody was faster, or the answer to a first try was lost.
+            self.run = replace(self.run, status=RunStatus.DELETED)
         return self
 
     def wait(

@@ -181,13 +181,11 @@ def retrieve(
 
 def _unwritable(error: BaseException, folder: Path, run: ReportRun) -> StoreError | None:
     """What an error of this disk means; ``None`` for any other."""
-    # To the reader of a file an error of its sink looks like one of the file.
-    refused = error.__context__ if isinstance(error, DamagedFileError) else error
-    if not isinstance(refused, OSError) or isinstance(refused, CanvasReportsError) or refused.errno is None:
+    if not isinstance(error, OSError) or isinstance(error, CanvasReportsError) or error.errno is None:
         return None
-    if refused.errno not in _FULL:
+    if error.errno not in _FULL:
         return StoreError(
-            f"The store can't be written: {refused.strerror}.",
+            f"The store can't be written: {error.strerror}.",
             hint="Name another folder with CANVAS_REPORTS_CACHE or store=.",
         )
     size = run.attachment.size if run.attachment else None

@@ -133,6 +133,8 @@ def read(
     ------
     DamagedFileError
         The bytes can't be read to their end.
+    OSError
+        A disk refused, the member's or the sink's.
     """
     dialect = read_dialect(member)
     slow = bool(table and table.ragged)
@@ -151,9 +153,9 @@ def read(
             slow = slow or other is None
             continue
         except (OSError, ValueError) as error:
-            raise DamagedFileError(
-                f"{member.name} can't be read to its end: {error}.", hint="Fetch it again."
-            ) from None
+            if isinstance(error, OSError) and error.errno is not None:
+                raise  # of a disk, most often the sink's: it says nothing of the file
+            raise DamagedFileError(f"{member.name} can't be read to its end: {error}.") from None
         if not contradictions:
             facts.remarks += filter(
                 None, [refuse_cut(member, dialect.encoding, len(dialect.header), facts.last)]
