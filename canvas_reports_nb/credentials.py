@@ -18,6 +18,8 @@ from canvas_reports_nb.exceptions import ConfigurationError, CredentialsError
 from canvas_reports_nb.settings import canvas_url
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from requests import PreparedRequest
 
 __all__ = ["BearerAuth", "Token", "find_token", "find_url", "origin"]
@@ -29,22 +31,29 @@ KEYRING_SERVICE = "canvas-reports-nb"
 class Token:
     """A secret that no ``repr``, ``str``, format or pickle shows.
 
+    Parameters
+    ----------
+    value : str
+    source : str
+        Where it was found, in words.
+
     Examples
     --------
     >>> Token("abc")
     Token(hidden)
     """
 
-    __slots__ = ("_value",)
+    __slots__ = ("_value", "source")
 
-    def __init__(self, value: str) -> None:
+    def __init__(self, value: str, source: str = "given as an argument") -> None:
         value = value.strip()
         if not value or not value.isascii() or not value.isprintable() or " " in value:
             raise CredentialsError(
-                "That is not a Canvas token: it is empty or holds blanks or special characters.",
+                f"That is not a Canvas token ({source}): it is empty or holds blanks or special characters.",
                 hint="Copy it again from Canvas: Account, Settings, New Access Token.",
             )
         self._value = value
+        self.source = source
 
     def reveal(self) -> str:
         """The secret itself, for the one header it belongs in."""
@@ -110,17 +119,23 @@ def find_token(argument: str | Token | None, url: str) -> Token:
     """
     if isinstance(argument, Token):
         return argument
-    given = argument or os.environ.get("CANVAS_API_TOKEN") or _from_keyring(url) or _from_prompt(url)
-    if not given:
-        raise CredentialsError(
-            f"No token for {urlsplit(url).netloc}.",
-            hint=(
-                "Set CANVAS_API_TOKEN, or store it once with "
-                f"`keyring set {KEYRING_SERVICE} {urlsplit(url).netloc}`, or pass token=. "
-                "Canvas makes one under Account, Settings, New Access Token. demo() needs none."
-            ),
-        )
-    return Token(given)
+    places: dict[str, Callable[[], str | None]] = {
+        "given as an argument": lambda: argument,
+        "found in CANVAS_API_TOKEN": lambda: os.environ.get("CANVAS_API_TOKEN"),
+        "found in the keyring": lambda: _from_keyring(url),
+        "typed at the prompt": lambda: _from_prompt(url),
+    }
+    for source, look in places.items():
+        if given := look():
+            return Token(given, source)
+    raise CredentialsError(
+        f"No token for {urlsplit(url).netloc}.",
+        hint=(
+            "Set CANVAS_API_TOKEN, or store it once with "
+            f"`keyring set {KEYRING_SERVICE} {urlsplit(url).netloc}`, or pass token=. "
+            "Canvas makes one under Account, Settings, New Access Token. demo() needs none."
+        ),
+    )
 
 
 def _from_keyring(url: str) -> str | None:

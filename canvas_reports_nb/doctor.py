@@ -186,16 +186,11 @@ def _clock(answer: object, now: float) -> Finding:
 
 
 def _token(argument: str | None, address: str) -> tuple[Token | None, Finding]:
-    if argument:
-        where = "given as an argument"
-    elif os.environ.get("CANVAS_API_TOKEN"):
-        where = "found in CANVAS_API_TOKEN"
-    else:
-        where = "found in the keyring, or typed"
     try:
-        return find_token(argument, address), Finding("token", True, f"{where}; not shown")
+        token = find_token(argument, address)
     except CanvasReportsError as error:
         return None, _refused("token", error)
+    return token, Finding("token", True, f"{token.source}; not shown")
 
 
 def _calls(

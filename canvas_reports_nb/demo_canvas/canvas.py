@@ -20,6 +20,8 @@ from .scenarios import Scenario
 from .throttle import Bucket, Limits
 from .world import World, build_world
 
+MARK = "demo-canvas~"
+"""Real tokens begin with a number and a tilde; whoever comes upon one of these can tell that it opens nothing."""
 FIRST_RUN, FIRST_FILE, FIRST_IMPORTED = 81_234, 99_017, 70_001
 PATIENCE = 10.0
 """Real seconds an answer waits for the making of a file that is due by the clock."""
@@ -79,7 +81,7 @@ class Canvas:
         self.hosts = hosts
         self.clock = settings.clock
         self.scenarios = settings.scenarios
-        self.token = secrets.token_urlsafe(32)
+        self.token = MARK + secrets.token_urlsafe(32)
         self.secret = secrets.token_bytes(32)
         self.traffic = Traffic()
         self.runs: list[Run] = []

@@ -76,7 +76,14 @@ def test_order(
     monkeypatch.setattr(
         credentials, "getpass", lambda prompt: typed if "canvas.example.edu" in prompt else ""
     )
-    assert find_token(argument, URL).reveal() == found
+    token = find_token(argument, URL)
+    assert token.reveal() == found
+    said = {
+        "env": "found in CANVAS_API_TOKEN",
+        "ring": "found in the keyring",
+        "typed": "typed at the prompt",
+    }
+    assert token.source == said.get(found, "given as an argument")
 
 
 def test_the_keyring_is_asked_for_this_host(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -158,12 +158,17 @@ def test_where_the_token_is_from(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     monkeypatch.setenv("CANVAS_API_TOKEN", SECRET)
     assert "CANVAS_API_TOKEN" in found(tmp_path, url=URL)["token"].says
     monkeypatch.setenv("CANVAS_API_TOKEN", f"two {SECRET}")
+    assert "CANVAS_API_TOKEN" in found(tmp_path, url=URL)["token"].says
     assert found(tmp_path, url=URL)["token"].ok is False
     monkeypatch.delenv("CANVAS_API_TOKEN")
     monkeypatch.setitem(
         sys.modules, "keyring", SimpleNamespace(get_password=lambda *_: SECRET, errors=SimpleNamespace())
     )
     assert "keyring" in found(tmp_path, url=URL)["token"].says
+    monkeypatch.setitem(sys.modules, "keyring", None)
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr("canvas_reports_nb.credentials.getpass", lambda _: SECRET)
+    assert found(tmp_path, url=URL)["token"].says == "typed at the prompt; not shown"
 
 
 def test_the_store_is_made_private(tmp_path: Path) -> None:
