@@ -168,6 +168,7 @@ def test_the_list_of_reports(demo):
     assert "zero_activity_csv_form" in by_name["zero_activity_csv"]["parameters_html"]
 
 
+@pytest.mark.token_in_address
 def test_index_walks_by_link_headers(demo):
     caller = demo()
     runs = [caller.start("zero_activity_csv", n=n)["id"] for n in range(7)]
@@ -237,6 +238,7 @@ def test_parameters_that_are_no_object_break_the_server(demo, sent):
     ]
 
 
+@pytest.mark.token_in_address
 @pytest.mark.parametrize(
     ("headers", "status", "message"),
     [
@@ -298,6 +300,7 @@ def test_another_client_works_unchanged(demo):
     assert canvas.get_current_user().name == "R. Quill"
 
 
+@pytest.mark.token_in_address
 def test_the_log_holds_no_secret(demo):
     caller = demo()
     attachment = caller.show(caller.start())["attachment"]

@@ -13,7 +13,6 @@ import pickle
 import stat
 import sys
 import traceback
-import urllib.parse
 import warnings
 import zipfile
 from collections.abc import Callable, Iterator
@@ -34,26 +33,12 @@ from canvas_reports_nb.demo_canvas import downloads
 from canvas_reports_nb.demo_canvas.bodies import file_uuid
 from canvas_reports_nb.exceptions import CanvasReportsError
 from canvas_reports_nb.models import Attachment
+from tests.conftest import spellings, told
 
 FAILING = [
     "bad_gateway", "expired_link", "expired_token", "fails", "login_page", "no_permission", "server_error",
     "throttle_403", "throttle_429", "truncated",
 ]  # fmt: skip
-
-
-def spellings(secret: str) -> dict[str, bytes]:
-    """A secret as it stands, and as it would look once encoded."""
-    plain = secret.encode()
-    found = {"plain": plain, "hex": plain.hex().encode(), "backwards": plain[::-1]}
-    found["percent"] = urllib.parse.quote(secret, safe="").encode()
-    found["every sign percent"] = "".join(f"%{byte:02X}" for byte in plain).encode()
-    found["utf-16"] = secret.encode("utf-16-le")
-    for shift in range(3):
-        # Base64 depends on where in a text the secret begins; the signs at its two ends on its neighbours, too.
-        inside = base64.b64encode(b"\x00" * shift + plain)[4 if shift else 0 :].rstrip(b"=")[:-1]
-        found[f"base64 shifted by {shift}"] = inside
-        found[f"url-safe base64 shifted by {shift}"] = inside.translate(bytes.maketrans(b"+/", b"-_"))
-    return found
 
 
 def leaks(secrets: list[str], where: str, data: bytes | str) -> list[str]:
@@ -85,14 +70,6 @@ def written(*folders: Path) -> Iterator[tuple[str, bytes]]:
             yield "a file's name", str(path).encode()
             if path.is_file():
                 yield from ((path.name, data) for data in unfolded(path))
-
-
-def told(error: BaseException) -> str:
-    """All that a shell, a notebook or a crash report would show of an error."""
-    shown = [str(error), repr(error), repr(error.args), repr(getattr(error, "__notes__", ()))]
-    shown += traceback.format_exception(error)
-    shown += [f"{name}={value!r}" for name, value in vars(error).items()]
-    return "\n".join(shown)
 
 
 def pickled(value: object) -> bytes:
