@@ -21,6 +21,11 @@ def escape(text: object) -> str:
     return html.escape(str(text), quote=True)
 
 
+def lines(texts: Iterable[object]) -> str:
+    """Plain texts, each on a line of its own, in the direction its script is read."""
+    return "".join(f'<div dir="auto">{escape(text)}</div>' for text in texts)
+
+
 def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Rows of plain text as an HTML table."""
     head = "".join(f'<th scope="col" style="text-align:left">{escape(name)}</th>' for name in header)

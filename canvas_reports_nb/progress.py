@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, cast
 
@@ -66,26 +67,31 @@ class ProgressEvent:
     text: str = ""
 
     @property
+    def facts(self) -> tuple[str, ...]:
+        """The event in words, the state first, then what is known of it."""
+        match self.stage:
+            case "note" | "done":
+                parts = [self.text]
+            case "downloading":
+                parts = ["downloading", f"{(self.rows or 0) / 1e6:,.1f} MB"]
+            case "waiting":
+                parts = [{"created": "queued"}.get(self.status, self.status), *self._times()]
+                parts.append(f"{self.rows:,} rows" if self.rows else "")
+                parts.append(f"earlier runs took {_span(self.usual)}" if self.usual else "")
+            case _:
+                parts = [self.stage]
+        return tuple(part for part in parts if part)
+
+    @property
     def sentence(self) -> str:
-        """The event in words, for a bar's end, a log line, a label."""
-        if self.stage == "note":
-            return self.text
-        parts = [self.status or self.stage]
-        if self.stage == "waiting":
-            parts[0] = {"created": "queued"}.get(self.status, self.status)
-            if self.queued and not self.running:
-                parts.append(f"in the queue for {self.queued:.0f} s")
-            elif self.running:
-                parts.append(f"at work for {self.running:.0f} s")
-            if self.rows:
-                parts.append(f"{self.rows:,} rows")
-            if self.usual:
-                parts.append(f"earlier runs took {_span(self.usual)}")
-        elif self.stage == "downloading":
-            parts = ["downloading", f"{(self.rows or 0) / 1e6:,.1f} MB"]
-        elif self.stage == "done":
-            parts = [self.text]
-        return ", ".join(part for part in parts if part)
+        """The facts in one line, for a bar's end or a log line."""
+        return ", ".join(self.facts)
+
+    def _times(self) -> list[str]:
+        """The queue's time apart from that at work."""
+        queue = f"in the queue for {self.queued:.0f} s" if self.queued else ""
+        work = f"at work for {self.running:.0f} s" if self.running else ""
+        return [queue, work]
 
 
 def _span(usual: tuple[float, float]) -> str:
@@ -120,9 +126,17 @@ class NullSink:
 
 
 class LogSink:
-    """One log line a change, at level INFO, for cron, papermill and nbconvert."""
+    """One log line a change, at level INFO, for cron, papermill and nbconvert.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    aloud : bool
+        Write the lines to stderr where logging is not set up to show them. By itself the package keeps to
+        logging: cron sends a mail for every word, and a notebook run by a machine is kept.
+    """
+
+    def __init__(self, *, aloud: bool = False) -> None:
+        self._aloud = aloud
         self._last = ("", "", -1)
 
     def show(self, event: ProgressEvent) -> None:
@@ -130,11 +144,24 @@ class LogSink:
         tenth = -1 if event.fraction is None else int(event.fraction * 10)
         key = (event.stage, event.status, tenth)
         if event.stage == "note" or key != self._last:
-            _LOG.info("%s run %s: %s", event.report, event.run_id or "-", event.sentence)
+            line = f"{event.report} run {event.run_id or '-'}: {event.sentence}"
+            _LOG.info("%s", line)
+            if self._aloud and sys.stderr is not None and not _is_heard():
+                print(f"{time.strftime('%H:%M:%S')} {line}", file=sys.stderr, flush=True)  # noqa: T201 - asked for
         self._last = key
 
     def close(self) -> None:
         """Nothing to let go of."""
+
+
+def _is_heard() -> bool:
+    """Whether a handler somebody set up takes our log lines."""
+    logger: logging.Logger | None = _LOG
+    heard = []
+    while logger is not None and _LOG.isEnabledFor(logging.INFO):
+        heard += [each for each in logger.handlers if not isinstance(each, logging.NullHandler)]
+        logger = logger.parent if logger.propagate else None
+    return any(handler.level <= logging.INFO for handler in heard)
 
 
 class TqdmSink:
@@ -175,8 +202,9 @@ class TqdmSink:
 def resolve(progress: Progress | bool | None = "auto") -> ProgressSink:
     """The sink for a ``progress=`` argument.
 
-    ``"auto"`` asks ``CANVAS_REPORTS_PROGRESS`` first; then a widget in a notebook kernel, a bar
-    where stderr is a terminal, log lines elsewhere.
+    ``"auto"`` asks ``CANVAS_REPORTS_PROGRESS`` first; then a widget in a notebook somebody looks at, a bar
+    where stderr is a terminal, and elsewhere (cron, papermill, nbconvert) log lines, which are seen where
+    logging is set up. ``"log"``, asked for by argument or variable, is seen in any case.
 
     Raises
     ------
@@ -184,24 +212,28 @@ def resolve(progress: Progress | bool | None = "auto") -> ProgressSink:
         A name nobody registered.
     """
     if progress is None or progress is True or progress == "auto":
-        progress = cast("Progress", os.environ.get("CANVAS_REPORTS_PROGRESS") or _fitting())
+        progress = cast("Progress", os.environ.get("CANVAS_REPORTS_PROGRESS") or "auto")
+        if progress == "auto":
+            return _fitting()
     if progress is False:
         return NullSink()
-    if not isinstance(progress, str):
-        return progress
-    if progress in {"off", "none", "false", "0"}:
-        return NullSink()
-    if progress in _BUILT_IN:
-        return _BUILT_IN[progress]()
-    for entry in _registered(progress):
+    return _named(progress) if isinstance(progress, str) else progress
+
+
+def _named(name: str) -> ProgressSink:
+    match name:
+        case "off" | "none" | "false" | "0":
+            return NullSink()
+        case "tqdm":
+            return TqdmSink()
+        case "log":
+            return LogSink(aloud=True)
+    for entry in _registered(name):
         return cast("ProgressSink", entry.load()())
     raise ConfigurationError(
-        f"progress={progress!r} is none of the ways to show progress.",
+        f"progress={name!r} is none of the ways to show progress.",
         hint='Use "auto", "widget", "tqdm", "log", False, or an object with show(event) and close().',
     )
-
-
-_BUILT_IN: dict[str, type[TqdmSink | LogSink]] = {"tqdm": TqdmSink, "log": LogSink}
 
 
 def _registered(name: str) -> EntryPoints:
@@ -210,10 +242,18 @@ def _registered(name: str) -> EntryPoints:
     return entry_points(group=_GROUP, name=name)
 
 
-def _fitting() -> str:
+def _fitting() -> ProgressSink:
     # Asking the loaded module, not importing it, keeps a plain script free of IPython.
     ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython is not None else None
-    if getattr(shell, "kernel", None) is not None and _registered("widget"):
-        return "widget"
-    return "tqdm" if sys.stderr is not None and sys.stderr.isatty() else "log"
+    kernel = getattr(ipython.get_ipython(), "kernel", None) if ipython is not None else None
+    if kernel is not None:
+        return _named("widget") if _is_watched(kernel) and _registered("widget") else LogSink()
+    return TqdmSink() if sys.stderr is not None and sys.stderr.isatty() else LogSink()
+
+
+def _is_watched(kernel: Any) -> bool:
+    """Whether somebody looks on: what papermill, nbconvert and nbclient send takes no input.
+
+    So does Voila, but it shows what it runs to a reader.
+    """
+    return os.environ.get("SERVER_SOFTWARE", "").startswith("voila") or getattr(kernel, "_allow_stdin", True)

@@ -7,42 +7,89 @@ from typing import TYPE_CHECKING
 import ipywidgets as widgets
 from IPython.display import display
 
-from canvas_reports_nb._html import escape
+from canvas_reports_nb import _html
 
 if TYPE_CHECKING:
+    from IPython.display import DisplayHandle
+
     from canvas_reports_nb.progress import ProgressEvent
 
-__all__ = ["WidgetSink"]
+__all__ = ["ProgressBar", "WidgetSink"]
 
 
-class WidgetSink:
-    """A bar with the state in words beside it; notes stand below."""
+class ProgressBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
+    """A bar with the state in words, the times and the rows beside it; notes stand below."""
 
     def __init__(self) -> None:
         self.bar = widgets.IntProgress(
-            min=0, max=100, layout=widgets.Layout(width="16em"), tooltip="Progress of the report"
+            min=0,
+            max=100,
+            description="progress",
+            style={"description_width": "initial"},
+            layout=widgets.Layout(width="18em", max_width="100%"),
+            tooltip="Progress of the report",
         )
-        self.label = widgets.HTML()
-        self.notes = widgets.HTML()
-        self.box = widgets.VBox([widgets.HBox([self.bar, self.label]), self.notes])
-        self._shown = False
+        self.label, self.notes = widgets.HTML(), widgets.HTML()
+        self._headline, self._notes = "", list[str]()
+        wrapped = widgets.Layout(flex_flow="row wrap", align_items="center")
+        super().__init__([widgets.HBox([self.bar, self.label], layout=wrapped), self.notes])
+
+    def show(self, event: ProgressEvent) -> None:
+        """Show one event."""
+        if event.stage == "note":
+            self._notes.append(event.sentence)
+            self.notes.value = _html.lines(self._notes)
+            return
+        run = f" run {event.run_id}" if event.run_id else ""
+        facts = list(event.facts)
+        if event.queued and event.running:
+            facts.append(f"{event.queued + event.running:.0f} s since the start")
+        self._headline = f"{event.report}{run}: {' · '.join(facts)}"
+        pause = "" if event.next_poll is None else f" · asks again in {event.next_poll:.0f} s"
+        self.label.value = _html.lines([self._headline + pause])
+        if event.fraction is not None:
+            self.bar.value = round(event.fraction * 100)
+        self.bar.description = (
+            f"{event.facts[0]} {self.bar.value} %" if event.stage == "waiting" else event.stage
+        )
+        self.bar.bar_style = "success" if event.stage == "done" else ""
+
+    def close(self) -> None:
+        """Take the bar, and all it is made of, from the page and from the widgets a notebook saves."""
+        inside = (self.bar, self.label, self.notes, self.children[0])
+        styles = (each.style for each in inside if each.has_trait("style"))
+        for part in (self.layout, *(each.layout for each in inside), *styles, *inside):
+            part.close()
+        super().close()
+
+    @property
+    def told(self) -> list[str]:
+        """What stands there now, line by line."""
+        return [line for line in (self._headline, *self._notes) if line]
+
+
+class WidgetSink:
+    """The bar in a cell's output while the cell waits; then what it said last, which needs no widget.
+
+    So a saved notebook, opened without a kernel or on a web page, shows a line in place of a dead bar.
+    """
+
+    def __init__(self) -> None:
+        self.bar: ProgressBar | None = None
+        self._place: DisplayHandle | None = None
 
     def show(self, event: ProgressEvent) -> None:
         """Show one event; the first one displays the bar."""
-        if not self._shown:
-            self._shown = True
-            display(self.box)
-        if event.stage == "note":
-            self.notes.value += f"<div>{escape(event.sentence)}</div>"
-            return
-        run = f" run {event.run_id}" if event.run_id else ""
-        self.label.value = f"<b>{escape(event.report)}</b>{run}: {escape(event.sentence)}"
-        if event.fraction is not None:
-            self.bar.value = round(event.fraction * 100)
-        if event.stage == "done":
-            self.bar.bar_style = "success"
+        if self.bar is None:
+            self.bar = ProgressBar()
+            self._place = display(self.bar, display_id=True)
+        self.bar.show(event)
 
     def close(self) -> None:
-        """Leave the last state standing; say so where it is not the end."""
-        if self.bar.bar_style != "success":
-            self.bar.bar_style = "warning"
+        """Put the last words in the bar's place."""
+        bar, place = self.bar, self._place
+        self.bar = self._place = None
+        if bar is not None and place is not None:
+            told = bar.told
+            place.update({"text/plain": "\n".join(told), "text/html": _html.lines(told)}, raw=True)
+            bar.close()

@@ -3,13 +3,15 @@
 import logging
 import sys
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import EntryPoint, EntryPoints
+from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ipywidgets.widgets.widget import _instances
 
 from canvas_reports_nb.exceptions import ConfigurationError
 from canvas_reports_nb.progress import LogSink, NullSink, ProgressEvent, TqdmSink, resolve
@@ -39,6 +41,10 @@ def plain_shell(monkeypatch: pytest.MonkeyPatch) -> None:
         (EVENTS[0], "starting a new run"),
         (EVENTS[1], "queued, in the queue for 3 s"),
         (EVENTS[3], "running, at work for 61 s, 12,345 rows"),
+        (
+            replace(EVENTS[3], queued=12, usual=(40, 62)),
+            "running, in the queue for 12 s, at work for 61 s, 12,345 rows, earlier runs took 40 to 62 s",
+        ),
         (ProgressEvent("waiting", GRADES, 7, "shelving"), "shelving"),
         (EVENTS[5], "downloading, 1.5 MB"),
         (ProgressEvent("reading", GRADES, 7), "reading"),
@@ -61,6 +67,40 @@ def test_a_log_line_for_each_change(caplog: pytest.LogCaptureFixture) -> None:
     assert lines[1:3] == [f"{GRADES} run 7: {EVENTS[n].sentence}" for n in (1, 3)]
 
 
+@pytest.mark.parametrize(
+    ("argument", "environment", "level", "seen"),
+    [
+        ("auto", None, None, (False, False)),
+        ("auto", None, logging.INFO, (False, True)),
+        ("log", None, None, (True, False)),
+        ("auto", "log", None, (True, False)),
+        ("log", None, logging.WARNING, (True, False)),
+        ("log", None, logging.INFO, (False, True)),
+    ],
+)
+def test_log_lines_are_seen_once_where_they_are_wanted(
+    monkeypatch: pytest.MonkeyPatch,
+    argument: Any,
+    environment: str | None,
+    level: int | None,
+    seen: tuple[bool, bool],
+) -> None:
+    if environment:
+        monkeypatch.setenv("CANVAS_REPORTS_PROGRESS", environment)
+    package, heard, err = logging.getLogger("canvas_reports_nb"), StringIO(), StringIO()
+    monkeypatch.setattr(sys, "stderr", err)
+    monkeypatch.setattr(package, "propagate", False)  # pytest itself listens at the root
+    handler = logging.StreamHandler(heard)
+    if level is not None:
+        monkeypatch.setattr(package, "level", level)
+        monkeypatch.setattr(package, "handlers", [*package.handlers, handler])
+    logging.getLogger("canvas_reports_nb.progress")._cache.clear()
+    sink = resolve(argument)
+    sink.show(EVENTS[3])
+    sink.show(EVENTS[3])
+    assert (err.getvalue().count(EVENTS[3].sentence), heard.getvalue().count(EVENTS[3].sentence)) == seen
+
+
 def test_a_bar_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
     sink = TqdmSink()
     for event in EVENTS:
@@ -81,33 +121,76 @@ def test_a_null_sink_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr() == ("", "")
 
 
-def test_the_widget_writes_traits(monkeypatch: pytest.MonkeyPatch) -> None:
-    displayed: list[Any] = []
-    monkeypatch.setattr("canvas_reports_nb.widgets.progress_bar.display", displayed.append)
+class Output:
+    """What a notebook does with a displayed object."""
+
+    def __init__(self) -> None:
+        self.shown: list[Any] = []
+
+    def display(self, shown: Any, *, display_id: bool) -> "Output":
+        assert display_id, "without an id it can't be replaced"
+        self.shown.append(shown)
+        return self
+
+    def update(self, bundle: dict[str, str], *, raw: bool) -> None:
+        assert raw
+        self.shown[-1] = bundle
+
+
+@pytest.fixture
+def output(monkeypatch: pytest.MonkeyPatch) -> Output:
+    output = Output()
+    monkeypatch.setattr("canvas_reports_nb.widgets.progress_bar.display", output.display)
+    return output
+
+
+def test_the_widget_writes_traits(output: Output) -> None:
     sink = WidgetSink()
-    assert displayed == []
+    assert output.shown == []
     for event in EVENTS[:4]:
         sink.show(event)
-    assert displayed == [sink.box]
-    assert sink.bar.value == 42
-    assert "starting a new run" in sink.notes.value
-    assert "12,345 rows" in sink.label.value
-    sink.close()
-    assert sink.bar.bar_style == "warning"
+    assert output.shown == [sink.bar]
+    bar = sink.bar
+    assert (bar.bar.value, bar.bar.description) == (42, "running 42 %")
+    assert "starting a new run" in bar.notes.value
+    assert "at work for 61 s · 12,345 rows" in bar.label.value
+    sink.show(replace(EVENTS[3], queued=12, next_poll=4.2, usual=(40, 62)))
+    for fact in (
+        "in the queue for 12 s",
+        "73 s since the start",
+        "earlier runs took 40 to 62 s",
+        "again in 4 s",
+    ):
+        assert fact in bar.label.value
     sink.show(EVENTS[-1])
+    assert (bar.bar.value, bar.bar.bar_style, bar.bar.description) == (100, "success", "done")
+
+
+def test_the_widget_leaves_words_and_no_widget(output: Output) -> None:
+    before, sink = set(_instances), WidgetSink()
     sink.close()
-    assert (sink.bar.value, sink.bar.bar_style) == (100, "success")
+    assert output.shown == []
+    sink.show(EVENTS[0])
+    sink.show(EVENTS[-1])
+    assert set(_instances) > before
+    sink.close()
+    sink.close()
+    assert set(_instances) == before
+    (left,) = output.shown
+    assert left["text/plain"] == f"{GRADES} run 7: 30,000 rows\nstarting a new run"
+    assert "30,000 rows" in left["text/html"]
 
 
-def test_the_widget_escapes_all_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("canvas_reports_nb.widgets.progress_bar.display", lambda _: None)
+def test_the_widget_escapes_all_text(output: Output) -> None:
     evil, sink = "<img src=x onerror=alert(1)>", WidgetSink()
     sink.show(ProgressEvent("note", GRADES, text=evil))
     sink.show(ProgressEvent("waiting", evil, 7, evil))
     sink.show(ProgressEvent("done", evil, 7, text=evil))
-    assert "<img" not in sink.notes.value + sink.label.value
-    assert "&lt;img" in sink.notes.value
-    assert "&lt;img" in sink.label.value
+    written = [sink.bar.notes.value, sink.bar.label.value]
+    sink.close()
+    for html in (*written, output.shown[-1]["text/html"]):
+        assert "<img" not in html
+        assert "&lt;img" in html
 
 
 @dataclass
@@ -138,6 +221,7 @@ class OwnSink:
         ("auto", "", LogSink),
         (None, "0", NullSink),
         ("log", "tqdm", LogSink),
+        ("auto", "auto", LogSink),
         (False, "tqdm", NullSink),
     ],
 )
@@ -170,13 +254,28 @@ def test_an_unknown_name(monkeypatch: pytest.MonkeyPatch, argument: Any, environ
         resolve(argument)
 
 
-def test_a_kernel_gets_the_widget_by_its_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("kernel", "server", "kind"),
+    [
+        (SimpleNamespace(_allow_stdin=True), "", WidgetSink),
+        (SimpleNamespace(), "", WidgetSink),
+        (SimpleNamespace(_allow_stdin=False), "", LogSink),
+        (SimpleNamespace(_allow_stdin=False), "voila/0.5", WidgetSink),
+        (None, "", LogSink),
+    ],
+    ids=["lab", "other-kernel", "machine", "voila", "no-kernel"],
+)
+def test_a_kernel_gets_the_widget_where_somebody_looks(
+    monkeypatch: pytest.MonkeyPatch, kernel: Any, server: str, kind: type[object]
+) -> None:
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
     group = "canvas_reports_nb.progress"
     points = EntryPoints(
         EntryPoint(name, value, group) for name, value in project["entry-points"][group].items()
     )
     monkeypatch.setattr("importlib.metadata.entry_points", points.select)
-    shell = SimpleNamespace(kernel=object())
+    monkeypatch.setenv("SERVER_SOFTWARE", server)
+    shell = SimpleNamespace(kernel=kernel)
     monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
-    assert isinstance(resolve("auto"), WidgetSink)
+    monkeypatch.setattr(sys, "stderr", SimpleNamespace(isatty=lambda: False))
+    assert isinstance(resolve("auto"), kind)
