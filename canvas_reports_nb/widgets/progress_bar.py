@@ -72,24 +72,31 @@ class WidgetSink:
     """The bar in a cell's output while the cell waits; then what it said last, which needs no widget.
 
     So a saved notebook, opened without a kernel or on a web page, shows a line in place of a dead bar.
+
+    Parameters
+    ----------
+    placed : bool
+        Whether somebody else puts `box` on the page, where it stays; else the first event does.
     """
 
-    def __init__(self) -> None:
-        self.bar: ProgressBar | None = None
-        self._place: DisplayHandle | None = None
+    def __init__(self, *, placed: bool = False) -> None:
+        self.box = ProgressBar()
+        self._placed = placed
+        self._output: DisplayHandle | None = None
 
     def show(self, event: ProgressEvent) -> None:
-        """Show one event; the first one displays the bar."""
-        if self.bar is None:
-            self.bar = ProgressBar()
-            self._place = display(self.bar, display_id=True)
-        self.bar.show(event)
+        """Show one event."""
+        if not self._placed and self._output is None:
+            self._output = display(self.box, display_id=True)
+        self.box.show(event)
 
     def close(self) -> None:
-        """Put the last words in the bar's place."""
-        bar, place = self.bar, self._place
-        self.bar = self._place = None
-        if bar is not None and place is not None:
-            told = bar.told
-            place.update({"text/plain": "\n".join(told), "text/html": _html.lines(told)}, raw=True)
-            bar.close()
+        """Put the last words in the bar's place; where it stays, say so if this is not the end."""
+        if self._placed:
+            self.box.bar.bar_style = self.box.bar.bar_style or "warning"
+            return
+        told = self.box.told
+        if self._output is not None:
+            self._output.update({"text/plain": "\n".join(told), "text/html": _html.lines(told)}, raw=True)
+            self._output = None
+        self.box.close()

@@ -18,6 +18,7 @@ OPEN = "import canvas_reports_nb as crn; canvas = crn.demo(enrollments=300, dura
 READ = f"canvas.read_report('{REPORT}', max_age=0).shape"
 ASKED_FOR = "import os; os.environ['CANVAS_REPORTS_PROGRESS'] = 'log'"
 LOGGING = "os.environ.pop('CANVAS_REPORTS_PROGRESS'); import logging; logging.basicConfig(level='INFO')"
+SCRIPT = f"{OPEN}\n{READ}\ncanvas.close()"
 CELLS = [OPEN, READ, ASKED_FOR, READ, LOGGING, READ, "canvas.close()"]
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -67,9 +68,7 @@ def test_a_notebook_run_by_a_machine(words: tuple[str, ...], run: Run, tmp_path:
 
 @pytest.mark.parametrize("lines", [False, True], ids=["silent", "asked-for"])
 def test_a_script_from_cron(*, lines: bool, run: Run) -> None:
-    done = run(
-        "-c", "\n".join([OPEN, READ, "canvas.close()"]), CANVAS_REPORTS_PROGRESS="log" if lines else ""
-    )
+    done = run("-c", SCRIPT, CANVAS_REPORTS_PROGRESS="log" if lines else "")
     assert done.stdout == ""
     assert (f"{REPORT} run " in done.stderr) is lines
     assert done.stderr.count("starting a new run") == lines
@@ -80,7 +79,7 @@ def test_a_script_in_a_terminal(tmp_path: Path) -> None:
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", 40, 120, 0, 0))
     plain = {name: text for name, text in os.environ.items() if not name.startswith("CANVAS_")}
     with subprocess.Popen(
-        [sys.executable, "-c", "\n".join([OPEN, READ, "canvas.close()"])],
+        [sys.executable, "-c", SCRIPT],
         stderr=theirs,
         env={**plain, "CANVAS_REPORTS_CACHE": str(tmp_path)},
     ) as script:

@@ -149,8 +149,8 @@ def test_the_widget_writes_traits(output: Output) -> None:
     assert output.shown == []
     for event in EVENTS[:4]:
         sink.show(event)
-    assert output.shown == [sink.bar]
-    bar = sink.bar
+    bar = sink.box
+    assert output.shown == [bar]
     assert (bar.bar.value, bar.bar.description) == (42, "running 42 %")
     assert "starting a new run" in bar.notes.value
     assert "at work for 61 s · 12,345 rows" in bar.label.value
@@ -167,9 +167,11 @@ def test_the_widget_writes_traits(output: Output) -> None:
 
 
 def test_the_widget_leaves_words_and_no_widget(output: Output) -> None:
-    before, sink = set(_instances), WidgetSink()
-    sink.close()
+    before = set(_instances)
+    WidgetSink().close()
     assert output.shown == []
+    assert set(_instances) == before
+    sink = WidgetSink()
     sink.show(EVENTS[0])
     sink.show(EVENTS[-1])
     assert set(_instances) > before
@@ -181,12 +183,23 @@ def test_the_widget_leaves_words_and_no_widget(output: Output) -> None:
     assert "30,000 rows" in left["text/html"]
 
 
+def test_a_bar_that_others_placed_stays(output: Output) -> None:
+    sink = WidgetSink(placed=True)
+    sink.show(EVENTS[3])
+    sink.close()
+    assert output.shown == []
+    assert (sink.box.bar.value, sink.box.bar.bar_style) == (42, "warning")
+    sink.show(EVENTS[-1])
+    sink.close()
+    assert (sink.box.bar.value, sink.box.bar.bar_style) == (100, "success")
+
+
 def test_the_widget_escapes_all_text(output: Output) -> None:
     evil, sink = "<img src=x onerror=alert(1)>", WidgetSink()
     sink.show(ProgressEvent("note", GRADES, text=evil))
     sink.show(ProgressEvent("waiting", evil, 7, evil))
     sink.show(ProgressEvent("done", evil, 7, text=evil))
-    written = [sink.bar.notes.value, sink.bar.label.value]
+    written = [sink.box.notes.value, sink.box.label.value]
     sink.close()
     for html in (*written, output.shown[-1]["text/html"]):
         assert "<img" not in html
