@@ -11,7 +11,7 @@ import logging as _logging
 
 from canvas_reports_nb import accessors, demo_canvas, exceptions
 from canvas_reports_nb._version import __version__
-from canvas_reports_nb.accessors.twins import dictionary, provenance
+from canvas_reports_nb.accessors.twins import dictionary, provenance, refresh
 from canvas_reports_nb.connection import Connection
 from canvas_reports_nb.drift import check_file
 from canvas_reports_nb.exceptions import CanvasReportsError, ReportWarning
@@ -48,6 +48,7 @@ __all__ = [
     "read_file",
     "read_report",
     "read_tables",
+    "refresh",
     "scan_report",
 ]
 

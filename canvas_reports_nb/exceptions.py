@@ -34,6 +34,7 @@
     ├── TableError                    which table of the run?
     │   ├── TableRequiredError        several tables and no ``table=``
     │   └── UnknownTableError
+    ├── NoProvenanceError             the frame does not say where it came from
     ├── UnknownColumnError            ``columns=`` names a column the table has not
     └── StoreError                    the store on this disk can't serve the call
         └── NotStoredError            ``offline=True`` and no such run on this disk
@@ -57,6 +58,7 @@ __all__ = [
     "InvalidChoiceError",
     "InvalidTermError",
     "MissingDependencyError",
+    "NoProvenanceError",
     "NotAReportError",
     "NotFoundError",
     "NotPermittedError",
@@ -257,7 +259,18 @@ class Run(Protocol):
 
 
 class RunError(CanvasReportsError):
-    """A run ended without a file, or has not ended yet."""
+    """A run ended without a file, or has not ended yet.
+
+    Attributes
+    ----------
+    run : ReportRun
+    job : ReportJob or None
+        The handle on it, where a wait ended in this error.
+    """
+
+    _stays = frozenset({"job"})
+
+    job: object = None
 
     def __init__(
         self, message: str, run: Run, *, hint: str | None = None, account: str | None = None
@@ -286,10 +299,6 @@ class RunDeletedError(RunError):
 
 class WaitTimeoutError(RunError, TimeoutError):
     """The time budget is spent; the run goes on, and ``error.job`` is the handle on it."""
-
-    _stays = frozenset({"job"})
-
-    job: object = None
 
 
 class FileError(CanvasReportsError):
@@ -337,6 +346,10 @@ class TableRequiredError(TableError, ValueError):
 
 class UnknownTableError(TableError, LookupError):
     """The run holds no table of that name."""
+
+
+class NoProvenanceError(CanvasReportsError, AttributeError):
+    """The frame does not say where it came from; so ``hasattr(frame.canvas, "provenance")`` is False."""
 
 
 class UnknownColumnError(CanvasReportsError, LookupError):

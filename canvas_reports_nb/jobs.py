@@ -143,6 +143,7 @@ class ReportJob:
             self._wait(sink, timeout, on_interrupt)
             ended = _ending(self.run, self._api.account)
             if ended is not None:
+                ended.job = self
                 raise ended
             result = retrieve(self._api, self._store, self._url, self.run, sink.show)
             rows = sum(result.load("arrow", table, []).num_rows for table in result.tables)
@@ -189,12 +190,14 @@ class ReportJob:
         try:
             self.refresh()
         except UnknownRunError as error:
-            raise RunDeletedError(
+            gone = RunDeletedError(
                 "The run is gone: somebody deleted it.",
                 self.run,
                 hint="Start it again.",
                 account=self._api.account,
-            ) from error
+            )
+            gone.job = self
+            raise gone from error
         except (NotReachedError, ServerError) as error:
             if self._clock() - answered > _PATIENCE:
                 raise

@@ -7,6 +7,7 @@ import weakref
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import urlsplit
 
 from canvas_reports_nb import settings as settings_of
 from canvas_reports_nb.connection import Connection
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from canvas_reports_nb.typing import Clock, Sleep
 
-__all__ = ["connect", "demo", "read_report", "read_tables", "scan_report"]
+__all__ = ["connect", "connection_to", "demo", "newest", "read_report", "read_tables", "scan_report"]
 
 
 class _Open:
@@ -41,14 +42,17 @@ class _Open:
         return connection
 
     @classmethod
-    def newest(cls) -> Connection:
+    def newest_first(cls) -> list[Connection]:
         cls.refs[:] = [ref for ref in cls.refs if (found := ref()) is not None and found.is_open]
-        connection = cls.refs[-1]() if cls.refs else None
-        if connection is None:
-            raise ConfigurationError(
-                "No connection is open.", hint="Call connect() or demo() first and keep what it gives."
-            )
-        return connection
+        return [found for ref in reversed(cls.refs) if (found := ref()) is not None]
+
+    @classmethod
+    def newest(cls) -> Connection:
+        for connection in cls.newest_first():
+            return connection
+        raise ConfigurationError(
+            "No connection is open.", hint="Call connect() or demo() first and keep what it gives."
+        )
 
 
 def connect(
@@ -139,6 +143,34 @@ def demo(
     # A demo nobody closes must not outlive the last reference to it.
     weakref.finalize(connection, closing.close)
     return _Open.add(connection)
+
+
+def newest() -> Connection:
+    """The newest open connection, which the module-level functions use.
+
+    Raises
+    ------
+    ConfigurationError
+        None is open.
+    """
+    return _Open.newest()
+
+
+def connection_to(host: str, account: str) -> Connection:
+    """An open connection to an account of this Canvas: the newest, or another account of the newest.
+
+    Raises
+    ------
+    ConfigurationError
+        None is open to this Canvas.
+    """
+    there = [each for each in _Open.newest_first() if urlsplit(each.url).netloc == host]
+    if not there:
+        raise ConfigurationError(
+            f"No connection to {host} is open.", hint=f'Call connect("{host}") and keep what it gives.'
+        )
+    same = (each for each in there if each.account_id == account)
+    return next(same, None) or there[0].account(account)
 
 
 def read_report(report: str, **keywords: Any) -> Any:

@@ -7,12 +7,13 @@ from typing import Any
 import pandas as pd
 
 from canvas_reports_nb import opening
-from canvas_reports_nb.accessors.twins import dictionary, provenance
+from canvas_reports_nb.accessors.registration import canvas_of
+from canvas_reports_nb.accessors.twins import dictionary, provenance, refresh
 
 __all__ = ["CanvasAccessor"]
 
 
-@pd.api.extensions.register_dataframe_accessor("canvas")
+@canvas_of(pd.DataFrame, pd.api.extensions.register_dataframe_accessor)
 class CanvasAccessor:
     """What this package adds to a pandas frame.
 
@@ -29,11 +30,20 @@ class CanvasAccessor:
         frame: pd.DataFrame = opening.read_report(report, **{**keywords, "engine": "pandas"})
         return frame
 
+    @staticmethod
+    def read_tables(report: str, **keywords: Any) -> dict[str, pd.DataFrame]:
+        """`read_tables` on the newest open connection, as pandas."""
+        return opening.read_tables(report, **{**keywords, "engine": "pandas"})
+
     @property
     def provenance(self) -> dict[str, Any]:
         """Where the frame came from: host, account, report, run id, parameters, times, rows, sha256."""
         return provenance(self._frame)
 
-    def dictionary(self) -> pd.DataFrame:
+    def refresh(self, **keywords: Any) -> pd.DataFrame:
+        """The same report with the same parameters, run anew. See `refresh`."""
+        return refresh(self._frame, **keywords)
+
+    def dictionary(self, **keywords: Any) -> pd.DataFrame:
         """What each column is: kind, personal data or not, key or not, meaning. See `dictionary`."""
-        return dictionary(self._frame)
+        return dictionary(self._frame, **keywords)

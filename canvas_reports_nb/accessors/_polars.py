@@ -1,6 +1,7 @@
-"""``pl.DataFrame.canvas`` and ``pl.LazyFrame.canvas``: read with no frame in hand.
+"""``pl.DataFrame.canvas`` and ``pl.LazyFrame.canvas``.
 
-A polars frame has no ``attrs``; ``canvas.obtain(...)`` gives frame and provenance together.
+A polars frame has no ``attrs``, and polars keeps a namespace with its frame, so nothing may be kept here:
+``canvas.obtain(...)`` gives frame and provenance together.
 """
 
 from __future__ import annotations
@@ -10,16 +11,36 @@ from typing import Any
 import polars as pl
 
 from canvas_reports_nb import opening
+from canvas_reports_nb.accessors.registration import canvas_of
+from canvas_reports_nb.accessors.twins import dictionary, provenance, refresh
 
 __all__ = ["CanvasLazyNamespace", "CanvasNamespace"]
 
 
-@pl.api.register_dataframe_namespace("canvas")
-class CanvasNamespace:
-    """What this package adds to a polars frame."""
+class _Namespace:
+    """What polars frames, lazy or not, have in common."""
 
-    def __init__(self, frame: pl.DataFrame) -> None:
+    def __init__(self, frame: pl.DataFrame | pl.LazyFrame) -> None:
         self._frame = frame
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """An error that says what to do: a polars frame can't carry it."""
+        return provenance(self._frame)  # type: ignore[arg-type]  # that is the point
+
+    def refresh(self, **keywords: Any) -> pl.DataFrame:
+        """An error that says what to do, as for `provenance`."""
+        made: pl.DataFrame = refresh(self._frame, **keywords)  # type: ignore[call-overload]  # likewise
+        return made
+
+    def dictionary(self, report: str, table: str | None = None) -> pl.DataFrame:
+        """What each column is: kind, personal data or not, key or not, meaning. See `dictionary`."""
+        return dictionary(self._frame, report=report, table=table)
+
+
+@canvas_of(pl.DataFrame, pl.api.register_dataframe_namespace)
+class CanvasNamespace(_Namespace):
+    """What this package adds to a polars frame."""
 
     @staticmethod
     def read_report(report: str, **keywords: Any) -> pl.DataFrame:
@@ -27,13 +48,15 @@ class CanvasNamespace:
         frame: pl.DataFrame = opening.read_report(report, **{**keywords, "engine": "polars"})
         return frame
 
+    @staticmethod
+    def read_tables(report: str, **keywords: Any) -> dict[str, pl.DataFrame]:
+        """`read_tables` on the newest open connection, as polars."""
+        return opening.read_tables(report, **{**keywords, "engine": "polars"})
 
-@pl.api.register_lazyframe_namespace("canvas")
-class CanvasLazyNamespace:
+
+@canvas_of(pl.LazyFrame, pl.api.register_lazyframe_namespace)
+class CanvasLazyNamespace(_Namespace):
     """What this package adds to a lazy polars frame."""
-
-    def __init__(self, frame: pl.LazyFrame) -> None:
-        self._frame = frame
 
     @staticmethod
     def scan_report(report: str, **keywords: Any) -> pl.LazyFrame:

@@ -71,6 +71,22 @@ def all_in_one(canvas: crn.Connection) -> None:
     print(lazy, by_hand)
 
 
+def twins(canvas: crn.Connection, frame: pd.DataFrame, eager: pl.DataFrame, lazy: pl.LazyFrame) -> None:
+    """What the accessors do, where a checker sees it."""
+    result = canvas.obtain("grade_export_csv")
+    assert_type(crn.provenance(result), dict[str, Any])
+    assert_type(crn.refresh(frame), pd.DataFrame)
+    assert_type(crn.refresh(frame, canvas, columns=["course"], progress=False, timeout=60.0), pd.DataFrame)
+    assert_type(crn.refresh(result, on_interrupt="abort"), crn.ReportResult)
+    assert_type(crn.dictionary(frame), pd.DataFrame)
+    assert_type(crn.dictionary(eager, report="provisioning_csv", table="users"), pl.DataFrame)
+    assert_type(crn.dictionary(lazy, report="grade_export_csv"), pl.DataFrame)
+    crn.refresh(eager)  # type: ignore[call-overload]
+    crn.refresh(result, columns=["course"])  # type: ignore[call-overload]
+    crn.provenance(lazy)  # type: ignore[arg-type]
+    crn.dictionary(eager)  # type: ignore[call-overload]
+
+
 class OwnSink:
     """Any object with these two methods shows progress."""
 

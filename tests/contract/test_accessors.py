@@ -1,0 +1,169 @@
+"""Accessor, namespace and function twin are one thing; what a frame says of itself serves to run it again."""
+
+import importlib
+import sys
+import warnings
+from typing import Any
+
+import pandas as pd
+import polars as pl
+import pytest
+from pandas.testing import assert_frame_equal
+from polars.testing import assert_frame_equal as assert_polars_equal
+
+import canvas_reports_nb as crn
+from canvas_reports_nb import exceptions
+
+ASKED: dict[str, Any] = {"users": True, "enrollments": True, "progress": False}
+REPORT = "provisioning_csv"
+
+
+@pytest.fixture
+def opened(canvas: Any) -> Any:
+    """The newest open connection."""
+    return canvas()
+
+
+def test_accessor_namespace_and_twin_read_the_same(opened: Any) -> None:
+    by_pandas = [
+        read(REPORT, table="users", **ASKED)
+        for read in (opened.read_report, crn.read_report, pd.DataFrame.canvas.read_report)
+    ]
+    for frame in by_pandas[1:]:
+        assert_frame_equal(frame, by_pandas[0])
+        assert frame.attrs == by_pandas[0].attrs
+    by_polars = [
+        opened.read_report(REPORT, table="users", engine="polars", **ASKED),
+        pl.DataFrame.canvas.read_report(REPORT, table="users", **ASKED),
+        pl.LazyFrame.canvas.scan_report(REPORT, table="users", **ASKED).collect(),
+        crn.scan_report(REPORT, table="users", **ASKED).collect(),
+    ]
+    for frame in by_polars[1:]:
+        assert_polars_equal(frame, by_polars[0])
+    assert by_polars[0]["canvas_user_id"].to_list() == by_pandas[0]["canvas_user_id"].tolist()
+    tables = pd.DataFrame.canvas.read_tables(REPORT, **ASKED)
+    assert_frame_equal(tables["users"], by_pandas[0])
+    tables = pl.DataFrame.canvas.read_tables(REPORT, **ASKED)
+    assert_polars_equal(tables["users"], by_polars[0])
+    assert opened.starts() == 1
+
+
+@pytest.mark.parametrize(
+    "again",
+    [crn.refresh, lambda frame, *canvas, **keywords: frame.canvas.refresh(*canvas, **keywords)],
+    ids=["twin", "accessor"],
+)
+def test_refresh_runs_the_same_anew(opened: Any, again: Any) -> None:
+    frame = opened.read_report(REPORT, table="users", **ASKED)
+    part = frame.query("status == 'active'")[["canvas_user_id", "login_id"]]
+    newer = again(part, progress=False)
+    assert opened.starts() == 2
+    assert_frame_equal(newer, frame)
+    before, after = crn.provenance(frame), crn.provenance(newer)
+    assert before["run_id"] != after["run_id"]
+    for same in ("host", "account", "report", "table", "parameters"):
+        assert before[same] == after[same]
+    assert list(again(frame, columns=["login_id"], progress=False)) == ["login_id"]
+
+
+def test_refresh_of_a_result_serves_polars(opened: Any) -> None:
+    result = opened.obtain(REPORT, **ASKED)
+    newer = crn.refresh(result, progress=False)
+    assert opened.starts() == 2
+    assert crn.provenance(result) == result.provenance
+    assert newer.provenance["run_id"] != result.provenance["run_id"]
+    assert_polars_equal(newer.to_polars("users"), result.to_polars("users"))
+
+
+def test_refresh_goes_where_the_frame_came_from(canvas: Any) -> None:
+    here = canvas()
+    account = str(here._api.about()["id"])
+    frame = here.account(account).read_report("zero_activity_csv", progress=False)
+    elsewhere = canvas()
+    newer = frame.canvas.refresh(progress=False)
+    assert (here.starts(), elsewhere.starts()) == (2, 0)
+    assert newer.canvas.provenance["account"] == account
+    assert crn.refresh(frame, elsewhere, progress=False).canvas.provenance["account"] == "self"
+    assert elsewhere.starts() == 1
+    host = newer.canvas.provenance["host"]
+    here.close()
+    with pytest.raises(
+        exceptions.ConfigurationError, match=rf"No connection to {host} is open[\s\S]*connect\("
+    ):
+        crn.refresh(frame)
+    assert elsewhere.starts() == 1
+
+
+def test_a_file_says_not_which_run_it_was(opened: Any) -> None:
+    frame = crn.read_file(opened.obtain("zero_activity_csv", progress=False).path)
+    with pytest.raises(exceptions.NoProvenanceError, match="read from a file"):
+        frame.canvas.refresh()
+    assert opened.starts() == 1
+
+
+@pytest.mark.parametrize(
+    "frame", [pd.DataFrame({"a": [1]}), pl.DataFrame({"a": [1]}), pl.LazyFrame({"a": [1]})]
+)
+def test_a_frame_of_unknown_origin_says_what_to_do(frame: Any) -> None:
+    assert hasattr(frame, "canvas")
+    assert not hasattr(frame.canvas, "provenance")
+    assert not hasattr(frame.canvas, "no_such_thing")
+    hint = "read_report" if isinstance(frame, pd.DataFrame) else r"canvas\.obtain"
+    for call in (
+        lambda: frame.canvas.provenance,
+        frame.canvas.refresh,
+        lambda: crn.provenance(frame),
+    ):
+        with pytest.raises(exceptions.NoProvenanceError, match=hint):
+            call()
+
+
+def test_dictionary_of_every_kind_of_frame(opened: Any) -> None:
+    frame = opened.read_report(REPORT, table="users", **ASKED)
+    eager = opened.read_report(REPORT, table="users", engine="polars", **ASKED)
+    lazy = opened.scan_report(REPORT, table="users", **ASKED)
+    known = crn.dictionary(frame)
+    assert_frame_equal(frame.canvas.dictionary(), known)
+    assert_frame_equal(crn.dictionary(frame, report=REPORT, table="users"), known)
+    for other in (eager, lazy):
+        told = other.canvas.dictionary(REPORT, "users")
+        assert_polars_equal(told, crn.dictionary(other, report=REPORT, table="users"))
+        assert told.drop("dtype").rows() == pl.from_pandas(known.drop(columns="dtype")).rows()
+        assert told["dtype"].to_list() == [str(kind) for kind in eager.dtypes]
+    with pytest.raises(exceptions.NoProvenanceError, match="can't say"):
+        crn.dictionary(eager)
+
+
+@pytest.mark.parametrize(
+    ("report", "table", "said"),
+    [
+        ("provisioning", None, "provisioning_csv"),
+        (REPORT, None, "several tables"),
+        (REPORT, "user", "Did you mean 'users'"),
+    ],
+)
+def test_dictionary_names_what_there_is(report: str, table: str | None, said: str) -> None:
+    with pytest.raises(exceptions.ParameterError, match=said):
+        crn.dictionary(pl.DataFrame({"user_id": ["7"]}), report=report, table=table)
+
+
+def test_accessors_keep_nothing_and_take_a_second_import() -> None:
+    frames = pd.DataFrame({"a": [1]}), pl.DataFrame({"a": [1]}), pl.LazyFrame({"a": [1]})
+    for frame in frames:
+        assert list(vars(frame.canvas)) == ["_frame"]
+    names = [name for name in sys.modules if name.startswith("canvas_reports_nb.accessors._")]
+    assert len(names) == 2
+    for name in names:
+        importlib.reload(sys.modules[name])
+    for frame in frames:
+        assert not hasattr(frame.canvas, "provenance")
+
+
+def test_an_accessor_of_somebody_else_is_not_taken_over_in_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = sys.modules["canvas_reports_nb.accessors._pandas"]
+    monkeypatch.setattr(pd.DataFrame, "canvas", type("Theirs", (), {"__module__": "theirs"}))
+    with pytest.warns(UserWarning, match="canvas"):
+        importlib.reload(ours)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        importlib.reload(ours)
