@@ -8,6 +8,7 @@
 """
 
 import logging as _logging
+from typing import Any as _Any
 
 from canvas_reports_nb import accessors, demo_canvas, exceptions
 from canvas_reports_nb._version import __version__
@@ -53,3 +54,17 @@ __all__ = [
 ]
 
 _logging.getLogger(__name__).addHandler(_logging.NullHandler())
+
+
+def load_ipython_extension(ipython: _Any) -> None:
+    """``%load_ext canvas_reports_nb``."""
+    from canvas_reports_nb import magics  # noqa: PLC0415 - only this needs IPython
+
+    magics.load(ipython)
+
+
+def unload_ipython_extension(ipython: _Any) -> None:
+    """``%unload_ext canvas_reports_nb``."""
+    from canvas_reports_nb import magics  # noqa: PLC0415 - as above
+
+    magics.unload(ipython)

@@ -43,6 +43,8 @@ class AccountReports:
         self._transport = transport
         self.account = account
         self._base = f"accounts/{quote(account, safe=':~')}"
+        self.offered: dict[str, tuple[str, ...]] = {}
+        """Report to parameters, as last listed."""
 
     def available(self, *, cached: bool = False, html: bool = False) -> list[AvailableReport]:
         """The reports this account offers: ``GET reports``.
@@ -58,7 +60,9 @@ class AccountReports:
         with self._located(missing=UnknownAccountError):
             # The documentation says "paginated", the server sends one page: both are served.
             items = self._all("reports", query=include, cached=cached)
-            return [AvailableReport.from_api(item, _columns(item)) for item in items]
+            offers = [AvailableReport.from_api(item, _columns(item)) for item in items]
+        self.offered = {offer.report: tuple(offer.parameters) for offer in offers}
+        return offers
 
     def start(self, report: str, parameters: Mapping[str, Any]) -> ReportRun:
         """Queue a run: ``POST reports/:report``. ``parameters`` go as they are.

@@ -153,6 +153,11 @@ class Connection:
         """
         return reports_frame(self._api.available())
 
+    @property
+    def offered(self) -> dict[str, tuple[str, ...]]:
+        """The reports, each with the names of its parameters, as Canvas last listed them; nothing is asked."""
+        return dict(self._api.offered)
+
     def report(self, report: str) -> AvailableReport:
         """One report this account offers: its parameters and columns.
 
