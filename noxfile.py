@@ -39,3 +39,16 @@ def notebooks(session: nox.Session) -> None:
     """The notebooks, README and environment files alone."""
     session.install("-e", ".[test]")
     session.run("python", "-m", "pytest", "tests/notebooks", *session.posargs)
+
+
+@nox.session
+@nox.parametrize("ipykernel", ["ipykernel==6.30.*", "ipykernel==7.3.*", "ipykernel"])
+def kernels(session: nox.Session, ipykernel: str) -> None:
+    """Clicks, progress and Interrupt on three kernels that run a widget's callbacks at different times.
+
+    6.30 has no subshells and answers a click after the cell; 7.3 answers on a thread beside the cell; the newest
+    is whatever was released since.
+    """
+    session.install("-e", ".[test]")
+    session.install("--upgrade", ipykernel)
+    session.run("python", "-m", "pytest", "tests/ui/test_comms.py", *session.posargs)

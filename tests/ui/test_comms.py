@@ -1,0 +1,213 @@
+"""A kernel and its messages, without a browser: clicks, the bar and Interrupt while a cell blocks.
+
+A front end delivers clicks on the main shell, or, newer ones, on a subshell. When and on which thread a
+callback then runs differs from kernel to kernel; what is shown here holds on all. ``nox -s kernels`` runs it
+on three of them.
+"""
+
+import os
+import queue
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jupyter_client import BlockingKernelClient, KernelManager
+
+ROOT = Path(__file__).parents[2]
+REPORT = "grade_export_csv"
+PATIENCE = 120.0
+
+Message = dict[str, Any]
+
+OPEN = "import canvas_reports_nb as crn\ncanvas = crn.demo(enrollments=300, duration=3)"
+BLOCK = f"rows = len(canvas.read_report({REPORT!r}, max_age=0))"
+BUTTON = """
+import threading, ipywidgets
+button, label = ipywidgets.Button(), ipywidgets.Label()
+def work():
+    job = canvas.start("zero_activity_csv")
+    label.value = f"run {job.run.id}"
+    label.value = job.wait(progress=False).status
+def clicked(_):
+    button.disabled = True
+    threading.Thread(target=work, daemon=True).start()
+button.on_click(clicked)
+display(button, label)
+"""
+
+
+class Kernel:
+    """A kernel as a front end sees it: what it sends, in the order it sends it."""
+
+    def __init__(self, client: BlockingKernelClient, interrupt: Callable[[], None]) -> None:
+        self.client, self.interrupt = client, interrupt
+        self.seen: list[Message] = []
+
+    def until(self, wanted: Callable[[Message], bool]) -> Message:
+        """Read on to the first message that is wanted."""
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            try:
+                message = self.client.get_iopub_msg(timeout=1)
+            except queue.Empty:
+                continue
+            self.seen.append(message)
+            if wanted(message):
+                return message
+        raise AssertionError([(each["msg_type"], each["content"]) for each in self.seen[-20:]])
+
+    def execute(self, code: str, *, watched: bool = True) -> str:
+        """Send a cell, as somebody's notebook or as a machine does; the messages before it are forgotten."""
+        self.seen.clear()
+        return str(self.client.execute(code, allow_stdin=watched))
+
+    def run(self, code: str, *, watched: bool = True) -> list[Message]:
+        """Run a cell to its end."""
+        cell = self.execute(code, watched=watched)
+        self.until(is_end_of(cell))
+        assert not [each["content"]["traceback"] for each in self.seen if each["msg_type"] == "error"]
+        return list(self.seen)
+
+    def value(self, expression: str) -> str:
+        """What an expression is worth in the kernel, as text."""
+        (told,) = [each for each in self.run(expression) if each["msg_type"] == "execute_result"]
+        return str(told["content"]["data"]["text/plain"])
+
+    def click(self, model: str, subshell: str | None) -> None:
+        """Send what a front end sends when somebody clicks a button."""
+        data = {"method": "custom", "content": {"event": "click"}, "buffers": []}
+        message = self.client.session.msg("comm_msg", {"comm_id": model, "data": data})
+        if subshell is not None:
+            message["header"]["subshell_id"] = subshell
+        self.client.shell_channel.send(message)
+
+    def control(self, kind: str) -> Any:
+        """Ask on the control channel."""
+        request = self.client.session.msg(kind, {})
+        self.client.control_channel.send(request)
+        while True:
+            reply = self.client.get_control_msg(timeout=PATIENCE)
+            if reply["parent_header"].get("msg_id") == request["header"]["msg_id"]:
+                return reply["content"]
+
+
+def is_end_of(cell: str) -> Callable[[Message], bool]:
+    return lambda message: (
+        message["msg_type"] == "status"
+        and message["parent_header"].get("msg_id") == cell
+        and message["content"]["execution_state"] == "idle"
+    )
+
+
+def models(messages: list[Message], name: str) -> list[str]:
+    """The widgets of a kind that were made."""
+    return [
+        message["content"]["comm_id"]
+        for message in messages
+        if message["msg_type"] == "comm_open"
+        and message["content"]["data"]["state"].get("_model_name") == name
+    ]
+
+
+def updates(messages: list[Message], model: str, trait: str) -> list[Any]:
+    """The values a trait was given."""
+    return [
+        message["content"]["data"]["state"][trait]
+        for message in messages
+        if message["msg_type"] == "comm_msg"
+        and message["content"]["comm_id"] == model
+        and trait in message["content"]["data"].get("state", {})
+    ]
+
+
+@pytest.fixture(scope="module")
+def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
+    plain = {name: text for name, text in os.environ.items() if not name.startswith("CANVAS_")}
+    store = str(tmp_path_factory.mktemp("store"))
+    manager = KernelManager(kernel_name="python3")
+    manager.start_kernel(cwd=str(ROOT), env={**plain, "CANVAS_REPORTS_CACHE": store})
+    client = manager.blocking_client()
+    client.start_channels()
+    try:
+        client.wait_for_ready(timeout=PATIENCE)
+        kernel = Kernel(client, manager.interrupt_kernel)
+        kernel.run(OPEN)
+        yield kernel
+        kernel.run("canvas.close()")
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+
+
+@pytest.fixture(params=["main shell", "subshell"])
+def subshell(request: pytest.FixtureRequest, kernel: Kernel) -> str | None:
+    """Where a front end delivers its clicks."""
+    if request.param == "main shell":
+        return None
+    features = kernel.control("kernel_info_request").get("supported_features", [])
+    if "kernel subshells" not in features:
+        pytest.skip("this kernel has no subshells")
+    return str(kernel.control("create_subshell_request")["subshell_id"])
+
+
+def test_a_click_during_a_blocking_cell_starts_its_run(kernel: Kernel, subshell: str | None) -> None:
+    made = kernel.run(BUTTON)
+    (button,), (label,) = models(made, "ButtonModel"), models(made, "LabelModel")
+    cell = kernel.execute(BLOCK)
+    kernel.until(lambda message: bool(models([message], "IntProgressModel")))
+    (bar,) = models(kernel.seen, "IntProgressModel")
+    kernel.click(button, subshell)
+    kernel.until(is_end_of(cell))
+    during = list(kernel.seen)
+    assert updates(during, bar, "value")[-1] == 100
+    assert "done" in updates(during, bar, "description")
+    if not updates(during, label, "value"):
+        kernel.until(lambda message: bool(updates([message], label, "value")))
+    if "complete" not in updates(kernel.seen, label, "value"):
+        kernel.until(lambda message: "complete" in updates([message], label, "value"))
+    assert updates(kernel.seen, button, "disabled") == [True]
+    assert updates(kernel.seen, label, "value")[0].startswith("run ")
+
+
+def test_the_bar_moves_while_the_cell_blocks_and_leaves_words(kernel: Kernel) -> None:
+    seen = kernel.run(BLOCK)
+    (bar,) = models(seen, "IntProgressModel")
+    told = updates(seen, bar, "description")
+    assert any(text.startswith("running") for text in told)
+    assert told[-1] == "done"
+    closed = [each["content"]["comm_id"] for each in seen if each["msg_type"] == "comm_close"]
+    opened = [each["content"]["comm_id"] for each in seen if each["msg_type"] == "comm_open"]
+    assert set(opened) <= set(closed)
+    (shown,) = [each["content"] for each in seen if each["msg_type"] == "display_data"]
+    (left,) = [each["content"] for each in seen if each["msg_type"] == "update_display_data"]
+    assert left["transient"]["display_id"] == shown["transient"]["display_id"]
+    assert set(left["data"]) == {"text/plain", "text/html"}
+    assert f"{REPORT} run " in left["data"]["text/plain"]
+    assert f"{kernel.value('rows')}" in left["data"]["text/plain"].replace(",", "")
+
+
+def test_nobody_looking_gets_no_widget(kernel: Kernel) -> None:
+    seen = kernel.run(BLOCK, watched=False)
+    assert {each["msg_type"] for each in seen} <= {"status", "execute_input"}
+
+
+def test_interrupt_detaches_and_prints_the_line_that_attaches_again(kernel: Kernel) -> None:
+    cell = kernel.execute(BLOCK)
+    kernel.until(
+        lambda message: any(
+            text.startswith(("queued", "running"))
+            for model in models(kernel.seen, "IntProgressModel")
+            for text in updates([message], model, "description")
+        )
+    )
+    kernel.interrupt()
+    kernel.until(is_end_of(cell))
+    (error,) = [each["content"] for each in kernel.seen if each["msg_type"] == "error"]
+    assert error["ename"] == "KeyboardInterrupt"
+    (left,) = [each["content"]["data"] for each in kernel.seen if each["msg_type"] == "update_display_data"]
+    line = left["text/plain"].rpartition("Later: ")[2]
+    assert line.startswith(f"canvas.attach({REPORT!r}, ")
+    assert line in "".join(error["traceback"])
+    assert int(kernel.value(f"len({line}.to_pandas())")) > 0
