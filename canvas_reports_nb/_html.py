@@ -47,6 +47,11 @@ def facts(pairs: Iterable[tuple[str, object]]) -> str:
     return f"<table><tbody>{rows}</tbody></table>"
 
 
+def fold(summary: str, text: str) -> str:
+    """A text behind its summary, opened by a click or a key."""
+    return f"<details><summary>{escape(summary)}</summary>{escape(text)}</details>"
+
+
 def card(title: str, *parts: str) -> str:
     """HTML parts, made by this module, under an escaped title."""
     return f'<div style="{_STYLE}"><strong>{escape(title)}</strong>{"".join(parts)}</div>'

@@ -113,7 +113,8 @@ class Connection:
         return f"Connection({urlsplit(self.url).netloc!r}, account {self.account_id!r})"
 
     def _repr_html_(self) -> str:
-        pairs = [("Canvas", self.url), ("account", self.account_id), ("store", self.store.path)]
+        # Not the store: its path names the user, and a notebook is passed on.
+        pairs = [("Canvas", self.url), ("account", self.account_id)]
         return _html.card("Canvas connection", _html.facts(pairs))
 
     def __enter__(self) -> Self:

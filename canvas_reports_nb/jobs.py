@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Self
 
-from canvas_reports_nb import _html
 from canvas_reports_nb.exceptions import (
     CanvasReportsError,
     NotReachedError,
@@ -75,7 +74,7 @@ class ReportJob:
         return f"ReportJob({self.run.report!r}, run {self.run.id}, {self.run.status})"
 
     def _repr_html_(self) -> str:
-        return _html.card(repr(self), self.run._repr_html_())
+        return self.run._repr_html_()
 
     @property
     def status(self) -> str:

@@ -202,6 +202,9 @@ class ReportRun:
         sent = {**facts, "parameters": dict(self.parameters), "raw": {}}
         return _run, (type(self), {**sent, "file_url": link, "attachment": attachment})
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.report!r}, run {self.id}, {self.status})"
+
     def _repr_html_(self) -> str:
         return _html.card(
             f"{self.report} · run {self.id}",
@@ -289,15 +292,21 @@ class AvailableReport:
             parameters_html=data.get("parameters_html"),
         )
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.report!r}, {len(self.parameters)} parameters)"
+
     def _repr_html_(self) -> str:
         parameters = [
             (p.name, "yes" if p.required else "", p.description or "") for p in self.parameters.values()
         ]
-        tables = [(name, ", ".join(columns)) for name, columns in self.columns.items()]
+        tables = [
+            _html.fold(f"{name}: {len(columns)} columns", ", ".join(columns))
+            for name, columns in self.columns.items()
+        ]
         return _html.card(
             f"{self.title} · {self.report}",
             _html.table(("parameter", "required", "description"), parameters) if parameters else "",
-            _html.table(("table", "columns"), tables) if tables else "",
+            *tables,
         )
 
 

@@ -63,14 +63,22 @@ class Store:
         self.limit = limit
 
     def __repr__(self) -> str:
-        return f"Store({str(self.path)!r})"
+        return f"Store({self._told!r})"
+
+    @property
+    def _told(self) -> str:
+        """The path without the user's name: a notebook that shows it is passed on."""
+        home = Path.home()
+        return (
+            str(Path("~") / self.path.relative_to(home)) if self.path.is_relative_to(home) else str(self.path)
+        )
 
     def _repr_html_(self) -> str:
         runs = list(self.runs())
         total = sum(run.size for run in runs)
         return _html.card(
             "Store",
-            _html.facts([("path", self.path), ("runs", len(runs)), ("size", f"{total / 1e6:,.1f} MB")]),
+            _html.facts([("path", self._told), ("runs", len(runs)), ("size", f"{total / 1e6:,.1f} MB")]),
         )
 
     def folder(self, url: str, account: str, report: str, run_id: int | None = None) -> Path:

@@ -1,0 +1,103 @@
+"""What a notebook shows of an object: one line that stays, and a card that is quiet, escaped, fit for dark mode."""
+
+import re
+from enum import Enum
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import canvas_reports_nb as crn
+from canvas_reports_nb.listings import history_frame, reports_frame
+
+EVIL = "<img src=x onerror=alert(1)>\"'&"
+TAGS = {"div", "strong", "table", "thead", "tbody", "tr", "th", "td", "details", "summary"}
+PUBLIC = [
+    each
+    for each in (getattr(crn, name) for name in crn.__all__)
+    if isinstance(each, type) and not issubclass(each, Exception | Enum)
+]
+
+
+class Page(HTMLParser):
+    """The tags, styles and text of a card."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.tags: set[str] = set()
+        self.open: list[str] = []
+        self.styles: list[str] = []
+        self.text = ""
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.open.append(tag)
+        self.styles += [value or "" for name, value in attrs if name == "style"]
+        assert {name for name, _ in attrs} <= {"style", "scope", "dir"}
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.fixture
+def shown(canvas: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[type, Any]:
+    """One object of each class a user meets, by its class."""
+    monkeypatch.setattr(Path, "home", lambda: tmp_path)
+    connection = canvas()
+    job = connection.start("provisioning_csv", users=True, enrollments=True)
+    result = job.result(progress=False)
+    offer = connection.report("provisioning_csv")
+    objects = [connection, connection.store, job, job.run, result, offer]
+    return {type(each): each for each in objects} | {"token": connection.server.token}
+
+
+@pytest.mark.parametrize("kind", PUBLIC, ids=lambda kind: kind.__name__)
+def test_a_line_that_says_what_it_is(kind: type, shown: dict[Any, Any], tmp_path: Path) -> None:
+    assert kind.__repr__ is not object.__repr__
+    if kind not in shown:
+        pytest.skip("not one of those a cell ends with")
+    line = repr(shown[kind])
+    assert line == repr(shown[kind])
+    assert line.startswith(f"{kind.__name__}(")
+    assert len(line) < 120
+    assert "\n" not in line
+    for private in (shown["token"], str(tmp_path), " at 0x", "verifier"):
+        assert private not in line
+
+
+@pytest.mark.parametrize("kind", PUBLIC, ids=lambda kind: kind.__name__)
+def test_a_quiet_card(kind: type, shown: dict[Any, Any], tmp_path: Path) -> None:
+    if kind not in shown:
+        assert not hasattr(kind, "_repr_html_"), "a card nobody looked at"
+        pytest.skip("it has no card")
+    html = shown[kind]._repr_html_()
+    assert html == shown[kind]._repr_html_()
+    page = Page(html)
+    assert page.tags <= TAGS
+    assert page.open == []
+    assert html.count("border:1px") == 1, "one frame, not one in another"
+    assert page.text.strip()
+    for private in (shown["token"], str(tmp_path), "verifier"):
+        assert private not in html
+    colours = re.findall(r"(?:^|;)\s*(?:color|background(?:-color)?):\s*([^;]+)", ";".join(page.styles))
+    assert colours
+    assert all(colour.startswith("var(--jp-") and colour.endswith("inherit)") for colour in colours)
+
+
+def test_a_server_s_text_is_text() -> None:
+    run = {"id": 7, "report": EVIL, "status": EVIL, "message": EVIL, "parameters": {EVIL: EVIL}}
+    listed = {"report": EVIL, "title": EVIL, "parameters": {EVIL: {"description": EVIL}}, "last_run": run}
+    past, offer = crn.ReportRun.from_api(run), crn.AvailableReport.from_api(listed, {EVIL: (EVIL,)})
+    for each in (past, offer):
+        page = Page(each._repr_html_())
+        assert page.tags <= TAGS
+        assert page.text.count(EVIL) >= 2
+    for frame in (reports_frame([offer]), history_frame(EVIL, [past])):
+        assert "<img" not in frame._repr_html_()
+        assert "&lt;img" in frame._repr_html_()
