@@ -24,6 +24,7 @@ from canvas_reports_nb.progress import ProgressEvent
 from canvas_reports_nb.results import ReportResult
 from canvas_reports_nb.spreadsheets import for_spreadsheet
 from canvas_reports_nb.store import Store
+from canvas_reports_nb.widgets import report_form
 
 __all__ = [
     "AvailableReport",
@@ -50,6 +51,7 @@ __all__ = [
     "read_report",
     "read_tables",
     "refresh",
+    "report_form",
     "scan_report",
 ]
 

@@ -55,3 +55,110 @@ def fold(summary: str, text: str) -> str:
 def card(title: str, *parts: str) -> str:
     """HTML parts, made by this module, under an escaped title."""
     return f'<div style="{_STYLE}"><strong>{escape(title)}</strong>{"".join(parts)}</div>'
+
+
+# No pictures and no links to scripts: what a server describes needs words and their structure.
+_TAGS = frozenset(
+    {"a", "b", "br", "code", "dd", "dl", "dt", "em", "h2", "h3", "h4", "i", "li", "ol", "p", "span", "strong"}
+    | {"table", "tbody", "td", "th", "thead", "tr", "u", "ul"}
+)
+
+
+def sanitised(markup: str) -> str:
+    """A server's own HTML without anything that runs, loads, or styles."""
+    import nh3  # noqa: PLC0415 - only the form shows a server's HTML
+
+    cleaned = nh3.clean(
+        markup,
+        tags=set(_TAGS),
+        attributes={"a": {"href", "title"}, "*": {"dir", "lang"}},
+        url_schemes={"https", "mailto"},
+        url_relative="deny",
+        set_tag_attribute_values={"a": {"target": "_blank"}},
+    )
+    return f'<div dir="auto">{cleaned}</div>'
+
+
+def form_style() -> str:
+    """The few rules ipywidgets' own layout cannot say; colours are JupyterLab's, with fallbacks."""
+    return f"<style>{_FORM_RULES}</style>"
+
+
+_FORM_RULES = """
+.crn-form {max-width: 62em; color: var(--jp-ui-font-color1, inherit)}
+.crn-form input, .crn-form select, .crn-form .widget-label {unicode-bidi: plaintext}
+.crn-form .crn-row {flex-wrap: wrap; align-items: center; gap: .2em .5em}
+.crn-form .crn-row > * {flex-shrink: 0; max-width: 100%}
+.crn-form .widget-inline-hbox {flex-wrap: wrap; max-width: 100%}
+.crn-form .crn-says {color: var(--jp-ui-font-color2, inherit); font-size: .92em; line-height: 1.35}
+.crn-form .crn-problem {color: var(--jp-ui-font-color1, inherit);
+  border-inline-start: 4px solid var(--jp-error-color1, #b71c1c); padding: .1em .6em}
+.crn-form .crn-well {border-inline-start: 4px solid var(--jp-success-color1, #2e7d32); padding: .1em .6em}
+.crn-form .crn-scroll {overflow-x: auto; max-width: 100%}
+.crn-form .crn-scroll td, .crn-form .crn-scroll th {white-space: nowrap; padding: .15em .6em; text-align: start;
+  border-bottom: 1px solid var(--jp-border-color2, #8886); max-width: 22em; overflow: hidden; text-overflow: ellipsis}
+.crn-form .crn-scroll table {border-collapse: collapse; font-size: .92em}
+.crn-form .crn-mark {font-weight: normal; font-size: .85em; font-style: italic}
+.crn-form .crn-code {user-select: all; overflow-x: auto; padding: .6em .8em; border-radius: 3px; margin: .3em 0;
+  background: var(--jp-layout-color2, #8882); color: var(--jp-ui-font-color1, inherit);
+  font-family: var(--jp-code-font-family, monospace); font-size: var(--jp-code-font-size, 13px)}
+.crn-form .crn-run {display: flex; flex-wrap: wrap; gap: 0 .8em; line-height: 1.4; padding: .3em 0}
+.crn-form h4 {margin: .7em 0 .2em; font-size: 1em}
+.crn-form p {margin: .2em 0}
+"""
+
+
+def heading(text: str) -> str:
+    """A heading inside the form."""
+    return f"<h4>{escape(text)}</h4>"
+
+
+def says(text: str) -> str:
+    """A remark beside a control."""
+    return f'<div class="crn-says" dir="auto">{_lines(text)}</div>' if text else ""
+
+
+def problem(text: str) -> str:
+    """What went wrong, read aloud at once; the word says it, the colour only underlines."""
+    return f'<div class="crn-problem" role="alert" dir="auto"><strong>Problem:</strong> {_lines(text)}</div>'
+
+
+def news(text: str, *, well: bool = False) -> str:
+    """How things stand, read aloud when there is a pause."""
+    return f'<div class="{"crn-well" if well else ""}" role="status" dir="auto">{_lines(text)}</div>'
+
+
+def _lines(text: str) -> str:
+    return "<br>".join(map(escape, text.splitlines()))
+
+
+def preview(columns: Iterable[tuple[str, str]], rows: Iterable[Sequence[str]]) -> str:
+    """The first rows of a table that may be wide: column names with a word on each, cells as text."""
+    head = "".join(
+        f'<th scope="col" dir="auto">{escape(name)}'
+        + (f'<br><span class="crn-mark">{escape(mark)}</span>' if mark else "")
+        + "</th>"
+        for name, mark in columns
+    )
+    body = "".join(
+        "<tr>" + "".join(f'<td dir="auto">{escape(cell)}</td>' for cell in row) + "</tr>" for row in rows
+    )
+    # A region that scrolls must be reachable by keyboard, and then needs a name.
+    return (
+        '<div class="crn-scroll" tabindex="0" role="region" aria-label="First rows">'
+        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def code(text: str) -> str:
+    """Code that one click selects as a whole."""
+    return f'<pre class="crn-code" tabindex="0" title="Click to select it all">{escape(text)}</pre>'
+
+
+def run_line(cells: Iterable[tuple[str, str]]) -> str:
+    """One past run: texts in columns as wide as told, which wrap where there is no room."""
+    return (
+        '<div class="crn-run" dir="auto">'
+        + "".join(f'<span style="min-width:{width}">{escape(text)}</span>' for text, width in cells)
+        + "</div>"
+    )

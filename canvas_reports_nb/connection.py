@@ -141,6 +141,38 @@ class Connection:
         settings = replace(self._settings, account=str(account))
         return Connection(self._transport, settings, clock=self._clock, sleep=self._sleep)
 
+    def pausing(self, sleep: Sleep) -> Connection:
+        """The same connection with another way to wait, for a thread that must notice a click."""
+        return Connection(self._transport, self._settings, clock=self._clock, sleep=sleep)
+
+    @property
+    def api(self) -> AccountReports:
+        """The calls themselves, which give value objects where this class gives frames."""
+        return self._api
+
+    @property
+    def clock(self) -> Clock:
+        """The time this connection goes by."""
+        return self._clock
+
+    @property
+    def sleep(self) -> Sleep:
+        """How this connection waits."""
+        return self._sleep
+
+    def form(self) -> Any:
+        """A form in the notebook: choose a report, start and follow it, load it as a frame.
+
+        Returns
+        -------
+        ReportForm
+            ``form.job``, ``form.result``, ``form.frame``, ``form.wait()``.
+        """
+        from importlib.metadata import entry_points  # noqa: PLC0415 - slow to import, and asked for only here
+
+        # What a notebook shows stands above this layer, so it is found by name, not by import.
+        return entry_points(group="canvas_reports_nb.faces")["form"].load()(self)
+
     # -- the six calls -----------------------------------------------------------------------
 
     def reports(self) -> pd.DataFrame:

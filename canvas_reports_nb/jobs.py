@@ -208,7 +208,7 @@ class ReportJob:
         error = WaitTimeoutError(
             f"The run is {self.run.status} after {timeout:g} s.",
             self.run,
-            hint=f"It goes on. Later: {self._attach_line()}",
+            hint=f"It goes on. Later: {self.attach_line}",
             account=self._api.account,
         )
         error.job = self
@@ -217,7 +217,7 @@ class ReportJob:
     def _interrupted(
         self, interrupt: KeyboardInterrupt, sink: ProgressSink, on_interrupt: OnInterrupt
     ) -> None:
-        text = f"Interrupted; run {self.run.id} goes on. Later: {self._attach_line()}"
+        text = f"Interrupted; run {self.run.id} goes on. Later: {self.attach_line}"
         if on_interrupt == "abort":
             try:
                 self.abort()
@@ -228,7 +228,9 @@ class ReportJob:
         sink.show(ProgressEvent("note", self.run.report, self.run.id, self.run.status, text=text))
         interrupt.add_note(text)
 
-    def _attach_line(self) -> str:
+    @property
+    def attach_line(self) -> str:
+        """The line that takes the run up again, in another cell or after a restart."""
         return f"canvas.attach({self.run.report!r}, {self.run.id}).result()"
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from canvas_reports_nb.models import ReportRun
     from canvas_reports_nb.stored import StoredRun
 
-__all__ = ["Decision", "estimate", "reuse_or_start"]
+__all__ = ["Decision", "ago", "estimate", "reuse_or_start"]
 
 _SAMPLE = 10
 
@@ -67,7 +67,7 @@ def reuse_or_start(
                 return Decision(
                     "stored",
                     kept.provenance.run_id,
-                    f"using run {kept.provenance.run_id} from this disk, {_ago(age)}",
+                    f"using run {kept.provenance.run_id} from this disk, {ago(age)}",
                 )
         wanted = comparable(report, parameters)
         in_flight: ReportRun | None = None
@@ -79,7 +79,7 @@ def reuse_or_start(
             if comparable(report, asked_of(report, run.parameters)) != wanted:
                 continue
             if run.is_complete and age <= max_age:
-                return Decision("finished", run.id, f"using run {run.id}, finished on Canvas {_ago(age)}")
+                return Decision("finished", run.id, f"using run {run.id}, finished on Canvas {ago(age)}")
             if not run.is_ended and in_flight is None:
                 in_flight = run
         if in_flight is not None:
@@ -93,7 +93,8 @@ def reuse_or_start(
 _LONGEST_RUN = 24 * 3600.0
 
 
-def _ago(age: float) -> str:
+def ago(age: float) -> str:
+    """An age in seconds, in words: ``12 min ago``."""
     if age < 90:  # noqa: PLR2004 - where seconds stop being the unit people use
         return f"{max(age, 0):.0f} s ago"
     return f"{age / 60:.0f} min ago" if age < 5400 else f"{age / 3600:.1f} h ago"  # noqa: PLR2004 - likewise

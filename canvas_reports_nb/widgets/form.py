@@ -1,0 +1,402 @@
+"""The form: every callback returns at once, every question to the server is asked in a thread of its own."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import threading
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets as widgets
+from IPython.display import display
+
+from canvas_reports_nb import _html
+from canvas_reports_nb.exceptions import CanvasReportsError, NotReachedError, ParameterError, WaitTimeoutError
+from canvas_reports_nb.jobs import utc
+from canvas_reports_nb.parameters import comparable
+from canvas_reports_nb.planning import Decision, ago, reuse_or_start
+from canvas_reports_nb.settings import DEFAULT_MAX_AGE
+from canvas_reports_nb.stored import runs_in
+from canvas_reports_nb.widgets.asking import Asking
+from canvas_reports_nb.widgets.controls import button
+from canvas_reports_nb.widgets.offers import about, chosen, matching, option_of
+from canvas_reports_nb.widgets.outcome import Outcome
+from canvas_reports_nb.widgets.past import PastRuns
+from canvas_reports_nb.widgets.progress_bar import WidgetSink
+from canvas_reports_nb.widgets.work import SLICE, Work, errand
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pandas as pd
+
+    from canvas_reports_nb.connection import Connection
+    from canvas_reports_nb.jobs import ReportJob
+    from canvas_reports_nb.models import AvailableReport, ReportRun
+    from canvas_reports_nb.results import ReportResult
+    from canvas_reports_nb.stored import StoredRun
+
+__all__ = ["ReportForm"]
+
+_LOG = logging.getLogger(__name__)
+_HISTORY = 100
+
+
+def _shown(method: Callable[..., None]) -> Callable[..., None]:
+    """Run a callback alone, and show its error in the form: JupyterLab shows none."""
+
+    @functools.wraps(method)
+    def guarded(self: ReportForm, *arguments: Any) -> None:
+        with self._lock:
+            try:
+                method(self, *arguments)
+            except Exception as error:  # noqa: BLE001 - whatever it is, nobody else would see it
+                self._tell(error)
+
+    return guarded
+
+
+class ReportForm(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
+    """A form: choose a report of this account, start and follow it, load it as a frame.
+
+    Not made by hand: `Connection.form` gives one.
+
+    Parameters
+    ----------
+    canvas : Connection
+    """
+
+    def __init__(self, canvas: Connection) -> None:
+        super().__init__()
+        self._canvas = canvas
+        self._lock = threading.RLock()
+        self._offers: list[AvailableReport] | None = None
+        self._offer: AvailableReport | None = None
+        self._past_runs: list[ReportRun] = []
+        self._kept: list[StoredRun] = []
+        self._decision: Decision | None = None
+        self._work: Work | None = None
+        self._compose()
+        self._load_lists()
+
+    def _compose(self) -> None:
+        self._chooser = widgets.Combobox(
+            description="Report",
+            placeholder="loading the reports of this account …",
+            tooltip="The report to run",
+            disabled=True,
+            layout=widgets.Layout(width="min(40em, 98%)"),
+            style={"description_width": "9em"},
+        )
+        self._refresh = button("Refresh", "crn-refresh", "Ask Canvas again for reports, terms and past runs")
+        self._start = button("Start", "crn-start", "Start a new run of this report", style="primary")
+        self._reuse = button("Reuse", "crn-reuse", "Use a run that exists instead of starting one")
+        self._abort = button("Abort", "crn-abort", "Stop the run on Canvas")
+        self._says, self._about, self._status = widgets.HTML(), widgets.HTML(), widgets.HTML()
+        self._asking = Asking(self._parameters_changed)
+        self._progress, self._past = widgets.VBox(), PastRuns(self._load_past, self._delete_past)
+        account = self._canvas.account_id
+        self._outcome = Outcome(self._choose_table, None if account == "self" else account)
+        self._chooser.observe(self._report_typed, names="value")
+        for each, clicked in (
+            (self._refresh, self._refresh_clicked),
+            (self._start, self._start_clicked),
+            (self._reuse, self._reuse_clicked),
+            (self._abort, self._abort_clicked),
+        ):
+            each.on_click(clicked)
+        head = widgets.HBox([self._chooser, self._refresh])
+        buttons = widgets.HBox([self._start, self._reuse, self._abort])
+        for part, css in (
+            (self, "crn-form"),
+            (head, "crn-row"),
+            (buttons, "crn-row"),
+            (self._chooser, "crn-report"),
+            (self._says, "crn-report-says"),
+            (self._about, "crn-about"),
+            (self._status, "crn-status"),
+            (self._progress, "crn-progress"),
+        ):
+            part.add_class(css)
+        above = (widgets.HTML(_html.form_style()), head, self._says, self._about, self._asking.box, buttons)
+        self.children = (*above, self._status, self._progress, self._outcome.box, self._past.box)
+        self._follow_state()
+
+    # -- what a notebook sees ----------------------------------------------------------------
+
+    def __repr__(self) -> str:
+        return f"ReportForm(account {self._canvas.account_id!r})"
+
+    def _repr_mimebundle_(self, **keywords: Any) -> Any:
+        shown = super()._repr_mimebundle_(**keywords)
+        still = _html.card(
+            "Report form", _html.says("A form stands here while the notebook runs: run this cell to use it.")
+        )
+        # For places that show no widgets, such as a page on a code host.
+        return {**shown, "text/html": still} if isinstance(shown, dict) else shown
+
+    @property
+    def job(self) -> ReportJob | None:
+        """The run that was started or loaded last; ``None`` where it came from this disk."""
+        return self._work.job if self._work else None
+
+    @property
+    def result(self) -> ReportResult | None:
+        """The result of that run, once it is here."""
+        return self._work.result if self._work else None
+
+    @property
+    def frame(self) -> pd.DataFrame | None:
+        """The table shown, as pandas."""
+        return self._outcome.frame
+
+    def wait(self, timeout: float | None = None, *, progress: bool = True) -> ReportResult:
+        """Block the cell until the run has ended; the bar goes on moving.
+
+        An Interrupt lets go: the run and the form go on.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            Budget in seconds.
+        progress : bool
+            Whether to show the bar below this cell, too.
+
+        Raises
+        ------
+        ParameterError
+            Nothing was started.
+        WaitTimeoutError
+            The budget is spent; the run goes on.
+        RunFailedError, RunAbortedError, RunDeletedError
+            The run ended without a file.
+        """
+        work = self._work
+        if work is None:
+            raise ParameterError("This form follows no run.", hint="Press Start or Load, then wait.")
+        if progress and not work.is_ended:
+            display(self._progress)
+        begun = self._canvas.clock()
+        try:
+            # The thread's own state is looked at: no callback runs while a cell blocks.
+            while not work.is_ended:
+                if timeout is not None and self._canvas.clock() - begun >= timeout:
+                    raise _timed_out(work, timeout)
+                self._canvas.sleep(SLICE)
+        except KeyboardInterrupt as interrupt:
+            text = "Interrupted; the form goes on." + (
+                f" In another cell: {work.job.attach_line}" if work.job else ""
+            )
+            display({"text/plain": text}, raw=True)
+            interrupt.add_note(text)
+            raise
+        return work.outcome()
+
+    # -- the lists: asked for in threads ------------------------------------------------------
+
+    def _load_lists(self) -> None:
+        self._status.value = _html.news("Loading …")
+        errand(lambda: self._canvas.api.available(html=True), self._know_offers, self._no_offers)
+        errand(self._canvas.api.terms, self._know_terms, self._tell)
+
+    @_shown
+    def _know_offers(self, offers: list[AvailableReport]) -> None:
+        self._offers = offers
+        self._chooser.options = [option_of(offer) for offer in offers]
+        self._chooser.placeholder = "type a part of a title or name"
+        self._chooser.disabled = False
+        self._status.value = ""
+        self._choose_report()
+
+    @_shown
+    def _no_offers(self, error: Exception) -> None:
+        self._chooser.placeholder = "no list of reports; Refresh asks again"
+        self._tell(error)
+
+    @_shown
+    def _know_terms(self, terms: list[dict[str, Any]]) -> None:
+        self._asking.know_terms(terms, utc(self._canvas.clock))
+
+    def _load_history(self, offer: AvailableReport) -> None:
+        canvas, report = self._canvas, offer.report
+
+        def ask() -> tuple[list[ReportRun], list[StoredRun]]:
+            kept = runs_in(canvas.store.folder(canvas.url, canvas.account_id, report))
+            return list(islice(canvas.api.index(report), _HISTORY)), list(kept)
+
+        errand(ask, functools.partial(self._know_history, offer), self._tell)
+
+    @_shown
+    def _know_history(self, offer: AvailableReport, found: tuple[list[ReportRun], list[StoredRun]]) -> None:
+        if offer is not self._offer:  # another one was chosen in the meantime
+            return
+        self._past_runs, self._kept = found
+        self._past.show(self._past_runs, utc(self._canvas.clock))
+        self._suggest(self._asking.asked())
+
+    # -- what the user does ------------------------------------------------------------------
+
+    @_shown
+    def _report_typed(self, _: object) -> None:
+        self._choose_report()
+
+    def _choose_report(self) -> None:
+        offers = self._offers or []
+        offer = chosen(self._chooser.value, offers)
+        self._says.value = "" if offer else _html.says(matching(self._chooser.value, offers))
+        if offer is self._offer:
+            return
+        self._offer, self._past_runs, self._kept, self._decision = offer, [], [], None
+        self._about.value = about(offer) if offer else ""
+        self._asking.show(offer)
+        self._past.clear("Loading the past runs …" if offer else "")
+        if offer is not None:
+            self._load_history(offer)
+        self._follow_state()
+
+    @_shown
+    def _parameters_changed(self) -> None:
+        self._suggest(self._asking.asked())
+
+    def _suggest(self, asked: dict[str, Any] | None) -> None:
+        """Offer a run that exists, from what is known already."""
+        self._decision = None
+        if asked is not None and self._offer is not None:
+            report, wanted = self._offer.report, comparable(self._offer.report, asked)
+            now = utc(self._canvas.clock)
+            equal = [kept for kept in self._kept if comparable(report, kept.provenance.parameters) == wanted]
+            stored = sorted(equal, key=lambda kept: kept.finished_at, reverse=True)
+            decision = reuse_or_start(
+                report, asked, stored=stored, history=self._past_runs, now=now, max_age=DEFAULT_MAX_AGE
+            )
+            if decision.run_id is not None:
+                self._decision = decision
+                self._reuse.tooltip = decision.reason
+                ended = {kept.provenance.run_id: kept.finished_at for kept in stored}
+                ended |= {run.id: run.ended_at for run in self._past_runs if run.ended_at}
+                at = ended.get(decision.run_id)
+                since = f" from {ago((now - at).total_seconds())}" if at else ", under way"
+                self._reuse.description = f"Reuse run {decision.run_id}{since}"
+        self._follow_state()
+
+    @_shown
+    def _refresh_clicked(self, _: object) -> None:
+        self._load_lists()
+        if self._offer is not None:
+            self._load_history(self._offer)
+
+    @_shown
+    def _start_clicked(self, _: object) -> None:
+        asked = self._asking.complete()
+        if self._offer is None or asked is None:
+            self._status.value = _html.problem("Nothing was started: see the remark beside the parameters.")
+            return
+        report = self._offer.report
+        self._follow(lambda canvas: canvas.start(report, parameters=asked))
+
+    @_shown
+    def _reuse_clicked(self, _: object) -> None:
+        if self._offer is not None and self._decision is not None and self._decision.run_id is not None:
+            self._fetch(self._offer.report, self._decision.run_id, stored=self._decision.action == "stored")
+
+    @_shown
+    def _abort_clicked(self, _: object) -> None:
+        if self._work is not None:
+            self._work.stop()
+            self._abort.disabled = True
+            self._status.value = _html.news("Stopping …")
+
+    @_shown
+    def _load_past(self, run: ReportRun) -> None:
+        self._fetch(run.report, run.id, stored=False)
+
+    @_shown
+    def _delete_past(self, run: ReportRun) -> None:
+        def gone(_: ReportRun) -> None:
+            if self._offer is not None:
+                self._load_history(self._offer)
+
+        errand(lambda: self._canvas.api.delete(run.report, run.id), gone, self._tell)
+
+    @_shown
+    def _choose_table(self, table: str) -> None:
+        result = self.result
+        if result is not None:
+            errand(
+                lambda: result.to_pandas(table),
+                lambda frame: self._show_table(result, table, frame),
+                self._tell,
+            )
+
+    @_shown
+    def _show_table(self, result: ReportResult, table: str, frame: pd.DataFrame) -> None:
+        if result is self.result:
+            self._outcome.show(result, table, frame)
+
+    # -- the run -----------------------------------------------------------------------------
+
+    def _fetch(self, report: str, run_id: int, *, stored: bool) -> None:
+        if stored:
+            self._follow(lambda canvas: canvas.obtain(report, run_id=run_id, progress=False))
+        else:
+            self._follow(lambda canvas: canvas.attach(report, run_id))
+
+    def _follow(self, begin: Callable[[Connection], ReportJob | ReportResult]) -> None:
+        if self._work is not None and not self._work.is_ended:
+            return  # a click that was on its way when the button was switched off
+        sink = WidgetSink(placed=True)
+        self._work = Work(self._canvas, begin, sink, self._ended)
+        self._progress.children = [sink.box]
+        self._outcome.clear()
+        self._status.value = _html.news("Asking Canvas …")
+        self._follow_state()
+        self._work.thread.start()
+
+    def _ended(self, work: Work) -> None:
+        """In the thread of the run: the frame is made before the form is touched."""
+        try:
+            if work.result is not None:
+                table = work.result.tables[0]
+                self._show_table(work.result, table, work.result.to_pandas(table))
+        except Exception as error:  # noqa: BLE001 - nobody else would see it
+            work.error = error
+        self._conclude(work)
+
+    @_shown
+    def _conclude(self, work: Work) -> None:
+        if work.error is not None:
+            self._tell(work.error)
+        else:
+            self._status.value = _html.news(work.says(), well=work.result is not None)
+        if self._offer is not None:
+            self._load_history(self._offer)
+        self._follow_state(busy=False)
+
+    def _follow_state(self, *, busy: bool | None = None) -> None:
+        """Switch the buttons by what can be done now."""
+        if busy is None:
+            busy = self._work is not None and not self._work.is_ended
+        self._start.disabled = busy or self._offer is None
+        self._reuse.disabled = busy
+        self._reuse.layout.display = None if self._decision is not None else "none"
+        self._abort.disabled = not busy
+        self._past.busy(busy)
+
+    @_shown
+    def _tell(self, error: Exception) -> None:
+        if isinstance(error, CanvasReportsError):
+            _LOG.warning("%s", error)
+            self._status.value = _html.problem(str(error))
+        else:
+            _LOG.error("the form failed", exc_info=error)
+            self._status.value = _html.problem(f"{type(error).__name__}: {error}")
+
+
+def _timed_out(work: Work, timeout: float) -> CanvasReportsError:
+    if work.job is None:
+        return NotReachedError(f"Canvas has not answered within {timeout:g} s.", hint="Wait once more.")
+    hint = f"It goes on. Later: {work.job.attach_line}"
+    error = WaitTimeoutError(f"The run is {work.job.status} after {timeout:g} s.", work.job.run, hint=hint)
+    error.job = work.job
+    return error
