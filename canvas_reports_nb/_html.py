@@ -89,10 +89,12 @@ _FORM_RULES = """
 .crn-form input, .crn-form select, .crn-form .widget-label {unicode-bidi: plaintext}
 .crn-form .crn-row {flex-wrap: wrap; align-items: center; gap: .2em .5em}
 .crn-form .crn-row > * {flex-shrink: 0; max-width: 100%}
+.crn-form .crn-row > .widget-html {flex: 1 1 20em; min-width: 0}
+.crn-form .crn-param > .widget-html, .crn-form .crn-grid {margin-inline-start: min(11em, 15%)}
 .crn-form .widget-inline-hbox {flex-wrap: wrap; max-width: 100%}
 .crn-form .crn-says {color: var(--jp-ui-font-color2, inherit); font-size: .92em; line-height: 1.35}
 .crn-form .crn-problem {color: var(--jp-ui-font-color1, inherit);
-  border-inline-start: 4px solid var(--jp-error-color1, #b71c1c); padding: .1em .6em}
+  border-inline-start: 4px solid var(--jp-error-color1, #b71c1c); padding: .2em .6em; line-height: 1.4}
 .crn-form .crn-well {border-inline-start: 4px solid var(--jp-success-color1, #2e7d32); padding: .1em .6em}
 .crn-form .crn-scroll {overflow-x: auto; max-width: 100%}
 .crn-form .crn-scroll td, .crn-form .crn-scroll th {white-space: nowrap; padding: .15em .6em; text-align: start;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import warnings
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -25,13 +26,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from canvas_reports_nb.api import AccountReports
-    from canvas_reports_nb.models import ReportRun
+    from canvas_reports_nb.models import AvailableReport, ReportRun
     from canvas_reports_nb.typing import Clock, Sleep
 
 __all__ = ["checked", "start_once"]
 
 _LOG = logging.getLogger(__name__)
 _ATTEMPTS, _PAUSE = 3, 5.0
+_IN_FORM = re.compile(r"""name=["']parameters\[([^\]"']+)\]""")
 # How far the server's clock may be from ours, and how long it may sit on a request.
 _SKEW = timedelta(minutes=10)
 
@@ -48,7 +50,7 @@ def checked(api: AccountReports, report: str, asked: Mapping[str, Any]) -> dict[
     offers = {offer.report: offer for offer in api.available(cached=True)}
     if report not in offers:
         raise api.not_offered(report, list(offers))
-    check(report, asked, offers[report].parameters)
+    check(report, asked, _listed(api, offers[report], asked))
     if expected_tables(report, asked) == ():
         raise ParameterError(
             f"{report} writes only the files it is asked for, and none is.",
@@ -63,6 +65,15 @@ def checked(api: AccountReports, report: str, asked: Mapping[str, Any]) -> dict[
         if declared and declared.type == "term" and is_name(value):
             wire[name] = _term(api, report, value)
     return {**({} if "skip_message" in asked else {"skip_message": True}), **wire}
+
+
+def _listed(api: AccountReports, offer: AvailableReport, asked: Mapping[str, Any]) -> set[str]:
+    """The names the server lists; of a report no schema describes, those in the server's own form, too."""
+    names = set(offer.parameters)
+    if schema(offer.report) is None and not names.issuperset(asked):
+        forms = {each.report: each.parameters_html for each in api.available(cached=True, html=True)}
+        names |= set(_IN_FORM.findall(forms.get(offer.report) or ""))
+    return names
 
 
 def _term(api: AccountReports, report: str, name: str) -> int:

@@ -10,7 +10,7 @@ from canvas_reports_nb import _html
 from canvas_reports_nb.exceptions import ParameterError
 from canvas_reports_nb.parameters import check, expected_tables
 from canvas_reports_nb.terms import is_name, term_id
-from canvas_reports_nb.widgets.controls import Control, control
+from canvas_reports_nb.widgets.controls import Control, control, discard
 from canvas_reports_nb.widgets.fields import FILES
 from canvas_reports_nb.widgets.offers import fields_of
 from canvas_reports_nb.widgets.term_options import term_options
@@ -50,10 +50,12 @@ class Asking:
         """Ask for what this report takes; for nothing without one."""
         self._offer = offer
         self.controls = [control(field, self._lines) for field in fields_of(offer)] if offer else []
-        for each in self.controls:
-            each.observe(lambda _: self._changed())
+        for asking in self.controls:
+            asking.observe(lambda _: self._changed())
         nothing = [widgets.HTML(_html.says("This report takes no parameters."))] if offer else []
-        self.box.children = [each.box for each in self.controls] or nothing
+        before, self.box.children = self.box.children, [each.box for each in self.controls] or nothing
+        for each in before:
+            discard(each)
 
     def know_terms(self, terms: Sequence[dict[str, Any]], now: datetime) -> None:
         """Offer these terms, in the controls that are there already, too."""

@@ -14,12 +14,13 @@ if TYPE_CHECKING:
 
     from canvas_reports_nb.widgets.fields import Field
 
-__all__ = ["Control", "button", "control"]
+__all__ = ["LABELLED", "Control", "button", "control", "discard"]
 
 # Beyond this a list is searched, not read.
 _SHORT = 15
 _WIDE = "min(34em, 98%)"
-_LABEL = {"description_width": "9em"}
+LABELLED = {"description_width": "9em"}
+"""Style of every control with a label, so that they stand in one column."""
 
 
 def button(text: str, css: str, says: str, *, icon: str = "", style: str = "") -> widgets.Button:
@@ -29,6 +30,16 @@ def button(text: str, css: str, says: str, *, icon: str = "", style: str = "") -
     )
     made.add_class(css)
     return made
+
+
+def discard(widget: widgets.Widget) -> None:
+    """Close a widget and all inside it: ipywidgets holds on to every one that is not closed."""
+    for inside in getattr(widget, "children", ()):
+        discard(inside)
+    for part in ("layout", "style"):
+        if widget.has_trait(part):
+            getattr(widget, part).close()
+    widget.close()
 
 
 class Control:
@@ -102,7 +113,7 @@ class _Searched(Control):
                 description=field.label,
                 placeholder=placeholder,
                 tooltip=field.name,
-                style=_LABEL,
+                style=LABELLED,
                 layout=widgets.Layout(width=_WIDE),
             ),
         )
@@ -147,17 +158,18 @@ class _Boxes(Control):
             box.layout.width = "auto"
         grid = widgets.GridBox(
             self._inputs,
-            layout=widgets.Layout(
-                grid_template_columns="repeat(auto-fill, minmax(13em, 1fr))", width="auto", flex="1 1 20em"
-            ),
+            layout=widgets.Layout(grid_template_columns="repeat(auto-fill, minmax(13em, 1fr))", width="auto"),
         )
         every = button("All", "crn-all", f"Tick all of {self.field.label}")
         none = button("None", "crn-none", f"Tick none of {self.field.label}")
         every.on_click(lambda _: self._tick_all(ticked=True))
         none.on_click(lambda _: self._tick_all(ticked=False))
-        label = widgets.Label(self.field.label, layout=widgets.Layout(width="9em"))
+        label = widgets.Label(
+            self.field.label, layout=widgets.Layout(width="9em", justify_content="flex-end")
+        )
         head = widgets.HBox([label, every, none])
         head.add_class("crn-row")
+        grid.add_class("crn-grid")
         return widgets.VBox([head, grid])
 
     def _tick_all(self, *, ticked: bool) -> None:
@@ -190,13 +202,13 @@ def control(field: Field, terms: Mapping[str, Any]) -> Control:
     look = {
         "description": field.label,
         "tooltip": field.name,
-        "style": _LABEL,
+        "style": LABELLED,
         "layout": widgets.Layout(width=_WIDE),
     }
     made: Control
     match field.kind:
         case "term":
-            made = _Searched(field, terms, "all terms; type to search, or: current, sis_term_id:…")
+            made = _Searched(field, terms, "all terms; type to search")
         case "choice" if len(field.options) > _SHORT:
             made = _Searched(field, dict(field.options), "not sent; type to search")
         case "choice":

@@ -52,7 +52,7 @@ def label_of(name: str) -> str:
     >>> label_of("enrollment_term_id")
     'Enrollment term'
     """
-    words = name.removesuffix("_id").replace("_", " ").strip()
+    words = name.removesuffix("_id").replace("_", " ").replace(" sis", " SIS").strip()
     return words[:1].upper() + words[1:] if words else name
 
 

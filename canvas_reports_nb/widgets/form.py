@@ -12,19 +12,17 @@ import ipywidgets as widgets
 from IPython.display import display
 
 from canvas_reports_nb import _html
-from canvas_reports_nb.exceptions import CanvasReportsError, NotReachedError, ParameterError, WaitTimeoutError
+from canvas_reports_nb.exceptions import CanvasReportsError, ParameterError
 from canvas_reports_nb.jobs import utc
-from canvas_reports_nb.parameters import comparable
-from canvas_reports_nb.planning import Decision, ago, reuse_or_start
-from canvas_reports_nb.settings import DEFAULT_MAX_AGE
 from canvas_reports_nb.stored import runs_in
 from canvas_reports_nb.widgets.asking import Asking
+from canvas_reports_nb.widgets.chooser import Chooser
 from canvas_reports_nb.widgets.controls import button
-from canvas_reports_nb.widgets.offers import about, chosen, matching, option_of
 from canvas_reports_nb.widgets.outcome import Outcome
 from canvas_reports_nb.widgets.past import PastRuns
 from canvas_reports_nb.widgets.progress_bar import WidgetSink
-from canvas_reports_nb.widgets.work import SLICE, Work, errand
+from canvas_reports_nb.widgets.suggestion import suggest
+from canvas_reports_nb.widgets.work import Work, errand
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,11 +34,13 @@ if TYPE_CHECKING:
     from canvas_reports_nb.models import AvailableReport, ReportRun
     from canvas_reports_nb.results import ReportResult
     from canvas_reports_nb.stored import StoredRun
+    from canvas_reports_nb.widgets.suggestion import Suggestion
 
 __all__ = ["ReportForm"]
 
 _LOG = logging.getLogger(__name__)
 _HISTORY = 100
+_LOADING = _html.news("Loading …")
 
 
 def _shown(method: Callable[..., None]) -> Callable[..., None]:
@@ -71,55 +71,35 @@ class ReportForm(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
         super().__init__()
         self._canvas = canvas
         self._lock = threading.RLock()
-        self._offers: list[AvailableReport] | None = None
-        self._offer: AvailableReport | None = None
         self._past_runs: list[ReportRun] = []
         self._kept: list[StoredRun] = []
-        self._decision: Decision | None = None
+        self._suggestion: Suggestion | None = None
         self._work: Work | None = None
         self._compose()
         self._load_lists()
 
     def _compose(self) -> None:
-        self._chooser = widgets.Combobox(
-            description="Report",
-            placeholder="loading the reports of this account …",
-            tooltip="The report to run",
-            disabled=True,
-            layout=widgets.Layout(width="min(40em, 98%)"),
-            style={"description_width": "9em"},
-        )
-        self._refresh = button("Refresh", "crn-refresh", "Ask Canvas again for reports, terms and past runs")
+        self._chooser = Chooser(self._report_typed, self._refresh_clicked)
         self._start = button("Start", "crn-start", "Start a new run of this report", style="primary")
         self._reuse = button("Reuse", "crn-reuse", "Use a run that exists instead of starting one")
         self._abort = button("Abort", "crn-abort", "Stop the run on Canvas")
-        self._says, self._about, self._status = widgets.HTML(), widgets.HTML(), widgets.HTML()
         self._asking = Asking(self._parameters_changed)
-        self._progress, self._past = widgets.VBox(), PastRuns(self._load_past, self._delete_past)
+        self._status, self._progress = widgets.HTML(), widgets.VBox()
         account = self._canvas.account_id
         self._outcome = Outcome(self._choose_table, None if account == "self" else account)
-        self._chooser.observe(self._report_typed, names="value")
-        for each, clicked in (
-            (self._refresh, self._refresh_clicked),
-            (self._start, self._start_clicked),
-            (self._reuse, self._reuse_clicked),
-            (self._abort, self._abort_clicked),
-        ):
-            each.on_click(clicked)
-        head = widgets.HBox([self._chooser, self._refresh])
+        self._past = PastRuns(self._load_past, self._delete_past)
+        self._start.on_click(self._start_clicked)
+        self._reuse.on_click(self._reuse_clicked)
+        self._abort.on_click(self._abort_clicked)
         buttons = widgets.HBox([self._start, self._reuse, self._abort])
         for part, css in (
             (self, "crn-form"),
-            (head, "crn-row"),
             (buttons, "crn-row"),
-            (self._chooser, "crn-report"),
-            (self._says, "crn-report-says"),
-            (self._about, "crn-about"),
             (self._status, "crn-status"),
             (self._progress, "crn-progress"),
         ):
             part.add_class(css)
-        above = (widgets.HTML(_html.form_style()), head, self._says, self._about, self._asking.box, buttons)
+        above = (widgets.HTML(_html.form_style()), self._chooser.box, self._asking.box, buttons)
         self.children = (*above, self._status, self._progress, self._outcome.box, self._past.box)
         self._follow_state()
 
@@ -177,41 +157,33 @@ class ReportForm(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
             raise ParameterError("This form follows no run.", hint="Press Start or Load, then wait.")
         if progress and not work.is_ended:
             display(self._progress)
-        begun = self._canvas.clock()
         try:
-            # The thread's own state is looked at: no callback runs while a cell blocks.
-            while not work.is_ended:
-                if timeout is not None and self._canvas.clock() - begun >= timeout:
-                    raise _timed_out(work, timeout)
-                self._canvas.sleep(SLICE)
+            return work.wait(timeout)
         except KeyboardInterrupt as interrupt:
-            text = "Interrupted; the form goes on." + (
-                f" In another cell: {work.job.attach_line}" if work.job else ""
-            )
+            text = "Interrupted; the form goes on."
+            if work.job is not None:
+                text += f" In another cell: {work.job.attach_line}"
             display({"text/plain": text}, raw=True)
             interrupt.add_note(text)
             raise
-        return work.outcome()
 
     # -- the lists: asked for in threads ------------------------------------------------------
 
     def _load_lists(self) -> None:
-        self._status.value = _html.news("Loading …")
+        self._status.value = _LOADING
         errand(lambda: self._canvas.api.available(html=True), self._know_offers, self._no_offers)
         errand(self._canvas.api.terms, self._know_terms, self._tell)
 
     @_shown
     def _know_offers(self, offers: list[AvailableReport]) -> None:
-        self._offers = offers
-        self._chooser.options = [option_of(offer) for offer in offers]
-        self._chooser.placeholder = "type a part of a title or name"
-        self._chooser.disabled = False
-        self._status.value = ""
+        self._chooser.know(offers)
+        if self._status.value == _LOADING:
+            self._status.value = ""
         self._choose_report()
 
     @_shown
     def _no_offers(self, error: Exception) -> None:
-        self._chooser.placeholder = "no list of reports; Refresh asks again"
+        self._chooser.wait("no list of reports; Refresh asks again")
         self._tell(error)
 
     @_shown
@@ -229,9 +201,10 @@ class ReportForm(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
 
     @_shown
     def _know_history(self, offer: AvailableReport, found: tuple[list[ReportRun], list[StoredRun]]) -> None:
-        if offer is not self._offer:  # another one was chosen in the meantime
-            return
+        if self._chooser.offer is None or offer.report != self._chooser.offer.report:
+            return  # another one was chosen in the meantime
         self._past_runs, self._kept = found
+        self._chooser.know_last(self._past_runs[0] if self._past_runs else None)
         self._past.show(self._past_runs, utc(self._canvas.clock))
         self._suggest(self._asking.asked())
 
@@ -242,17 +215,16 @@ class ReportForm(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
         self._choose_report()
 
     def _choose_report(self) -> None:
-        offers = self._offers or []
-        offer = chosen(self._chooser.value, offers)
-        self._says.value = "" if offer else _html.says(matching(self._chooser.value, offers))
-        if offer is self._offer:
+        if not self._chooser.changed():
             return
-        self._offer, self._past_runs, self._kept, self._decision = offer, [], [], None
-        self._about.value = about(offer) if offer else ""
+        offer = self._chooser.offer
+        self._past_runs, self._kept, self._suggestion = [], [], None
         self._asking.show(offer)
         self._past.clear("Loading the past runs …" if offer else "")
         if offer is not None:
             self._load_history(offer)
+        if not self._is_busy:
+            self._status.value = ""
         self._follow_state()
 
     @_shown
@@ -261,44 +233,33 @@ class ReportForm(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
 
     def _suggest(self, asked: dict[str, Any] | None) -> None:
         """Offer a run that exists, from what is known already."""
-        self._decision = None
-        if asked is not None and self._offer is not None:
-            report, wanted = self._offer.report, comparable(self._offer.report, asked)
-            now = utc(self._canvas.clock)
-            equal = [kept for kept in self._kept if comparable(report, kept.provenance.parameters) == wanted]
-            stored = sorted(equal, key=lambda kept: kept.finished_at, reverse=True)
-            decision = reuse_or_start(
-                report, asked, stored=stored, history=self._past_runs, now=now, max_age=DEFAULT_MAX_AGE
-            )
-            if decision.run_id is not None:
-                self._decision = decision
-                self._reuse.tooltip = decision.reason
-                ended = {kept.provenance.run_id: kept.finished_at for kept in stored}
-                ended |= {run.id: run.ended_at for run in self._past_runs if run.ended_at}
-                at = ended.get(decision.run_id)
-                since = f" from {ago((now - at).total_seconds())}" if at else ", under way"
-                self._reuse.description = f"Reuse run {decision.run_id}{since}"
+        offer, now = self._chooser.offer, utc(self._canvas.clock)
+        self._suggestion = None
+        if asked is not None and offer is not None:
+            self._suggestion = suggest(offer.report, asked, kept=self._kept, runs=self._past_runs, now=now)
+        if self._suggestion is not None:
+            self._reuse.description, self._reuse.tooltip = self._suggestion.text, self._suggestion.reason
         self._follow_state()
 
     @_shown
     def _refresh_clicked(self, _: object) -> None:
         self._load_lists()
-        if self._offer is not None:
-            self._load_history(self._offer)
+        if self._chooser.offer is not None:
+            self._load_history(self._chooser.offer)
 
     @_shown
     def _start_clicked(self, _: object) -> None:
         asked = self._asking.complete()
-        if self._offer is None or asked is None:
+        if self._chooser.offer is None or asked is None:
             self._status.value = _html.problem("Nothing was started: see the remark beside the parameters.")
             return
-        report = self._offer.report
+        report = self._chooser.offer.report
         self._follow(lambda canvas: canvas.start(report, parameters=asked))
 
     @_shown
     def _reuse_clicked(self, _: object) -> None:
-        if self._offer is not None and self._decision is not None and self._decision.run_id is not None:
-            self._fetch(self._offer.report, self._decision.run_id, stored=self._decision.action == "stored")
+        if self._chooser.offer is not None and self._suggestion is not None:
+            self._fetch(self._chooser.offer.report, self._suggestion.run_id, stored=self._suggestion.stored)
 
     @_shown
     def _abort_clicked(self, _: object) -> None:
@@ -314,8 +275,8 @@ class ReportForm(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
     @_shown
     def _delete_past(self, run: ReportRun) -> None:
         def gone(_: ReportRun) -> None:
-            if self._offer is not None:
-                self._load_history(self._offer)
+            if self._chooser.offer is not None:
+                self._load_history(self._chooser.offer)
 
         errand(lambda: self._canvas.api.delete(run.report, run.id), gone, self._tell)
 
@@ -343,15 +304,19 @@ class ReportForm(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
             self._follow(lambda canvas: canvas.attach(report, run_id))
 
     def _follow(self, begin: Callable[[Connection], ReportJob | ReportResult]) -> None:
-        if self._work is not None and not self._work.is_ended:
+        if self._is_busy:
             return  # a click that was on its way when the button was switched off
         sink = WidgetSink(placed=True)
-        self._work = Work(self._canvas, begin, sink, self._ended)
+        self._work = Work(self._canvas, begin, sink, self._joined, self._ended)
         self._progress.children = [sink.box]
         self._outcome.clear()
         self._status.value = _html.news("Asking Canvas …")
         self._follow_state()
         self._work.thread.start()
+
+    @_shown
+    def _joined(self, job: ReportJob) -> None:
+        self._status.value = _html.news(f"Following run {job.run.id}. In another cell: {job.attach_line}")
 
     def _ended(self, work: Work) -> None:
         """In the thread of the run: the frame is made before the form is touched."""
@@ -369,19 +334,21 @@ class ReportForm(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
             self._tell(work.error)
         else:
             self._status.value = _html.news(work.says(), well=work.result is not None)
-        if self._offer is not None:
-            self._load_history(self._offer)
-        self._follow_state(busy=False)
+        if self._chooser.offer is not None:
+            self._load_history(self._chooser.offer)
+        self._follow_state()
 
-    def _follow_state(self, *, busy: bool | None = None) -> None:
+    @property
+    def _is_busy(self) -> bool:
+        return self._work is not None and not self._work.is_done
+
+    def _follow_state(self) -> None:
         """Switch the buttons by what can be done now."""
-        if busy is None:
-            busy = self._work is not None and not self._work.is_ended
-        self._start.disabled = busy or self._offer is None
-        self._reuse.disabled = busy
-        self._reuse.layout.display = None if self._decision is not None else "none"
-        self._abort.disabled = not busy
-        self._past.busy(busy)
+        self._start.disabled = self._is_busy or self._chooser.offer is None
+        self._reuse.disabled = self._is_busy
+        self._reuse.layout.display = None if self._suggestion is not None else "none"
+        self._abort.disabled = not self._is_busy
+        self._past.busy(self._is_busy)
 
     @_shown
     def _tell(self, error: Exception) -> None:
@@ -391,12 +358,3 @@ class ReportForm(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
         else:
             _LOG.error("the form failed", exc_info=error)
             self._status.value = _html.problem(f"{type(error).__name__}: {error}")
-
-
-def _timed_out(work: Work, timeout: float) -> CanvasReportsError:
-    if work.job is None:
-        return NotReachedError(f"Canvas has not answered within {timeout:g} s.", hint="Wait once more.")
-    hint = f"It goes on. Later: {work.job.attach_line}"
-    error = WaitTimeoutError(f"The run is {work.job.status} after {timeout:g} s.", work.job.run, hint=hint)
-    error.job = work.job
-    return error

@@ -13,9 +13,9 @@ from canvas_reports_nb.widgets.parameters_html import read_form
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from canvas_reports_nb.models import AvailableReport
+    from canvas_reports_nb.models import AvailableReport, ReportRun
 
-__all__ = ["about", "chosen", "fields_of", "matching", "option_of"]
+__all__ = ["about", "chosen", "fields_of", "last_run", "matching", "option_of"]
 
 
 def option_of(offer: AvailableReport) -> str:
@@ -53,16 +53,19 @@ def matching(typed: str, offers: Sequence[AvailableReport]) -> str:
 
 
 def about(offer: AvailableReport) -> str:
-    """A report in words: the server's description, else ours; its last run."""
+    """A report in words: the server's description, else ours."""
+    if offer.description_html:
+        return _html.sanitised(offer.description_html)
     known = schema(offer.report)
-    text = _html.sanitised(offer.description_html) if offer.description_html else ""
-    if not text and known is not None:
-        text = _html.news(known.description)
-    run = offer.last_run
-    last = f"Last run: {run.id}, {run.status}" if run else "Never run on this account."
-    if run and run.created_at:
-        last += f", created {run.created_at:%Y-%m-%d %H:%M} UTC"
-    return text + _html.says(last)
+    return _html.news(known.description) if known else ""
+
+
+def last_run(run: ReportRun | None) -> str:
+    """The last run of a report in a sentence."""
+    if run is None:
+        return "Never run on this account."
+    created = f", created {run.created_at:%Y-%m-%d %H:%M} UTC" if run.created_at else ""
+    return f"Last run: {run.id}, {run.status}{created}."
 
 
 def fields_of(offer: AvailableReport) -> list[Field]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import keyword
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +35,7 @@ def card(result: ReportResult, table: str, frame: pd.DataFrame, code: str) -> st
     known = schema(str(result.provenance["report"]))
     described = known.table(table) if known else None
     rows, columns = frame.shape
-    memory = int(frame.memory_usage(deep=True).sum())
+    memory = float(frame.memory_usage(deep=True).sum())
     run = f"run {result.provenance['run_id']}"
     return (
         _html.heading(f"{table}: {rows:,} rows, {columns} columns, {_bytes(memory)} in memory, {run}")
@@ -45,8 +46,12 @@ def card(result: ReportResult, table: str, frame: pd.DataFrame, code: str) -> st
     )
 
 
-def _bytes(size: int) -> str:
-    return f"{size / 1e9:,.1f} GB" if size >= 1e9 else f"{size / 1e6:,.1f} MB"  # noqa: PLR2004 - a GB
+def _bytes(size: float) -> str:
+    for unit in ("bytes", "kB", "MB"):
+        if size < 1000:  # noqa: PLR2004 - the step of the units
+            return f"{size:,.0f} {unit}"
+        size /= 1000
+    return f"{size:,.1f} GB"
 
 
 def _personal(frame: pd.DataFrame, table: Table | None) -> str:
@@ -109,15 +114,28 @@ def snippet(
         for name, value in wire.items()
         if name in _TAKEN or not name.isidentifier() or keyword.iskeyword(name)
     }
-    arguments = [repr(report)] + [f"{name}={value!r}" for name, value in wire.items() if name not in clashing]
-    arguments += [f"parameters={clashing!r}"] if clashing else []
-    arguments += [f"table={table!r}"] if table else []
-    arguments[0] = f'"{report}"' if '"' not in report and "\\" not in report else repr(report)
-    call = f"df = canvas{f'.account({account!r})' if account else ''}.read_report("
+    arguments = [
+        _literal(report),
+        *(f"{name}={_literal(value)}" for name, value in wire.items() if name not in clashing),
+        *([f"parameters={_literal(clashing)}"] if clashing else []),
+        *([f"table={_literal(table)}"] if table else []),
+    ]
+    call = f"df = canvas{f'.account({_literal(account)})' if account else ''}.read_report("
     line = f"{call}{', '.join(arguments)})"
     if len(line) <= _LINE:
         return line
     return call + "\n" + "".join(f"    {argument},\n" for argument in arguments) + ")"
+
+
+def _literal(value: Any) -> str:
+    """A value as Python reads it, texts in double quotes as formatters write them."""
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, list):
+        return f"[{', '.join(map(_literal, value))}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{_literal(name)}: {_literal(item)}' for name, item in value.items())}}}"
+    return repr(value)
 
 
 class Outcome:

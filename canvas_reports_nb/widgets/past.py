@@ -10,7 +10,7 @@ import ipywidgets as widgets
 from canvas_reports_nb import _html
 from canvas_reports_nb.parameters import asked_of
 from canvas_reports_nb.planning import ago
-from canvas_reports_nb.widgets.controls import button
+from canvas_reports_nb.widgets.controls import button, discard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -45,8 +45,7 @@ class PastRuns:
 
     def clear(self, text: str = "") -> None:
         """Show a sentence in place of runs."""
-        self._loads = []
-        self.box.children = [widgets.HTML(_html.says(text))] if text else []
+        self._replace([widgets.HTML(_html.says(text))] if text else [], [])
 
     def show(self, runs: Sequence[ReportRun], now: datetime) -> None:
         """Show the newest of these runs, newest first."""
@@ -57,13 +56,14 @@ class PastRuns:
         rows = [self._row(run, now, loads) for run in runs[:_SHOWN]]
         rest = len(runs) - _SHOWN
         more = f"and {rest} or more, older: canvas.history({runs[0].report!r}) lists them all"
-        self._loads = loads
+        below = [widgets.HTML(_html.says(more))] if rest > 0 else []
+        self._replace([widgets.HTML(_html.heading("Past runs")), *rows, *below], loads)
+
+    def _replace(self, children: list[widgets.Widget], loads: list[widgets.Button]) -> None:
+        before, self._loads, self.box.children = self.box.children, loads, children
         self.busy(self._busy)
-        self.box.children = [
-            widgets.HTML(_html.heading("Past runs")),
-            *rows,
-            *([widgets.HTML(_html.says(more))] if rest > 0 else []),
-        ]
+        for each in before:
+            discard(each)
 
     def busy(self, busy: bool) -> None:
         """Whether a run is being followed: then no other can be loaded."""
@@ -81,7 +81,8 @@ class PastRuns:
             actions.append(load)
         if run.is_ended:
             actions.append(self._deleting(run))
-        row = widgets.HBox([*actions, widgets.HTML(_html.run_line(_cells(run, now)))])
+        buttons = widgets.HBox(actions, layout=widgets.Layout(min_width="10em"))
+        row = widgets.HBox([buttons, widgets.HTML(_html.run_line(_cells(run, now)))])
         row.add_class("crn-row")
         row.add_class(f"crn-run-{run.id}")
         return row

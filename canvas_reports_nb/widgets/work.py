@@ -9,13 +9,14 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from canvas_reports_nb.exceptions import ParameterError, RunAbortedError
+from canvas_reports_nb.exceptions import NotReachedError, ParameterError, RunAbortedError, WaitTimeoutError
 from canvas_reports_nb.results import ReportResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from canvas_reports_nb.connection import Connection
+    from canvas_reports_nb.exceptions import CanvasReportsError
     from canvas_reports_nb.jobs import ReportJob
     from canvas_reports_nb.progress import ProgressEvent, ProgressSink
 
@@ -59,6 +60,8 @@ class Work:
     begin : callable
         Gives the job to follow, or the result where it is on this disk already.
     sink : ProgressSink
+    joined : callable
+        Called with the job, in the thread, as soon as there is one.
     ended : callable
         Called with this object, in the thread, when there is nothing left to do.
 
@@ -67,8 +70,8 @@ class Work:
     job : ReportJob or None
     result : ReportResult or None
     error : Exception or None
-    stopped : bool
-        Whether the user stopped it.
+    is_done : bool
+        Whether nothing is left to do but to tell the form.
     """
 
     def __init__(
@@ -76,27 +79,24 @@ class Work:
         canvas: Connection,
         begin: Callable[[Connection], ReportJob | ReportResult],
         sink: ProgressSink,
+        joined: Callable[[ReportJob], None],
         ended: Callable[[Work], None],
     ) -> None:
-        self._sleep = canvas.sleep
+        self._sleep, self._clock = canvas.sleep, canvas.clock
         self._canvas = canvas.pausing(self._pause)
-        self._begin, self._sink, self._tell = begin, sink, ended
+        self._begin, self._sink, self._joined, self._tell = begin, sink, joined, ended
         self._stop, self._ended = threading.Event(), threading.Event()
         self._event: ProgressEvent | None = None
         self.job: ReportJob | None = None
         self.result: ReportResult | None = None
         self.error: Exception | None = None
+        self.is_done = False
         self.thread = threading.Thread(target=self._run, name="canvas-reports-run", daemon=True)
 
     @property
     def is_ended(self) -> bool:
         """Whether the thread has told the form how it went."""
         return self._ended.is_set()
-
-    @property
-    def stopped(self) -> bool:
-        """Whether the user stopped it."""
-        return self._stop.is_set()
 
     def stop(self) -> None:
         """Ask the thread to stop the run; returns at once."""
@@ -112,8 +112,19 @@ class Work:
             return f"Run {self.job.run.id} had finished before it could be stopped: it can be loaded."
         return f"Run {self.job.run.id} was stopped."
 
-    def outcome(self) -> ReportResult:
-        """The result, or the error that stands in its place."""
+    def wait(self, timeout: float | None = None) -> ReportResult:
+        """Block the calling thread until the form was told; its own state is looked at, no callback needed.
+
+        Raises
+        ------
+        CanvasReportsError
+            What stands in the place of a result.
+        """
+        begun = self._clock()
+        while not self.is_ended:
+            if timeout is not None and self._clock() - begun >= timeout:
+                raise self._timed_out(timeout)
+            self._sleep(SLICE)
         if self.error is not None:
             raise self.error
         if self.result is not None:
@@ -121,6 +132,17 @@ class Work:
         if self.job is None:
             raise ParameterError(self.says(), hint="Press Start, then wait.")
         raise RunAbortedError(self.says(), self.job.run, hint="Press Start or Load, then wait.")
+
+    def _timed_out(self, timeout: float) -> CanvasReportsError:
+        if self.job is None:
+            return NotReachedError(f"Canvas has not answered within {timeout:g} s.", hint="Wait once more.")
+        error = WaitTimeoutError(
+            f"The run is {self.job.status} after {timeout:g} s.",
+            self.job.run,
+            hint=f"It goes on. Later: {self.job.attach_line}",
+        )
+        error.job = self.job
+        return error
 
     def _run(self) -> None:
         try:
@@ -130,6 +152,7 @@ class Work:
         except Exception as error:  # noqa: BLE001 - nobody else would see it: the form shows it
             self.error = error
         try:
+            self.is_done = True
             self._tell(self)
         finally:
             self._ended.set()
@@ -140,6 +163,7 @@ class Work:
             self.result = begun
             return
         self.job = begun
+        self._joined(begun)
         self.result = begun.result(progress=self)
 
     def _abort(self) -> None:
