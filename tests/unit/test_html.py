@@ -58,3 +58,21 @@ def test_a_reader_sees_the_very_text(text: str) -> None:
 def test_facts_leave_out_what_is_not_there() -> None:
     page = read(_html.facts([("none", None), ("empty", ""), ("zero", 0), ("false", False)]))
     assert page.text == ["zero", "0", "false", "False"]
+
+
+@pytest.mark.parametrize(
+    ("markup", "kept", "gone"),
+    [
+        ("<p>Hours <em>online</em></p>", "<p>Hours <em>online</em></p>", ""),
+        ("<script>alert(1)</script>text", "text", "alert"),
+        ('<img src="https://track.example.com/a.png">here', "here", "track"),
+        ('<p style="position:fixed" onclick="go()">still</p>', "<p>still</p>", "fixed"),
+        ('<a href="javascript:go()">link</a>', "link", "javascript"),
+        ('<a href="/logout">out</a>', "out", "logout"),
+        ("<form><input name=password></form>ask", "ask", "password"),
+    ],
+)
+def test_a_servers_html_loses_what_runs_loads_or_styles(markup: str, kept: str, gone: str) -> None:
+    cleaned = _html.sanitised(markup)
+    assert kept in cleaned
+    assert not gone or gone not in cleaned

@@ -1,0 +1,428 @@
+"""The form against the demo: values set, buttons clicked, traits read; no browser."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import canvas_reports_nb as crn
+from canvas_reports_nb import exceptions
+from canvas_reports_nb.api import AccountReports
+from canvas_reports_nb.transport import Transport
+from canvas_reports_nb.widgets.form import ReportForm
+
+GRADES, SEVERAL = "grade_export_csv", "provisioning_csv"
+SECONDS = 10.0
+
+
+def parts(widget: Any) -> Iterator[Any]:
+    yield widget
+    for child in getattr(widget, "children", ()):
+        yield from parts(child)
+
+
+class Driver:
+    """A form by its CSS classes, as a browser finds its controls."""
+
+    def __init__(self, canvas: crn.Connection) -> None:
+        self.form = crn.report_form(canvas)
+        self.settle()
+
+    def find(self, css: str) -> Any:
+        (found,) = [part for part in parts(self.form) if css in getattr(part, "_dom_classes", ())]
+        return found
+
+    def html(self, css: str) -> str:
+        return " ".join(str(p.value) for p in parts(self.find(css)) if type(p).__name__ == "HTML")
+
+    def choose(self, report: str) -> None:
+        self.find("crn-report").value = report
+        self.settle()
+
+    def fill(self, parameter: str, value: Any) -> None:
+        self.find(f"crn-param-{parameter}").children[0].value = value
+
+    def click(self, css: str) -> None:
+        button = self.find(css)
+        assert not button.disabled
+        button.click()
+
+    def settle(self) -> None:
+        """Wait until no thread of a form is at work."""
+        while busy := [t for t in threading.enumerate() if t.name.startswith("canvas-reports-")]:
+            busy[0].join(SECONDS)
+            assert not busy[0].is_alive()
+
+    def run(self, css: str) -> None:
+        self.click(css)
+        self.settle()
+
+
+class Gate:
+    """A way to sleep that holds the run's thread until it is opened; then it steps the demo's clock."""
+
+    def __init__(self, canvas: crn.Connection) -> None:
+        self._advance = canvas.sleep
+        self.reached, self._open = threading.Event(), threading.Event()
+        canvas._sleep = self
+
+    def __call__(self, seconds: float) -> None:
+        if threading.current_thread().name == "canvas-reports-run":
+            self.reached.set()
+            assert self._open.wait(SECONDS)
+        self._advance(seconds)
+
+    def open(self) -> None:
+        self._open.set()
+
+
+@pytest.fixture(autouse=True)
+def callers(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """The threads that asked the server; a test adds its own calls by hand."""
+    names: set[str] = set()
+    for method in ("call", "_open"):
+        asked = getattr(Transport, method)
+
+        def noted(self: Any, *given: Any, asked: Any = asked, **named: Any) -> Any:
+            names.add(threading.current_thread().name)
+            return asked(self, *given, **named)
+
+        monkeypatch.setattr(Transport, method, noted)
+    return names
+
+
+def test_a_run_from_choice_to_frame(canvas: Callable[..., crn.Connection], callers: set[str]) -> None:
+    connection = canvas(duration=60)
+    driver = Driver(connection)
+    driver.choose(GRADES)
+    assert "scores" in driver.html("crn-about")
+    term = driver.find("crn-param-enrollment_term_id").children[0]
+    assert term.options[0].startswith("Spring 2026")
+    driver.fill("enrollment_term_id", term.options[0])
+    driver.run("crn-start")
+    assert callers == {"canvas-reports-errand", "canvas-reports-run"}
+    assert connection.starts() == 1
+    assert driver.form.job.status == "complete"
+    assert isinstance(driver.form.result, crn.ReportResult)
+    same = connection.read_report(GRADES, enrollment_term_id=13, progress=False)
+    pd.testing.assert_frame_equal(driver.form.frame, same)
+    card = driver.html("crn-result")
+    assert f"{len(same)} rows, {same.shape[1]} columns" in card
+    assert "read_report(&quot;grade_export_csv&quot;, enrollment_term_id=13)" in card
+    assert 'student name<br><span class="crn-mark">personal</span>' in card
+    assert connection.starts() == 1
+    assert not driver.find("crn-start").disabled
+
+
+def test_a_title_or_a_line_chooses_too(canvas: Callable[..., crn.Connection]) -> None:
+    driver = Driver(canvas())
+    chooser = driver.find("crn-report")
+    assert len(chooser.options) == 20
+    driver.choose("prov")
+    assert "1 of 20 reports match: Provisioning" in driver.html("crn-report-says")
+    assert driver.find("crn-start").disabled
+    driver.choose("grade_exprt")
+    assert "Did you mean" in driver.html("crn-report-says")
+    for text in ("Provisioning", "provisioning_csv", next(o for o in chooser.options if "provisioning" in o)):
+        driver.choose("")
+        driver.choose(text)
+        assert not driver.find("crn-start").disabled
+        assert driver.find("crn-param-files")
+
+
+def test_abort_answers_at_once_and_stops_the_run(canvas: Callable[..., crn.Connection]) -> None:
+    connection = canvas(duration=600)
+    gate = Gate(connection)
+    driver = Driver(connection)
+    driver.choose(GRADES)
+    driver.click("crn-start")
+    assert gate.reached.wait(SECONDS)
+    assert driver.find("crn-start").disabled
+    assert driver.form.job.attach_line in driver.html("crn-status").replace("&#x27;", "'")
+    driver.click("crn-abort")
+    assert "Stopping" in driver.html("crn-status")
+    assert driver.find("crn-abort").disabled
+    gate.open()
+    driver.settle()
+    assert connection.attach(GRADES, driver.form.job.run.id).status == "aborted"
+    assert f"Run {driver.form.job.run.id} was stopped" in driver.html("crn-status")
+    assert driver.form.frame is None
+    assert not driver.find("crn-start").disabled
+    with pytest.raises(exceptions.RunAbortedError, match="was stopped"):
+        driver.form.wait(progress=False)
+
+
+def test_the_form_stays_usable_while_a_run_goes_on(canvas: Callable[..., crn.Connection]) -> None:
+    connection = canvas(duration=60)
+    gate = Gate(connection)
+    driver = Driver(connection)
+    driver.choose(GRADES)
+    driver.click("crn-start")
+    assert gate.reached.wait(SECONDS)
+    driver.find("crn-start").click()  # a click that was under way when the button was switched off
+    driver.find("crn-report").value = SEVERAL
+    assert driver.find("crn-param-files")
+    gate.open()
+    driver.settle()
+    assert connection.starts() == 1
+    assert driver.form.result.provenance["report"] == GRADES
+
+
+@pytest.mark.parametrize("known", ["stored", "finished", "in flight"])
+def test_reuse_starts_nothing(known: str, canvas: Callable[..., crn.Connection]) -> None:
+    connection = canvas(duration=60)
+    job = connection.start(GRADES, include_deleted=True)
+    if known == "stored":
+        job.result(progress=False)
+    elif known == "finished":
+        job.wait(progress=False)
+    connection.sleep(3 * 3600 if known != "in flight" else 0)
+    driver = Driver(connection)
+    driver.choose(GRADES)
+    reuse = driver.find("crn-reuse")
+    assert reuse.layout.display == "none"
+    driver.fill("include_deleted", True)
+    assert reuse.layout.display is None
+    ago = "under way" if known == "in flight" else "from 3.0 h ago"
+    assert reuse.description == f"Reuse run {job.run.id} {ago}"
+    driver.run("crn-reuse")
+    assert connection.starts() == 1
+    assert driver.form.result.provenance["run_id"] == job.run.id
+    assert len(driver.form.frame)
+
+
+def test_past_runs_are_loaded_and_deleted(canvas: Callable[..., crn.Connection]) -> None:
+    connection = canvas()
+    first = connection.start(GRADES).wait(progress=False).run.id
+    second = connection.start(GRADES, include_deleted=True).wait(progress=False).run.id
+    driver = Driver(connection)
+    driver.choose(GRADES)
+    assert driver.html("crn-past").index(f"run {second}") < driver.html("crn-past").index(f"run {first}")
+    driver.run(f"crn-load-{first}")
+    assert driver.form.job.run.id == first
+    driver.run(f"crn-delete-{first}")
+    assert len(connection.history(GRADES)) == 2, "one click alone deletes nothing"
+    driver.run(f"crn-delete-{first}")
+    assert list(connection.history(GRADES)["run_id"]) == [second]
+    assert f"run {first}" not in driver.html("crn-past")
+    assert connection.starts() == 2
+
+
+def test_a_run_under_way_is_followed_from_the_past_runs(canvas: Callable[..., crn.Connection]) -> None:
+    connection = canvas(duration=60)
+    job = connection.start(GRADES)
+    driver = Driver(connection)
+    driver.choose(GRADES)
+    assert driver.find(f"crn-load-{job.run.id}").description == "Follow"
+    driver.run(f"crn-load-{job.run.id}")
+    assert driver.form.job.run.id == job.run.id
+    assert len(driver.form.frame)
+
+
+@pytest.mark.parametrize(
+    ("report", "parameter", "value", "message"),
+    [
+        (GRADES, "enrollment_term_id", "Sprig 2026", "Did you mean &#x27;Spring 2026&#x27;"),
+        (GRADES, "limiting_period", "a week", "whole number"),
+        (SEVERAL, "files", None, "Tick one at least"),
+    ],
+)
+def test_what_is_wrong_stands_beside_its_control(
+    report: str, parameter: str, value: str | None, message: str, canvas: Callable[..., crn.Connection]
+) -> None:
+    connection = canvas()
+    driver = Driver(connection)
+    driver.choose(report)
+    if value is not None:
+        driver.fill(parameter, value)
+    driver.run("crn-start")
+    assert message in driver.html(f"crn-param-{parameter}")
+    assert 'role="alert"' in driver.html(f"crn-param-{parameter}")
+    assert "Nothing was started" in driver.html("crn-status")
+    assert connection.starts() == 0
+    with pytest.raises(exceptions.ParameterError, match="follows no run"):
+        driver.form.wait()
+
+
+def test_several_tables(canvas: Callable[..., crn.Connection]) -> None:
+    connection = canvas()
+    driver = Driver(connection)
+    driver.choose(SEVERAL)
+    for table in ("users", "courses"):
+        driver.find(f"crn-tick-{table}").value = True
+    driver.run("crn-start")
+    assert driver.form.result.tables == ("users", "courses")
+    tables = connection.read_tables(SEVERAL, users=True, courses=True, progress=False)
+    pd.testing.assert_frame_equal(driver.form.frame, tables["users"])
+    driver.find("crn-table").value = "courses"
+    driver.settle()
+    pd.testing.assert_frame_equal(driver.form.frame, tables["courses"])
+    assert "table=&quot;courses&quot;" in driver.html("crn-result")
+    assert connection.starts() == 1
+
+
+def test_all_and_none_tick_every_box(canvas: Callable[..., crn.Connection]) -> None:
+    driver = Driver(canvas())
+    driver.choose(SEVERAL)
+    files = driver.find("crn-param-files")
+    every, none = (
+        next(part for part in parts(files) if css in getattr(part, "_dom_classes", ()))
+        for css in ("crn-all", "crn-none")
+    )
+    boxes = [part for part in parts(files) if type(part).__name__ == "Checkbox"]
+    assert len(boxes) > 10
+    every.click()
+    assert all(box.value for box in boxes)
+    none.click()
+    assert not any(box.value for box in boxes)
+
+
+@pytest.mark.parametrize("declared", [True, False], ids=["listed", "in-its-form-only"])
+def test_a_report_nobody_knows_is_asked_for_by_the_servers_own_form(
+    declared: bool, canvas: Callable[..., crn.Connection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report = "students_with_no_submissions_csv"
+    for module in ("api", "parameters", "starting", "widgets.offers", "widgets.outcome"):
+        monkeypatch.setattr(f"canvas_reports_nb.{module}.schema", lambda _: None)
+    if not declared:
+        listing = AccountReports.available
+        nothing = MappingProxyType({})
+        monkeypatch.setattr(
+            AccountReports,
+            "available",
+            lambda self, **how: [replace(offer, parameters=nothing) for offer in listing(self, **how)],
+        )
+    connection = canvas()
+    driver = Driver(connection)
+    driver.choose(report)
+    driver.fill("include_enrollment_state", True)
+    driver.find("crn-tick-active").value = True
+    driver.fill("start_at", pd.Timestamp("2026-02-20").date())
+    driver.run("crn-start")
+    assert "is here" in driver.html("crn-status")
+    asked = dict(driver.form.job.run.parameters)
+    assert (asked["include_enrollment_state"], asked["enrollment_state"]) == ("1", ["active"])
+    assert asked["start_at"].startswith("2026-02-20")
+    assert "enrollment state" in driver.form.frame
+    assert "not known to this package" in driver.html("crn-result")
+
+
+def test_a_server_that_is_down_is_told_and_asked_again(
+    canvas: Callable[..., crn.Connection], caplog: pytest.LogCaptureFixture
+) -> None:
+    driver = Driver(canvas(scenarios=["http_503@list*4"]))
+    assert "Problem:" in driver.html("crn-status")
+    assert driver.find("crn-report").disabled
+    assert [record.levelno for record in caplog.records if record.name.endswith("form")] == [logging.WARNING]
+    driver.run("crn-refresh")
+    assert driver.html("crn-status").strip() == ""
+    assert len(driver.find("crn-report").options) == 20
+
+
+def test_refresh_keeps_what_was_filled_in(canvas: Callable[..., crn.Connection]) -> None:
+    driver = Driver(canvas())
+    driver.choose(GRADES)
+    driver.fill("limiting_period", "30")
+    driver.run("crn-refresh")
+    assert driver.find("crn-param-limiting_period").children[0].value == "30"
+
+
+def test_a_failed_run_gives_canvas_own_reason(canvas: Callable[..., crn.Connection]) -> None:
+    driver = Driver(canvas(scenarios=["fails"]))
+    driver.choose(GRADES)
+    driver.run("crn-start")
+    assert "ErrorReport:4711" in driver.html("crn-status")
+    assert "error" in driver.html("crn-past")
+    assert not driver.find("crn-start").disabled
+    with pytest.raises(exceptions.RunFailedError, match="4711"):
+        driver.form.wait(progress=False)
+
+
+def test_an_error_in_a_callback_is_shown(
+    canvas: Callable[..., crn.Connection], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    driver = Driver(canvas())
+
+    def broken(*_: Any) -> None:
+        raise LookupError("<b>nothing</b> there")
+
+    monkeypatch.setattr("canvas_reports_nb.widgets.asking.fields_of", broken)
+    driver.choose(GRADES)
+    assert "LookupError: &lt;b&gt;nothing&lt;/b&gt; there" in driver.html("crn-status")
+    assert "the form failed" in caplog.text
+
+
+def test_waiting_blocks_until_the_frame_is_there(
+    canvas: Callable[..., crn.Connection], capsys: pytest.CaptureFixture[str]
+) -> None:
+    connection = canvas(duration=600)
+    driver = Driver(connection)
+    driver.choose(GRADES)
+    driver.click("crn-start")
+    result = driver.form.wait(progress=False)
+    assert result is driver.form.result
+    assert len(driver.form.frame)
+    assert capsys.readouterr().out == ""
+
+
+def test_a_wait_has_a_budget(canvas: Callable[..., crn.Connection]) -> None:
+    connection = canvas(duration=600)
+    gate = Gate(connection)
+    driver = Driver(connection)
+    driver.choose(GRADES)
+    driver.click("crn-start")
+    assert gate.reached.wait(SECONDS)
+    with pytest.raises(exceptions.WaitTimeoutError, match="after 5 s") as caught:
+        driver.form.wait(5, progress=False)
+    assert caught.value.job is driver.form.job
+    assert driver.form.job.attach_line in caught.value.hint
+    gate.open()
+    driver.settle()
+    assert driver.form.wait(progress=False).provenance["run_id"] == caught.value.job.run.id
+
+
+def test_an_interrupt_lets_go_and_the_form_goes_on(
+    canvas: Callable[..., crn.Connection], capsys: pytest.CaptureFixture[str]
+) -> None:
+    connection = canvas(duration=60)
+    gate = Gate(connection)
+
+    def interrupted(seconds: float) -> None:
+        if threading.current_thread() is threading.main_thread():
+            raise KeyboardInterrupt
+        gate(seconds)
+
+    connection._sleep = interrupted
+    driver = Driver(connection)
+    driver.choose(GRADES)
+    driver.click("crn-start")
+    assert gate.reached.wait(SECONDS)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        driver.form.wait(progress=False)
+    line = driver.form.job.attach_line
+    assert line in caught.value.__notes__[0]
+    assert line in capsys.readouterr().out
+    gate.open()
+    driver.settle()
+    assert len(driver.form.frame)
+
+
+def test_what_is_saved_in_a_notebook_is_the_same_every_time(canvas: Callable[..., crn.Connection]) -> None:
+    connection = canvas()
+    form, other = connection.form(), connection.form()
+    assert isinstance(form, ReportForm)
+    saved, again = (
+        {kind: text for kind, text in each._repr_mimebundle_().items() if kind.startswith("text/")}
+        for each in (form, other)
+    )
+    assert saved == again
+    assert set(saved) == {"text/plain", "text/html"}
+    assert "127.0.0.1" not in str(saved)
+    for each in threading.enumerate():
+        if each.name.startswith("canvas-reports-"):
+            each.join(SECONDS)
