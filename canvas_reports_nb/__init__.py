@@ -8,6 +8,8 @@
 """
 
 import logging as _logging
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
 
 from canvas_reports_nb import accessors, demo_canvas, exceptions
@@ -26,6 +28,9 @@ from canvas_reports_nb.spreadsheets import for_spreadsheet
 from canvas_reports_nb.store import Store
 from canvas_reports_nb.widgets import report_form
 
+if _TYPE_CHECKING:
+    from canvas_reports_nb import activity, grades
+
 __all__ = [
     "AvailableReport",
     "CanvasReportsError",
@@ -39,6 +44,7 @@ __all__ = [
     "Store",
     "__version__",
     "accessors",
+    "activity",
     "check_file",
     "connect",
     "demo",
@@ -46,6 +52,7 @@ __all__ = [
     "dictionary",
     "exceptions",
     "for_spreadsheet",
+    "grades",
     "provenance",
     "read_file",
     "read_report",
@@ -70,3 +77,13 @@ def unload_ipython_extension(ipython: _Any) -> None:
     from canvas_reports_nb import magics  # noqa: PLC0415 - as above
 
     magics.unload(ipython)
+
+
+# Loaded on first use: who only fetches a report needs none of them.
+_ANALYSES = frozenset({"activity", "charts", "grades", "provisioning"})
+
+
+def __getattr__(name: str) -> _Any:
+    if name in _ANALYSES:
+        return _import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -6,6 +6,7 @@ polars, lazy polars, Arrow and Dask give the same numbers, and no analysis is wr
 
 from __future__ import annotations
 
+from copy import deepcopy
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
@@ -15,17 +16,24 @@ from canvas_reports_nb.exceptions import ParameterError, UnknownColumnError
 from canvas_reports_nb.parameters import near
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
-__all__ = ["FrameT", "lazy", "like", "require", "same_kind"]
+    import pyarrow as pa
+
+__all__ = ["FrameT", "lazy", "like", "require", "same_ids", "same_kind"]
 
 #: pandas, polars (eager or lazy), Arrow or Dask; the result is of the same.
 FrameT = TypeVar("FrameT")
 _P = ParamSpec("_P")
 
 
-def lazy(frame: Any) -> pl.LazyFrame:
+def lazy(frame: Any, columns: Collection[str] | None = None) -> pl.LazyFrame:
     """A frame of any kind as a polars query; Dask is computed for it.
+
+    Parameters
+    ----------
+    columns : collection of str, optional
+        All the query will read, as far as the frame has them: no other one is computed or converted.
 
     Raises
     ------
@@ -36,19 +44,33 @@ def lazy(frame: Any) -> pl.LazyFrame:
 
     if isinstance(frame, pl.LazyFrame):
         return frame
-    whole = frame.compute() if nw.dependencies.is_dask_dataframe(frame) else frame
+    if nw.dependencies.is_dask_dataframe(frame):
+        frame = (
+            frame if columns is None else frame[[name for name in frame.columns if name in columns]]
+        ).compute()
     try:
-        known = nw.from_native(whole, eager_only=True)
+        known = nw.from_native(frame, eager_only=True)
     except TypeError:
         raise ParameterError(
             f"A frame is wanted, not {type(frame).__name__}.",
             hint="Give a pandas, polars, Arrow or Dask frame, as read_report gives.",
         ) from None
+    if columns is not None:
+        known = known.select(name for name in known.columns if name in columns)
     return cast("pl.LazyFrame", known.lazy("polars").to_native())
 
 
-def like(result: pl.LazyFrame, frame: FrameT) -> FrameT:
-    """A query's result as the kind of ``frame``; a lazy frame stays lazy."""
+def like(result: pl.LazyFrame, frame: FrameT, *others: Any) -> FrameT:
+    """A query's result as the kind of ``frame``; a lazy frame stays lazy.
+
+    A column that came through keeps its dtype, an enumeration all its values, and a pandas or Arrow frame
+    where it came from.
+
+    Parameters
+    ----------
+    *others : frame
+        Those whose columns were joined to it.
+    """
     import narwhals as nw  # noqa: PLC0415 - only analyses need it
 
     if isinstance(frame, pl.LazyFrame):
@@ -57,15 +79,57 @@ def like(result: pl.LazyFrame, frame: FrameT) -> FrameT:
         return cast("FrameT", result.collect())
     from canvas_reports_nb.frames.engines import typed  # noqa: PLC0415 - brings pandas and pyarrow
 
-    table = result.collect().to_arrow()
+    table = _plain(result.collect().to_arrow(), _enumerations((frame, *others)))
     if nw.dependencies.is_pyarrow_table(frame):
-        return cast("FrameT", table)
+        return cast("FrameT", table.replace_schema_metadata(frame.schema.metadata))
     made = typed(table)
     if nw.dependencies.is_dask_dataframe(frame):
         import dask.dataframe as dd  # noqa: PLC0415 - an extra; who has such a frame has it
 
-        return cast("FrameT", dd.from_pandas(made, npartitions=1))
+        # from_pandas would give its text another dtype.
+        return cast("FrameT", dd.from_map(lambda _: made, [0], meta=made.iloc[:0]))
+    made.attrs = deepcopy(getattr(frame, "attrs", {}))
     return cast("FrameT", made)
+
+
+def _enumerations(frames: Iterable[Any]) -> dict[str, list[str]]:
+    """The values the enumerations of frames may hold, whatever their rows do; the first frame's count."""
+    import narwhals as nw  # noqa: PLC0415 - only analyses need it
+    import pandas as pd  # noqa: PLC0415 - not for polars
+    import pyarrow as pa  # noqa: PLC0415 - not for polars
+
+    found: dict[str, list[str]] = {}
+    for frame in frames:
+        if nw.dependencies.is_pyarrow_table(frame):
+            for field in frame.schema:
+                if pa.types.is_dictionary(field.type):
+                    written = (field.metadata or {}).get(b"values", b"").decode()
+                    found.setdefault(field.name, written.split("\n") if written else [])
+        elif nw.dependencies.is_pandas_dataframe(frame) or nw.dependencies.is_dask_dataframe(frame):
+            for name, dtype in frame.dtypes.items():
+                if isinstance(dtype, pd.CategoricalDtype):
+                    found.setdefault(str(name), [str(value) for value in dtype.categories])
+    return found
+
+
+def _plain(table: pa.Table, enumerations: dict[str, list[str]]) -> pa.Table:
+    """A table with the types `read_report` gives, where polars has its own: text and enumerations."""
+    import pyarrow as pa  # noqa: PLC0415 - not for polars
+
+    fields = []
+    for field in table.schema:
+        # The short offsets of plain text reach 2 GB a column.
+        if pa.types.is_large_string(field.type) and table[field.name].nbytes < 2**31:
+            field = pa.field(field.name, pa.string())  # noqa: PLW2901 - the same field, narrower
+        elif pa.types.is_dictionary(field.type):
+            values = "\n".join(enumerations.get(field.name, ()))
+            field = pa.field(  # noqa: PLW2901 - likewise
+                field.name,
+                pa.dictionary(pa.int32(), pa.string()),
+                metadata={"values": values} if values else None,
+            )
+        fields.append(field)
+    return table.cast(pa.schema(fields))
 
 
 def same_kind(
@@ -80,18 +144,43 @@ def same_kind(
     return wrapped
 
 
-def require(frame: pl.LazyFrame, columns: Iterable[str], what: str) -> None:
-    """Refuse a frame that lacks a column an analysis reads.
+def require(frame: pl.LazyFrame, columns: Iterable[str], what: str, *, numbers: Iterable[str] = ()) -> None:
+    """Refuse a frame that lacks a column an analysis reads, or has text where it computes.
 
     Raises
     ------
     UnknownColumnError
         What is missing, near names, and which report has it.
+    ParameterError
+        One of the ``numbers`` is text.
     """
-    held = frame.collect_schema().names()
-    missing = [name for name in columns if name not in held]
+    schema = frame.collect_schema()
+    held = schema.names()
+    missing = [name for name in (*columns, *numbers) if name not in held]
     if missing:
         raise UnknownColumnError(
             f"{what} needs the column {', '.join(map(repr, missing))}.",
             hint=f"{near(missing[0], held)}The frame has: {', '.join(held)}.",
+        )
+    texts = [name for name in numbers if not (schema[name].is_numeric() or schema[name] == pl.Null)]
+    if texts:
+        raise ParameterError(
+            f"{what} computes with {', '.join(map(repr, texts))}, which is {schema[texts[0]]} here.",
+            hint="A column stays text when a cell is no number: crn.provenance(frame)['notes'] says which.",
+        )
+
+
+def same_ids(left: pl.LazyFrame, left_on: str, right: pl.LazyFrame, right_on: str) -> None:
+    """Refuse to join frames whose ids are of different dtypes, such as numbers and pseudonyms.
+
+    Raises
+    ------
+    ParameterError
+        It names both columns.
+    """
+    here, there = left.collect_schema()[left_on], right.collect_schema()[right_on]
+    if here != there and pl.Null not in (here, there):
+        raise ParameterError(
+            f"The ids {left_on!r} ({here}) and {right_on!r} ({there}) can't be matched.",
+            hint="Read both with read_report, and pseudonymize both or neither, with one key.",
         )

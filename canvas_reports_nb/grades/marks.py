@@ -1,0 +1,147 @@
+"""Which score and which letter counts, and where the export's several scores differ."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+
+import polars as pl
+
+from canvas_reports_nb.exceptions import ParameterError
+from canvas_reports_nb.frames.exchange import FrameT, lazy, like, require
+from canvas_reports_nb.grades.counting import NEEDED, once
+from canvas_reports_nb.parameters import near
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+__all__ = ["LETTER", "MARKED", "OVERRIDE", "SCORE", "Score", "counted", "gap", "overrides", "scored"]
+
+#: ``"in force"`` is the override where a teacher set one, else the final score.
+Score: TypeAlias = Literal["in force", "final", "current", "unposted final", "unposted current"]
+
+SCORE, LETTER, MARKED = "__score", "__letter", "__marked"
+OVERRIDE = ("override score", "override grade")
+_WHO_AND_WHERE = (
+    *("student name", "student id", "student sis", "course", "course id", "course sis"),
+    *("section", "section id", "section sis", "term", "term id", "term sis", "enrollment state"),
+)
+
+
+def counted(score: Score, *, letters: bool) -> set[str]:
+    """The columns `scored` reads; those of an override only where an account may use them."""
+    if score not in get_args(Score):
+        raise ParameterError(
+            f"score={score!r} is no score of the export.",
+            hint=f"{near(str(score), get_args(Score))}There are: {', '.join(get_args(Score))}.",
+        )
+    shown = "final" if score == "in force" else score
+    return {f"{shown} score", _current(score), *([f"{shown} grade"] if letters else [])}
+
+
+def scored(rows: pl.LazyFrame, score: Score, *, letters: bool) -> pl.LazyFrame:
+    """Rows with the score and the letter that count, and whether they say anything.
+
+    A teacher's override hides both the score and the letter computed, also where only one of them was set.
+    """
+    held = rows.collect_schema().names()
+    shown = "final" if score == "in force" else score
+    value, letter = pl.col(f"{shown} score"), pl.col(f"{shown} grade") if letters else pl.lit(None, pl.String)
+    marked = pl.col(_current(score)).is_not_null()
+    if score == "in force" and "override score" in held:
+        by_hand = _by_hand(held)
+        over = pl.col("override grade") if "override grade" in held else pl.lit(None, pl.String)
+        value = pl.when(by_hand).then(pl.col("override score")).otherwise(value)
+        letter = pl.when(by_hand).then(over).otherwise(letter)
+        marked |= by_hand
+    return rows.with_columns(value.alias(SCORE), letter.cast(pl.String).alias(LETTER), marked.alias(MARKED))
+
+
+def _current(score: str) -> str:
+    return "unposted current score" if score.startswith("unposted") else "current score"
+
+
+def _by_hand(held: Collection[str]) -> pl.Expr:
+    return pl.any_horizontal(pl.col(name).is_not_null() for name in OVERRIDE if name in held)
+
+
+def gap(frame: FrameT) -> FrameT:
+    """How far the current score is from the final one, and what students can't see yet.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        ``grade_export_csv`` of any kind.
+
+    Returns
+    -------
+    DataFrame
+        Of the same kind, one row a student and course. Beside who and where: ``current score``,
+        ``final score``, ``gap`` (current less final: what unmarked work, counted as zero, takes away),
+        ``unposted current score``, ``unposted final score``, ``current change`` and ``final change`` (by how
+        much each will move once the hidden marks are posted), all Float64, and ``hidden marks`` (boolean:
+        whether a score that counts them differs from the one shown).
+    """
+    scores = ("current score", "final score", "unposted current score", "unposted final score")
+    rows = lazy(frame, (*_WHO_AND_WHERE, *scores))
+    require(rows, NEEDED, "The gap", numbers=scores)
+    current, final, to_be_current, to_be_final = (pl.col(name) for name in scores)
+    measured = once(rows).select(
+        *_identity(rows),
+        current,
+        final,
+        (current - final).alias("gap"),
+        to_be_current,
+        to_be_final,
+        (to_be_current - current).alias("current change"),
+        (to_be_final - final).alias("final change"),
+        (to_be_current.ne_missing(current) | to_be_final.ne_missing(final)).alias("hidden marks"),
+    )
+    return like(measured, frame)
+
+
+def overrides(frame: FrameT) -> FrameT:
+    """The grades a teacher set by hand, beside those they stand in place of.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        ``grade_export_csv`` of any kind, from an account that may use final grade overrides.
+
+    Returns
+    -------
+    DataFrame
+        Of the same kind, one row a student and course with an override. Beside who and where:
+        ``final score``, ``override score``, ``change`` (override less final), ``final grade``,
+        ``override grade``, and ``letter changed`` (boolean; missing where the course has no letters).
+
+    Raises
+    ------
+    UnknownColumnError
+        The export has no override columns: its account may not use them.
+    """
+    read = ("final score", "final grade", *OVERRIDE)
+    rows = lazy(frame, (*_WHO_AND_WHERE, *read))
+    require(
+        rows,
+        (*NEEDED, "final grade", "override grade"),
+        "An override",
+        numbers=("final score", "override score"),
+    )
+    set_by_hand = (
+        once(rows)
+        .filter(_by_hand(OVERRIDE))
+        .select(
+            *_identity(rows),
+            "final score",
+            "override score",
+            (pl.col("override score") - pl.col("final score")).alias("change"),
+            "final grade",
+            "override grade",
+            (pl.col("override grade") != pl.col("final grade")).alias("letter changed"),
+        )
+    )
+    return like(set_by_hand, frame)
+
+
+def _identity(rows: pl.LazyFrame) -> list[str]:
+    return [name for name in rows.collect_schema().names() if name in _WHO_AND_WHERE]

@@ -1,0 +1,173 @@
+"""Grades by course, section, term or account."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import polars as pl
+
+from canvas_reports_nb.exceptions import ParameterError
+from canvas_reports_nb.frames.exchange import FrameT, lazy, like, require, same_ids
+from canvas_reports_nb.grades.counting import COURSE, NEEDED, SECTION, once
+from canvas_reports_nb.grades.marks import LETTER, MARKED, OVERRIDE, SCORE, Score, counted, scored
+from canvas_reports_nb.parameters import near
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+__all__ = ["By", "summary"]
+
+By: TypeAlias = Literal["course", "section", "term", "account"]
+# Of each: the ids that make the groups, and what else is shown of one.
+_IDS = {
+    "course": ["course id"],
+    "section": ["course id", "section id"],
+    "term": ["term id"],
+    "account": ["account id"],
+}
+_SHOWN = {
+    "course": ["course sis", "course"],
+    "section": ["section sis", "section", "course"],
+    "term": ["term sis", "term"],
+    "account": ["account sis"],
+}
+_OF_COURSES = {
+    "canvas_course_id": "course id",
+    "canvas_account_id": "account id",
+    "account_id": "account sis",
+}
+
+
+def summary(
+    frame: FrameT,
+    by: By | Sequence[By] = "course",
+    *,
+    score: Score = "in force",
+    below: float = 70.0,
+    letters: Collection[str] | None = None,
+    withdrawn: Collection[str] = ("inactive", "deleted"),
+    courses: Any = None,
+) -> FrameT:
+    """Grades by course, section, term or account: how many, how high, how many D, F or withdrawn.
+
+    A student counts once in a course, by the rules of `one_per_student`. By section one in two sections
+    counts in each, so sections add up to more than their course; by term or account one in five courses
+    has five grades and is one student.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        ``grade_export_csv`` of any kind.
+    by : {"course", "section", "term", "account"} or a sequence of them
+    score : {"in force", "final", "current", "unposted final", "unposted current"}
+        In force is the override where a teacher set one, else the final score; final counts unmarked work
+        as zero, current leaves it out, unposted counts marks students can't see yet.
+    below : float
+        A score below it, in percent, is a D or F. 70 is where C- begins in Canvas's own scheme.
+    letters : collection of str, optional
+        The letters that are a D or F, exactly as the school writes them: ``("D+", "D", "D-", "F")``. They
+        decide in place of ``below``; a course without letters is then not judged.
+    withdrawn : collection of str
+        Enrolment states that count as a W: neither live nor finished. The export has them only with
+        ``include_deleted=True``, and does not say whether one left before or after the census day.
+    courses : DataFrame, optional
+        For accounts, which the export lacks: the courses of a provisioning run. The account is the one the
+        course lies in, not those above it.
+
+    Returns
+    -------
+    DataFrame
+        Of the same kind, one row a group, in the order of the ids, which stand in front with SIS ids and
+        names. ``enrollments`` (one a student and course), ``students``; of those not withdrawn ``n`` (with
+        the score asked for), ``missing`` (without), ``ungraded`` (counted in ``n``, but without any marked
+        work, so that a final 0 says little), ``mean``, ``lower quartile``, ``median``, ``upper quartile``
+        (interpolated linearly); ``passed``, ``failed``, ``withdrawn``, ``dfw`` (the two together) and
+        ``dfw share`` (of the three together).
+
+    Raises
+    ------
+    ParameterError
+        An unknown ``by`` or ``score``, or accounts without ``courses``.
+    """
+    groups = _groups(by)
+    of_account = "account" in groups
+    shown = list(dict.fromkeys(name for group in groups for name in _SHOWN[group]))
+    ids = list(dict.fromkeys(name for group in groups for name in _IDS[group]))
+    needed = counted(score, letters=letters is not None)
+    rows = lazy(frame, {*NEEDED, *ids, *shown, *needed, *OVERRIDE})
+    _check(rows, [name for name in ids if name != "account id"], needed)
+    rows = scored(once(rows, SECTION if "section" in groups else COURSE), score, letters=letters is not None)
+    if of_account:
+        rows = _with_account(rows, courses)
+    failing = pl.col(SCORE) < below if letters is None else pl.col(LETTER).is_in(_several(letters))
+    held = rows.collect_schema().names()
+    grouped = rows.group_by(ids).agg(
+        # The same in every row of a group, but for blanks.
+        *(pl.col(name).drop_nulls().max() for name in shown if name in held and name not in ids),
+        *_measures(failing, _several(withdrawn)),
+    )
+    return like(_with_share(grouped).sort(ids, nulls_last=True), frame, *([courses] if of_account else []))
+
+
+def _groups(by: By | Sequence[By]) -> list[By]:
+    groups: list[By] = [by] if isinstance(by, str) else list(by)
+    for group in groups:
+        if group not in _IDS:
+            raise ParameterError(
+                f"by={group!r} is nothing grades can be summed up by.",
+                hint=f"{near(str(group), _IDS)}There are: {', '.join(_IDS)}.",
+            )
+    if not groups:
+        raise ParameterError("by= is empty.", hint=f"There are: {', '.join(_IDS)}.")
+    return groups
+
+
+def _several(words: Collection[str]) -> list[str]:
+    return [words] if isinstance(words, str) else list(words)
+
+
+def _check(rows: pl.LazyFrame, ids: list[str], needed: set[str]) -> None:
+    held = rows.collect_schema().names()
+    scores = {name for name in {*needed, "override score"} & {*held, *needed} if name.endswith("score")}
+    require(rows, sorted({*NEEDED, *ids, *needed} - scores), "The summary", numbers=sorted(scores))
+
+
+def _with_account(rows: pl.LazyFrame, courses: Any) -> pl.LazyFrame:
+    if courses is None:
+        raise ParameterError(
+            "The grade export does not say which account a course lies in.",
+            hint='Give courses=canvas.read_report("provisioning_csv", courses=True, include_deleted=True).',
+        )
+    table = lazy(courses, _OF_COURSES)
+    require(table, _OF_COURSES, "A summary by account")
+    same_ids(rows, "course id", table, "canvas_course_id")
+    placed = table.select(pl.col(old).alias(new) for old, new in _OF_COURSES.items())
+    return rows.join(
+        placed.unique("course id", keep="first", maintain_order=True), on="course id", how="left"
+    )
+
+
+def _measures(failing: pl.Expr, withdrawn: list[str]) -> list[pl.Expr]:
+    left = pl.col("enrollment state").cast(pl.String).is_in(withdrawn).fill_null(value=False)
+    stayed = pl.col(SCORE).filter(~left)
+    return [
+        pl.len().cast(pl.Int64).alias("enrollments"),
+        pl.col("student id").n_unique().cast(pl.Int64).alias("students"),
+        stayed.count().cast(pl.Int64).alias("n"),
+        stayed.null_count().cast(pl.Int64).alias("missing"),
+        (~left & pl.col(SCORE).is_not_null() & ~pl.col(MARKED)).sum().cast(pl.Int64).alias("ungraded"),
+        stayed.mean().alias("mean"),
+        stayed.quantile(0.25, "linear").alias("lower quartile"),
+        stayed.median().alias("median"),
+        stayed.quantile(0.75, "linear").alias("upper quartile"),
+        (~left & ~failing).sum().cast(pl.Int64).alias("passed"),
+        (~left & failing).sum().cast(pl.Int64).alias("failed"),
+        left.sum().cast(pl.Int64).alias("withdrawn"),
+    ]
+
+
+def _with_share(grouped: pl.LazyFrame) -> pl.LazyFrame:
+    judged = pl.sum_horizontal("passed", "failed", "withdrawn")
+    return grouped.with_columns((pl.col("failed") + pl.col("withdrawn")).alias("dfw")).with_columns(
+        pl.when(judged > 0).then(pl.col("dfw") / judged).alias("dfw share")
+    )
