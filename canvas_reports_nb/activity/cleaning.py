@@ -18,6 +18,7 @@ _COURSE = ("course id", "sis id", "short name", "name")
 _OF_LISTS = dict(zip(("id", "sis id", "short name", "name"), _COURSE, strict=True))
 _OF_UNUSED = dict(zip(("course id", "course sis id", "short name", "long name"), _COURSE, strict=True))
 _MB = "storage used in MB"
+_REASONS = ("unused", "unpublished", "public", "heavy")
 
 
 def clean_up(
@@ -81,9 +82,6 @@ def clean_up(
         "number of reasons", _MB, "course id", descending=[True, True, False], nulls_last=True
     ).select(*_COURSE, *_REASONS, _MB, "reasons", "number of reasons")
     return like(ordered, next(iter(given.values())))
-
-
-_REASONS = ("unused", "unpublished", "public", "heavy")
 
 
 def _listed(reason: str, table: Any, heavy: float) -> pl.LazyFrame:

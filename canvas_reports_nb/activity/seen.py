@@ -29,8 +29,8 @@ def last_access_by_week(frame: FrameT, *, zone: str = "UTC") -> FrameT:
     -------
     DataFrame
         Of the same kind, one row a week from the first to the last, those without anybody too, and a last
-        one, its week missing, for those never seen. ``week`` (date of its Monday), ``people`` (Int64),
-        ``share`` (Float64, of all people in the report).
+        one, its week missing, for those never seen. ``week`` (the midnight its Monday begins with, without
+        a zone), ``people`` (Int64), ``share`` (Float64, of all people in the report).
 
     Raises
     ------
@@ -47,7 +47,11 @@ def last_access_by_week(frame: FrameT, *, zone: str = "UTC") -> FrameT:
             hint="A column stays text when a cell is no time: crn.provenance(frame)['notes'] says which.",
         )
     week = (
-        pl.col(moment).cast(pl.Datetime("us", "UTC")).dt.convert_time_zone(zone).dt.truncate("1w").dt.date()
+        pl.col(moment)
+        .cast(pl.Datetime("us", "UTC"))
+        .dt.convert_time_zone(zone)
+        .dt.replace_time_zone(None)
+        .dt.truncate("1w")
     )
     last_seen = (
         rows.filter(pl.col("user id").is_not_null())
@@ -57,10 +61,8 @@ def last_access_by_week(frame: FrameT, *, zone: str = "UTC") -> FrameT:
     )
     counts = last_seen.group_by("week").agg(pl.len().cast(pl.Int64).alias("people"))
     first, last = pl.col("week").min(), pl.col("week").max()
-    weeks = counts.drop_nulls("week").select(
-        pl.date_ranges(first, last, "1w").explode(empty_as_null=False).alias("week")
-    )
-    every = pl.concat([weeks, counts.filter(pl.col("week").is_null()).select("week")])
+    weeks = counts.select(pl.datetime_ranges(first, last, "1w").explode(empty_as_null=False).alias("week"))
+    every = pl.concat([weeks.drop_nulls(), counts.filter(pl.col("week").is_null()).select("week")])
     people = pl.col("people").fill_null(0)
     by_week = (
         every.join(counts, on="week", how="left", nulls_equal=True)

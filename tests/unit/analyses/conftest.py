@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+import dask.dataframe as dd
 import duckdb
 import pandas as pd
 import polars as pl
@@ -22,10 +23,12 @@ KINDS = ("pandas", "polars", "lazy", "arrow", "dask")
 def as_kind(table: pa.Table, kind: str) -> Any:
     """An Arrow table as another kind of frame."""
     if kind == "dask":
-        import dask.dataframe as dd
-
         whole = typed(table)
-        return dd.from_pandas(whole, npartitions=2, sort=False) if len(whole) else dd.from_pandas(whole, npartitions=1)
+        return (
+            dd.from_pandas(whole, npartitions=2, sort=False)
+            if len(whole)
+            else dd.from_pandas(whole, npartitions=1)
+        )
     makers: dict[str, Callable[[pa.Table], Any]] = {
         "pandas": typed,
         "polars": pl.from_arrow,
@@ -51,8 +54,10 @@ def rows_of(frame: Any) -> Rows:
             return frame.columns, frame.rows()
         case "arrow":
             return frame.column_names, [tuple(row.values()) for row in frame.to_pylist()]
-    columns = [[None if value is pd.NA or value is pd.NaT or value != value else value for value in frame[name]]
-               for name in frame.columns]  # fmt: skip
+    columns = [
+        [None if missing else value for value, missing in zip(frame[name], frame[name].isna(), strict=True)]
+        for name in frame.columns
+    ]
     return list(frame.columns), list(zip(*columns, strict=True))
 
 
@@ -70,14 +75,6 @@ def check(found: Any, wanted: Rows) -> None:
         assert all(map(same_cell, here, there)), (dict(zip(names, here, strict=True)), there)
 
 
-def by_sql(query: str, **tables: pa.Table) -> Rows:
-    with duckdb.connect() as connection:
-        for name, table in tables.items():
-            connection.register(name, table)
-        done = connection.execute(query)
-        return [column[0] for column in done.description], done.fetchall()
-
-
 class Asking:
     """What the tests of the analyses ask with."""
 
@@ -86,7 +83,16 @@ class Asking:
     kind_of = staticmethod(kind_of)
     rows = staticmethod(rows_of)
     check = staticmethod(check)
-    sql = staticmethod(by_sql)
+
+    @staticmethod
+    def sql(query: str, **tables: pa.Table) -> Rows:
+        """The answer of DuckDB to a question about some tables."""
+        # One connection a question: duckdb complains at exit about one that a fixture held.
+        with duckdb.connect() as connection:
+            for name, table in tables.items():
+                connection.register(name, table)
+            done = connection.execute(query)
+            return [column[0] for column in done.description], done.fetchall()
 
 
 @pytest.fixture(scope="session")
@@ -112,6 +118,9 @@ def larger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., d
 
         def read(report: str, **parameters: Any) -> dict[str, pa.Table]:
             tables = canvas.read_tables(report, engine="arrow", progress=False, **parameters)
-            return {name: table.append_column("pos", pa.array(range(len(table)))) for name, table in tables.items()}
+            return {
+                name: table.append_column("pos", pa.array(range(len(table))))
+                for name, table in tables.items()
+            }
 
         yield read

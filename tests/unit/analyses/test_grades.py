@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
 import canvas_reports_nb as crn
@@ -29,9 +29,13 @@ EXPORT = pa.schema(
 PLACES = [(11, 1, 4), (12, 1, 4), (13, 2, 4), (14, 2, 4), (15, 3, 5), (16, 17_000_000_000_000_001, None)]
 STATES = ["active", "concluded", "inactive", "deleted", None]
 LETTERS = ["A", "A-", "B", "C", "D+", "F", None]
-PERCENT = st.one_of(st.none(), st.sampled_from([0.0, 70.0, 69.99, 100.0]), st.integers(0, 11_000).map(lambda n: n / 100))
+PERCENT = st.one_of(
+    st.none(), st.sampled_from([0.0, 70.0, 69.99, 100.0]), st.integers(0, 11_000).map(lambda n: n / 100)
+)
 ROW = st.tuples(
-    st.sampled_from([(7, "007"), (7, "x-007"), (8, None), (12_340_000_000_000_567, "1e5"), (9, "9"), (None, None)]),
+    st.sampled_from(
+        [(7, "007"), (7, "x-007"), (8, None), (12_340_000_000_000_567, "1e5"), (9, "9"), (None, None)]
+    ),
     st.sampled_from(PLACES),
     st.sampled_from(STATES),
     st.tuples(*[PERCENT] * len(SHOWN)),
@@ -115,7 +119,7 @@ OVERRIDES = f"""
 IN_FORCE = '("override score" IS NOT NULL OR "override grade" IS NOT NULL)'
 
 
-def summed(by: list[str], shown: list[str], score: str, failing: str, key: str = COURSE_KEY, joined: str = "") -> str:
+def summed(by: list[str], shown: list[str], score: str, failing: str, *, key: str, joined: str = "") -> str:
     """The summary in SQL; ``failing`` is a condition on ``score`` and ``letter``."""
     if score == "in force":
         value = f'CASE WHEN {IN_FORCE} THEN "override score" ELSE "final score" END'
@@ -173,12 +177,21 @@ def summaries() -> dict[str, Question]:
         ("term", "account"): (["term id", "account id"], term + account, COURSE_KEY, WITH_ACCOUNT),
     }
     asked = [(by, "in force", BELOW) for by in forms]
-    asked += [("course", score, BELOW) for score in ("final", "current", "unposted final", "unposted current")]
-    asked += [("term", "in force", BY_LETTER), ("section", "current", BY_LETTER), ("account", "final", "score < 50.5")]
+    asked += [
+        ("course", score, BELOW) for score in ("final", "current", "unposted final", "unposted current")
+    ]
+    asked += [
+        ("term", "in force", BY_LETTER),
+        ("section", "current", BY_LETTER),
+        ("account", "final", "score < 50.5"),
+    ]
     made = {}
     for by, score, failing in asked:
         ids, shown, key, joined = forms[by]
-        made[f"{by}, {score}, {failing}"] = ask(by, score, failing), summed(ids, shown, score, failing, key, joined)
+        made[f"{by}, {score}, {failing}"] = (
+            ask(by, score, failing),
+            summed(ids, shown, score, failing, key=key, joined=joined),
+        )
     return made
 
 
@@ -212,30 +225,50 @@ QUESTIONS: dict[str, Question] = {
     "inflation": (crn.grades.inflation, inflated(SCORE_IN_FORCE, LETTER_IN_FORCE, BY_ID)),
     "inflation in time": (
         lambda frame: crn.grades.inflation(frame, score="current", terms=TERMS),
-        inflated('"current score"', '"current grade"', BY_DATE, 'LEFT JOIN terms ON canvas_term_id = "term id"'),
+        inflated(
+            '"current score"', '"current grade"', BY_DATE, 'LEFT JOIN terms ON canvas_term_id = "term id"'
+        ),
     ),
     **summaries(),
 }
 
 
-@pytest.mark.parametrize("question", QUESTIONS)
 @settings(max_examples=25, deadline=None)
 @given(table=EXPORTS)
-def test_any_export_gives_what_sql_gives(asking: Any, question: str, table: pa.Table) -> None:
-    analysis, query = QUESTIONS[question]
-    wanted = asking.sql(query, export=table, courses=COURSES, terms=TERMS)
-    asking.check(analysis(asking.as_kind(table, "polars")), wanted)
+def test_any_export_gives_what_sql_gives(asking: Any, table: pa.Table) -> None:
+    export = asking.as_kind(table, "polars")
+    for question, (analysis, query) in QUESTIONS.items():
+        note(question)
+        asking.check(analysis(export), asking.sql(query, export=table, courses=COURSES, terms=TERMS))
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(table=EXPORTS)
 def test_every_kind_gives_the_same(asking: Any, table: pa.Table) -> None:
-    for analysis, _ in QUESTIONS.values():
+    for question, (analysis, _) in QUESTIONS.items():
+        note(question)
         wanted = asking.rows(analysis(asking.as_kind(table, "polars")))
         for kind in asking.kinds:
             found = analysis(asking.as_kind(table, kind))
             assert asking.kind_of(found) == kind
             asking.check(found, wanted)
+
+
+@settings(max_examples=25, deadline=None)
+@given(table=EXPORTS, seed=st.randoms())
+def test_counting_once_is_final_loses_nothing_and_minds_no_order(
+    asking: Any, table: pa.Table, seed: Any
+) -> None:
+    export = asking.as_kind(table, "polars")
+    kept, left = crn.grades.one_per_student(export), crn.grades.dropped(export)
+    assert crn.grades.one_per_student(kept).equals(kept)
+    assert crn.grades.summary(kept, "term").equals(crn.grades.summary(export, "term"))
+    assert sorted([*kept["pos"], *left["pos"]]) == list(range(len(table)))
+    order = list(range(len(table)))
+    seed.shuffle(order)
+    again = crn.grades.one_per_student(export[order])
+    key = ["student id", "course id", "section id", "enrollment state", "sections"]
+    assert again.select(key).sort(key).equals(kept.select(key).sort(key))
 
 
 @pytest.fixture(scope="module")
@@ -264,3 +297,90 @@ def test_the_demo_gives_what_sql_gives(asking: Any, demo: dict[str, pa.Table], q
     assert wanted[1]
     for kind in asking.kinds:
         asking.check(analysis(asking.as_kind(demo["export"], kind)), wanted)
+
+
+def periods_sql(asking: Any, table: pa.Table, periods: list[tuple[str, str]]) -> tuple[list[str], list[Any]]:
+    """The long form, period by period; ``periods`` are the titles and the numbers behind their columns."""
+    measures = [f"{name} {kind}" for kind in ("score", "grade") for name in SHOWN]
+    dynamic = {
+        f"{title} {name}{again}" for title, again in periods for name in ("grading period id", *measures)
+    }
+    shared = ", ".join(f'"{name}"' for name in table.column_names if name not in {*dynamic, *measures})
+    parts = [
+        f"""SELECT {shared}, sections, {number} AS period, '{title}' AS "grading period",
+            "{title} grading period id{again}" AS "grading period id",
+            {", ".join(f'"{title} {name}{again}" AS "{name}"' for name in measures)} FROM ({ONCE})"""
+        for number, (title, again) in enumerate(periods, 1)
+    ]
+    return asking.sql(f"{' UNION ALL '.join(parts)} ORDER BY period, pos", export=table)
+
+
+def test_grading_periods_stand_below_each_other(
+    asking: Any, larger: Callable[..., dict[str, pa.Table]]
+) -> None:
+    tables = larger("mgp_grade_export_csv")
+    asked = {"Fall 2025": None, "Spring 2026": [("Half-term", ""), ("Half-term", ".1")]}
+    for term, periods in asked.items():
+        table = tables[term]
+        ids = [name for name in table.column_names if " grading period id" in name]
+        titles = periods or [(name.removesuffix(" grading period id"), "") for name in ids]
+        assert len(titles) == len(ids) > 1
+        wanted = periods_sql(asking, table, titles)
+        for kind in asking.kinds:
+            asking.check(crn.grades.grading_periods(asking.as_kind(table, kind)), wanted)
+
+
+def test_a_period_without_overrides_has_them_missing() -> None:
+    columns = {"student id": [7], "course id": [1], "section id": [11], "enrollment state": ["active"]}
+    wide = pl.DataFrame({**columns, "Half\none grading period id": [131], "Half\none final score": [71.5]})
+    long = crn.grades.grading_periods(wide).row(0, named=True)
+    assert (long["grading period"], long["grading period id"], long["final score"]) == (
+        "Half\none",
+        131,
+        71.5,
+    )
+    assert long["override score"] is None
+    assert long["current grade"] is None
+
+
+def test_an_export_without_overrides_is_summed_up_by_its_final_scores() -> None:
+    export = pl.DataFrame(
+        {"student id": [7, 8], "course id": [1, 1], "section id": [11, 11], "enrollment state": ["active", "active"],
+         "current score": [80.0, None], "final score": [60.0, 70.0], "course": ["C", None], "course sis": [None, "0"]}
+    )  # fmt: skip
+    row = crn.grades.summary(export).row(0, named=True)
+    assert (row["n"], row["mean"], row["failed"], row["ungraded"], row["course sis"]) == (2, 65.0, 1, 1, "0")
+    assert crn.grades.summary(export).equals(crn.grades.summary(export, score="final"))
+    with pytest.raises(UnknownColumnError, match="override grade"):
+        crn.grades.overrides(export)
+
+
+WHOLE = export([((7, "007"), (11, 1, 4), "active", (80.0,) * 5, ("B",) * 5, False)])
+
+
+@pytest.mark.parametrize(
+    ("ask", "error", "words"),
+    [
+        (lambda frame: crn.grades.summary(frame, "cuorse"), ParameterError, "'course'"),
+        (lambda frame: crn.grades.summary(frame, []), ParameterError, "course, section, term, account"),
+        (lambda frame: crn.grades.summary(frame, score="finale"), ParameterError, "Did you mean 'final'"),
+        (lambda frame: crn.grades.summary(frame, "account"), ParameterError, "courses=True"),
+        (lambda frame: crn.grades.gap(frame.drop("final score")), UnknownColumnError, "'final score'"),
+        (lambda frame: crn.grades.gap(frame.cast({"final score": pl.String})), ParameterError, "String"),
+        (lambda frame: crn.grades.summary(frame.cast({"final score": pl.String})), ParameterError, "String"),
+        (crn.grades.grading_periods, UnknownColumnError, "mgp_grade_export_csv"),
+        (lambda frame: crn.grades.one_per_student(7), ParameterError, "not int"),
+        (
+            lambda frame: crn.grades.summary(
+                frame.cast({"course id": pl.String}), "account", courses=COURSES
+            ),
+            ParameterError,
+            "'course id' \\(String\\) and 'canvas_course_id' \\(Int64\\)",
+        ),
+    ],
+)
+def test_what_cannot_be_answered_says_so(
+    asking: Any, ask: Callable[[Any], Any], error: type, words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        ask(asking.as_kind(WHOLE, "polars"))

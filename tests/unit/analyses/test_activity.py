@@ -1,0 +1,339 @@
+"""The analyses of activity against plain SQL, on the demo and on whatever the reports may hold."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import canvas_reports_nb as crn
+from canvas_reports_nb.exceptions import ParameterError, UnknownColumnError
+
+WORD = pa.dictionary(pa.int32(), pa.string())
+MOMENT = pa.timestamp("us", tz="UTC")
+PEOPLE = st.sampled_from([(7, "007"), (7, "x-007"), (8, None), (12_340_000_000_000_567, "1e5"), (None, None)])
+# Sections 11 and 12 are of one course.
+PLACES = st.sampled_from([(11, 1), (12, 1), (13, 2), (14, 3)])
+ZONE = "America/Denver"
+
+
+def table(schema: dict[str, pa.DataType], rows: list[tuple[Any, ...]]) -> pa.Table:
+    columns = list(zip(*rows, strict=True)) if rows else [()] * len(schema)
+    return pa.table(
+        {name: pa.array(column, kind) for (name, kind), column in zip(schema.items(), columns, strict=True)}
+        | {"pos": pa.array(range(len(rows)), pa.int64())}
+    )
+
+
+SILENT = {
+    "user id": pa.int64(),
+    "user sis id": pa.string(),
+    "section id": pa.int64(),
+    "course id": pa.int64(),
+}
+STUDENT = st.tuples(PEOPLE, PLACES).map(lambda drawn: (*drawn[0], *drawn[1]))
+ZERO = st.lists(STUDENT, max_size=10).map(
+    lambda rows: table({**SILENT, "name": pa.string()}, [(*r, "N") for r in rows])
+)
+NOTHING = st.lists(
+    st.tuples(STUDENT, st.sampled_from(["active", "completed", "deleted", None])), max_size=10
+).map(
+    lambda rows: table(
+        {**SILENT, "user name": pa.string(), "enrollment state": WORD},
+        [(*row, f"N{row[0]}", s) for row, s in rows],
+    )
+)
+USERS = st.lists(
+    st.tuples(PEOPLE, st.sampled_from("abc"), st.sampled_from(["active", "suspended", "deleted"])), max_size=6
+).map(
+    lambda rows: table(
+        {"canvas_user_id": pa.int64(), "login_id": pa.string(), "email": pa.string(), "status": WORD},
+        # A login is there once.
+        list(
+            {(who[0], login): (who[0], login, f"{login}@example.edu", s) for who, login, s in rows}.values()
+        ),
+    )
+)
+ENROLLMENTS = st.lists(
+    st.tuples(
+        PEOPLE,
+        PLACES,
+        st.sampled_from([("student", "StudentEnrollment"), ("Guest", "StudentEnrollment"), ("ta", "TaEnrollment")]),
+        st.sampled_from(["active", "invited", "concluded", "deleted"]),
+    ),
+    max_size=12,
+).map(
+    lambda rows: table(
+        {"canvas_user_id": pa.int64(), "canvas_section_id": pa.int64(), "canvas_course_id": pa.int64(),
+         "role": WORD, "base_role_type": WORD, "status": WORD},
+        [(who[0], *place, *role, status) for who, place, role, status in rows],
+    )
+)  # fmt: skip
+PERCENT = st.one_of(st.none(), st.integers(0, 100).map(float))
+GRADES = st.lists(
+    st.tuples(PEOPLE, PLACES, st.sampled_from(["active", "concluded", "inactive", "deleted"]), PERCENT), max_size=10
+).map(
+    lambda rows: table(
+        {"student id": pa.int64(), "section id": pa.int64(), "course id": pa.int64(), "term": pa.string(),
+         "enrollment state": WORD, "current score": pa.float64(), "final score": pa.float64(),
+         "current grade": pa.string(), "final grade": pa.string()},
+        [(who[0], *place, "Term", state, score, 0.0, "B", None) for who, place, state, score in rows],
+    )
+)  # fmt: skip
+ACCESS = st.lists(
+    st.tuples(PEOPLE, st.one_of(st.none(), st.datetimes(datetime(2026, 1, 1), datetime(2026, 3, 20)))),
+    max_size=12,
+).map(
+    lambda rows: table(
+        {"user id": pa.int64(), "user sis id": pa.string(), "last access at": MOMENT},
+        [(*who, moment and moment.replace(tzinfo=UTC)) for who, moment in rows],
+    )
+)
+
+ZERO_SQL = """
+    WITH silent AS (
+        SELECT * EXCLUDE (place) FROM (SELECT *, row_number() OVER (
+            PARTITION BY "user id", "course id" ORDER BY "section id", "user sis id" NULLS LAST, pos) AS place FROM zero
+        ) JOIN (SELECT "user id" AS u, "course id" AS c, count(DISTINCT "section id") AS sections FROM zero GROUP BY ALL)
+            ON u = "user id" AND c = "course id"
+        WHERE place = 1
+    ), login AS (
+        SELECT DISTINCT ON (canvas_user_id) canvas_user_id AS u, login_id, email FROM users
+        ORDER BY canvas_user_id, status <> 'active', login_id
+    ), enrolled AS (
+        SELECT DISTINCT ON (canvas_user_id, canvas_course_id) canvas_user_id AS u, canvas_course_id AS c,
+            CAST(role AS VARCHAR) AS role, CAST(status AS VARCHAR) AS status
+        FROM enrollments WHERE base_role_type = 'StudentEnrollment'
+        ORDER BY canvas_user_id, canvas_course_id, status <> 'active', CAST(status AS VARCHAR), CAST(role AS VARCHAR)
+    ), graded AS (
+        SELECT DISTINCT ON ("student id", "course id") "student id" AS u, "course id" AS c, term,
+            "current score", "final score", "current grade", "final grade"
+        FROM grades ORDER BY "student id", "course id", list_position(
+            ['active', 'concluded', 'inactive', 'deleted'], CAST("enrollment state" AS VARCHAR)), "section id", pos
+    )
+    SELECT s.* EXCLUDE (u, c, sections), sections, login_id, email, role, status, term,
+        "current score", "final score", "current grade", "final grade"
+    FROM silent s LEFT JOIN login l ON l.u = s."user id"
+        LEFT JOIN enrolled e ON e.u = s."user id" AND e.c = s."course id"
+        LEFT JOIN graded g ON g.u = s."user id" AND g.c = s."course id"
+    ORDER BY s."course id", s."user id"
+"""
+NOTHING_SQL = """
+    SELECT "user id", min("user sis id") AS "user sis id", min("user name") AS "user name",
+        count(DISTINCT "course id") AS "courses without submissions"
+    FROM nothing WHERE "enrollment state" = 'active' AND "user id" IS NOT NULL GROUP BY "user id" ORDER BY 4 DESC, 1
+"""
+OF_THEIRS_SQL = """
+    WITH active AS (
+        SELECT DISTINCT canvas_user_id AS u, canvas_course_id AS c FROM enrollments
+        WHERE base_role_type = 'StudentEnrollment' AND status = 'active'
+    )
+    SELECT "user id", min("user sis id") AS "user sis id", min("user name") AS "user name",
+        count(DISTINCT "course id") AS "courses without submissions",
+        any_value(total) AS courses, "courses without submissions" / courses AS share
+    FROM nothing JOIN active ON u = "user id" AND c = "course id"
+        JOIN (SELECT u AS v, count(*) AS total FROM active GROUP BY u) ON v = u
+    WHERE "enrollment state" = 'active' GROUP BY "user id" ORDER BY 4 DESC, 1
+"""
+WEEKS_SQL = f"""
+    WITH people AS (
+        SELECT CAST(date_trunc('week', max("last access at") AT TIME ZONE '{ZONE}') AS TIMESTAMP) AS week
+        FROM access WHERE "user id" IS NOT NULL GROUP BY "user id"
+    ), weeks AS (
+        SELECT CAST(unnest(generate_series(min(week), max(week), INTERVAL 7 DAY)) AS TIMESTAMP) AS week FROM people
+        UNION ALL SELECT NULL WHERE EXISTS (SELECT * FROM people WHERE week IS NULL)
+    )
+    SELECT w.week, count(p.row) AS people, count(p.row) / (SELECT count(*) FROM people) AS share
+    FROM weeks w LEFT JOIN (SELECT week, 1 AS row FROM people) p ON p.week IS NOT DISTINCT FROM w.week
+    GROUP BY w.week ORDER BY w.week NULLS LAST
+"""
+ASKED = ("zero", "nothing", "users", "enrollments", "grades", "access")
+QUESTIONS: dict[str, tuple[Callable[..., Any], str]] = {
+    "zero activity": (
+        lambda frames: crn.activity.zero_activity(
+            frames["zero"], users=frames["users"], enrollments=frames["enrollments"], grades=frames["grades"]
+        ),
+        ZERO_SQL,
+    ),
+    "no submissions": (lambda frames: crn.activity.no_submissions(frames["nothing"]), NOTHING_SQL),
+    "of their courses": (
+        lambda frames: crn.activity.no_submissions(frames["nothing"], enrollments=frames["enrollments"]),
+        OF_THEIRS_SQL,
+    ),
+    "weeks": (lambda frames: crn.activity.last_access_by_week(frames["access"], zone=ZONE), WEEKS_SQL),
+}
+TABLES = st.fixed_dictionaries(
+    dict(zip(ASKED, (ZERO, NOTHING, USERS, ENROLLMENTS, GRADES, ACCESS), strict=True))
+)
+
+
+def compare(asking: Any, tables: dict[str, pa.Table], kinds: tuple[str, ...]) -> None:
+    for question, (analysis, query) in QUESTIONS.items():
+        print(question)
+        wanted = asking.sql(query, **tables)
+        for kind in kinds:
+            found = analysis({name: asking.as_kind(one, kind) for name, one in tables.items()})
+            assert asking.kind_of(found) == kind
+            asking.check(found, wanted)
+
+
+@settings(max_examples=25, deadline=None)
+@given(tables=TABLES)
+def test_any_reports_give_what_sql_gives(asking: Any, tables: dict[str, pa.Table]) -> None:
+    compare(asking, tables, ("polars",))
+
+
+@settings(max_examples=4, deadline=None)
+@given(tables=TABLES)
+def test_every_kind_gives_the_same(asking: Any, tables: dict[str, pa.Table]) -> None:
+    compare(asking, tables, asking.kinds)
+
+
+def test_the_demo_gives_what_sql_gives(asking: Any, larger: Callable[..., dict[str, pa.Table]]) -> None:
+    tables = larger("provisioning_csv", users=True, enrollments=True, include_deleted=True)
+    for name, report in zip(
+        ("zero", "grades", "access"),
+        ("zero_activity_csv", "grade_export_csv", "last_user_access_csv"),
+        strict=True,
+    ):
+        tables[name] = larger(report)[report]
+    report = "students_with_no_submissions_csv"
+    tables["nothing"] = larger(report, include_enrollment_state=True)[report]
+    assert all(map(len, tables.values()))
+    compare(asking, tables, asking.kinds)
+
+
+COURSES = st.lists(st.sampled_from([1, 2, 3, 17_000_000_000_000_001]), unique=True)
+
+
+def courses(ids: list[int], *, unused: bool = False, megabytes: list[float] | None = None) -> pa.Table:
+    first, sis, name = ("course id", "course sis id", "long name") if unused else ("id", "sis id", "name")
+    described = {first: pa.int64(), sis: pa.string(), "short name": pa.string(), name: pa.string()}
+    rows = [(one, None if one == 2 else f"0{one}", f"C{one}", f"Course {one}") for one in ids]
+    if megabytes is None:
+        return table(described, rows)
+    return table(
+        {**described, "storage used in MB": pa.float64()},
+        [(*row, mb) for row, mb in zip(rows, megabytes, strict=True)],
+    )
+
+
+CLEAN_SQL = """
+    WITH listed AS (
+        SELECT "course id" AS id, "course sis id" AS sis, "short name" AS code, "long name" AS name, 1 AS reason FROM unused
+        UNION ALL SELECT id, "sis id", "short name", name, 2 FROM unpublished
+        UNION ALL SELECT id, "sis id", "short name", name, 3 FROM public
+        UNION ALL SELECT id, "sis id", "short name", name, 4 FROM storage WHERE "storage used in MB" >= {heavy}
+    )
+    SELECT id AS "course id", max(sis) AS "sis id", max(code) AS "short name", max(l.name) AS name,
+        bool_or(reason = 1) AS unused, bool_or(reason = 2) AS unpublished, bool_or(reason = 3) AS public,
+        bool_or(reason = 4) AS heavy,
+        (SELECT "storage used in MB" FROM storage s WHERE s.id = l.id) AS "storage used in MB",
+        string_agg(['unused', 'unpublished', 'public', 'heavy'][reason], ', ' ORDER BY reason) AS reasons,
+        count(*) AS "number of reasons"
+    FROM listed l GROUP BY l.id ORDER BY 11 DESC, 9 DESC NULLS LAST, 1
+"""
+
+
+def tidy(asking: Any, tables: dict[str, pa.Table], heavy: float, kinds: tuple[str, ...]) -> None:
+    wanted = asking.sql(CLEAN_SQL.format(heavy=heavy), **tables)
+    for kind in kinds:
+        frames = {name: asking.as_kind(one, kind) for name, one in tables.items()}
+        found = crn.activity.clean_up(**frames, heavy=heavy)
+        assert asking.kind_of(found) == kind
+        asking.check(found, wanted)
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    unused=COURSES,
+    unpublished=COURSES,
+    public=COURSES,
+    stored=COURSES,
+    megabytes=st.lists(PERCENT, min_size=4),
+)
+def test_any_lists_make_one_clean_up_list(  # noqa: PLR0917 - hypothesis gives them by name
+    asking: Any,
+    unused: list[int],
+    unpublished: list[int],
+    public: list[int],
+    stored: list[int],
+    megabytes: list[float],
+) -> None:
+    tables = {
+        "unused": courses(unused, unused=True),
+        "unpublished": courses(unpublished),
+        "public": courses(public),
+        "storage": courses(stored, megabytes=megabytes[: len(stored)]),
+    }
+    tidy(asking, tables, 50.0, ("polars", "lazy"))
+
+
+def test_the_demo_is_cleaned_up(asking: Any, larger: Callable[..., dict[str, pa.Table]]) -> None:
+    names = {
+        "unused": "unused",
+        "unpublished": "unpublished",
+        "public": "public",
+        "course_storage": "storage",
+    }
+    reports = {"course_storage": "course_storage_csv"} | {
+        name: f"{name}_courses_csv" for name in ("unused", "unpublished", "public")
+    }
+    tables = {names[name]: larger(report)[report] for name, report in reports.items()}
+    assert all(map(len, tables.values()))
+    tidy(asking, tables, 600.0, asking.kinds)
+
+
+def test_a_list_of_one_report_leaves_the_others_open(asking: Any) -> None:
+    found = crn.activity.clean_up(public=asking.as_kind(courses([3, 1]), "pandas"))
+    assert found["reasons"].tolist() == ["public", "public"]
+    assert found["course id"].tolist() == [1, 3]
+    assert found[["unused", "unpublished", "heavy", "storage used in MB"]].isna().all(axis=None)
+    assert [str(found[name].dtype) for name in ("unused", "storage used in MB")] == ["boolean", "Float64"]
+
+
+def test_the_report_of_enrolment_activity_is_counted_by_week_too() -> None:
+    moments = [datetime(2026, 3, 2, 6, tzinfo=UTC) + timedelta(days=days) for days in (0, 1, 15)]
+    report = pl.DataFrame({"user id": [7, 8, 9], "user name": ["A", "B", "C"], "last activity at": moments})
+    weeks = crn.activity.last_access_by_week(report)
+    assert weeks["week"].to_list() == [datetime(2026, 3, day) for day in (2, 9, 16)]
+    assert weeks["people"].to_list() == [2, 0, 1]
+    # In Denver it is still Sunday.
+    assert crn.activity.last_access_by_week(report, zone=ZONE)["week"].to_list()[0] == datetime(2026, 2, 23)
+
+
+@pytest.mark.parametrize(
+    ("ask", "error", "words"),
+    [
+        (crn.activity.clean_up, ParameterError, "unused_courses_csv"),
+        (
+            lambda: crn.activity.last_access_by_week(
+                pl.DataFrame({"user id": [7], "last access at": ["soon"]})
+            ),
+            ParameterError,
+            "String",
+        ),
+        (
+            lambda: crn.activity.last_access_by_week(pl.DataFrame({"user id": [7]})),
+            UnknownColumnError,
+            "'last access at'",
+        ),
+        (
+            lambda: crn.activity.zero_activity(
+                pl.DataFrame({"user id": ["p1"], "user sis id": ["7"], "course id": [1], "section id": [11]}),
+                users=pl.DataFrame(
+                    {"canvas_user_id": [7], "login_id": ["a"], "email": ["a"], "status": ["active"]}
+                ),
+            ),
+            ParameterError,
+            "pseudonymize both",
+        ),
+    ],
+)
+def test_what_cannot_be_answered_says_so(ask: Callable[[], Any], error: type, words: str) -> None:
+    with pytest.raises(error, match=words):
+        ask()
