@@ -121,3 +121,10 @@ def the_embedded_canvas() -> None:
     with demo_canvas.serve() as server:
         assert_type(server.url, str)
         assert_type(server.token, str)
+
+
+def the_analyses(grades: pd.DataFrame, lazy: pl.LazyFrame, public: pl.DataFrame) -> None:
+    assert_type(crn.grades.summary(grades, ("term", "account"), score="current", courses=lazy), pd.DataFrame)
+    assert_type(crn.grades.one_per_student(lazy), pl.LazyFrame)
+    assert_type(crn.activity.zero_activity(lazy, grades=grades), pl.LazyFrame)
+    assert_type(crn.activity.clean_up(public=public), pl.DataFrame)

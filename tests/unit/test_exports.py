@@ -22,6 +22,8 @@ ON_USE_ONLY = (
     "uvicorn",
     "keyring",
     "jupyterlab",
+    "canvas_reports_nb.activity",
+    "canvas_reports_nb.grades",
 )
 
 
@@ -72,6 +74,12 @@ def test_importing_loads_nothing_that_is_needed_only_on_use() -> None:
         f"import sys, canvas_reports_nb; print([name for name in {ON_USE_ONLY!r} if name in sys.modules])"
     )
     assert shown.strip() == "[]"
+
+
+def test_a_name_that_is_not_there_is_missed_as_usual() -> None:
+    assert not hasattr(crn, "grade")
+    with pytest.raises(AttributeError, match="module 'canvas_reports_nb' has no attribute 'grade'"):
+        _ = crn.grade
 
 
 def test_importing_twice_says_nothing() -> None:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -75,6 +76,17 @@ def check(found: Any, wanted: Rows) -> None:
         assert all(map(same_cell, here, there)), (dict(zip(names, here, strict=True)), there)
 
 
+def unread(table: pa.Table) -> pl.LazyFrame:
+    """A lazy frame of a table's columns that fails when it is collected."""
+
+    def collected(_: pl.DataFrame) -> pl.DataFrame:
+        raise AssertionError("collected")
+
+    frame = pl.from_arrow(table)
+    assert isinstance(frame, pl.DataFrame)
+    return frame.lazy().map_batches(collected, schema=frame.schema)
+
+
 class Asking:
     """What the tests of the analyses ask with."""
 
@@ -83,16 +95,27 @@ class Asking:
     kind_of = staticmethod(kind_of)
     rows = staticmethod(rows_of)
     check = staticmethod(check)
+    unread = staticmethod(unread)
 
     @staticmethod
-    def sql(query: str, **tables: pa.Table) -> Rows:
-        """The answer of DuckDB to a question about some tables."""
-        # One connection a question: duckdb complains at exit about one that a fixture held.
+    @contextmanager
+    def sql_of(**tables: pa.Table) -> Iterator[Callable[[str], Rows]]:
+        """DuckDB's answers to questions about some tables."""
+        # No fixture holds the connection: duckdb complains at exit about one that was still there.
         with duckdb.connect() as connection:
             for name, table in tables.items():
                 connection.register(name, table)
-            done = connection.execute(query)
-            return [column[0] for column in done.description], done.fetchall()
+
+            def answer(query: str) -> Rows:
+                done = connection.execute(query)
+                return [column[0] for column in done.description], done.fetchall()
+
+            yield answer
+
+    def sql(self, query: str, **tables: pa.Table) -> Rows:
+        """The answer to one question."""
+        with self.sql_of(**tables) as answer:
+            return answer(query)
 
 
 @pytest.fixture(scope="session")

@@ -237,9 +237,10 @@ QUESTIONS: dict[str, Question] = {
 @given(table=EXPORTS)
 def test_any_export_gives_what_sql_gives(asking: Any, table: pa.Table) -> None:
     export = asking.as_kind(table, "polars")
-    for question, (analysis, query) in QUESTIONS.items():
-        note(question)
-        asking.check(analysis(export), asking.sql(query, export=table, courses=COURSES, terms=TERMS))
+    with asking.sql_of(export=table, courses=COURSES, terms=TERMS) as answer:
+        for question, (analysis, query) in QUESTIONS.items():
+            note(question)
+            asking.check(analysis(export), answer(query))
 
 
 @settings(max_examples=3, deadline=None)
@@ -384,3 +385,12 @@ def test_what_cannot_be_answered_says_so(
 ) -> None:
     with pytest.raises(error, match=words):
         ask(asking.as_kind(WHOLE, "polars"))
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_a_lazy_export_is_not_read_for_an_answer_that_is_not_collected(asking: Any, question: str) -> None:
+    analysis, _ = QUESTIONS[question]
+    answer = analysis(asking.unread(WHOLE))
+    assert answer.collect_schema() == analysis(asking.as_kind(WHOLE, "lazy")).collect_schema()
+    with pytest.raises(AssertionError, match="collected"):
+        answer.collect()

@@ -1,0 +1,186 @@
+"""A frame of any kind goes in, and the same kind comes out with the same cells and dtypes."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import dask
+import dask.dataframe as dd
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from canvas_reports_nb.exceptions import ParameterError, UnknownColumnError
+from canvas_reports_nb.frames.engines import typed
+from canvas_reports_nb.frames.exchange import lazy, like, require, same_ids, same_kind
+
+STATES = ["active", "concluded", "deleted"]
+SCHEMA = pa.schema(
+    [
+        pa.field("id", pa.int64()),
+        pa.field("score", pa.float64()),
+        pa.field("sis", pa.bool_()),
+        pa.field("name", pa.string()),
+        pa.field("state", pa.dictionary(pa.int32(), pa.string()), metadata={"values": "\n".join(STATES)}),
+        pa.field("seen", pa.timestamp("us", tz="UTC")),
+    ],
+    metadata={"canvas_report": "{}"},
+)
+DTYPES = ["Int64", "Float64", "boolean", "str", "category", "datetime64[us, UTC]"]
+OTHER = pl.DataFrame({"id": [1, 2], "more": [0.5, None]})
+ROW = st.tuples(
+    st.one_of(st.none(), st.sampled_from([1, 2**53 + 1, 12_340_000_000_000_567])),
+    st.one_of(st.none(), st.floats(allow_nan=False, allow_infinity=False)),
+    st.sampled_from([None, True, False]),
+    st.sampled_from([None, "", "000481", "1e5", "NA", "null", "李小明", "a\nb"]),
+    # Never "deleted": a value no row holds must still be one the enumeration may hold.
+    st.sampled_from([None, "active", "concluded"]),
+    st.one_of(st.none(), st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC))),
+)
+TABLES = st.lists(ROW, max_size=6).map(
+    lambda rows: pa.Table.from_pylist(
+        [dict(zip(SCHEMA.names, row, strict=True)) for row in rows], schema=SCHEMA
+    )
+)
+FILLED = pa.Table.from_pylist(
+    [dict(zip(SCHEMA.names, (7, 1.5, True, "007", "active", datetime(2026, 3, 2, tzinfo=UTC)), strict=True))],
+    schema=SCHEMA,
+)
+
+
+def every_kind(table: pa.Table) -> dict[str, Any]:
+    frame = typed(table)
+    frame.attrs = {"canvas_report": {"run_id": 7}}
+    return {
+        "pandas": frame,
+        "polars": pl.from_arrow(table),
+        "lazy": pl.from_arrow(table).lazy(),
+        "arrow": table,
+        "dask": dd.from_pandas(frame, npartitions=1),
+    }
+
+
+@settings(max_examples=25, deadline=None)
+@given(table=TABLES)
+def test_there_and_back_nothing_changes(table: pa.Table) -> None:
+    with dask.config.set({"dataframe.convert-string": False}):
+        for kind, frame in every_kind(table).items():
+            query = lazy(frame)
+            assert query.collect().equals(pl.from_arrow(table)), kind
+            back = like(query, frame)
+            assert type(back) is type(frame)
+            if kind == "arrow":
+                assert back.equals(table)
+                assert back.schema.equals(SCHEMA, check_metadata=False)
+                assert back.schema.metadata == SCHEMA.metadata
+            elif kind == "pandas":
+                pd.testing.assert_frame_equal(back, frame)
+                assert list(map(str, back.dtypes)) == DTYPES
+                assert list(back["state"].cat.categories) == STATES
+                assert back.attrs == frame.attrs
+                assert back.attrs["canvas_report"] is not frame.attrs["canvas_report"]
+            elif kind == "dask":
+                assert list(back.dtypes) == list(typed(table).dtypes)
+                pd.testing.assert_frame_equal(back.compute(), typed(table))
+            else:
+                assert back.lazy().collect().equals(pl.from_arrow(table))
+
+
+@settings(max_examples=10, deadline=None)
+@given(table=TABLES)
+def test_an_analysis_of_several_frames_is_one_for_every_kind(table: pa.Table) -> None:
+    def joined(frame: Any, other: Any) -> Any:
+        query = lazy(frame, ("id", "score")).join(lazy(other), on="id", how="left", maintain_order="left")
+        return like(query.select("id", pl.col("score") * 2, "more"), frame, other)
+
+    wanted = joined(pl.from_arrow(table), OTHER)
+    for kind, frame in every_kind(table).items():
+        found = joined(frame, every_kind(OTHER.to_arrow())[kind])
+        assert lazy(found).collect().equals(wanted), kind
+
+
+def test_values_of_a_joined_enumeration_stay() -> None:
+    states = typed(FILLED)
+    scores = pd.DataFrame({"id": pd.array([7, 8], "Int64")})
+    joined = like(lazy(scores).join(lazy(states, ("id", "state")), on="id", how="left"), scores, states)
+    assert list(joined["state"].cat.categories) == STATES
+    assert pd.concat([joined, states[["id", "state"]]])["state"].dtype == "category"
+
+
+def test_frames_pandas_made_itself_are_taken_too() -> None:
+    frame = pd.DataFrame({"n": [1.5, np.nan], "text": ["a", None], "whole": [1, 2]}, index=[5, 9])
+    rows = lazy(frame).collect()
+    assert rows.rows() == [(1.5, "a", 1), (None, None, 2)]
+    assert list(like(lazy(frame), frame).index) == [0, 1]
+
+
+def test_a_lazy_frame_is_never_collected() -> None:
+    def unreadable(_: pl.DataFrame) -> pl.DataFrame:
+        raise AssertionError("collected")
+
+    frame = pl.LazyFrame({"id": [1]}).map_batches(unreadable, schema={"id": pl.Int64})
+    require(lazy(frame), ["id"], "This", numbers=["id"])
+    same_ids(frame, "id", frame, "id")
+    back = like(lazy(frame, ["id"]).with_columns(more=1), frame)
+    assert isinstance(back, pl.LazyFrame)
+    with pytest.raises(AssertionError, match="collected"):
+        back.collect()
+
+
+def test_dask_computes_only_the_columns_that_are_read() -> None:
+    asked: list[list[str]] = []
+
+    def part(_: int, columns: list[str] | None = None) -> pd.DataFrame:
+        asked.append(list(columns or SCHEMA.names))
+        return typed(FILLED)[columns or SCHEMA.names]
+
+    with dask.config.set({"dataframe.convert-string": False}):
+        frame = dd.from_map(part, [0], meta=typed(FILLED).iloc[:0], enforce_metadata=False)
+        asked.clear()
+        assert lazy(frame, ("score", "id", "absent")).collect().rows() == [(7, 1.5)]
+    assert asked == [["id", "score"]]
+
+
+@pytest.mark.parametrize("kind", ["pandas", "polars", "arrow", "dask"])
+def test_columns_not_read_are_left_behind(kind: str) -> None:
+    assert lazy(every_kind(FILLED)[kind], {"score", "absent"}).collect_schema().names() == ["score"]
+
+
+def test_an_analysis_is_wrapped_for_every_kind() -> None:
+    @same_kind
+    def doubled(frame: pl.LazyFrame, by: int) -> pl.LazyFrame:
+        """Multiply."""
+        return frame.select(pl.col("score") * by)
+
+    assert doubled.__doc__ == "Multiply."
+    for kind, frame in every_kind(FILLED).items():
+        found = doubled(frame, by=2)
+        assert type(found) is type(frame), kind
+        assert lazy(found).collect().rows() == [(3.0,)]
+
+
+@pytest.mark.parametrize("thing", [7, "grades.csv", None, {"id": [1]}, [1, 2], np.zeros(3)])
+def test_what_is_no_frame_is_refused(thing: Any) -> None:
+    with pytest.raises(ParameterError, match=f"not {type(thing).__name__}"):
+        lazy(thing)
+
+
+def test_a_missing_column_is_named_with_one_like_it() -> None:
+    frame = pl.LazyFrame({"final score": ["x"], "id": [1]})
+    with pytest.raises(UnknownColumnError, match="This needs the column 'final scores'") as error:
+        require(frame, ["id", "final scores"], "This")
+    assert "Did you mean 'final score'?" in str(error.value)
+    with pytest.raises(ParameterError, match="'final score', which is String"):
+        require(frame, ["id"], "This", numbers=["final score"])
+    with pytest.raises(UnknownColumnError, match="'score'"):
+        require(frame, ["id"], "This", numbers=["score"])
+
+
+def test_ids_of_two_dtypes_are_not_joined() -> None:
+    numbers, texts, nothing = (pl.LazyFrame({"id": values}) for values in ([1], ["1"], [None]))
+    with pytest.raises(ParameterError, match=r"'id' \(Int64\) and 'id' \(String\)"):
+        same_ids(numbers, "id", texts, "id")
+    same_ids(numbers, "id", nothing, "id")
