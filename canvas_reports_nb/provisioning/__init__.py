@@ -1,0 +1,28 @@
+"""Questions to the tables of one run of provisioning_csv: frames in, a frame of the same kind out.
+
+Every function takes the tables by name, as ``canvas.read_tables`` gives them, and says which it needs. Any
+kind of frame will do: pandas, polars, lazy polars (``{"users": canvas.scan_report(..., table="users"), ...}``),
+Arrow, Dask.
+"""
+
+from .logins import people, suspended_but_enrolled
+from .pointers import references
+from .records import made_by_hand, origins, sis_id_clashes
+from .rosters import cross_lists, enrollment_counts, roster
+from .trees import account_tree
+from .vacancies import vacant_courses, vacant_sections
+
+__all__ = [
+    "account_tree",
+    "cross_lists",
+    "enrollment_counts",
+    "made_by_hand",
+    "origins",
+    "people",
+    "references",
+    "roster",
+    "sis_id_clashes",
+    "suspended_but_enrolled",
+    "vacant_courses",
+    "vacant_sections",
+]

@@ -1,0 +1,142 @@
+"""The tables of one run on their way into an analysis, and what the rows of each are counted by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
+
+import polars as pl
+
+from canvas_reports_nb.exceptions import ParameterError
+from canvas_reports_nb.frames.exchange import FrameT, lazy, like, require
+from canvas_reports_nb.schemas import schema
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+__all__ = ["REPORT", "in_states", "of_role", "once", "over_any_table", "over_tables", "wide"]
+
+REPORT = "provisioning_csv"
+_P = ParamSpec("_P")
+
+# A login's name is used once among live logins only, so a deleted one may have it, too.
+_LOGIN = ("canvas_user_id", "login_id", "authentication_provider_id", "user_id", "status")
+
+
+def over_tables(
+    **needed: Sequence[str],
+) -> Callable[
+    [Callable[Concatenate[dict[str, pl.LazyFrame], _P], pl.LazyFrame]],
+    Callable[Concatenate[Mapping[str, FrameT], _P], FrameT],
+]:
+    """Let an analysis of polars queries take the tables of a run, and check that they are there.
+
+    Parameters
+    ----------
+    **needed : sequence of str
+        The tables by name, each with the columns the analysis can't do without. The first one's kind
+        (pandas, polars, ...) is the kind of the result.
+    """
+
+    def wrap(
+        analysis: Callable[Concatenate[dict[str, pl.LazyFrame], _P], pl.LazyFrame],
+    ) -> Callable[Concatenate[Mapping[str, FrameT], _P], FrameT]:
+        @wraps(analysis)
+        def wrapped(tables: Mapping[str, FrameT], /, *args: _P.args, **kwargs: _P.kwargs) -> FrameT:
+            _refuse_lack(tables, needed, analysis.__name__)
+            given = {name: lazy(tables[name]) for name in needed}
+            for name, columns in needed.items():
+                require(given[name], columns, f"{analysis.__name__}, of the table {name!r},")
+            return like(analysis(given, *args, **kwargs), tables[next(iter(needed))])
+
+        return wrapped
+
+    return wrap
+
+
+def over_any_table(
+    *known: str,
+) -> Callable[
+    [Callable[Concatenate[dict[str, pl.LazyFrame], _P], pl.LazyFrame]],
+    Callable[Concatenate[Mapping[str, FrameT], _P], FrameT],
+]:
+    """As `over_tables`, for an analysis of whichever of the known tables are given."""
+
+    def wrap(
+        analysis: Callable[Concatenate[dict[str, pl.LazyFrame], _P], pl.LazyFrame],
+    ) -> Callable[Concatenate[Mapping[str, FrameT], _P], FrameT]:
+        @wraps(analysis)
+        def wrapped(tables: Mapping[str, FrameT], /, *args: _P.args, **kwargs: _P.kwargs) -> FrameT:
+            _refuse_no_mapping(tables, known, analysis.__name__)
+            given = {name: lazy(tables[name]) for name in known if name in tables}
+            if not given:
+                raise ParameterError(
+                    f"{analysis.__name__} needs at least one of the tables {', '.join(known)}.",
+                    hint=_switches(known),
+                )
+            return like(analysis(given, *args, **kwargs), tables[next(iter(given))])
+
+        return wrapped
+
+    return wrap
+
+
+def _refuse_lack(tables: Any, needed: Iterable[str], analysis: str) -> None:
+    _refuse_no_mapping(tables, needed, analysis)
+    missing = [name for name in needed if name not in tables]
+    if missing:
+        raise ParameterError(
+            f"{analysis} needs the table {', '.join(map(repr, missing))}, which was not given.",
+            hint=_switches(needed),
+        )
+
+
+def _refuse_no_mapping(tables: Any, wanted: Iterable[str], analysis: str) -> None:
+    if not isinstance(tables, Mapping):
+        raise ParameterError(
+            f"{analysis} takes the tables of a run by name, not a {type(tables).__name__}.",
+            hint=_switches(wanted),
+        )
+
+
+def _switches(wanted: Iterable[str]) -> str:
+    switches = ", ".join(f"{name}=True" for name in wanted)
+    return f'Get them of one run: canvas.read_tables("{REPORT}", {switches}).'
+
+
+def once(tables: Mapping[str, pl.LazyFrame], name: str) -> pl.LazyFrame:
+    """A table with each of its rows once, by its documented key, in its own order.
+
+    Canvas writes none twice, but runs of several accounts or terms that were stacked repeat them. Of rows
+    with the same key the first counts.
+    """
+    frame, described = tables[name], schema(REPORT).table(name)  # type: ignore[union-attr] # it is known
+    held = frame.collect_schema().names()
+    if name == "users":
+        key = [column for column in _LOGIN if column in held]
+        return frame.unique(key, keep="first", maintain_order=True)
+    keys = (described.key, described.older_key) if described else ()
+    whole = next((list(key) for key in keys if key and set(key) <= set(held)), None)
+    return frame.unique(whole, keep="first", maintain_order=True)
+
+
+def wide(frame: pl.LazyFrame, key: str, columns: Mapping[str, str]) -> pl.LazyFrame:
+    """The key and those of the columns the frame has, under the names they get beside other tables."""
+    held = frame.collect_schema().names()
+    return frame.select(key, *(pl.col(name).alias(new) for name, new in columns.items() if name in held))
+
+
+def of_role(enrollments: pl.LazyFrame, role: str) -> pl.Expr:
+    """Whether an enrolment is of a base role (``"student"``, ...), custom roles made from it included.
+
+    Older files don't tell the base role; there only the role itself counts.
+    """
+    if "base_role_type" in enrollments.collect_schema().names():
+        return pl.col("base_role_type").cast(pl.String) == f"{role.title()}Enrollment"
+    return pl.col("role").cast(pl.String) == role
+
+
+def in_states(states: Iterable[str]) -> pl.Expr:
+    """Whether a row's status is one of these."""
+    return pl.col("status").cast(pl.String).is_in(list(states))

@@ -1,0 +1,144 @@
+"""Where records came from, a SIS import or a hand, and SIS ids that are easily taken for one another."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from canvas_reports_nb.frames.exchange import require
+
+from .inputs import once, over_any_table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["made_by_hand", "origins", "sis_id_clashes"]
+
+# Of each table: the SIS id its rows may have (the Canvas id is named after it) and what they are called.
+_NAMED = {
+    "users": ("user_id", "full_name"),
+    "accounts": ("account_id", "name"),
+    "terms": ("term_id", "name"),
+    "courses": ("course_id", "long_name"),
+    "sections": ("section_id", "name"),
+    "groups": ("group_id", "name"),
+}
+_MADE = {**_NAMED, "enrollments": ("enrollment_id", "name")}
+
+
+@over_any_table(*_MADE)
+def made_by_hand(tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
+    """What was made by hand and not by a SIS import.
+
+    Parameters
+    ----------
+    tables : mapping of str to frame
+        Any of ``users``, ``accounts``, ``terms``, ``courses``, ``sections``, ``groups`` and
+        ``enrollments``, of one run of provisioning_csv.
+
+    Returns
+    -------
+    frame
+        One row a record (of ``users``: a login), table after table in the order above: ``table``,
+        ``canvas_id`` (Int64), ``sis_id`` (text; somebody may have typed one in by hand), ``name``,
+        ``status`` (text).
+    """
+    made = [_records(tables, name, by_hand=True) for name in tables]
+    return pl.concat(made)
+
+
+@over_any_table(*_MADE)
+def origins(tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
+    """How much of each table was made by a SIS import, and how much by hand.
+
+    Parameters
+    ----------
+    tables : mapping of str to frame
+        As for `made_by_hand`.
+
+    Returns
+    -------
+    frame
+        One row a table: ``table``, ``records``, ``by_sis``, ``by_hand``, ``without_sis_id`` (Int64; the
+        last is missing for enrolments, which have no SIS id of their own). A repeated record counts once.
+    """
+    return pl.concat([_origin(tables, name) for name in tables])
+
+
+def _origin(tables: Mapping[str, pl.LazyFrame], name: str) -> pl.LazyFrame:
+    require(tables[name], ["created_by_sis"], f"origins, of the table {name!r},")
+    sis_id, _ = _MADE[name]
+    rows = once(tables, name)
+    with_id = sis_id in rows.collect_schema().names()
+    return rows.select(
+        table=pl.lit(name),
+        records=pl.len().cast(pl.Int64),
+        by_sis=pl.col("created_by_sis").sum().cast(pl.Int64),
+        by_hand=(~pl.col("created_by_sis")).sum().cast(pl.Int64),
+        without_sis_id=(pl.col(sis_id).null_count() if with_id else pl.lit(None)).cast(pl.Int64),
+    )
+
+
+@over_any_table(*_NAMED)
+def sis_id_clashes(tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
+    """SIS ids of one table that are the same in all but case or leading zeros.
+
+    A spreadsheet makes ``000481`` of one and ``481`` of another the same; many databases take ``ab1`` and
+    ``AB1`` for one.
+
+    Parameters
+    ----------
+    tables : mapping of str to frame
+        Any of ``users``, ``accounts``, ``terms``, ``courses``, ``sections`` and ``groups``, of one run of
+        provisioning_csv or sis_export_csv.
+
+    Returns
+    -------
+    frame
+        One row a record with such an id (of ``users``: a person), by table, ``folded`` and ``sis_id``:
+        ``table``, ``folded`` (the id in lower case without leading zeros), ``sis_id``, ``canvas_id`` (Int64;
+        missing in a sis_export_csv), ``name``, ``status`` (text), ``ids`` (Int64: how many different ids
+        fold to this), ``differ_in`` (``"case"``, ``"leading zeros"`` or ``"case and leading zeros"``).
+    """
+    return pl.concat([_clashes(tables, name) for name in tables])
+
+
+def _clashes(tables: Mapping[str, pl.LazyFrame], name: str) -> pl.LazyFrame:
+    records = _records(tables, name).filter(pl.col("sis_id").is_not_null())
+    lowered, unpadded = pl.col("sis_id").str.to_lowercase(), pl.col("sis_id").str.strip_chars_start("0")
+    folded = lowered.str.strip_chars_start("0")
+    ids = (
+        records.select("sis_id")
+        .unique()
+        .with_columns(folded=pl.when(folded == "").then(pl.lit("0")).otherwise(folded))
+    )
+    one_case, one_length = lowered.n_unique() == 1, unpadded.n_unique() == 1
+    differ = pl.when(one_case).then(pl.lit("case")).when(one_length).then(pl.lit("leading zeros"))
+    groups = ids.group_by("folded").agg(
+        ids=pl.len().cast(pl.Int64), differ_in=differ.otherwise(pl.lit("case and leading zeros"))
+    )
+    return (
+        records.unique(["sis_id", "canvas_id"], keep="first", maintain_order=True)
+        .join(ids, on="sis_id")
+        .join(groups.filter(pl.col("ids") > 1), on="folded")
+        .sort("folded", "sis_id", "canvas_id")
+        .select("table", "folded", "sis_id", "canvas_id", "name", "status", "ids", "differ_in")
+    )
+
+
+def _records(tables: Mapping[str, pl.LazyFrame], table: str, *, by_hand: bool = False) -> pl.LazyFrame:
+    sis_id, name = _MADE[table]
+    if by_hand:
+        require(tables[table], ["created_by_sis"], f"made_by_hand, of the table {table!r},")
+    rows = once(tables, table)
+    held = rows.collect_schema().names()
+    wanted = {"canvas_id": f"canvas_{sis_id}", "sis_id": sis_id, "name": name, "status": "status"}
+    types = {"canvas_id": pl.Int64}
+    return rows.filter(~pl.col("created_by_sis") if by_hand else pl.lit(True)).select(
+        table=pl.lit(table),
+        **{
+            new: (pl.col(old) if old in held else pl.lit(None)).cast(types.get(new, pl.String))
+            for new, old in wanted.items()
+        },
+    )

@@ -1,0 +1,110 @@
+"""The account tree, with what lies in each account and below it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from .inputs import once, over_tables
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["account_tree"]
+
+
+@over_tables(
+    accounts=("canvas_account_id", "account_id", "canvas_parent_id", "name", "status"),
+    courses=("canvas_course_id", "canvas_account_id"),
+    enrollments=("canvas_course_id", "canvas_user_id"),
+)
+def account_tree(tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
+    """Every account, with courses, enrolments and people counted over all that lies below it.
+
+    Whatever the tables hold is counted, of every role and status. Filter first for less:
+    ``account_tree({**tables, "enrollments": active})``.
+
+    Parameters
+    ----------
+    tables : mapping of str to frame
+        ``accounts``, ``courses`` and ``enrollments``, of one run of provisioning_csv on the root account:
+        a sub-account lists only its direct children. Of lazy frames the accounts are read at once.
+
+    Returns
+    -------
+    frame
+        Of the kind of ``accounts``, one row an account, parents before children, siblings by name:
+        ``canvas_account_id``, ``account_id``, ``canvas_parent_id``, ``name``, ``status``; ``path`` (the
+        names from the top, joined with " / "), ``depth`` (0 at the top); ``own_courses`` in the account
+        itself; ``courses``, ``enrollments``, ``people`` in it and below (all Int64; a person counts once in
+        each account). The top itself is in no file: what is known of it is its id.
+    """
+    courses = once(tables, "courses").select("canvas_course_id", "canvas_account_id")
+    accounts = once(tables, "accounts").select(
+        "canvas_account_id", "account_id", "canvas_parent_id", "name", pl.col("status").cast(pl.String)
+    )
+    used = courses.select("canvas_account_id").unique().collect()["canvas_account_id"]
+    tree, below = _arranged(accounts.collect(), used)
+    counts = [
+        courses.group_by("canvas_account_id").agg(own_courses=pl.len()),
+        _courses_below(courses, below),
+        _enrolled_below(once(tables, "enrollments"), courses, below),
+    ]
+    rows = tree.lazy()
+    for count in counts:
+        rows = rows.join(count, on="canvas_account_id", how="left", maintain_order="left")
+    counted = pl.col("own_courses", "courses", "enrollments", "people")
+    return rows.with_columns(counted.fill_null(0).cast(pl.Int64))
+
+
+def _courses_below(courses: pl.LazyFrame, below: pl.LazyFrame) -> pl.LazyFrame:
+    return (
+        courses.group_by("canvas_account_id")
+        .agg(courses=pl.len())
+        .join(below, on="canvas_account_id")
+        .group_by(canvas_account_id="above")
+        .agg(pl.col("courses").sum())
+    )
+
+
+def _enrolled_below(enrollments: pl.LazyFrame, courses: pl.LazyFrame, below: pl.LazyFrame) -> pl.LazyFrame:
+    # A person once an account first: the roll-up then handles far fewer rows than there are enrolments.
+    return (
+        enrollments.select("canvas_course_id", "canvas_user_id")
+        .join(courses, on="canvas_course_id")
+        .group_by("canvas_account_id", "canvas_user_id")
+        .agg(enrollments=pl.len())
+        .join(below, on="canvas_account_id")
+        .group_by(canvas_account_id="above")
+        .agg(pl.col("enrollments").sum(), people=pl.col("canvas_user_id").n_unique())
+    )
+
+
+def _arranged(accounts: pl.DataFrame, used: pl.Series) -> tuple[pl.DataFrame, pl.LazyFrame]:
+    """The accounts in the order of the tree; and each account beside itself and all above it."""
+    parents = dict(accounts.select("canvas_account_id", "canvas_parent_id").iter_rows())
+    names = dict(accounts.select("canvas_account_id", "name").iter_rows())
+    every = {one for one in (*parents, *parents.values(), *used) if one is not None}
+    lines = {one: _line(one, parents) for one in every}
+    order = sorted(every, key=lambda one: [(names.get(up) or "", up) for up in lines[one]])
+    paths = [" / ".join(names[up] for up in lines[one] if names.get(up)) or None for one in order]
+    placed = pl.DataFrame(
+        {"canvas_account_id": order, "path": paths, "depth": [len(lines[one]) - 1 for one in order]},
+        schema={"canvas_account_id": pl.Int64, "path": pl.String, "depth": pl.Int64},
+    )
+    columns = [*accounts.columns, "path", "depth"]
+    tree = placed.join(accounts, on="canvas_account_id", how="left", maintain_order="left").select(columns)
+    pairs = [(one, up) for one in order for up in lines[one]]
+    below = pl.DataFrame(pairs, {"canvas_account_id": pl.Int64, "above": pl.Int64}, orient="row")
+    return tree, below.lazy()
+
+
+def _line(account: int, parents: Mapping[int, int | None]) -> list[int]:
+    """From the top down to the account; a circle, which a damaged file may have, is cut."""
+    line: list[int] = []
+    above: int | None = account
+    while above is not None and above not in line:
+        line.append(above)
+        above = parents.get(above)
+    return line[::-1]
