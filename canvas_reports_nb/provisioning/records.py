@@ -11,7 +11,7 @@ from canvas_reports_nb.frames.exchange import require
 from .inputs import once, over_any_table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 __all__ = ["made_by_hand", "origins", "sis_id_clashes"]
 
@@ -44,8 +44,7 @@ def made_by_hand(tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
         ``canvas_id`` (Int64), ``sis_id`` (text; somebody may have typed one in by hand), ``name``,
         ``status`` (text).
     """
-    made = [_records(tables, name, by_hand=True) for name in tables]
-    return pl.concat(made)
+    return _stacked(_records(tables, name, by_hand=True) for name in tables)
 
 
 @over_any_table(*_MADE)
@@ -101,7 +100,7 @@ def sis_id_clashes(tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
         missing in a sis_export_csv), ``name``, ``status`` (text), ``ids`` (Int64: how many different ids
         fold to this), ``differ_in`` (``"case"``, ``"leading zeros"`` or ``"case and leading zeros"``).
     """
-    return pl.concat([_clashes(tables, name) for name in tables])
+    return _stacked(_clashes(tables, name) for name in tables)
 
 
 def _clashes(tables: Mapping[str, pl.LazyFrame], name: str) -> pl.LazyFrame:
@@ -127,6 +126,11 @@ def _clashes(tables: Mapping[str, pl.LazyFrame], name: str) -> pl.LazyFrame:
     )
 
 
+def _stacked(parts: Iterable[pl.LazyFrame]) -> pl.LazyFrame:
+    # Pseudonyms are text, where the ids of other tables are numbers still.
+    return pl.concat(parts, how="vertical_relaxed")
+
+
 def _records(tables: Mapping[str, pl.LazyFrame], table: str, *, by_hand: bool = False) -> pl.LazyFrame:
     sis_id, name = _MADE[table]
     if by_hand:
@@ -134,11 +138,14 @@ def _records(tables: Mapping[str, pl.LazyFrame], table: str, *, by_hand: bool = 
     rows = once(tables, table)
     held = rows.collect_schema().names()
     wanted = {"canvas_id": f"canvas_{sis_id}", "sis_id": sis_id, "name": name, "status": "status"}
-    types = {"canvas_id": pl.Int64}
-    return rows.filter(~pl.col("created_by_sis") if by_hand else pl.lit(True)).select(
-        table=pl.lit(table),
-        **{
-            new: (pl.col(old) if old in held else pl.lit(None)).cast(types.get(new, pl.String))
-            for new, old in wanted.items()
-        },
+    return (
+        rows.filter(~pl.col("created_by_sis") if by_hand else pl.lit(True))
+        .select(
+            table=pl.lit(table),
+            **{new: pl.col(old) if old in held else pl.lit(None) for new, old in wanted.items()},
+        )
+        .with_columns(
+            pl.col("canvas_id") if wanted["canvas_id"] in held else pl.lit(None, pl.Int64).alias("canvas_id"),
+            pl.col("sis_id", "name", "status").cast(pl.String),
+        )
     )

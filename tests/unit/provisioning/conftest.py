@@ -1,0 +1,104 @@
+"""The same tables as frames of every kind, and what DuckDB makes of them."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import dask.dataframe as dd
+import duckdb
+import polars as pl
+import polars.selectors as cs
+import pyarrow as pa
+import pytest
+
+from canvas_reports_nb.frames.engines import typed
+
+SQL = Path(__file__).parent / "sql"
+KEYS = {
+    "accounts": "canvas_account_id",
+    "terms": "canvas_term_id",
+    "courses": "canvas_course_id",
+    "sections": "canvas_section_id",
+    "groups": "canvas_group_id",
+    "enrollments": "canvas_enrollment_id",
+    "xlist": "canvas_section_id",
+}
+
+
+class Database:
+    """The tables in DuckDB, with the number of each row, and the answers to the written queries."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, tables: Mapping[str, pl.DataFrame]) -> None:
+        self.connection = connection
+        for name, frame in tables.items():
+            plain = frame.with_columns(pl.col(pl.Categorical, pl.Enum).cast(pl.String))
+            self.connection.register(name, plain.with_row_index("nr").to_arrow())
+            if name in KEYS:
+                first = f"FROM {name} QUALIFY row_number() OVER (PARTITION BY {KEYS[name]} ORDER BY nr) = 1"
+                self.connection.execute(f"CREATE TABLE one_{name} AS {first}")
+        for name in ("people", "all_records"):
+            self.connection.execute(f"CREATE TABLE sql_{name} AS {(SQL / f'{name}.sql').read_text()}")
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        return self.connection.execute(query).fetchall()
+
+    def answer(self, name: str) -> pl.DataFrame:
+        found = self.connection.sql((SQL / f"{name}.sql").read_text()).to_arrow_table()
+        # DuckDB labels times with the machine's zone; the instants are the same.
+        return pl.DataFrame(pl.from_arrow(found)).with_columns(cs.datetime().dt.convert_time_zone("UTC"))
+
+
+@pytest.fixture(scope="session")
+def database() -> Callable[..., Any]:
+    """Load tables into a DuckDB of their own, for a ``with``."""
+
+    @contextmanager
+    def load(tables: Mapping[str, pl.DataFrame]) -> Iterator[Database]:
+        with duckdb.connect(config={"threads": 1}) as connection:
+            yield Database(connection, tables)
+
+    return load
+
+
+def as_pandas(frame: pl.DataFrame) -> Any:
+    return typed(frame.to_arrow())
+
+
+AS = {
+    "pandas": as_pandas,
+    "polars": lambda frame: frame,
+    "lazy": lambda frame: frame.lazy(),
+    "arrow": lambda frame: frame.to_arrow(),
+    "dask": lambda frame: dd.from_pandas(as_pandas(frame), npartitions=2),
+}
+
+
+def as_polars(frame: Any, kind: str) -> pl.DataFrame:
+    """A result as polars with plain text; it fails if it is not of the kind."""
+    if kind == "dask":
+        assert isinstance(frame, dd.DataFrame)
+        frame, kind = frame.compute(), "pandas"
+    match kind:
+        case "pandas":
+            made = pl.from_arrow(pa.Table.from_pandas(frame, preserve_index=False))
+        case "arrow":
+            assert isinstance(frame, pa.Table)
+            made = pl.from_arrow(frame)
+        case "lazy":
+            assert isinstance(frame, pl.LazyFrame)
+            made = frame.collect()
+        case _:
+            made = frame
+    assert isinstance(made, pl.DataFrame)
+    return made.with_columns(pl.col(pl.Categorical, pl.Enum).cast(pl.String))
+
+
+@pytest.fixture(scope="session")
+def asked() -> Callable[..., pl.DataFrame]:
+    """Ask an analysis over frames of one kind; the answer as polars."""
+
+    def ask(analysis: Callable[..., Any], tables: Mapping[str, pl.DataFrame], kind: str) -> pl.DataFrame:
+        return as_polars(analysis({name: AS[kind](frame) for name, frame in tables.items()}), kind)
+
+    return ask
