@@ -1,0 +1,223 @@
+"""Measure the analyses: ``python tests/benchmarks/analyses.py``.
+
+People and roster of one run, 5 million enrolments and their users, sections, courses and terms, on polars
+and pandas frames, against what is written by hand in pandas: ``drop_duplicates`` and ``merge``. Prints a table
+in Markdown. Each measurement has a process of its own, which reads the tables before its clock starts; the
+peak is that of the whole process, and in "tables read" that of reading alone. Of the rounds the best counts.
+"""
+
+# ruff: noqa: PLC0415 - what is imported, and when, is part of what is measured
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+CACHE = Path(tempfile.gettempdir()) / "canvas-reports-benchmarks"
+TABLES = ("users", "terms", "courses", "sections", "enrollments")
+PACKAGES = ("pandas", "polars", "pyarrow")
+# Canvas lists about half of what the world enrols.
+_WORLD_PER_ROW = 2.1
+
+
+class Measured(NamedTuple):
+    """What a way cost: wall seconds, peak memory of its process in MB, and how many rows it got."""
+
+    seconds: float
+    peak_mb: float
+    rows: int
+
+
+def make(rows: int, folder: Path) -> None:
+    """Write the tables of one run with about so many enrolments as Parquet, typed as the package types them."""
+    import polars as pl
+
+    import canvas_reports_nb as crn
+    from canvas_reports_nb.demo_canvas.reports import produce
+    from canvas_reports_nb.demo_canvas.world import build_world
+
+    scratch = folder / "scratch"
+    scratch.mkdir(parents=True, exist_ok=True)
+    world = build_world(2026, int(rows * _WORLD_PER_ROW) + 3_000)
+    for name in TABLES:
+        product = produce(world, "provisioning_csv", {name: True, "include_deleted": True}, 1, scratch)
+        frame = crn.read_file(product.files[0], report="provisioning_csv", table=name, engine="polars")
+        if name == "enrollments":
+            frame = frame.head(rows)
+        pl.DataFrame(frame).write_parquet(folder / f"{name}.part")
+        (folder / f"{name}.part").rename(folder / f"{name}.parquet")
+
+
+def pandas_tables(folder: Path, *names: str) -> dict[str, Any]:
+    """Tables with the dtypes read_report gives."""
+    import pyarrow.parquet as pq
+
+    from canvas_reports_nb.frames.engines import typed
+
+    return {name: typed(pq.read_table(folder / f"{name}.parquet")) for name in names}
+
+
+def lazy_tables(folder: Path, *names: str) -> dict[str, Any]:
+    """Tables as scan_report gives them."""
+    import polars as pl
+
+    return {name: pl.scan_parquet(folder / f"{name}.parquet") for name in names}
+
+
+def eager_tables(folder: Path, *names: str) -> dict[str, Any]:
+    """Tables as polars frames in memory."""
+    return {name: frame.collect() for name, frame in lazy_tables(folder, *names).items()}
+
+
+def our_people(tables: dict[str, Any]) -> int:
+    """One row a person."""
+    from canvas_reports_nb import provisioning
+
+    return _height(provisioning.people(tables))
+
+
+def our_roster(tables: dict[str, Any]) -> int:
+    """One row an enrolment."""
+    from canvas_reports_nb import provisioning
+
+    return _height(provisioning.roster(tables))
+
+
+def naive_people(tables: dict[str, Any]) -> int:
+    """By hand: the shown login first, then one row a person, with the counts beside it."""
+    users = tables["users"]
+    rank = users["status"].map({"active": 0, "suspended": 1, "deleted": 2}).astype("Int8")
+    ordered = users.assign(rank=rank).sort_values(["canvas_user_id", "rank", "user_id", "login_id"])
+    states = users.assign(
+        active_logins=users["status"] == "active", suspended_logins=users["status"] == "suspended"
+    )
+    counts = states.groupby("canvas_user_id").agg(
+        logins=("login_id", "size"),
+        active_logins=("active_logins", "sum"),
+        suspended_logins=("suspended_logins", "sum"),
+        sis_ids=("user_id", "nunique"),
+    )
+    shown = ordered.drop_duplicates("canvas_user_id").drop(columns="rank")
+    return len(shown.merge(counts, on="canvas_user_id", how="left"))
+
+
+def naive_roster(tables: dict[str, Any]) -> int:
+    """By hand: users to one row a person, then merge after merge."""
+    person = {"status": "login_status"}
+    users = tables["users"].drop_duplicates("canvas_user_id").rename(columns=person)
+    sections = tables["sections"].rename(columns={"name": "section_name", "status": "section_status"})
+    renamed = {name: f"course_{name}" for name in ("short_name", "long_name", "status")}
+    courses = tables["courses"].rename(columns=renamed)
+    terms = tables["terms"].rename(
+        columns={name: f"term_{name}" for name in ("name", "start_date", "end_date")}
+    )
+    shown = [
+        (users, ["canvas_user_id", "login_id", "full_name", "sortable_name", "email", "login_status"]),
+        (sections, ["canvas_section_id", "section_name", "section_status"]),
+        (
+            courses,
+            [
+                "canvas_course_id",
+                *renamed.values(),
+                "canvas_account_id",
+                "account_id",
+                "canvas_term_id",
+                "term_id",
+            ],
+        ),
+        (terms, ["canvas_term_id", "term_name", "term_start_date", "term_end_date"]),
+    ]
+    rows = tables["enrollments"]
+    for frame, columns in shown:
+        rows = rows.merge(frame[columns], on=columns[0], how="left")
+    return len(rows)
+
+
+def nothing(tables: dict[str, Any]) -> int:
+    """The tables read, and no more."""
+    return sum(_height(frame) for frame in tables.values())
+
+
+def _height(frame: Any) -> int:
+    return len(frame.collect() if hasattr(frame, "collect") else frame)
+
+
+Way = tuple[str, str, "Callable[..., dict[str, Any]]", "Callable[[dict[str, Any]], int]"]
+WAYS: tuple[Way, ...] = (
+    ("people", "pandas by hand: sort, group by, drop_duplicates, merge", pandas_tables, naive_people),
+    ("people", "ours on pandas", pandas_tables, our_people),
+    ("people", "ours on polars", eager_tables, our_people),
+    ("people", "ours on a scan", lazy_tables, our_people),
+    ("roster", "tables read into pandas, nothing done", pandas_tables, nothing),
+    ("roster", "pandas by hand: drop_duplicates, four merges", pandas_tables, naive_roster),
+    ("roster", "ours on pandas", pandas_tables, our_roster),
+    ("roster", "ours on polars", eager_tables, our_roster),
+    ("roster", "ours on a scan", lazy_tables, our_roster),
+)
+READ = {"people": ("users",), "roster": TABLES}
+
+
+def measure(place: int, folder: Path) -> Measured:
+    """Run a way in this process, once."""
+    import canvas_reports_nb.provisioning  # noqa: F401 - its import is not part of the work
+
+    what, _, read, way = WAYS[place]
+    tables = read(folder, *READ[what])
+    begun = time.perf_counter()
+    rows = way(tables)
+    seconds = time.perf_counter() - begun
+    return Measured(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6 * 1024, rows)
+
+
+def main() -> None:
+    """Make the tables once, run every way in turn, print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=5_000_000)
+    parser.add_argument("--rounds", type=int, default=2)
+    given = parser.parse_args()
+    folder = CACHE / f"run-{given.rows}"
+    if not all((folder / f"{name}.parquet").exists() for name in TABLES):
+        _apart("make", str(given.rows), str(folder))
+    best: dict[int, Measured] = {}
+    for _ in range(given.rounds):
+        for place in range(len(WAYS)):
+            done = Measured(**json.loads(_apart("measure", str(place), str(folder))))
+            best[place] = min(best.get(place, done), done)
+    print(
+        f"\n{given.rows:,} enrolments; best of {given.rounds}; {platform.machine()}, {os.cpu_count()} cores,"
+    )
+    print(
+        f"Python {platform.python_version()}, {', '.join(f'{name} {version(name)}' for name in PACKAGES)}\n"
+    )
+    print("| analysis | way | rows | seconds | peak MB |\n| --- | --- | --- | --- | --- |")
+    for place, done in best.items():
+        what, label, *_ = WAYS[place]
+        print(f"| {what} | {label} | {done.rows:,} | {done.seconds:.2f} | {done.peak_mb:,.0f} |")
+
+
+def _apart(*arguments: str) -> str:
+    """Run this program in a process of its own: a child's peak memory starts from that of its parent."""
+    command = [sys.executable, __file__, *arguments]
+    return subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE).stdout
+
+
+if __name__ == "__main__":
+    match sys.argv[1:]:
+        case ["make", rows, folder]:
+            make(int(rows), Path(folder))
+        case ["measure", place, folder]:
+            print(json.dumps(measure(int(place), Path(folder))._asdict()))
+        case _:
+            main()
