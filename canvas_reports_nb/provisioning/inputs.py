@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import wraps
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol
 
 import polars as pl
 
@@ -20,16 +20,18 @@ __all__ = ["REPORT", "in_states", "of_role", "once", "over_any_table", "over_tab
 REPORT = "provisioning_csv"
 _P = ParamSpec("_P")
 
+
+class _Wrap(Protocol):
+    def __call__(
+        self, analysis: Callable[Concatenate[dict[str, pl.LazyFrame], _P], pl.LazyFrame], /
+    ) -> Callable[Concatenate[Mapping[str, FrameT], _P], FrameT]: ...
+
+
 # A login's name is used once among live logins only, so a deleted one may have it, too.
 _LOGIN = ("canvas_user_id", "login_id", "authentication_provider_id", "user_id", "status")
 
 
-def over_tables(
-    **needed: Sequence[str],
-) -> Callable[
-    [Callable[Concatenate[dict[str, pl.LazyFrame], _P], pl.LazyFrame]],
-    Callable[Concatenate[Mapping[str, FrameT], _P], FrameT],
-]:
+def over_tables(**needed: Sequence[str]) -> _Wrap:
     """Let an analysis of polars queries take the tables of a run, and check that they are there.
 
     Parameters
@@ -39,57 +41,50 @@ def over_tables(
         (pandas, polars, ...) is the kind of the result.
     """
 
-    def wrap(
-        analysis: Callable[Concatenate[dict[str, pl.LazyFrame], _P], pl.LazyFrame],
-    ) -> Callable[Concatenate[Mapping[str, FrameT], _P], FrameT]:
-        @wraps(analysis)
-        def wrapped(tables: Mapping[str, FrameT], /, *args: _P.args, **kwargs: _P.kwargs) -> FrameT:
-            _refuse_lack(tables, needed, analysis.__name__)
-            given = {name: lazy(tables[name]) for name in needed}
-            for name, columns in needed.items():
-                require(given[name], columns, f"{analysis.__name__}, of the table {name!r},")
-            return like(analysis(given, *args, **kwargs), tables[next(iter(needed))])
+    def chosen(tables: Mapping[str, Any], analysis: str) -> dict[str, pl.LazyFrame]:
+        missing = [name for name in needed if name not in tables]
+        if missing:
+            raise ParameterError(
+                f"{analysis} needs the table {', '.join(map(repr, missing))}, which was not given.",
+                hint=_switches(needed),
+            )
+        given = {name: lazy(tables[name]) for name in needed}
+        for name, columns in needed.items():
+            require(given[name], columns, f"{analysis}, of the table {name!r},")
+        return given
 
-        return wrapped
-
-    return wrap
+    return _over(chosen, needed)
 
 
-def over_any_table(
-    *known: str,
-) -> Callable[
-    [Callable[Concatenate[dict[str, pl.LazyFrame], _P], pl.LazyFrame]],
-    Callable[Concatenate[Mapping[str, FrameT], _P], FrameT],
-]:
+def over_any_table(*known: str) -> _Wrap:
     """As `over_tables`, for an analysis of whichever of the known tables are given."""
 
+    def chosen(tables: Mapping[str, Any], analysis: str) -> dict[str, pl.LazyFrame]:
+        given = {name: lazy(tables[name]) for name in known if name in tables}
+        if not given:
+            raise ParameterError(
+                f"{analysis} needs at least one of the tables {', '.join(known)}.", hint=_switches(known)
+            )
+        return given
+
+    return _over(chosen, known)
+
+
+def _over(
+    chosen: Callable[[Mapping[str, Any], str], dict[str, pl.LazyFrame]], wanted: Iterable[str]
+) -> _Wrap:
     def wrap(
         analysis: Callable[Concatenate[dict[str, pl.LazyFrame], _P], pl.LazyFrame],
     ) -> Callable[Concatenate[Mapping[str, FrameT], _P], FrameT]:
         @wraps(analysis)
         def wrapped(tables: Mapping[str, FrameT], /, *args: _P.args, **kwargs: _P.kwargs) -> FrameT:
-            _refuse_no_mapping(tables, known, analysis.__name__)
-            given = {name: lazy(tables[name]) for name in known if name in tables}
-            if not given:
-                raise ParameterError(
-                    f"{analysis.__name__} needs at least one of the tables {', '.join(known)}.",
-                    hint=_switches(known),
-                )
+            _refuse_no_mapping(tables, wanted, analysis.__name__)
+            given = chosen(tables, analysis.__name__)
             return like(analysis(given, *args, **kwargs), tables[next(iter(given))])
 
         return wrapped
 
     return wrap
-
-
-def _refuse_lack(tables: Any, needed: Iterable[str], analysis: str) -> None:
-    _refuse_no_mapping(tables, needed, analysis)
-    missing = [name for name in needed if name not in tables]
-    if missing:
-        raise ParameterError(
-            f"{analysis} needs the table {', '.join(map(repr, missing))}, which was not given.",
-            hint=_switches(needed),
-        )
 
 
 def _refuse_no_mapping(tables: Any, wanted: Iterable[str], analysis: str) -> None:

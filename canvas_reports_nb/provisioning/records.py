@@ -44,7 +44,10 @@ def made_by_hand(tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
         ``canvas_id`` (Int64), ``sis_id`` (text; somebody may have typed one in by hand), ``name``,
         ``status`` (text).
     """
-    return _stacked(_records(tables, name, by_hand=True) for name in tables)
+    return _stacked(
+        _records(_marked(tables, name, "made_by_hand").filter(~pl.col("created_by_sis")), name)
+        for name in tables
+    )
 
 
 @over_any_table(*_MADE)
@@ -66,9 +69,8 @@ def origins(tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
 
 
 def _origin(tables: Mapping[str, pl.LazyFrame], name: str) -> pl.LazyFrame:
-    require(tables[name], ["created_by_sis"], f"origins, of the table {name!r},")
     sis_id, _ = _MADE[name]
-    rows = once(tables, name)
+    rows = _marked(tables, name, "origins")
     with_id = sis_id in rows.collect_schema().names()
     return rows.select(
         table=pl.lit(name),
@@ -104,7 +106,7 @@ def sis_id_clashes(tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
 
 
 def _clashes(tables: Mapping[str, pl.LazyFrame], name: str) -> pl.LazyFrame:
-    records = _records(tables, name).filter(pl.col("sis_id").is_not_null())
+    records = _records(once(tables, name), name).filter(pl.col("sis_id").is_not_null())
     lowered, unpadded = pl.col("sis_id").str.to_lowercase(), pl.col("sis_id").str.strip_chars_start("0")
     folded = lowered.str.strip_chars_start("0")
     ids = (
@@ -131,21 +133,21 @@ def _stacked(parts: Iterable[pl.LazyFrame]) -> pl.LazyFrame:
     return pl.concat(parts, how="vertical_relaxed")
 
 
-def _records(tables: Mapping[str, pl.LazyFrame], table: str, *, by_hand: bool = False) -> pl.LazyFrame:
+def _marked(tables: Mapping[str, pl.LazyFrame], table: str, analysis: str) -> pl.LazyFrame:
+    require(tables[table], ["created_by_sis"], f"{analysis}, of the table {table!r},")
+    return once(tables, table)
+
+
+def _records(rows: pl.LazyFrame, table: str) -> pl.LazyFrame:
+    """The rows of any table in the columns they share."""
     sis_id, name = _MADE[table]
-    if by_hand:
-        require(tables[table], ["created_by_sis"], f"made_by_hand, of the table {table!r},")
-    rows = once(tables, table)
     held = rows.collect_schema().names()
-    wanted = {"canvas_id": f"canvas_{sis_id}", "sis_id": sis_id, "name": name, "status": "status"}
-    return (
-        rows.filter(~pl.col("created_by_sis") if by_hand else pl.lit(True))
-        .select(
-            table=pl.lit(table),
-            **{new: pl.col(old) if old in held else pl.lit(None) for new, old in wanted.items()},
+    found = {
+        new: pl.col(old) if old in held else pl.lit(None, dtype)
+        for new, old, dtype in (
+            ("canvas_id", f"canvas_{sis_id}", pl.Int64),
+            ("sis_id", sis_id, pl.String),
+            ("name", name, pl.String),
         )
-        .with_columns(
-            pl.col("canvas_id") if wanted["canvas_id"] in held else pl.lit(None, pl.Int64).alias("canvas_id"),
-            pl.col("sis_id", "name", "status").cast(pl.String),
-        )
-    )
+    }
+    return rows.select(table=pl.lit(table), **found, status=pl.col("status").cast(pl.String))

@@ -203,7 +203,7 @@ def runs(draw: st.DrawFn) -> Tables:
 
 
 @given(tables=runs(), kind=st.sampled_from(KINDS))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_on_any_tables(database: Any, asked: Any, tables: Tables, kind: str) -> None:
     with database(tables) as loaded:
         compare(tables, loaded, kind, asked)
