@@ -1,0 +1,211 @@
+"""Charts of enrolments and of who was there when."""
+
+from __future__ import annotations
+
+import math
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+from matplotlib.colors import LinearSegmentedColormap, LogNorm
+
+from canvas_reports_nb.charts.look import COLOURS, describe, label, looked, rows_high, said_of
+from canvas_reports_nb.frames import exchange
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.collections import QuadMesh
+
+__all__ = ["enrollments_over_terms", "last_access_calendar", "role_by_state"]
+
+_GONE = ("deleted", "rejected")
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_FEW = 10
+# From a tint seen on white and on black to the darkest of the palette's first colour.
+_TINTS = LinearSegmentedColormap.from_list("tints", ["#B8D9EE", "#56B4E9", "#0072B2", "#003A5C"])
+
+
+def enrollments_over_terms(enrollments: Any, courses: Any, terms: Any, *, ax: Axes | None = None) -> Axes:
+    """Students and their course enrolments in each term, in the order the terms begin.
+
+    A student in two sections of a course counts as one enrolment; deleted and rejected ones don't count.
+
+    Parameters
+    ----------
+    enrollments, courses, terms : DataFrame
+        Tables of one provisioning run, of any kind.
+    ax : matplotlib.axes.Axes, optional
+        To draw on; new ones else.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    students, offered, named = map(exchange.lazy, (enrollments, courses, terms))
+    exchange.require(
+        students, ("canvas_course_id", "canvas_user_id", "base_role_type", "status"), "This chart"
+    )
+    exchange.require(offered, ("canvas_course_id", "canvas_term_id"), "This chart")
+    exchange.require(named, ("canvas_term_id", "name", "start_date"), "This chart")
+    counted = (
+        students.filter(
+            pl.col("base_role_type").cast(pl.String) == "StudentEnrollment",
+            ~pl.col("status").cast(pl.String).is_in(_GONE),
+        )
+        .select("canvas_course_id", "canvas_user_id")
+        .unique()
+        .join(offered.select("canvas_course_id", "canvas_term_id").unique(), on="canvas_course_id")
+        .join(named.select("canvas_term_id", "name", "start_date"), on="canvas_term_id")
+        .group_by("canvas_term_id", "name", "start_date")
+        .agg(people=pl.col("canvas_user_id").n_unique(), enrollments=pl.len())
+        # A term without dates is the default one: it belongs before them all.
+        .sort("start_date", "name", nulls_last=False)
+        .collect()
+    )
+    with looked(ax) as drawn:
+        at = list(range(counted.height))
+        for shift, (column, name, colour, hatch) in enumerate(
+            [
+                ("enrollments", "enrolments in courses", COLOURS[0], ""),
+                ("people", "students", COLOURS[1], "///"),
+            ]
+        ):
+            places = [place + (shift - 0.5) * 0.4 for place in at]
+            bars = drawn.bar(places, counted[column].to_list(), 0.38, label=name, color=colour, hatch=hatch)
+            if counted.height <= _FEW:
+                drawn.bar_label(bars, fmt="{:,.0f}", fontsize="x-small")
+        drawn.set_xticks(at, [label(name) for name in counted["name"]], rotation=30, ha="right")
+        drawn.yaxis.set_major_formatter("{x:,.0f}")
+        drawn.legend()
+        alt = "; ".join(
+            f"{row['name']}: {row['people']:,} students, {row['enrollments']:,} enrolments"
+            for row in counted.iter_rows(named=True)
+        )
+        describe(
+            drawn,
+            "Students and enrolments by term",
+            said_of(enrollments),
+            f"Bars. {alt or 'Nothing to show'}.",
+        )
+    return drawn
+
+
+def role_by_state(enrollments: Any, *, ax: Axes | None = None) -> Axes:
+    """How many enrolments there are of each role in each state, as a table of tinted cells.
+
+    Parameters
+    ----------
+    enrollments : DataFrame
+        The enrollments of a provisioning run, of any kind.
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    exchange.require(exchange.lazy(enrollments), ("role", "status"), "This chart")
+    counted = (
+        exchange.lazy(enrollments)
+        .select(pl.col("role", "status").cast(pl.String).fill_null("none"))
+        .group_by("role", "status")
+        .len("n")
+        .collect()
+    )
+    roles = _by_size(counted, "role")
+    states = _by_size(counted, "status")
+    held = {(row["role"], row["status"]): row["n"] for row in counted.iter_rows(named=True)}
+    grid = [[held.get((role, state), 0) for state in states] for role in roles]
+    with looked(ax, rows_high(2 * len(roles))) as drawn:
+        if roles:
+            _tinted(drawn, grid, numbers=True)
+        drawn.set_xticks([at + 0.5 for at in range(len(states))], [label(state) for state in states])
+        drawn.set_yticks([at + 0.5 for at in range(len(roles))], [label(role) for role in roles])
+        alt = "; ".join(
+            f"{role}, {state}: {n:,}" for (role, state), n in sorted(held.items(), key=lambda one: -one[1])
+        )
+        describe(
+            drawn,
+            "Enrolments by role and state",
+            said_of(enrollments),
+            f"A table. {alt or 'Nothing to show'}.",
+        )
+    return drawn
+
+
+def last_access_calendar(access: Any, *, weeks: int = 26, zone: str = "UTC", ax: Axes | None = None) -> Axes:
+    """On which day people were last seen, the latest weeks as a calendar.
+
+    Parameters
+    ----------
+    access : DataFrame
+        The last user access report, of any kind.
+    weeks : int
+        How many, back from the latest access.
+    zone : str
+        Where a day begins, such as ``"America/Denver"``; the report's times are UTC.
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    exchange.require(exchange.lazy(access), ("last access at",), "This chart")
+    days = (
+        exchange.lazy(access)
+        .select(day=pl.col("last access at").dt.convert_time_zone(zone).dt.date())
+        .drop_nulls()
+        .group_by("day")
+        .len("n")
+        .sort("day")
+        .collect()
+    )
+    with looked(ax, (7.2, 2.4)) as drawn:
+        alt = "Nobody was ever seen."
+        if days.height:
+            last = days["day"][-1]
+            monday = last - timedelta(days=last.weekday(), weeks=weeks - 1)
+            held = {row["day"]: row["n"] for row in days.iter_rows(named=True)}
+            grid = [
+                [held.get(monday + timedelta(days=day, weeks=week), 0) for week in range(weeks)]
+                for day in range(7)
+            ]
+            mesh = _tinted(drawn, grid, numbers=False)
+            begins = [monday + timedelta(weeks=week) for week in range(0, weeks, max(weeks // 6, 1))]
+            drawn.set_xticks(
+                [(day - monday).days / 7 for day in begins], [f"{day:%d %b %Y}" for day in begins]
+            )
+            drawn.tick_params(axis="x", labelsize="small")
+            drawn.figure.colorbar(mesh, ax=drawn, label="people", fraction=0.03, format="{x:,.0f}")
+            most = max(days.iter_rows(named=True), key=lambda row: row["n"])
+            before = sum(n for day, n in held.items() if day < monday)
+            alt = (
+                f"A calendar of {weeks} weeks up to {last:%d %B %Y}. Most people, {most['n']:,}, were last seen on "
+                f"{most['day']:%d %B %Y}; {before:,} not since {monday:%d %B %Y}."
+            )
+        drawn.set_yticks([at + 0.5 for at in range(7)], _DAYS)
+        describe(drawn, "Day of last access", said_of(access), alt)
+    return drawn
+
+
+def _by_size(counted: pl.DataFrame, column: str) -> list[str]:
+    totals = counted.group_by(column).agg(pl.col("n").sum()).sort(["n", column], descending=[True, False])
+    return totals[column].to_list()
+
+
+def _tinted(ax: Axes, grid: list[list[int]], *, numbers: bool) -> QuadMesh:
+    """Cells in tints of one colour, empty ones left open; the first row on top."""
+    most = max((n for row in grid for n in row), default=0)
+    shown = [[n or float("nan") for n in row] for row in grid]
+    mesh = ax.pcolormesh(shown, cmap=_TINTS, norm=LogNorm(1, max(most, 2)), edgecolors="none")
+    for y, row in enumerate(grid if numbers else ()):
+        for x, n in enumerate(row):
+            if n:
+                dark = n > math.sqrt(max(most, 2))  # beyond the middle of the tints
+                ax.text(
+                    x + 0.5, y + 0.5, f"{n:,}", ha="center", va="center", color="white" if dark else "black"
+                )
+    ax.invert_yaxis()
+    ax.tick_params(length=0)
+    for side in ax.spines.values():
+        side.set_visible(False)
+    return mesh
