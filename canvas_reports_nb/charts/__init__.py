@@ -4,13 +4,16 @@ Each is titled with account, term and date of the run where the frame tells them
 a white and on a black page, and says in words what it shows (`alt_text`).
 """
 
+from canvas_reports_nb.charts.achievement import dfw_by_course, grade_distribution
 from canvas_reports_nb.charts.keeping import run_durations, storage_pareto
 from canvas_reports_nb.charts.look import alt_text, save
 from canvas_reports_nb.charts.people import enrollments_over_terms, last_access_calendar, role_by_state
 
 __all__ = [
     "alt_text",
+    "dfw_by_course",
     "enrollments_over_terms",
+    "grade_distribution",
     "last_access_calendar",
     "role_by_state",
     "run_durations",

@@ -11,8 +11,11 @@ from matplotlib.colors import LinearSegmentedColormap, LogNorm
 
 from canvas_reports_nb.charts.look import COLOURS, describe, label, looked, rows_high, said_of
 from canvas_reports_nb.frames import exchange
+from canvas_reports_nb.provisioning.inputs import over_tables
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from matplotlib.axes import Axes
     from matplotlib.collections import QuadMesh
 
@@ -25,15 +28,16 @@ _FEW = 10
 _TINTS = LinearSegmentedColormap.from_list("tints", ["#B8D9EE", "#56B4E9", "#0072B2", "#003A5C"])
 
 
-def enrollments_over_terms(enrollments: Any, courses: Any, terms: Any, *, ax: Axes | None = None) -> Axes:
+def enrollments_over_terms(tables: Mapping[str, Any], *, ax: Axes | None = None) -> Axes:
     """Students and their course enrolments in each term, in the order the terms begin.
 
     A student in two sections of a course counts as one enrolment; deleted and rejected ones don't count.
 
     Parameters
     ----------
-    enrollments, courses, terms : DataFrame
-        Tables of one provisioning run, of any kind.
+    tables : mapping of str to DataFrame
+        Of one provisioning run, of any kind: ``enrollments``, ``courses`` and ``terms``, as
+        ``read_tables`` gives them.
     ax : matplotlib.axes.Axes, optional
         To draw on; new ones else.
 
@@ -41,27 +45,7 @@ def enrollments_over_terms(enrollments: Any, courses: Any, terms: Any, *, ax: Ax
     -------
     matplotlib.axes.Axes
     """
-    students, offered, named = map(exchange.lazy, (enrollments, courses, terms))
-    exchange.require(
-        students, ("canvas_course_id", "canvas_user_id", "base_role_type", "status"), "This chart"
-    )
-    exchange.require(offered, ("canvas_course_id", "canvas_term_id"), "This chart")
-    exchange.require(named, ("canvas_term_id", "name", "start_date"), "This chart")
-    counted = (
-        students.filter(
-            pl.col("base_role_type").cast(pl.String) == "StudentEnrollment",
-            ~pl.col("status").cast(pl.String).is_in(_GONE),
-        )
-        .select("canvas_course_id", "canvas_user_id")
-        .unique()
-        .join(offered.select("canvas_course_id", "canvas_term_id").unique(), on="canvas_course_id")
-        .join(named.select("canvas_term_id", "name", "start_date"), on="canvas_term_id")
-        .group_by("canvas_term_id", "name", "start_date")
-        .agg(people=pl.col("canvas_user_id").n_unique(), enrollments=pl.len())
-        # A term without dates is the default one: it belongs before them all.
-        .sort("start_date", "name", nulls_last=False)
-        .collect()
-    )
+    counted = exchange.lazy(_by_term(tables)).collect()
     with looked(ax) as drawn:
         at = list(range(counted.height))
         for shift, (column, name, colour, hatch) in enumerate(
@@ -84,10 +68,33 @@ def enrollments_over_terms(enrollments: Any, courses: Any, terms: Any, *, ax: Ax
         describe(
             drawn,
             "Students and enrolments by term",
-            said_of(enrollments),
+            said_of(tables["enrollments"]),
             f"Bars. {alt or 'Nothing to show'}.",
         )
     return drawn
+
+
+@over_tables(
+    enrollments=("canvas_course_id", "canvas_user_id", "base_role_type", "status"),
+    courses=("canvas_course_id", "canvas_term_id"),
+    terms=("canvas_term_id", "name", "start_date"),
+)
+def _by_term(tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
+    return (
+        tables["enrollments"]
+        .filter(
+            pl.col("base_role_type").cast(pl.String) == "StudentEnrollment",
+            ~pl.col("status").cast(pl.String).is_in(_GONE),
+        )
+        .select("canvas_course_id", "canvas_user_id")
+        .unique()
+        .join(tables["courses"].select("canvas_course_id", "canvas_term_id").unique(), on="canvas_course_id")
+        .join(tables["terms"].select("canvas_term_id", "name", "start_date"), on="canvas_term_id")
+        .group_by("canvas_term_id", "name", "start_date")
+        .agg(people=pl.col("canvas_user_id").n_unique(), enrollments=pl.len())
+        # A term without dates is the default one: it belongs before them all.
+        .sort("start_date", "name", nulls_last=False)
+    )
 
 
 def role_by_state(enrollments: Any, *, ax: Axes | None = None) -> Axes:

@@ -9,10 +9,13 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 mpl.use("Agg")
 
 from canvas_reports_nb import charts
+from canvas_reports_nb.charts.achievement import wilson
 from canvas_reports_nb.exceptions import UnknownColumnError
 from canvas_reports_nb.models import ATTRS_KEY
 
@@ -68,8 +71,24 @@ TERMS = pd.DataFrame(
         "start_date": [MONDAY, MONDAY - timedelta(days=200)],
     }
 )
+TABLES = {"enrollments": ENROLLMENTS, "courses": COURSES, "terms": TERMS}
 ACCESS = pd.DataFrame(
     {"last access at": [MONDAY, MONDAY - timedelta(days=1), MONDAY, None, MONDAY - timedelta(days=90)]}
+)
+
+
+GRADES = pd.DataFrame(
+    {
+        # The first student is in two sections of the course and counts once.
+        "student id": [1, 1, 2, 3, 4, 5],
+        "course id": 501,
+        "course": "Welding",
+        "section id": [1, 2, 1, 1, 1, 1],
+        "enrollment state": ["active", "active", "active", "active", "deleted", "active"],
+        "term": "Fall 2025",
+        "current score": [95.0, 95.0, 60.0, 100.0, 80.0, None],
+        "final score": [95.0, 95.0, 60.0, 100.0, 80.0, None],
+    }
 )
 
 
@@ -100,7 +119,7 @@ def test_storage(name):
 
 @pytest.mark.parametrize("name", KINDS)
 def test_terms_count_a_student_of_two_sections_once(name):
-    ax = charts.enrollments_over_terms(*(kind(table, name) for table in (ENROLLMENTS, COURSES, TERMS)))
+    ax = charts.enrollments_over_terms({table: kind(frame, name) for table, frame in TABLES.items()})
     assert ticks(ax.xaxis) == ["Spring 2025", "Fall 2025"]
     assert heights(ax) == [1, 2, 1, 2]
     assert "Fall 2025: 2 students, 2 enrolments" in charts.alt_text(ax)
@@ -139,9 +158,50 @@ def test_durations(seconds, unit):
     assert heights(ax) == pytest.approx([30 / per] * 3 + [took / per for took in seconds])
 
 
+@pytest.mark.parametrize("name", KINDS)
+def test_grades(name):
+    ax = charts.grade_distribution(kind(GRADES, name), score="final")
+    lefts = {round(patch.get_x() + patch.get_width() / 2 - 2.5): patch.get_height() for patch in ax.patches}
+    assert {place: height for place, height in lefts.items() if height} == {60: 1, 80: 1, 95: 2}
+    assert "4 grades, the median 87.5, from 60.0 to 100.0; 1 without a score" in charts.alt_text(ax)
+    assert "Fall 2025" in ax.get_title(loc="left")
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_dfw(name):
+    ax = charts.dfw_by_course(kind(GRADES, name), minimum=4)
+    # One failed, one withdrew, two passed; the one without a score is not judged.
+    (points,) = ax.lines
+    assert points.get_xdata().tolist() == [50.0]
+    assert ticks(ax.yaxis) == ["Welding (4)"]
+    assert "Welding has the highest share, 50 %" in charts.alt_text(ax)
+
+
+def test_a_course_of_few_is_not_shown():
+    ax = charts.dfw_by_course(GRADES)
+    assert ticks(ax.yaxis) == []
+    assert "1 with fewer than 5 left out" in charts.alt_text(ax)
+
+
+@given(of=st.integers(1, 400), data=st.data())
+def test_wilson(of, data):
+    hits = data.draw(st.integers(0, of))
+    low, high = wilson(hits, of)
+    assert 0 <= low <= hits / of + 1e-12
+    assert hits / of - 1e-12 <= high <= 1
+    # Its ends are where the score test just rejects: |share - p| = z * sqrt(p (1 - p) / n).
+    for end in (low, high):
+        if 1e-9 < end < 1 - 1e-9:
+            assert abs(hits / of - end) == pytest.approx(
+                1.959964 * (end * (1 - end) / of) ** 0.5, rel=1e-4, abs=1e-9
+            )
+
+
 EMPTY = [
+    lambda: charts.grade_distribution(GRADES.iloc[:0]),
+    lambda: charts.dfw_by_course(GRADES.iloc[:0]),
     lambda: charts.storage_pareto(STORAGE.iloc[:0]),
-    lambda: charts.enrollments_over_terms(ENROLLMENTS.iloc[:0], COURSES, TERMS),
+    lambda: charts.enrollments_over_terms({**TABLES, "enrollments": ENROLLMENTS.iloc[:0]}),
     lambda: charts.role_by_state(ENROLLMENTS.iloc[:0]),
     lambda: charts.last_access_calendar(ACCESS.iloc[:0]),
     lambda: charts.run_durations(history([])),
