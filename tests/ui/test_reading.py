@@ -1,0 +1,27 @@
+"""What a cell that waits for a report shows, and that Interrupt lets go of it."""
+
+START = "import canvas_reports_nb as crn\ncanvas = crn.demo(duration={seconds})"
+READ = 'df = canvas.read_report("course_storage_csv")\nprint("rows:", len(df))'
+
+
+def test_the_bar_moves_and_the_frame_comes(open_lab):
+    notebook = open_lab("read.ipynb", START.format(seconds=6), READ)
+    notebook.run(0)
+    notebook.ran(0)
+    notebook.run(1)
+    bar = notebook.output(1).locator(".widget-hprogress, .jupyter-widgets")
+    bar.first.wait_for()
+    notebook.ran(1)
+    assert "rows: 102" in notebook.outputs(1)
+
+
+def test_interrupt_detaches(open_lab):
+    notebook = open_lab("interrupt.ipynb", START.format(seconds=600), READ)
+    notebook.run(0)
+    notebook.ran(0)
+    notebook.run(1)
+    notebook.output(1).locator(".jupyter-widgets").first.wait_for()
+    notebook.command("notebook:interrupt-kernel")
+    notebook.ran(1)
+    assert "KeyboardInterrupt" in notebook.outputs(1)
+    assert "canvas.attach(" in notebook.outputs(1)
