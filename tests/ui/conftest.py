@@ -18,6 +18,8 @@ import pytest
 import requests
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
+from canvas_reports_nb import demo_canvas
+
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install playwright")
 
 if TYPE_CHECKING:
@@ -83,14 +85,14 @@ def serving(folder: Path, application: str, *options: str) -> Iterator[Server]:
     config.write_text(
         json.dumps({"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}})
     )
-    command = [sys.executable, "-m", "jupyter", application, "--no-browser", f"--port={port}", *options]
+    command = [sys.executable, "-m", application, "--no-browser", f"--port={port}", *options]
     with (folder / "server.log").open("w") as log:
         server = subprocess.Popen(
             command, cwd=notebooks, env={**os.environ, **places}, stdout=log, stderr=subprocess.STDOUT
         )
         try:
             url = f"http://127.0.0.1:{port}"
-            _answers(f"{url}/api" if application != "voila" else f"{url}/static/favicon.ico", server)
+            _answers(url, server)
             yield Server(url, notebooks)
         finally:
             server.terminate()
@@ -121,7 +123,9 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     )
     folder = tmp_path_factory.mktemp("lab")
-    with serving(folder, "lab", *_OPEN, *quiet, f"--LabApp.workspaces_dir={folder / 'workspaces'}") as server:
+    with serving(
+        folder, "jupyterlab", *_OPEN, *quiet, f"--LabApp.workspaces_dir={folder / 'workspaces'}"
+    ) as server:
         yield server
 
 
@@ -141,8 +145,14 @@ def notebook7(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def voila(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Voila: the notebook as an application, without its code."""
-    with serving(tmp_path_factory.mktemp("voila"), "voila", "--Voila.ip=127.0.0.1") as server:
+    with serving(tmp_path_factory.mktemp("voila"), "voila") as server:
         yield server
+
+
+@pytest.fixture
+def school():
+    """A Canvas that outlives the kernel that asks it."""
+    return demo_canvas.serve
 
 
 @pytest.fixture
@@ -191,6 +201,15 @@ class Notebook:
             "n => { const c = window.jupyterapp.shell.currentWidget.content.widgets[n];"
             " return c.model.executionCount > 0 && c.model.executionState !== 'running' }",
             arg=cell,
+        )
+
+    def restart(self) -> None:
+        """Restart the kernel as the menu does, without its question, and wait for it."""
+        self.page.evaluate(
+            "async () => { await window.jupyterapp.shell.currentWidget.sessionContext.restartKernel() }"
+        )
+        self.page.wait_for_function(
+            "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'idle'"
         )
 
     def output(self, cell: int) -> Locator:
