@@ -36,6 +36,7 @@
     │   └── UnknownTableError
     ├── NoProvenanceError             the frame does not say where it came from
     ├── UnknownColumnError            ``columns=`` names a column the table has not
+    ├── PersonalDataError             a frame that is to be pseudonymized still names people
     └── StoreError                    the store on this disk can't serve the call
         └── NotStoredError            ``offline=True`` and no such run on this disk
 """
@@ -65,6 +66,7 @@ __all__ = [
     "NotReachedError",
     "NotStoredError",
     "ParameterError",
+    "PersonalDataError",
     "ReportWarning",
     "RunAbortedError",
     "RunDeletedError",
@@ -354,6 +356,10 @@ class NoProvenanceError(CanvasReportsError, AttributeError):
 
 class UnknownColumnError(CanvasReportsError, LookupError):
     """The table has no column of that name."""
+
+
+class PersonalDataError(CanvasReportsError, ValueError):
+    """A frame that is to be pseudonymized still holds personal data."""
 
 
 class StoreError(CanvasReportsError):

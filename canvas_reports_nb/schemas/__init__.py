@@ -30,6 +30,19 @@ Kind = Literal[
 ]  # fmt: skip
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
+#: What a personal value of a kind identifies, unless the file says otherwise.
+_IDENTITIES: Mapping[str, str] = MappingProxyType(
+    {
+        "canvas_id": "person",
+        "sis_id": "sis",
+        "name": "name",
+        "login": "login",
+        "email": "email",
+        "ip": "ip",
+        "token": "token",
+    }
+)
+
 #: Parameters every report takes and none declares. The server itself overwrites ``locale``.
 COMMON_PARAMETERS = ("skip_message", "extra_text")
 
@@ -42,6 +55,9 @@ class Column:
     ----------
     personal
         The value points to a person, by itself or with a little help.
+    identity
+        What a personal value identifies: columns of one identity hold the same values, whatever their names
+        and tables. ``None`` for what is not personal, and for times and free text.
     education_record
         A mark, a result, or the time work was handed in.
     nullable
@@ -57,6 +73,7 @@ class Column:
     name: str
     kind: Kind
     personal: bool
+    identity: str | None
     education_record: bool
     nullable: bool | None
     when: str | None
@@ -214,10 +231,12 @@ def _texts(raw: list[str] | None) -> tuple[str, ...]:
 
 
 def _column(raw: Mapping[str, Any]) -> Column:
+    personal = raw.get("personal", False)
     return Column(
         name=raw["name"],
         kind=raw["kind"],
-        personal=raw.get("personal", False),
+        personal=personal,
+        identity=raw.get("identity", _IDENTITIES.get(raw["kind"])) if personal else None,
         education_record=raw.get("education_record", False),
         nullable=raw["nullable"],
         when=raw.get("when"),
