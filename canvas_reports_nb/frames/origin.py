@@ -1,0 +1,95 @@
+"""Which table of which report a frame in hand is: as it was told, as it says itself, as its columns say."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from canvas_reports_nb.exceptions import ParameterError, TableRequiredError, UnknownTableError
+from canvas_reports_nb.models import ATTRS_KEY
+from canvas_reports_nb.parameters import near
+from canvas_reports_nb.schemas import reports, schema
+from canvas_reports_nb.schemas.recognise import recognise
+
+if TYPE_CHECKING:
+    from canvas_reports_nb.schemas import Table
+
+__all__ = ["column_names", "described", "origin"]
+
+
+def column_names(frame: Any) -> list[str]:
+    """The columns of a frame of any kind; nothing is computed for them.
+
+    Raises
+    ------
+    ParameterError
+        It is no frame.
+    """
+    import narwhals as nw  # noqa: PLC0415 - only analyses need it
+
+    try:
+        return list(nw.from_native(frame).collect_schema().names())
+    except TypeError:
+        raise ParameterError(f"A frame is wanted, not {type(frame).__name__}.") from None
+
+
+def origin(frame: Any) -> dict[str, Any]:
+    """The provenance a frame carries: pandas in ``attrs``, Dask in those of its meta, Arrow in its metadata.
+
+    Empty where there is none, as always with polars.
+    """
+    attrs = getattr(getattr(frame, "_meta", frame), "attrs", None) or {}
+    found = attrs.get(ATTRS_KEY)
+    if isinstance(found, dict):
+        return found
+    written = getattr(getattr(frame, "schema", None), "metadata", None) or {}
+    return dict(json.loads(written.get(ATTRS_KEY.encode(), b"{}"))) if isinstance(written, dict) else {}
+
+
+def described(frame: Any, report: str | None = None, table: str | None = None) -> Table | None:
+    """The schema's table of a frame, ``None`` where nobody knows it.
+
+    Parameters
+    ----------
+    frame : frame of any kind
+    report, table : str, optional
+        Told by the caller, they win; then what the frame carries; then its columns, if they are exactly
+        those of a table.
+
+    Raises
+    ------
+    ParameterError
+        No report of that name is described here.
+    TableRequiredError, UnknownTableError
+        The report has several tables.
+    """
+    if report is not None:
+        return _told(report, table)
+    carried = origin(frame)
+    known = schema(carried["report"]) if carried.get("report") else None
+    if known is not None:
+        return known.table(table or carried["table"])
+    match = recognise(column_names(frame))
+    if match is None or not match.exact:
+        return None
+    # Where several reports write this header they agree on what its columns are.
+    found = schema(match.candidates[0][0])
+    return found.table(match.table) if found else None
+
+
+def _told(report: str, table: str | None) -> Table:
+    known = schema(report)
+    if known is None:
+        raise ParameterError(
+            f"{report!r} is no report described here.",
+            hint=f"{near(report, reports())}There are: {', '.join(reports())}.",
+        )
+    names = tuple(known.tables)
+    if table is None and len(names) > 1:
+        raise TableRequiredError(f"{report} has several tables: {', '.join(names)}.", names, report=report)
+    found = known.table(table or names[0])
+    if found is None:
+        raise UnknownTableError(
+            f"{report} has no table {table!r}; it has: {', '.join(names)}.", names, report=report
+        )
+    return found
