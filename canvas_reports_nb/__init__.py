@@ -16,6 +16,7 @@ from canvas_reports_nb import accessors, demo_canvas, exceptions
 from canvas_reports_nb._version import __version__
 from canvas_reports_nb.accessors.twins import dictionary, provenance, refresh
 from canvas_reports_nb.connection import Connection
+from canvas_reports_nb.diffing import Diff, diff
 from canvas_reports_nb.drift import check_file
 from canvas_reports_nb.exceptions import CanvasReportsError, ReportWarning
 from canvas_reports_nb.files import read_file
@@ -23,18 +24,21 @@ from canvas_reports_nb.jobs import ReportJob
 from canvas_reports_nb.models import AvailableReport, ReportRun, RunStatus
 from canvas_reports_nb.opening import connect, demo, read_report, read_tables, scan_report
 from canvas_reports_nb.progress import ProgressEvent
+from canvas_reports_nb.pseudonyms import check_pseudonymized, pseudonymize
 from canvas_reports_nb.results import ReportResult
 from canvas_reports_nb.spreadsheets import for_spreadsheet
 from canvas_reports_nb.store import Store
+from canvas_reports_nb.suppression import suppress_small_cells
 from canvas_reports_nb.widgets import report_form
 
 if _TYPE_CHECKING:
-    from canvas_reports_nb import activity, grades
+    from canvas_reports_nb import activity, charts, grades, provisioning
 
 __all__ = [
     "AvailableReport",
     "CanvasReportsError",
     "Connection",
+    "Diff",
     "ProgressEvent",
     "ReportJob",
     "ReportResult",
@@ -45,21 +49,27 @@ __all__ = [
     "__version__",
     "accessors",
     "activity",
+    "charts",
     "check_file",
+    "check_pseudonymized",
     "connect",
     "demo",
     "demo_canvas",
     "dictionary",
+    "diff",
     "exceptions",
     "for_spreadsheet",
     "grades",
     "provenance",
+    "provisioning",
+    "pseudonymize",
     "read_file",
     "read_report",
     "read_tables",
     "refresh",
     "report_form",
     "scan_report",
+    "suppress_small_cells",
 ]
 
 _logging.getLogger(__name__).addHandler(_logging.NullHandler())

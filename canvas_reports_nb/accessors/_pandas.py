@@ -9,6 +9,8 @@ import pandas as pd
 from canvas_reports_nb import opening
 from canvas_reports_nb.accessors.registration import canvas_of
 from canvas_reports_nb.accessors.twins import dictionary, provenance, refresh
+from canvas_reports_nb.diffing import Diff, diff
+from canvas_reports_nb.pseudonyms import pseudonymize
 
 __all__ = ["CanvasAccessor"]
 
@@ -47,3 +49,11 @@ class CanvasAccessor:
     def dictionary(self, **keywords: Any) -> pd.DataFrame:
         """What each column is: kind, personal data or not, key or not, meaning. See `dictionary`."""
         return dictionary(self._frame, **keywords)
+
+    def diff(self, older: Any, **keywords: Any) -> Diff[pd.DataFrame]:
+        """What changed since an older frame of the same table. See `diff`."""
+        return diff(older, self._frame, **keywords)
+
+    def pseudonymize(self, key: bytes | str, **keywords: Any) -> pd.DataFrame:
+        """Keyed pseudonyms in place of everything personal. See `pseudonymize`."""
+        return pseudonymize(self._frame, key, **keywords)

@@ -13,6 +13,8 @@ import polars as pl
 from canvas_reports_nb import opening
 from canvas_reports_nb.accessors.registration import canvas_of
 from canvas_reports_nb.accessors.twins import dictionary, provenance, refresh
+from canvas_reports_nb.diffing import Diff, diff
+from canvas_reports_nb.pseudonyms import pseudonymize
 
 __all__ = ["CanvasLazyNamespace", "CanvasNamespace"]
 
@@ -53,6 +55,14 @@ class CanvasNamespace(_Namespace):
         """`read_tables` on the newest open connection, as polars."""
         return opening.read_tables(report, **{**keywords, "engine": "polars"})
 
+    def diff(self, older: Any, **keywords: Any) -> Diff[pl.DataFrame]:
+        """What changed since an older frame of the same table. See `diff`."""
+        return diff(older, self._frame, **keywords)
+
+    def pseudonymize(self, key: bytes | str, **keywords: Any) -> pl.DataFrame:
+        """Keyed pseudonyms in place of everything personal. See `pseudonymize`."""
+        return pseudonymize(self._frame, key, **keywords)
+
 
 @canvas_of(pl.LazyFrame, pl.api.register_lazyframe_namespace)
 class CanvasLazyNamespace(_Namespace):
@@ -62,3 +72,11 @@ class CanvasLazyNamespace(_Namespace):
     def scan_report(report: str, **keywords: Any) -> pl.LazyFrame:
         """`scan_report` on the newest open connection."""
         return opening.scan_report(report, **keywords)
+
+    def diff(self, older: Any, **keywords: Any) -> Diff[pl.LazyFrame]:
+        """What changed since an older frame of the same table. See `diff`."""
+        return diff(older, self._frame, **keywords)
+
+    def pseudonymize(self, key: bytes | str, **keywords: Any) -> pl.LazyFrame:
+        """Keyed pseudonyms in place of everything personal. See `pseudonymize`."""
+        return pseudonymize(self._frame, key, **keywords)
