@@ -52,8 +52,8 @@ def suppress_small_cells(
     Warns
     -----
     ReportWarning
-        Some cells can be computed from totals whatever is hidden, for they have no neighbour to hide
-        behind; those totals must not be published.
+        Some cells follow from totals whatever is hidden, or all but follow, for they have no neighbour to
+        hide behind; those totals must not be published.
 
     Raises
     ------
@@ -84,7 +84,7 @@ def suppress_small_cells(
     if exposed.any():
         rows = cells.filter(pl.Series(exposed)).select(names).head(3).rows()
         warnings.warn(
-            f"{exposed.sum():,} of {hidden.sum():,} suppressed cells follow from totals over "
+            f"{exposed.sum():,} of {hidden.sum():,} suppressed cells follow, or nearly so, from totals over "
             f"{' and '.join(names)}, such as {', '.join(map(_spelled, rows))}: do not publish those totals.",
             ReportWarning,
             stacklevel=2,
@@ -155,12 +155,22 @@ class _Lines:
 
     def _fill(self, line: int) -> set[int]:
         """Hide one more cell of a line that shows too much; the lines to look at again."""
+        free = self._free(self.members[line]) if self._short(line) else self.members[line][:0]
+        return self._hide(free) if free.size else set()
+
+    def _short(self, line: int) -> bool:
+        """Whether something is hidden in a line, but behind too little."""
         members = self.members[line]
         behind = members[self.hidden[members]]
-        if not behind.size or (behind.size > 1 and self.numbers[behind].sum() >= self.minimum):
-            return set()
-        free = self._free(members)
-        return self._hide(free) if free.size else set()
+        return behind.size == 1 or bool(behind.size and self.numbers[behind].sum() < self.minimum)
+
+    def _crowded(self) -> Marks:
+        """Hidden cells of a line where there is nothing more to hide, and too few people behind it all."""
+        found = np.zeros(len(self.hidden), dtype=np.bool_)
+        for line in np.flatnonzero(self.known).tolist():
+            if self._short(line):
+                found[self.members[line]] = self.hidden[self.members[line]]
+        return found
 
     def _near(self, cell: int) -> Numbers:
         lines = self.of[cell][self.known[self.of[cell]]]
@@ -191,8 +201,8 @@ class _Lines:
         left = np.random.default_rng(0).standard_normal(len(places))
 
         def sums(cells: Vector) -> Vector:
-            total: Vector = np.bincount(lines.ravel(), np.repeat(cells, lines.shape[1]), size + 1)[:size]
-            return total
+            total = np.bincount(lines.ravel(), np.repeat(cells, lines.shape[1]), size + 1)
+            return total[:size].astype(np.float64)
 
         steep = sums(left)
         step, norm = steep, float(steep @ steep)

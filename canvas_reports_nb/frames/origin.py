@@ -28,7 +28,7 @@ def column_names(frame: Any) -> list[str]:
     import narwhals as nw  # noqa: PLC0415 - only analyses need it
 
     try:
-        return list(nw.from_native(frame).collect_schema().names())
+        return list(nw.from_native(_described_by(frame)).collect_schema().names())
     except TypeError:
         raise ParameterError(f"A frame is wanted, not {type(frame).__name__}.") from None
 
@@ -38,12 +38,20 @@ def origin(frame: Any) -> dict[str, Any]:
 
     Empty where there is none, as always with polars.
     """
-    attrs = getattr(getattr(frame, "_meta", frame), "attrs", None) or {}
-    found = attrs.get(ATTRS_KEY)
-    if isinstance(found, dict):
-        return found
-    written = getattr(getattr(frame, "schema", None), "metadata", None) or {}
-    return dict(json.loads(written.get(ATTRS_KEY.encode(), b"{}"))) if isinstance(written, dict) else {}
+    import narwhals as nw  # noqa: PLC0415 - only analyses need it
+
+    if nw.dependencies.is_pyarrow_table(frame):
+        written = (frame.schema.metadata or {}).get(ATTRS_KEY.encode(), b"{}")
+        return dict(json.loads(written))
+    found = getattr(_described_by(frame), "attrs", {}).get(ATTRS_KEY)
+    return found if isinstance(found, dict) else {}
+
+
+def _described_by(frame: Any) -> Any:
+    """The empty pandas frame that stands for a Dask one; any other frame itself."""
+    import narwhals as nw  # noqa: PLC0415 - only analyses need it
+
+    return frame._meta if nw.dependencies.is_dask_dataframe(frame) else frame  # noqa: SLF001 - Dask's own way
 
 
 def described(frame: Any, report: str | None = None, table: str | None = None) -> Table | None:
