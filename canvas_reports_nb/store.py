@@ -12,7 +12,6 @@ Folders are 0700, files 0600.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import shutil
@@ -27,17 +26,17 @@ from canvas_reports_nb.exceptions import StoreError
 from canvas_reports_nb.listings import store_frame
 from canvas_reports_nb.parameters import comparable
 from canvas_reports_nb.settings import DEFAULT_STORE_LIMIT, host_folder
-from canvas_reports_nb.stored import FORMAT, SIDECAR, StoredRun, load, runs_in
+from canvas_reports_nb.stored import SIDECAR, StoredRun, load, runs_in, sidecar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from contextlib import AbstractContextManager
 
     import pandas as pd
-    from filelock import FileLock
 
     from canvas_reports_nb.typing import Age
 
-__all__ = ["Store", "make_private", "seconds"]
+__all__ = ["Store", "make_private", "oldest", "seconds"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -45,6 +44,11 @@ _LOG = logging.getLogger(__name__)
 def seconds(age: Age) -> float:
     """An age in seconds."""
     return age.total_seconds() if isinstance(age, timedelta) else float(age)
+
+
+def oldest(age: Age | None) -> datetime | None:
+    """The moment an age ago; ``None`` without one."""
+    return None if age is None else datetime.now(UTC) - timedelta(seconds=seconds(age))
 
 
 class Store:
@@ -81,6 +85,11 @@ class Store:
             _html.facts([("path", self._told), ("runs", len(runs)), ("size", f"{total / 1e6:,.1f} MB")]),
         )
 
+    @property
+    def address(self) -> str:
+        """Where the runs are, in words: this folder, or what a team shares."""
+        return str(self.path)
+
     def folder(self, url: str, account: str, report: str, run_id: int | None = None) -> Path:
         """Where the runs of a report, or one of them, are kept."""
         base = self.path / "runs" / host_folder(url) / quote(account, safe="") / quote(report, safe="")
@@ -95,13 +104,16 @@ class Store:
         wanted = comparable(report, parameters)
         found = [
             run
-            for run in runs_in(self.folder(url, account, report))
+            for run in self._known(self.folder(url, account, report))
             if comparable(report, run.provenance.parameters) == wanted
         ]
         return sorted(found, key=lambda run: run.finished_at, reverse=True)
 
+    def _known(self, folder: Path) -> Iterator[StoredRun]:
+        return runs_in(folder)
+
     def runs(self, report: str | None = None) -> Iterator[StoredRun]:
-        """All stored runs, of one report if it is named."""
+        """All runs on this disk, of one report if it is named."""
         for folder in self._folders(report):
             yield from runs_in(folder)
 
@@ -113,9 +125,13 @@ class Store:
     @contextmanager
     def lock(self, url: str, account: str, report: str, run_id: int) -> Iterator[Path]:
         """The folder of a run, for one writer at a time, on this machine."""
-        folder = self.folder(url, account, report, run_id)
+        with self._alone(self.folder(url, account, report, run_id)) as folder:
+            yield folder
+
+    @contextmanager
+    def _alone(self, folder: Path) -> Iterator[Path]:
         make_private(self.path, folder)
-        with _locked(str(run_id), folder.parent):
+        with _locked(folder.name, folder.parent):
             # Another process may have cleared the store while this one waited for its turn.
             make_private(self.path, folder)
             yield folder
@@ -126,7 +142,7 @@ class Store:
         with os.fdopen(
             os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
         ) as file:
-            json.dump({"format": FORMAT, **facts}, file, ensure_ascii=False, indent=1)
+            file.write(sidecar(facts))
             file.flush()
             os.fsync(file.fileno())
         part.replace(folder / SIDECAR)
@@ -146,8 +162,8 @@ class Store:
         """
         return store_frame(self.runs(), datetime.now(UTC))
 
-    def clear(self, report: str | None = None, older_than: Age | None = None) -> int:
-        """Remove stored runs.
+    def clear(self, report: str | None = None, older_than: Age | None = None, *, shared: bool = False) -> int:
+        """Remove stored runs from this disk.
 
         Parameters
         ----------
@@ -155,13 +171,17 @@ class Store:
             Only of this report.
         older_than : float or timedelta, optional
             Only runs that ended longer ago than this (seconds).
+        shared : bool
+            Also from the store a team shares, for everybody.
 
         Returns
         -------
         int
             How many runs were removed.
         """
-        limit = None if older_than is None else datetime.now(UTC) - timedelta(seconds=seconds(older_than))
+        if shared:
+            raise StoreError("This store is on this disk alone; there is no shared one to clear.")
+        limit = oldest(older_than)
         gone = [run for run in self.runs(report) if limit is None or run.finished_at < limit]
         for run in gone:
             _remove(run.folder)
@@ -207,10 +227,11 @@ def _remove(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _locked(run: str, folder: Path, timeout: float = -1) -> FileLock:
+def _locked(run: str, folder: Path, timeout: float = -1) -> AbstractContextManager[object]:
     from filelock import FileLock  # noqa: PLC0415 - slow to import, and only a writer needs it
 
-    return FileLock(folder / f".{run}.lock", mode=0o600, timeout=timeout)
+    # One object a file, so that who holds a run may come by its lock again.
+    return FileLock(folder / f".{run}.lock", mode=0o600, is_singleton=True).acquire(timeout=timeout)
 
 
 def make_private(root: Path, folder: Path) -> None:

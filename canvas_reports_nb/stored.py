@@ -16,7 +16,7 @@ from canvas_reports_nb.parameters import comparable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["FORMAT", "SIDECAR", "StoredRun", "file_facts", "load", "runs_in"]
+__all__ = ["FORMAT", "SIDECAR", "StoredRun", "file_facts", "load", "parse", "runs_in", "sidecar"]
 
 SIDECAR = "run.json"
 FORMAT = 1
@@ -26,11 +26,12 @@ _TOO_MANY = 2**53
 
 @dataclass(frozen=True)
 class StoredRun:
-    """One finished run on this disk.
+    """One finished run.
 
     Attributes
     ----------
     folder : Path
+        Where its files are; of a run known from a shared store, where they will be once it is fetched.
     facts : mapping
         The sidecar.
     """
@@ -69,8 +70,20 @@ class StoredRun:
         return Provenance.from_dict(self.facts["tables"][table]["provenance"])
 
     @property
+    def files(self) -> list[Mapping[str, Any]]:
+        """What the sidecar holds of each file, the raw one first: ``file``, ``size``, ``sha256``."""
+        return [self.facts["raw"], *self.facts["tables"].values()]
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the run is on this disk."""
+        return (self.folder / SIDECAR).exists()
+
+    @property
     def size(self) -> int:
-        """Bytes on disk."""
+        """Bytes on disk; of a run that is not here yet, those it will take."""
+        if not self.is_here:
+            return sum(int(facts["size"]) for facts in self.files)
         return sum(file.stat().st_size for file in self.folder.iterdir())
 
     def is_sound(self) -> bool:
@@ -104,13 +117,26 @@ def runs_in(folder: Path) -> Iterator[StoredRun]:
                 yield run
 
 
+def sidecar(facts: Mapping[str, Any]) -> str:
+    """The text of the sidecar that holds these facts."""
+    return json.dumps({"format": FORMAT, **facts}, ensure_ascii=False, indent=1)
+
+
 def load(folder: Path) -> StoredRun | None:
     """The run in a folder; a missing, damaged or foreign sidecar means there is none."""
     try:
-        facts = json.loads((folder / SIDECAR).read_text(encoding="utf-8"))
+        run = parse(folder, (folder / SIDECAR).read_bytes())
+        return run if run and all((folder / facts["file"]).is_file() for facts in run.files) else None
+    except (OSError, ValueError):
+        return None
+
+
+def parse(folder: Path, text: bytes) -> StoredRun | None:
+    """The run a sidecar tells of, its files not looked for; ``None`` where it tells of none."""
+    try:
+        facts = json.loads(text.decode())
         run = StoredRun(folder, facts)
-        names = [facts["raw"]["file"], *(table["file"] for table in facts["tables"].values())]
-        inside = all(Path(name).name == name and (folder / name).is_file() for name in names)
+        inside = all(Path(each["file"]).name == each["file"] for each in run.files)
         made = [run.provenance, *(run.provenance_of(table) for table in run.tables)]
         told = all(map(_is_told, made)) and all(isinstance(each.rows, int) for each in made[1:])
         known = facts["format"] == FORMAT and run.finished_at.tzinfo is not None
