@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from contextlib import suppress
 from dataclasses import replace
@@ -18,8 +19,9 @@ from canvas_reports_nb.planning import reuse_or_start
 from canvas_reports_nb.progress import ProgressEvent, resolve
 from canvas_reports_nb.results import ReportResult, choose_table
 from canvas_reports_nb.settings import DEFAULT_MAX_AGE
+from canvas_reports_nb.shared_store import open_store
 from canvas_reports_nb.starting import checked, start_once
-from canvas_reports_nb.store import Store, seconds
+from canvas_reports_nb.store import seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -47,7 +49,7 @@ class Obtaining(TypedDict, total=False):
     run_id : int
         Exactly this run.
     offline : bool
-        The store only, never the network.
+        The store only; Canvas is never asked.
     progress : {"auto", "widget", "tqdm", "log", False} or ProgressSink
     timeout : float
         Total budget in seconds.
@@ -93,7 +95,7 @@ class Connection:
         self._transport = transport
         self._api = AccountReports(self._transport, settings.account)
         self._on_close = on_close
-        self.store = Store(settings.store, settings.store_limit)
+        self.store = open_store(settings, clock, sleep)
         self._ledger = Ledger(settings.store, settings.url, settings.account)
         self.is_open = True
 
@@ -340,7 +342,7 @@ class Connection:
                 return ReportResult(kept)
             return self.attach(report, run_id).result(timeout, progress, on_interrupt)
         wanted = checked(self._api, report, asked)
-        equal = self._sound(report, wanted) if max_age else None
+        equal = self._sound(report, wanted, seconds(max_age)) if max_age else None
         decision = reuse_or_start(
             report,
             wanted,
@@ -377,10 +379,11 @@ class Connection:
             )
         return ReportResult(kept)
 
-    def _sound(self, report: str, asked: Mapping[str, Any]) -> StoredRun | None:
-        """The newest stored run of equal parameters whose files are what was stored."""
-        equal = self.store.equal(self.url, self.account_id, report, asked)
-        return next((run for run in equal if self.store.sound(run)), None)
+    def _sound(self, report: str, asked: Mapping[str, Any], max_age: float = math.inf) -> StoredRun | None:
+        """The newest stored run of equal parameters, young enough, whose files are what was stored."""
+        now, equal = jobs.utc(self._clock), self.store.equal(self.url, self.account_id, report, asked)
+        young = (run for run in equal if (now - run.finished_at).total_seconds() <= max_age)
+        return next((kept for run in young if (kept := self.store.sound(run))), None)
 
     def _remembered(self, report: str, wanted: Mapping[str, Any]) -> Iterator[ReportRun]:
         """The runs this disk asked for and never fetched, as they stand now; then Canvas's own list."""

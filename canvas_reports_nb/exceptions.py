@@ -173,10 +173,10 @@ class CredentialsError(ConfigurationError):
 class MissingDependencyError(ConfigurationError, ImportError):
     """An optional package is not installed."""
 
-    def __init__(self, package: str, extra: str, purpose: str) -> None:
+    def __init__(self, package: str, extra: str, purpose: str, also: str = "") -> None:
         super().__init__(
             f"{purpose} needs {package}, which is not installed.",
-            hint=f'Install it with: python -m pip install "canvas-reports-nb[{extra}]"',
+            hint=f'Install it with: python -m pip install "canvas-reports-nb[{extra}]" {also}'.rstrip(),
         )
 
 

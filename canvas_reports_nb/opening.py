@@ -14,7 +14,7 @@ from canvas_reports_nb.connection import Connection
 from canvas_reports_nb.credentials import Token, find_token, find_url
 from canvas_reports_nb.demo_folders import fresh_folder
 from canvas_reports_nb.exceptions import ConfigurationError
-from canvas_reports_nb.settings import Settings, store_root
+from canvas_reports_nb.settings import Settings, shared_address, store_root
 from canvas_reports_nb.transport import Transport
 
 if TYPE_CHECKING:
@@ -76,8 +76,9 @@ def connect(
         token in a notebook cell is a token in the notebook file.
     account : str or int
         ``"self"``, a Canvas id, or ``"sis_account_id:X"``.
-    store : path, optional
-        Folder of finished runs; else ``CANVAS_REPORTS_CACHE``, else the user's cache folder.
+    store : path or address, optional
+        Folder of finished runs; else ``CANVAS_REPORTS_CACHE``, else the user's cache folder. An address,
+        such as ``s3://bucket/folder`` or ``file:///mnt/share``, is a store a team shares: see `SharedStore`.
     store_limit : int, optional
         Bytes they may take, beyond which the oldest go; else ``CANVAS_REPORTS_CACHE_LIMIT``, else 20 GB.
     clock, sleep : callable
@@ -92,7 +93,9 @@ def connect(
     """
     address = find_url(url)
     secret = find_token(token, address)
-    settings = Settings(address, str(account), store_root(store), settings_of.store_limit(store_limit))
+    settings = Settings(
+        address, str(account), store_root(store), settings_of.store_limit(store_limit), shared_address(store)
+    )
     transport = Transport(settings, secret, sleep)
     return _Open.add(Connection(transport, settings, clock=clock, sleep=sleep, on_close=transport.close))
 
@@ -134,12 +137,14 @@ def demo(
     with ExitStack() as stack:
         server = stack.enter_context(demo_canvas.serve(**serving))
         # A run id of another demo must never be taken for one of this: each has its own store.
-        root = Path(store) if store is not None else fresh_folder(store_root())
-        settings = Settings(url=server.url, account=str(account), store=root)
+        root = fresh_folder(store_root()) if store is None else store_root(store)
+        shared = "" if store is None else shared_address(store)
+        settings = Settings(url=server.url, account=str(account), store=root, shared=shared)
         transport = Transport(settings, Token(server.token), sleep)
         stack.callback(transport.close)
-        closing = stack.pop_all()
-    connection = Connection(transport, settings, clock=clock, sleep=sleep, on_close=closing.close)
+        closing = ExitStack()
+        connection = Connection(transport, settings, clock=clock, sleep=sleep, on_close=closing.close)
+        closing.enter_context(stack.pop_all())
     # A demo nobody closes must not outlive the last reference to it.
     weakref.finalize(connection, closing.close)
     return _Open.add(connection)

@@ -15,6 +15,7 @@ argument         environment                     default
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ __all__ = [
     "canvas_url",
     "host_folder",
     "is_loopback",
+    "shared_address",
     "store_limit",
     "store_root",
 ]
@@ -41,6 +43,8 @@ DEFAULT_STORE_LIMIT = 20 * 1000**3
 """Bytes the store may take."""
 
 _HOST = re.compile(r"[\w.:\[\]-]+")
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://[^?]+")
+_PASSWORD = re.compile(r"://[^/@]*:[^@]*@")
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -55,9 +59,11 @@ class Settings:
     account : str
         ``"self"``, a Canvas id, or ``"sis_account_id:X"``.
     store : Path
-        Folder of the finished runs.
+        Folder of the finished runs, the ledger and the HTTP cache.
     store_limit : int
         Bytes they may take.
+    shared : str
+        Address of the store a team shares; empty where there is none.
     connect_timeout, read_timeout : float
         Seconds to wait for a connection, and between two bytes.
     """
@@ -66,6 +72,7 @@ class Settings:
     account: str = "self"
     store: Path = Path()
     store_limit: int = DEFAULT_STORE_LIMIT
+    shared: str = ""
     connect_timeout: float = 10.0
     read_timeout: float = 60.0
 
@@ -130,10 +137,44 @@ def store_limit(argument: int | None = None) -> int:
 
 
 def store_root(argument: str | os.PathLike[str] | None = None) -> Path:
-    """Where finished runs are kept: argument, then ``CANVAS_REPORTS_CACHE``, then the user's cache folder."""
+    """Where finished runs are kept: argument, then ``CANVAS_REPORTS_CACHE``, then the user's cache folder.
+
+    The runs of a shared store have a folder of their own in it.
+    """
+    address, variable = shared_address(argument), os.environ.get("CANVAS_REPORTS_CACHE")
+    if address:
+        base = store_root() if argument and not _is_address(variable) else _user_cache()
+        name = re.sub(r"[^\w.-]+", "_", address)[:60]
+        return base / "shared" / f"{name}-{hashlib.sha256(address.encode()).hexdigest()[:8]}"
+    chosen = argument or variable
+    return Path(chosen).expanduser().absolute() if chosen else _user_cache()
+
+
+def shared_address(argument: str | os.PathLike[str] | None = None) -> str:
+    """The address of a shared store: argument, then ``CANVAS_REPORTS_CACHE``; empty where that is a folder.
+
+    Raises
+    ------
+    ConfigurationError
+        It holds a password or a signature, which would be shown with it.
+    """
     chosen = argument or os.environ.get("CANVAS_REPORTS_CACHE")
-    if chosen:
-        return Path(chosen).expanduser().absolute()
+    if not _is_address(chosen):
+        return ""
+    text = str(chosen).strip()
+    if not _ADDRESS.fullmatch(text) or _PASSWORD.search(text):
+        raise ConfigurationError(
+            "The store's address is none, or holds a password or a key.",
+            hint='It looks like "s3://bucket/folder"; keys belong in the storage\'s own settings.',
+        )
+    return text.rstrip("/")
+
+
+def _is_address(chosen: str | os.PathLike[str] | None) -> bool:
+    return "://" in str(chosen or "")
+
+
+def _user_cache() -> Path:
     import platformdirs  # noqa: PLC0415 - only needed where nobody chose a folder
 
     return platformdirs.user_cache_path("canvas-reports-nb", appauthor=False)

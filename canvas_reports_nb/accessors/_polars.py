@@ -6,7 +6,7 @@ A polars frame has no ``attrs``, and polars keeps a namespace with its frame, so
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import polars as pl
 
@@ -18,11 +18,13 @@ from canvas_reports_nb.pseudonyms import pseudonymize
 
 __all__ = ["CanvasLazyNamespace", "CanvasNamespace"]
 
+_Frame = TypeVar("_Frame", pl.DataFrame, pl.LazyFrame)
 
-class _Namespace:
+
+class _Namespace(Generic[_Frame]):
     """What polars frames, lazy or not, have in common."""
 
-    def __init__(self, frame: pl.DataFrame | pl.LazyFrame) -> None:
+    def __init__(self, frame: _Frame) -> None:
         self._frame = frame
 
     @property
@@ -39,9 +41,17 @@ class _Namespace:
         """What each column is: kind, personal data or not, key or not, meaning. See `dictionary`."""
         return dictionary(self._frame, report=report, table=table)
 
+    def diff(self, older: Any, **keywords: Any) -> Diff[_Frame]:
+        """What changed since an older frame of the same table. See `diff`."""
+        return diff(older, self._frame, **keywords)
+
+    def pseudonymize(self, key: bytes | str, **keywords: Any) -> _Frame:
+        """Keyed pseudonyms in place of everything personal. See `pseudonymize`."""
+        return pseudonymize(self._frame, key, **keywords)
+
 
 @canvas_of(pl.DataFrame, pl.api.register_dataframe_namespace)
-class CanvasNamespace(_Namespace):
+class CanvasNamespace(_Namespace[pl.DataFrame]):
     """What this package adds to a polars frame."""
 
     @staticmethod
@@ -55,28 +65,12 @@ class CanvasNamespace(_Namespace):
         """`read_tables` on the newest open connection, as polars."""
         return opening.read_tables(report, **{**keywords, "engine": "polars"})
 
-    def diff(self, older: Any, **keywords: Any) -> Diff[pl.DataFrame]:
-        """What changed since an older frame of the same table. See `diff`."""
-        return diff(older, self._frame, **keywords)
-
-    def pseudonymize(self, key: bytes | str, **keywords: Any) -> pl.DataFrame:
-        """Keyed pseudonyms in place of everything personal. See `pseudonymize`."""
-        return pseudonymize(self._frame, key, **keywords)
-
 
 @canvas_of(pl.LazyFrame, pl.api.register_lazyframe_namespace)
-class CanvasLazyNamespace(_Namespace):
+class CanvasLazyNamespace(_Namespace[pl.LazyFrame]):
     """What this package adds to a lazy polars frame."""
 
     @staticmethod
     def scan_report(report: str, **keywords: Any) -> pl.LazyFrame:
         """`scan_report` on the newest open connection."""
         return opening.scan_report(report, **keywords)
-
-    def diff(self, older: Any, **keywords: Any) -> Diff[pl.LazyFrame]:
-        """What changed since an older frame of the same table. See `diff`."""
-        return diff(older, self._frame, **keywords)
-
-    def pseudonymize(self, key: bytes | str, **keywords: Any) -> pl.LazyFrame:
-        """Keyed pseudonyms in place of everything personal. See `pseudonymize`."""
-        return pseudonymize(self._frame, key, **keywords)

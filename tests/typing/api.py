@@ -128,6 +128,8 @@ def the_analyses(grades: pd.DataFrame, lazy: pl.LazyFrame, public: pl.DataFrame)
     assert_type(crn.grades.one_per_student(lazy), pl.LazyFrame)
     assert_type(crn.activity.zero_activity(lazy, grades=grades), pl.LazyFrame)
     assert_type(crn.activity.clean_up(public=public), pl.DataFrame)
+
+
 def from_report_to_finding(frame: pd.DataFrame, lazy: pl.LazyFrame) -> None:
     assert_type(crn.diff(frame, frame, key="id"), crn.Diff[pd.DataFrame])
     assert_type(crn.diff(frame, lazy, report="grade_export_csv").changed, pl.LazyFrame)

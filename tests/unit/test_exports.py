@@ -17,6 +17,7 @@ ON_USE_ONLY = (
     "ipywidgets",
     "matplotlib",
     "dask",
+    "fsspec",
     "requests_cache",
     "starlette",
     "uvicorn",

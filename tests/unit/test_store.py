@@ -3,9 +3,11 @@
 import json
 import stat
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pandas as pd
 import pytest
@@ -14,7 +16,10 @@ from hypothesis import strategies as st
 
 from canvas_reports_nb.exceptions import StoreError
 from canvas_reports_nb.models import Provenance
-from canvas_reports_nb.store import Store, StoredRun, seconds
+from canvas_reports_nb.settings import Settings
+from canvas_reports_nb.shared_store import open_store
+from canvas_reports_nb.store import Store, seconds
+from canvas_reports_nb.stored import StoredRun, file_facts
 
 URL, ACCOUNT, GRADES = "https://canvas.example.edu", "sis_account_id:ENG/1", "grade_export_csv"
 
@@ -34,13 +39,23 @@ def keep(store: Store, run_id: int, *, report: str = GRADES, age: float = 60, **
     with store.lock(URL, ACCOUNT, report, run_id) as folder:
         (folder / "raw.csv").write_bytes(b"a\n1\n2\n")
         (folder / f"{report}.parquet").write_bytes(b"PAR1")
-        tables = {report: {"file": f"{report}.parquet", "provenance": made}}
-        return store.seal(folder, {"provenance": made, "raw": {"file": "raw.csv"}, "tables": tables})
+        tables = {report: {**file_facts(folder / f"{report}.parquet"), "provenance": made}}
+        raw = file_facts(folder / "raw.csv")
+        return store.seal(folder, {"provenance": made, "raw": raw, "tables": tables})
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
+def local(tmp_path: Path) -> Store:
     return Store(tmp_path / "store")
+
+
+@pytest.fixture(params=["local", "shared"])
+def store(request: pytest.FixtureRequest, local: Store) -> Store:
+    """A store on this disk, and one shared in memory, which must do all the same here."""
+    if request.param == "local":
+        return local
+    shared = f"memory://{uuid4().hex}/team"
+    return open_store(Settings(URL, store=local.path, shared=shared), time.time, time.sleep)
 
 
 def test_layout_and_rights(store: Store) -> None:
@@ -67,10 +82,10 @@ def test_looking_makes_nothing(store: Store) -> None:
 
 
 @pytest.mark.parametrize("gone", ["run.json", "raw.csv", f"{GRADES}.parquet"])
-def test_a_run_without_all_its_files_does_not_exist(store: Store, gone: str) -> None:
-    (keep(store, 7).folder / gone).unlink()
-    assert store.find(URL, ACCOUNT, GRADES, 7) is None
-    assert list(store.runs()) == []
+def test_a_run_without_all_its_files_does_not_exist(local: Store, gone: str) -> None:
+    (keep(local, 7).folder / gone).unlink()
+    assert local.find(URL, ACCOUNT, GRADES, 7) is None
+    assert list(local.runs()) == []
 
 
 def broken(text: str) -> Any:
@@ -102,14 +117,14 @@ def outside(facts: dict[str, Any], name: str) -> str:
         lambda facts: outside(facts, "raw\x00.csv"),
     ],
 )
-def test_a_foreign_sidecar_is_no_run(store: Store, damage: Any) -> None:
-    folder = keep(store, 7).folder
+def test_a_foreign_sidecar_is_no_run(local: Store, damage: Any) -> None:
+    folder = keep(local, 7).folder
     (folder.parent / "secret.csv").write_bytes(b"x")
     sidecar = folder / "run.json"
     sidecar.write_text(damage(json.loads(sidecar.read_text())))
-    assert store.find(URL, ACCOUNT, GRADES, 7) is None
-    assert store.info().empty
-    assert store.equal(URL, ACCOUNT, GRADES, {}) == []
+    assert local.find(URL, ACCOUNT, GRADES, 7) is None
+    assert local.info().empty
+    assert local.equal(URL, ACCOUNT, GRADES, {}) == []
 
 
 json_values = st.recursive(
@@ -128,12 +143,12 @@ json_values = st.recursive(
         {"format": st.just(1), "raw": json_values, "tables": json_values, "provenance": json_values}
     )
 )
-def test_no_sidecar_breaks_the_store(store: Store, facts: dict[str, Any]) -> None:
-    with store.lock(URL, ACCOUNT, GRADES, 7) as folder:
+def test_no_sidecar_breaks_the_store(local: Store, facts: dict[str, Any]) -> None:
+    with local.lock(URL, ACCOUNT, GRADES, 7) as folder:
         (folder / "raw.csv").write_bytes(b"a\n")
         (folder / "run.json").write_text(json.dumps(facts))
-    assert len(store.info()) == len(list(store.runs()))
-    assert len(store.equal(URL, ACCOUNT, GRADES, {})) <= 1
+    assert len(local.info()) == len(list(local.runs()))
+    assert len(local.equal(URL, ACCOUNT, GRADES, {})) <= 1
 
 
 def test_a_file_among_the_runs_is_passed_over(store: Store) -> None:
