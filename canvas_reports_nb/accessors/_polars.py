@@ -25,7 +25,7 @@ class _Namespace(Generic[_Frame]):
     """What polars frames, lazy or not, have in common."""
 
     def __init__(self, frame: _Frame) -> None:
-        self._frame = frame
+        self._frame: _Frame = frame
 
     @property
     def provenance(self) -> dict[str, Any]:
