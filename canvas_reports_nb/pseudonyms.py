@@ -243,7 +243,7 @@ def _replaced(name: str, rule: _Rule, dtype: pl.DataType, secret: bytes) -> pl.E
 
     def each(cells: pl.Series) -> pl.Series:
         different = cells.unique().drop_nulls()
-        made = pl.Series([one(text) for text in different], dtype=pl.String)
+        made = pl.Series([one(text) for text in different.to_list()], dtype=pl.String)
         return cells.replace_strict(different, made, default=None, return_dtype=pl.String)
 
     replaced = _texts(column, dtype).map_batches(each, return_dtype=pl.String, is_elementwise=True)

@@ -193,7 +193,8 @@ def _changed(
 
 def _alike(left: pl.Series, right: pl.Series) -> tuple[pl.Series, pl.Series]:
     """Two columns in one type, in which equal cells are equal and others are not."""
-    left, right = _plain(left), _plain(right)
+    if left.dtype != right.dtype or left.dtype.is_float():
+        left, right = _plain(left), _plain(right)
     if left.dtype == right.dtype:
         return left, right
     return _spelled(left, right.dtype), _spelled(right, left.dtype)
