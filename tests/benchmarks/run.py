@@ -40,6 +40,8 @@ LABELS = {
     "cold_store": "ours, empty store, no frame",
     "warm_pandas": "ours, from the store, to pandas",
     "warm_group_by": "ours, scan_report and group by",
+    "diff_ours": "ours, crn.diff of two pandas frames",
+    "diff_pandas": "pandas.merge of the two, then column by column",
     "import_ours": "import canvas_reports_nb",
     "import_theirs": "import pandas, polars, requests",
 }
@@ -53,6 +55,8 @@ TURN = (
     "naive_pyarrow",
     "fetch",
     "polars_local",
+    "diff_ours",
+    "diff_pandas",
 )
 
 
@@ -70,6 +74,7 @@ PROMISES = (
     Promise("the same, against canvasapi", "cold_pandas", "canvasapi_file", 0.4),
     Promise("the same from the store", "warm_pandas", "naive", 0.2),
     Promise("first group-by from the store", "warm_group_by", "naive", 0.03),
+    Promise("what changed between two runs", "diff_ours", "diff_pandas", 1.0),
     Promise("import", "import_ours", "import_theirs", 1.1),
 )
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     Way = Generator[None, None, int]
 
 REPORT = "provisioning_csv"
+DIFF_KEY = "canvas_enrollment_id"
+DIFF_ADDED, DIFF_EVERY = 1_000, 50
 
 
 class Case(NamedTuple):
@@ -131,6 +133,30 @@ def polars_local(case: Case) -> Way:
     return pl.read_csv(case.csv, infer_schema=False).height
 
 
+def diff_ours(case: Case) -> Way:
+    """Ours: what changed between two runs, both in memory as pandas."""
+    import canvas_reports_nb as crn
+
+    older, newer = _two_runs(case)
+    yield
+    found = crn.diff(older, newer)
+    return _all_found(found.counts["added"], found.counts["cells"], newer)
+
+
+def diff_pandas(case: Case) -> Way:
+    """The same with a plain merge, then column by column."""
+    older, newer = _two_runs(case)
+    yield
+    merged = older.merge(newer, on=DIFF_KEY, how="outer", suffixes=("_older", "_newer"), indicator=True)
+    both = merged[merged["_merge"] == "both"]
+    cells = 0
+    for name in newer.columns.drop(DIFF_KEY):
+        before, after = both[f"{name}_older"], both[f"{name}_newer"]
+        differ = ((before != after) & ~(before.isna() & after.isna())).fillna(value=True)
+        cells += len(both.loc[differ, [DIFF_KEY, f"{name}_older", f"{name}_newer"]])
+    return _all_found(int((merged["_merge"] == "right_only").sum()), cells, newer)
+
+
 def import_ours(_: Case) -> Way:
     """Our package and all it loads."""
     yield
@@ -169,6 +195,22 @@ def _file_url(case: Case) -> str:
     address = f"{case.url}/api/v1/accounts/1/reports/{REPORT}"
     (run,) = requests.get(address, headers={"Authorization": f"Bearer {case.token}"}, timeout=60).json()
     return str(run["attachment"]["url"])
+
+
+def _two_runs(case: Case) -> tuple[Any, Any]:
+    """The file, and the same as if a run before: fewer rows, the other way round, other states."""
+    import canvas_reports_nb as crn
+
+    newer = crn.read_file(case.csv)
+    older = newer.iloc[: DIFF_ADDED - 1 : -1].reset_index(drop=True)
+    other = older["section_id"].where(older.index % DIFF_EVERY != 0, "moved")
+    return older.assign(section_id=other), newer
+
+
+def _all_found(added: int, cells: int, newer: Any) -> int:
+    wanted = DIFF_ADDED, -(-(len(newer) - DIFF_ADDED) // DIFF_EVERY)
+    assert (added, cells) == wanted, f"{added:,} rows and {cells:,} cells are not {wanted}"
+    return len(newer)
 
 
 def _parsed(source: Any, **options: Any) -> int:
