@@ -112,8 +112,7 @@ class CanvasReportsError(Exception):
     """
 
     _advice: ClassVar[str | None] = None
-    _stays: ClassVar[frozenset[str]] = frozenset()
-    """What a pickle leaves behind, because it is of use in this process only."""
+    _stays: ClassVar[frozenset[str]] = frozenset()  # what no pickle takes along
 
     def __init__(
         self,

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from canvas_reports_nb.exceptions import StoreError
 from canvas_reports_nb.parameters import comparable
+from canvas_reports_nb.private import write_private
 from canvas_reports_nb.settings import host_folder
 from canvas_reports_nb.store import make_private
 
@@ -57,10 +58,8 @@ class Ledger:
         make_private(self._root, folder)
         part = folder / f"{run.id}.part"
         facts = {"run_id": run.id, "report": run.report, "parameters": dict(parameters)}
-        with os.fdopen(
-            os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
-        ) as file:
-            json.dump(facts, file, default=str)
+        with write_private(part) as file:
+            file.write(json.dumps(facts, default=str).encode())
             file.flush()
             os.fsync(file.fileno())
         part.replace(folder / f"{run.id}.json")

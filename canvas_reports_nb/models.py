@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Self
 
@@ -48,8 +49,6 @@ class RunStatus(StrEnum):
 
 
 _ENDED = frozenset({RunStatus.COMPLETE, RunStatus.ERROR, RunStatus.ABORTED, RunStatus.DELETED})
-
-
 # Ids, sizes and counts are 64-bit; JSON knows no bound, a frame's column does.
 _TOO_LARGE = 2**63
 
@@ -196,11 +195,11 @@ class ReportRun:
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A pickle may lie on a disk: the keys that old servers put in links stay out of it.
-        facts = {each.name: getattr(self, each.name) for each in fields(self)}
-        attachment = self.attachment and replace(self.attachment, url=keyless(self.attachment.url))
-        link = self.file_url and keyless(self.file_url)
-        sent = {**facts, "parameters": dict(self.parameters), "raw": {}}
-        return _run, (type(self), {**sent, "file_url": link, "attachment": attachment})
+        facts = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "raw"}
+        facts["parameters"] = dict(self.parameters)
+        facts["file_url"] = self.file_url and keyless(self.file_url)
+        facts["attachment"] = self.attachment and replace(self.attachment, url=keyless(self.attachment.url))
+        return partial(type(self), **facts), ()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.report!r}, run {self.id}, {self.status})"
@@ -220,12 +219,6 @@ class ReportRun:
                 ]
             ),
         )
-
-
-def _run(kind: type[ReportRun], facts: Mapping[str, Any]) -> ReportRun:
-    """A run from its pickle."""
-    frozen = {name: MappingProxyType(facts[name]) for name in ("parameters", "raw")}
-    return kind(**{**facts, **frozen})
 
 
 @dataclass(frozen=True, slots=True)

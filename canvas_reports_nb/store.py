@@ -12,6 +12,7 @@ Folders are 0700, files 0600.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import shutil
@@ -25,6 +26,7 @@ from canvas_reports_nb import _html
 from canvas_reports_nb.exceptions import StoreError
 from canvas_reports_nb.listings import store_frame
 from canvas_reports_nb.parameters import comparable
+from canvas_reports_nb.private import write_private
 from canvas_reports_nb.settings import DEFAULT_STORE_LIMIT, host_folder
 from canvas_reports_nb.stored import SIDECAR, StoredRun, load, runs_in, sidecar
 
@@ -120,6 +122,9 @@ class Store:
     def _folders(self, report: str | None) -> list[Path]:
         root = self.path / "runs"
         found = sorted(root.glob("*/*/*")) if root.is_dir() else []
+        # What lies behind a link is not ours to list, or to clear.
+        real = root.resolve()
+        found = [folder for folder in found if folder.resolve() == real / folder.relative_to(root)]
         return [folder for folder in found if report is None or unquote(folder.name) == report]
 
     @contextmanager
@@ -139,10 +144,8 @@ class Store:
     def seal(self, folder: Path, facts: Mapping[str, Any]) -> StoredRun:
         """Write the sidecar, last and at once; from now on the run exists."""
         part = folder / f"{SIDECAR}.part"
-        with os.fdopen(
-            os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
-        ) as file:
-            file.write(sidecar(facts))
+        with write_private(part) as file:
+            file.write(sidecar(facts).encode())
             file.flush()
             os.fsync(file.fileno())
         part.replace(folder / SIDECAR)
@@ -241,9 +244,15 @@ def make_private(root: Path, folder: Path) -> None:
         step = root
         for part in folder.relative_to(root).parts:
             step /= part
-            step.mkdir(mode=0o700, exist_ok=True)
+            _make(step)
     except OSError as error:
         raise StoreError(
             f"The store at {root} can't be written: {error.strerror}.",
             hint="Name another folder with CANVAS_REPORTS_CACHE or store=.",
         ) from None
+
+
+def _make(folder: Path) -> None:
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.is_symlink():
+        raise OSError(errno.ELOOP, f"{folder} is a link, which leads elsewhere")

@@ -126,7 +126,12 @@ def load(folder: Path) -> StoredRun | None:
     """The run in a folder; a missing, damaged or foreign sidecar means there is none."""
     try:
         run = parse(folder, (folder / SIDECAR).read_bytes())
-        return run if run and all((folder / facts["file"]).is_file() for facts in run.files) else None
+        if run is None:
+            return None
+        files = [folder / facts["file"] for facts in run.files]
+        # Whatever a link leads to, it is not what was written here.
+        linked = any(path.is_symlink() for path in (folder, folder / SIDECAR, *files))
+        return run if not linked and all(path.is_file() for path in files) else None
     except (OSError, ValueError):
         return None
 

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from canvas_reports_nb.exceptions import ReportWarning
 from canvas_reports_nb.frames.reading import Facts, read
 from canvas_reports_nb.models import ATTRS_KEY
+from canvas_reports_nb.private import write_private
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,11 +70,6 @@ def write_parquet(
         os.fsync(stream.fileno())
     _warn(facts, identity)
     return facts, made
-
-
-def write_private(path: Path) -> Any:
-    """Open a file for writing that nobody but its owner can read."""
-    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600), "w+b")
 
 
 class _ParquetSink:

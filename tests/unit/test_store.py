@@ -231,3 +231,36 @@ def test_a_store_that_cannot_be_made(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("age", "expected"), [(5, 5.0), (0.5, 0.5), (timedelta(days=1), 86400.0)])
 def test_seconds(age: Any, expected: float) -> None:
     assert seconds(age) == expected
+
+
+def test_what_lies_behind_a_link_is_not_listed_nor_cleared(store: Store, tmp_path: Path) -> None:
+    other = Store(tmp_path / "other")
+    theirs = keep(other, 7)
+    keep(store, 8)
+    account = store.folder(URL, ACCOUNT, GRADES).parent
+    (account.with_name("linked")).symlink_to(theirs.folder.parents[1])
+    (account / GRADES / "9").symlink_to(theirs.folder)
+    assert store.info()["run_id"].tolist() == [8]
+    assert store.find(URL, ACCOUNT, GRADES, 9) is None
+    assert store.clear() == 1
+    assert other.find(URL, ACCOUNT, GRADES, 7) == theirs
+
+
+@pytest.mark.parametrize("name", ["run.json", "raw.csv", f"{GRADES}.parquet"])
+def test_a_run_of_links_is_none(store: Store, tmp_path: Path, name: str) -> None:
+    kept = keep(store, 7)
+    (kept.folder / name).rename(tmp_path / name)
+    (kept.folder / name).symlink_to(tmp_path / name)
+    assert store.find(URL, ACCOUNT, GRADES, 7) is None
+
+
+def test_nothing_is_written_through_a_link(store: Store, tmp_path: Path) -> None:
+    kept = keep(store, 7)
+    (tmp_path / "mine").write_text("mine")
+    (kept.folder / "run.json.part").symlink_to(tmp_path / "mine")
+    with store.lock(URL, ACCOUNT, GRADES, 7) as folder, pytest.raises(OSError, match="symbolic"):
+        store.seal(folder, kept.facts)
+    assert (tmp_path / "mine").read_text() == "mine"
+    (kept.folder.parent / "8").symlink_to(tmp_path)
+    with pytest.raises(StoreError, match="link"), store.lock(URL, ACCOUNT, GRADES, 8):
+        pass
