@@ -7,7 +7,10 @@ that falls silent), the client waits a fraction of a second. The matrix is print
 import errno
 import io
 import os
+import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -218,6 +221,57 @@ def test_what_the_run_itself_does(*, impatient: Any, matrix: Any, scenario: str)
 def test_a_clock_that_is_wrong(*, impatient: Any, wanted: pd.DataFrame, matrix: Any, lead: float) -> None:
     connection = impatient(lead=lead)
     matrix[f"clock {lead:+.0f} s", "other"] = end(connection, "show", FRAME, wanted)
+    assert runs_made(connection) == 1
+    assert_nothing_partial(connection, stored=True)
+
+
+@pytest.mark.parametrize("jump", [-7200.0, 86_400.0])
+def test_a_clock_that_jumps_in_the_wait(*, impatient: Any, wanted: Any, matrix: Any, jump: float) -> None:
+    connection = impatient()
+    clock, sleep = connection._clock, connection._sleep
+    asleep = [0]
+
+    def sleeping(seconds: float) -> None:
+        asleep[0] += 1
+        sleep(seconds)
+
+    # The laptop slept, or was told the right time: from the third pause on its clock is another.
+    connection._clock = lambda: clock() + (jump if asleep[0] > 2 else 0.0)
+    connection._sleep = sleeping
+    matrix[f"clock jumps {jump:+.0f} s", "other"] = end(connection, "show", FRAME, wanted)
+    assert asleep[0] > 3
+    assert runs_made(connection) == 1
+    assert_nothing_partial(connection, stored=True)
+
+
+KERNEL = """
+import os, signal, sys, time
+import canvas_reports_nb as crn
+
+class Deadly:
+    def show(self, event):
+        if event.stage == stage:
+            os.kill(os.getpid(), signal.SIGKILL)
+    def close(self):
+        pass
+
+stage, url, store, now = sys.argv[1:]
+crn.connect(url, store=store, clock=lambda: float(now), sleep=lambda _: None).read_report(
+    "grade_export_csv", progress=Deadly())
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="nothing can be killed so elsewhere")
+@pytest.mark.parametrize("stage", ["waiting", "downloading", "reading", "done"])
+def test_a_kernel_that_is_killed(*, impatient: Any, wanted: Any, matrix: Any, stage: str) -> None:
+    connection = impatient()
+    if stage != "waiting":  # the clock of the other process stands still
+        connection.start(REPORT).wait(progress=False)
+    given = [stage, connection.url, str(connection.store.path), str(connection._clock())]
+    environment = {**os.environ, "CANVAS_API_TOKEN": connection.server.token}
+    killed = subprocess.run([sys.executable, "-c", KERNEL, *given], env=environment, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    matrix[f"killed while {stage}", "other"] = end(connection, "show", FRAME, wanted)
     assert runs_made(connection) == 1
     assert_nothing_partial(connection, stored=True)
 

@@ -96,6 +96,24 @@ def test_what_canvas_understood_differently_is_said(canvas: Any) -> None:
         connection.start("grade_export_csv", include_deleted=True)
 
 
+@pytest.mark.parametrize(("seconds", "most"), [(10, 8), (60, 32), (600, 80), (3600, 140), (3 * 3600, 260)])
+def test_a_long_run_is_asked_about_seldom_and_its_end_noticed_soon(
+    canvas: Any, seconds: float, most: int
+) -> None:
+    connection = canvas(duration=seconds)
+    job = connection.start("zero_activity_csv").wait(progress=False)
+    noticed = connection.server.clock.now()
+    polls = sum(
+        record.method == "GET" and record.path.endswith(f"/{job.run.id}") for record in connection.server.log
+    )
+    print(
+        f"{seconds:>6} s: {polls} polls, noticed after {(noticed - job.run.ended_at).total_seconds():.1f} s"
+    )
+    assert polls <= most
+    assert (noticed - job.run.ended_at).total_seconds() <= max(2.0, 0.05 * seconds) + 1
+    assert job.run.is_complete
+
+
 def test_the_wait_tells_what_earlier_runs_took(canvas: Any, recorder: Any) -> None:
     connection = canvas(duration=600)
     connection.start("grade_export_csv").wait(progress=False)

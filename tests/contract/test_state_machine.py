@@ -71,6 +71,25 @@ class Account(RuleBasedStateMachine):
         assert budget is not None
         assert self.key(waited_for) == comparable(REPORT, chosen)
 
+    @rule(chosen=PARAMETERS)
+    def start_without_waiting(self, chosen: dict[str, Any]) -> None:
+        if comparable(REPORT, chosen) in map(self.key, self.live()):
+            return  # to say "start" twice is to ask for two: Canvas refuses only for the first few moments
+        job = self.mine.start(REPORT, parameters=chosen)
+        assert self.key(job.run) == comparable(REPORT, chosen)
+        assert job.run.id in self.mine._ledger.equal(REPORT, chosen)
+
+    @precondition(lambda self: self.truth and self.live())
+    @rule(data=st.data(), budget=st.sampled_from([0.0, 30.0, None]))
+    def attach_to_a_live_run(self, data: Any, budget: float | None) -> None:
+        run = data.draw(st.sampled_from(self.live()))
+        job = self.mine.attach(REPORT, run.id).refresh()
+        try:
+            frame = job.result(timeout=budget, progress=False).to_pandas()
+        except ex.WaitTimeoutError:
+            return
+        pd.testing.assert_frame_equal(frame, self.truth[self.key(run)])
+
     @rule()
     def my_kernel_dies(self) -> None:
         store = self.mine.store.path
@@ -91,6 +110,14 @@ class Account(RuleBasedStateMachine):
     def somebody_aborts(self, data: Any) -> None:
         run = data.draw(st.sampled_from(self.live()))
         assert self.others.attach(REPORT, run.id).abort().run.is_ended
+
+    @precondition(lambda self: self.truth and self.live())
+    @rule(data=st.data(), twice=st.booleans())
+    def i_give_one_up(self, data: Any, *, twice: bool) -> None:
+        job = self.mine.attach(REPORT, data.draw(st.sampled_from(self.live())).id)
+        if twice:
+            self.others.attach(REPORT, job.run.id).delete()
+        assert job.delete().status == "deleted"
 
     @rule(data=st.data())
     def somebody_deletes(self, data: Any) -> None:
