@@ -84,21 +84,16 @@ class ReportForm(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
         self._reuse = button("Reuse", "crn-reuse", "Use a run that exists instead of starting one")
         self._abort = button("Abort", "crn-abort", "Stop the run on Canvas")
         self._asking = Asking(self._parameters_changed)
-        self._status, self._progress = widgets.HTML(), widgets.VBox()
+        self._status = widgets.HTML().add_class("crn-status")
+        self._progress = widgets.VBox().add_class("crn-progress")
         account = self._canvas.account_id
         self._outcome = Outcome(self._choose_table, None if account == "self" else account)
         self._past = PastRuns(self._load_past, self._delete_past)
         self._start.on_click(self._start_clicked)
         self._reuse.on_click(self._reuse_clicked)
         self._abort.on_click(self._abort_clicked)
-        buttons = widgets.HBox([self._start, self._reuse, self._abort])
-        for part, css in (
-            (self, "crn-form"),
-            (buttons, "crn-row"),
-            (self._status, "crn-status"),
-            (self._progress, "crn-progress"),
-        ):
-            part.add_class(css)
+        buttons = widgets.HBox([self._start, self._reuse, self._abort]).add_class("crn-row")
+        self.add_class("crn-form")
         above = (widgets.HTML(_html.form_style()), self._chooser.box, self._asking.box, buttons)
         self.children = (*above, self._status, self._progress, self._outcome.box, self._past.box)
         self._follow_state()
@@ -110,10 +105,8 @@ class ReportForm(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
 
     def _repr_mimebundle_(self, **keywords: Any) -> Any:
         shown = super()._repr_mimebundle_(**keywords)
-        still = _html.card(
-            "Report form", _html.says("A form stands here while the notebook runs: run this cell to use it.")
-        )
         # For places that show no widgets, such as a page on a code host.
+        still = _html.card("Report form", _html.says("Run this cell in Jupyter to use the form."))
         return {**shown, "text/html": still} if isinstance(shown, dict) else shown
 
     @property
@@ -160,9 +153,8 @@ class ReportForm(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
         try:
             return work.wait(timeout)
         except KeyboardInterrupt as interrupt:
-            text = "Interrupted; the form goes on."
-            if work.job is not None:
-                text += f" In another cell: {work.job.attach_line}"
+            line = f" In another cell: {work.job.attach_line}" if work.job else ""
+            text = f"Interrupted; the form goes on.{line}"
             display({"text/plain": text}, raw=True)
             interrupt.add_note(text)
             raise
@@ -190,18 +182,20 @@ class ReportForm(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
     def _know_terms(self, terms: list[dict[str, Any]]) -> None:
         self._asking.know_terms(terms, utc(self._canvas.clock))
 
-    def _load_history(self, offer: AvailableReport) -> None:
-        canvas, report = self._canvas, offer.report
+    def _load_history(self) -> None:
+        canvas, offer = self._canvas, self._chooser.offer
+        if offer is None:
+            return
 
         def ask() -> tuple[list[ReportRun], list[StoredRun]]:
-            kept = runs_in(canvas.store.folder(canvas.url, canvas.account_id, report))
-            return list(islice(canvas.api.index(report), _HISTORY)), list(kept)
+            kept = runs_in(canvas.store.folder(canvas.url, canvas.account_id, offer.report))
+            return list(islice(canvas.api.index(offer.report), _HISTORY)), list(kept)
 
-        errand(ask, functools.partial(self._know_history, offer), self._tell)
+        errand(ask, functools.partial(self._know_history, offer.report), self._tell)
 
     @_shown
-    def _know_history(self, offer: AvailableReport, found: tuple[list[ReportRun], list[StoredRun]]) -> None:
-        if self._chooser.offer is None or offer.report != self._chooser.offer.report:
+    def _know_history(self, report: str, found: tuple[list[ReportRun], list[StoredRun]]) -> None:
+        if self._chooser.offer is None or report != self._chooser.offer.report:
             return  # another one was chosen in the meantime
         self._past_runs, self._kept = found
         self._chooser.know_last(self._past_runs[0] if self._past_runs else None)
@@ -221,8 +215,7 @@ class ReportForm(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
         self._past_runs, self._kept, self._suggestion = [], [], None
         self._asking.show(offer)
         self._past.clear("Loading the past runs …" if offer else "")
-        if offer is not None:
-            self._load_history(offer)
+        self._load_history()
         if not self._is_busy:
             self._status.value = ""
         self._follow_state()
@@ -244,8 +237,7 @@ class ReportForm(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
     @_shown
     def _refresh_clicked(self, _: object) -> None:
         self._load_lists()
-        if self._chooser.offer is not None:
-            self._load_history(self._chooser.offer)
+        self._load_history()
 
     @_shown
     def _start_clicked(self, _: object) -> None:
@@ -274,21 +266,15 @@ class ReportForm(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
 
     @_shown
     def _delete_past(self, run: ReportRun) -> None:
-        def gone(_: ReportRun) -> None:
-            if self._chooser.offer is not None:
-                self._load_history(self._chooser.offer)
-
-        errand(lambda: self._canvas.api.delete(run.report, run.id), gone, self._tell)
+        delete = functools.partial(self._canvas.api.delete, run.report, run.id)
+        errand(delete, lambda _: self._load_history(), self._tell)
 
     @_shown
     def _choose_table(self, table: str) -> None:
         result = self.result
         if result is not None:
-            errand(
-                lambda: result.to_pandas(table),
-                lambda frame: self._show_table(result, table, frame),
-                self._tell,
-            )
+            shown = functools.partial(self._show_table, result, table)
+            errand(lambda: result.to_pandas(table), shown, self._tell)
 
     @_shown
     def _show_table(self, result: ReportResult, table: str, frame: pd.DataFrame) -> None:
@@ -298,10 +284,13 @@ class ReportForm(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
     # -- the run -----------------------------------------------------------------------------
 
     def _fetch(self, report: str, run_id: int, *, stored: bool) -> None:
-        if stored:
-            self._follow(lambda canvas: canvas.obtain(report, run_id=run_id, progress=False))
-        else:
-            self._follow(lambda canvas: canvas.attach(report, run_id))
+        def begin(canvas: Connection) -> ReportJob | ReportResult:
+            # Where the store lost it in the meantime, it is fetched; no second bar shall appear then.
+            if stored:
+                return canvas.obtain(report, run_id=run_id, progress=False)
+            return canvas.attach(report, run_id)
+
+        self._follow(begin)
 
     def _follow(self, begin: Callable[[Connection], ReportJob | ReportResult]) -> None:
         if self._is_busy:
@@ -330,12 +319,13 @@ class ReportForm(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
 
     @_shown
     def _conclude(self, work: Work) -> None:
+        if work is not self._work:
+            return  # the next one was quicker
         if work.error is not None:
             self._tell(work.error)
         else:
             self._status.value = _html.news(work.says(), well=work.result is not None)
-        if self._chooser.offer is not None:
-            self._load_history(self._chooser.offer)
+        self._load_history()
         self._follow_state()
 
     @property
