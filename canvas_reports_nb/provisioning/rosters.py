@@ -75,11 +75,12 @@ def roster(tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
     -----
     A person in two sections of a course has two rows: for heads, count different ``canvas_user_id``.
     """
+    terms = wide(once(tables, "terms"), "canvas_term_id", _OF_TERM)
+    courses = wide(once(tables, "courses"), "canvas_course_id", _OF_COURSE)
     beside = {
         "canvas_user_id": wide(persons(tables), "canvas_user_id", _OF_PERSON),
         "canvas_section_id": wide(once(tables, "sections"), "canvas_section_id", _OF_SECTION),
-        "canvas_course_id": wide(once(tables, "courses"), "canvas_course_id", _OF_COURSE),
-        "canvas_term_id": wide(once(tables, "terms"), "canvas_term_id", _OF_TERM),
+        "canvas_course_id": courses.join(terms, on="canvas_term_id", how="left", maintain_order="left"),
     }
     rows = once(tables, "enrollments")
     for key, frame in beside.items():
