@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from canvas_reports_nb import opening
+from canvas_reports_nb.accessors.plotting import Plots
 from canvas_reports_nb.accessors.registration import canvas_of
 from canvas_reports_nb.accessors.twins import dictionary, provenance, refresh
 from canvas_reports_nb.diffing import Diff, diff
@@ -57,3 +58,8 @@ class CanvasAccessor:
     def pseudonymize(self, key: bytes | str, **keywords: Any) -> pd.DataFrame:
         """Keyed pseudonyms in place of everything personal. See `pseudonymize`."""
         return pseudonymize(self._frame, key, **keywords)
+
+    @property
+    def plot(self) -> Plots:
+        """The charts: ``frame.canvas.plot.grade_distribution()``. Needs the extra ``plot``."""
+        return Plots(self._frame)

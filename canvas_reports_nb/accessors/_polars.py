@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 import polars as pl
 
 from canvas_reports_nb import opening
+from canvas_reports_nb.accessors.plotting import Plots
 from canvas_reports_nb.accessors.registration import canvas_of
 from canvas_reports_nb.accessors.twins import dictionary, provenance, refresh
 from canvas_reports_nb.diffing import Diff, diff
@@ -48,6 +49,11 @@ class _Namespace(Generic[_Frame]):
     def pseudonymize(self, key: bytes | str, **keywords: Any) -> _Frame:
         """Keyed pseudonyms in place of everything personal. See `pseudonymize`."""
         return pseudonymize(self._frame, key, **keywords)
+
+    @property
+    def plot(self) -> Plots:
+        """The charts: ``frame.canvas.plot.grade_distribution()``. Needs the extra ``plot``."""
+        return Plots(self._frame)
 
 
 @canvas_of(pl.DataFrame, pl.api.register_dataframe_namespace)

@@ -74,7 +74,7 @@ def run_durations(history: Any, *, ax: Axes | None = None) -> Axes:
 
     Parameters
     ----------
-    history : DataFrame
+    history : pandas.DataFrame
         As `Connection.history` gives; runs that did not complete are left out.
     ax : matplotlib.axes.Axes, optional
 

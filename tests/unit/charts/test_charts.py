@@ -258,3 +258,20 @@ def test_saved_with_its_words(ending, tmp_path: Path):
     written = (tmp_path / f"chart.{ending}").read_bytes()
     assert b"courses use 100 MB" in written or ending == "pdf"
     assert len(written) > 1000
+
+
+@pytest.mark.parametrize("name", ["pandas", "polars", "lazy"])
+@pytest.mark.parametrize(
+    ("chart", "frame"),
+    [
+        ("grade_distribution", GRADES),
+        ("dfw_by_course", GRADES),
+        ("role_by_state", ENROLLMENTS),
+        ("last_access_calendar", ACCESS),
+        ("storage_pareto", STORAGE),
+    ],
+)
+def test_a_frame_draws_itself(chart, frame, name):
+    shown = kind(frame, name)
+    drawn = getattr(shown.canvas.plot, chart)()
+    assert charts.alt_text(drawn) == charts.alt_text(getattr(charts, chart)(frame))
