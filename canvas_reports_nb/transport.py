@@ -32,7 +32,7 @@ from canvas_reports_nb.exceptions import (
     UnexpectedAnswerError,
     UserAgentRefusedError,
 )
-from canvas_reports_nb.faults import payload, refusal, retry_after
+from canvas_reports_nb.faults import is_html, payload, refusal, retry_after
 from canvas_reports_nb.links import keep_keys_out_of_logs, keyless_body
 from canvas_reports_nb.settings import Settings, host_folder, is_loopback
 
@@ -148,6 +148,9 @@ class Transport:
             backend="sqlite",
             serializer="json",
             allowable_methods=("GET",),
+            # With a redirected answer the library keeps the requests before it, token included; and a login
+            # page would be served for minutes after the login.
+            filter_fn=lambda response: not response.history and not is_html(response),
             urls_expire_after=dict([*_CACHE_SECONDS.items(), ("*", requests_cache.DO_NOT_CACHE)]),
         )
         session.hooks["response"].append(_without_secrets)

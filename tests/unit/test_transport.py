@@ -4,7 +4,7 @@ import io
 import json
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -214,6 +214,26 @@ def test_the_cache_is_as_careful_with_redirects(transport: Made) -> None:
     with pytest.raises(exc.UnexpectedAnswerError, match="plain http"):
         made.json("GET", "accounts/self", cached=True)
     assert len(cached.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        [(302, b"", {"Location": "/api/v1/accounts/1"}), (200, {"id": 1})],
+        [(302, b"", {"Location": "/login"}), (200, b"<html>Log in</html>", {"Content-Type": "text/html"})],
+        [(200, b"<html>Log in</html>", {"Content-Type": "text/html"})],
+    ],
+    ids=["elsewhere", "to the login page", "login page"],
+)
+def test_the_cache_keeps_no_detour_and_no_page(transport: Made, tmp_path: Path, answers: list[Any]) -> None:
+    made, _ = transport()
+    made._cached.mount("https://", Wire(*answers, (200, {"id": 2})))
+    with suppress(exc.AuthenticationError):
+        made.json("GET", "accounts/self", cached=True)
+    assert made.json("GET", "accounts/self", cached=True) == {"id": 2}, "logged in, the next call is served"
+    made.close()
+    (stored,) = [path.read_bytes() for path in (tmp_path / "http").iterdir()]
+    assert SECRET.encode() not in stored
 
 
 def test_all_pages_are_followed_as_the_server_names_them(transport: Made) -> None:
