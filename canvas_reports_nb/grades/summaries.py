@@ -52,7 +52,8 @@ def summary(
 
     A student counts once in a course, by the rules of `one_per_student`. By section one in two sections
     counts in each, so sections add up to more than their course; by term or account one in five courses
-    has five grades and is one student.
+    has five grades and is one student. While a course runs its final scores are low, as work not yet marked
+    counts as zero: ask for ``score="current"`` then.
 
     Parameters
     ----------

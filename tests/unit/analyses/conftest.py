@@ -50,7 +50,7 @@ def rows_of(frame: Any) -> Rows:
         case "dask":
             return rows_of(frame.compute())
         case "lazy":
-            return rows_of(frame.collect())
+            return rows_of(frame.collect(engine="streaming"))
         case "polars":
             return frame.columns, frame.rows()
         case "arrow":
