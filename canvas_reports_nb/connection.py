@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack
 from urllib.parse import urlsplit
 
 from canvas_reports_nb import _html
 from canvas_reports_nb.api import AccountReports
+from canvas_reports_nb.gathering import gather
 from canvas_reports_nb.ledger import Ledger
 from canvas_reports_nb.listings import history_frame, reports_frame
 from canvas_reports_nb.obtaining import Runs, foresee_table, merged, split
@@ -21,12 +22,13 @@ if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
 
+    from canvas_reports_nb.gathering import Gathering, ReportsResult
     from canvas_reports_nb.jobs import ReportJob
     from canvas_reports_nb.models import AvailableReport
     from canvas_reports_nb.results import ReportResult
     from canvas_reports_nb.settings import Settings
     from canvas_reports_nb.transport import Transport
-    from canvas_reports_nb.typing import Clock, Engine, Parameters, Sleep
+    from canvas_reports_nb.typing import Clock, Engine, OnError, Parameters, Sleep
 
 __all__ = ["Connection"]
 
@@ -250,6 +252,78 @@ class Connection:
         obtaining, named = split(keywords)
         return self._runs.obtain(report, merged(report, parameters, named), **obtaining)
 
+    # -- many at once ------------------------------------------------------------------------
+
+    def read_reports(
+        self,
+        requests: Any,
+        *,
+        table: str | None = None,
+        columns: Sequence[str] | None = None,
+        engine: Engine = "pandas",
+        on_error: OnError = "raise",
+        **keywords: Unpack[Gathering],
+    ) -> Any:
+        """Many runs at once, stacked: each used again or started, watched together, fetched as they end.
+
+        All requests are checked before anything is started; equal ones run once and are stacked once.
+
+        Parameters
+        ----------
+        requests : DataFrame
+            One row a run: column ``report``, optional ``account``, one column a parameter; a blank cell is not
+            sent. `requests_for` builds one.
+        table, columns, engine
+            As for `read_report`, of every run.
+        on_error : {"raise", "return"}
+            What becomes of failures: one error for all, with the finished ones on it; or, in place of the
+            frame, a pair of the finished ones' frame and the ``status`` of all requests.
+        **keywords
+            Those of `Gathering`.
+
+        Returns
+        -------
+        DataFrame
+            Of the engine: the columns of ``requests`` in front (``request_NAME`` where a table has a NAME,
+            too), then all columns any of the runs has, in the order of the requests. A pandas frame carries the
+            provenance of every run in ``attrs["canvas_report"]["runs"]``.
+
+        Raises
+        ------
+        ParameterError, UnknownReportError, ...
+            A row is wrong (it is named); nothing was started.
+        ReportsFailedError
+            A group of the failures; ``error.reports`` holds what is finished.
+        """
+        found = gather(requests, self._runs_of, table=table, on_error=on_error, **keywords)
+        frame = found.load(engine, table, columns)
+        return frame if on_error == "raise" else (frame, found.status)
+
+    def scan_reports(
+        self,
+        requests: Any,
+        *,
+        table: str | None = None,
+        columns: Sequence[str] | None = None,
+        on_error: OnError = "raise",
+        **keywords: Unpack[Gathering],
+    ) -> Any:
+        """As `read_reports`, but a lazy polars frame over the stored Parquet of all runs."""
+        found = gather(requests, self._runs_of, table=table, on_error=on_error, **keywords)
+        frame = found.scan(table, columns)
+        return frame if on_error == "raise" else (frame, found.status)
+
+    def obtain_reports(
+        self, requests: Any, *, on_error: OnError = "raise", **keywords: Unpack[Gathering]
+    ) -> ReportsResult:
+        """The results behind `read_reports`, before they become one frame."""
+        return gather(requests, self._runs_of, one_table=False, on_error=on_error, **keywords)
+
+    # -- inside ------------------------------------------------------------------------------
+
     @property
     def _runs(self) -> Runs:
         return Runs(self._api, self.store, self._ledger, self.url, self._clock, self._sleep)
+
+    def _runs_of(self, account: str | None) -> Runs:
+        return self._runs if account is None else self.account(account)._runs  # noqa: SLF001 - a sibling

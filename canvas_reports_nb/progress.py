@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, cast
 
 from canvas_reports_nb.exceptions import ConfigurationError
+from canvas_reports_nb.run_lines import RunLine, TerminalTable, changed
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoints
@@ -51,6 +52,8 @@ class ProgressEvent:
     usual : tuple of float or None
         The shortest and the longest time at work of earlier runs, in seconds.
     text : str
+    runs : tuple of RunLine
+        Of many runs at once the table of all; the other fields then tell of them together.
     """
 
     stage: Stage
@@ -64,6 +67,7 @@ class ProgressEvent:
     next_poll: float | None = None
     usual: tuple[float, float] | None = None
     text: str = ""
+    runs: tuple[RunLine, ...] = ()
 
     @property
     def sentence(self) -> str:
@@ -124,9 +128,13 @@ class LogSink:
 
     def __init__(self) -> None:
         self._last = ("", "", -1)
+        self._runs: tuple[RunLine, ...] = ()
 
     def show(self, event: ProgressEvent) -> None:
-        """Log an event unless nothing but the seconds changed."""
+        """Log an event unless nothing but the seconds changed; of many runs those whose state has."""
+        for line in changed(self._runs, event.runs) if event.runs else ():
+            _LOG.info("%s run %s: %s", line.request, line.run_id or "-", line.sentence)
+        self._runs = event.runs or self._runs
         tenth = -1 if event.fraction is None else int(event.fraction * 10)
         key = (event.stage, event.status, tenth)
         if event.stage == "note" or key != self._last:
@@ -142,6 +150,7 @@ class TqdmSink:
 
     def __init__(self) -> None:
         self._bar: tqdm[Any] | None = None
+        self._table = TerminalTable()
 
     def show(self, event: ProgressEvent) -> None:
         """Move the bar; a note goes above it."""
@@ -149,6 +158,9 @@ class TqdmSink:
 
         if event.stage == "note":
             tqdm.write(event.sentence, file=sys.stderr)
+            return
+        if event.runs:
+            self._table.show(event.fraction, event.sentence, event.runs)
             return
         run = f" #{event.run_id}" if event.run_id else ""
         if self._bar is None:
@@ -167,6 +179,7 @@ class TqdmSink:
 
     def close(self) -> None:
         """Leave the last state of the bar standing."""
+        self._table.close()
         if self._bar is not None:
             self._bar.close()
             self._bar = None

@@ -29,6 +29,10 @@ class CanvasAccessor:
         frame: pd.DataFrame = opening.read_report(report, **{**keywords, "engine": "pandas"})
         return frame
 
+    def read_reports(self, **keywords: Any) -> Any:
+        """`read_reports` on the newest open connection: the rows of this frame are the requests."""
+        return opening.read_reports(self._frame, **keywords)
+
     @property
     def provenance(self) -> dict[str, Any]:
         """Where the frame came from: host, account, report, run id, parameters, times, rows, sha256."""

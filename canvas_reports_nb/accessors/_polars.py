@@ -27,6 +27,10 @@ class CanvasNamespace:
         frame: pl.DataFrame = opening.read_report(report, **{**keywords, "engine": "polars"})
         return frame
 
+    def read_reports(self, **keywords: Any) -> Any:
+        """`read_reports` on the newest open connection, as polars: the rows of this frame are the requests."""
+        return opening.read_reports(self._frame, **{"engine": "polars", **keywords})
+
 
 @pl.api.register_lazyframe_namespace("canvas")
 class CanvasLazyNamespace:

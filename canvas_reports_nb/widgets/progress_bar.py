@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import ipywidgets as widgets
 from IPython.display import display
 
-from canvas_reports_nb._html import escape
+from canvas_reports_nb._html import escape, table
+from canvas_reports_nb.run_lines import HEADER
 
 if TYPE_CHECKING:
     from canvas_reports_nb.progress import ProgressEvent
@@ -16,7 +17,7 @@ __all__ = ["WidgetSink"]
 
 
 class WidgetSink:
-    """A bar with the state in words beside it; notes stand below."""
+    """A bar with the state in words beside it; notes stand below, and of many runs the table of all."""
 
     def __init__(self) -> None:
         self.bar = widgets.IntProgress(
@@ -24,7 +25,8 @@ class WidgetSink:
         )
         self.label = widgets.HTML()
         self.notes = widgets.HTML()
-        self.box = widgets.VBox([widgets.HBox([self.bar, self.label]), self.notes])
+        self.runs = widgets.HTML(layout=widgets.Layout(max_height="24em", overflow="auto"))
+        self.box = widgets.VBox([widgets.HBox([self.bar, self.label]), self.notes, self.runs])
         self._shown = False
 
     def show(self, event: ProgressEvent) -> None:
@@ -35,6 +37,8 @@ class WidgetSink:
         if event.stage == "note":
             self.notes.value += f"<div>{escape(event.sentence)}</div>"
             return
+        if event.runs:
+            self.runs.value = table(HEADER, [line.cells for line in event.runs])
         run = f" run {event.run_id}" if event.run_id else ""
         self.label.value = f"<b>{escape(event.report)}</b>{run}: {escape(event.sentence)}"
         if event.fraction is not None:
