@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 from urllib.parse import urlsplit
 
 from canvas_reports_nb import _html
@@ -305,12 +305,13 @@ class Connection:
         *,
         table: str | None = None,
         columns: Sequence[str] | None = None,
+        engine: Literal["polars", "dask"] = "polars",
         on_error: OnError = "raise",
         **keywords: Unpack[Gathering],
     ) -> Any:
-        """As `read_reports`, but a lazy polars frame over the stored Parquet of all runs."""
+        """As `read_reports`, but lazy over the stored Parquet: polars, or Dask with partitions of one run each."""
         found = gather(requests, self._runs_of, table=table, on_error=on_error, **keywords)
-        frame = found.scan(table, columns)
+        frame = found.scan(table, columns) if engine == "polars" else found.load(engine, table, columns)
         return frame if on_error == "raise" else (frame, found.status)
 
     def obtain_reports(

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from canvas_reports_nb.exceptions import (
     CanvasReportsError,
@@ -24,96 +23,23 @@ from canvas_reports_nb.jobs import PATIENCE, ending
 from canvas_reports_nb.models import RunStatus
 from canvas_reports_nb.progress import ProgressEvent
 from canvas_reports_nb.results import retrieve
-from canvas_reports_nb.run_lines import RunLine
-from canvas_reports_nb.scheduling import breather, may_look_on, next_look, room
+from canvas_reports_nb.scheduling import may_look_on, next_look, room
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
-    from canvas_reports_nb.models import ReportRun
     from canvas_reports_nb.obtaining import Runs
     from canvas_reports_nb.progress import ProgressSink
-    from canvas_reports_nb.results import ReportResult
+    from canvas_reports_nb.tasks import Task
     from canvas_reports_nb.typing import OnInterrupt
 
-__all__ = ["FanOut", "Task"]
+__all__ = ["FanOut"]
 
 _LOG = logging.getLogger(__name__)
 _PAGE = 100
 _HOUR = 3600.0
 # A file that can't be fetched for the network's sake is tried again, but not for ever.
 _FETCHES = 3
-_QUEUED = RunStatus.CREATED
-
-
-@dataclass(slots=True, eq=False)
-class Task:
-    """One run that is wanted, and how far it is.
-
-    Attributes
-    ----------
-    runs : Runs
-        Of its account.
-    report : str
-    wire : mapping
-        Its parameters, checked.
-    label : str
-    run : ReportRun or None
-        As Canvas last told it; ``None`` until it is started.
-    result : ReportResult or None
-    error : CanvasReportsError or None
-    """
-
-    runs: Runs
-    report: str
-    wire: Mapping[str, Any]
-    label: str
-    run: ReportRun | None = None
-    result: ReportResult | None = None
-    error: CanvasReportsError | None = None
-    began: float | None = None
-    is_ours: bool = False
-    fetches: int = 0
-    fetched: ProgressEvent | None = None
-
-    def join(self, run: ReportRun, *, ours: bool = False) -> None:
-        """Let a run serve the task."""
-        self.run, self.is_ours, self.began = run, ours, self.runs.clock()
-
-    @property
-    def rows(self) -> int:
-        """Rows of all tables of the result."""
-        result = self.result
-        return sum(result.load("arrow", table, []).num_rows for table in result.tables) if result else 0
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether nothing more will be done."""
-        return self.result is not None or self.error is not None
-
-    @property
-    def is_in_flight(self) -> bool:
-        """Whether it runs on Canvas, or did when last seen."""
-        return not self.is_settled and self.run is not None and not self.run.is_ended
-
-    @property
-    def group(self) -> tuple[str, str]:
-        """One list of Canvas's tells of all tasks that share this."""
-        return self.runs.account, self.report
-
-    def line(self, now: float) -> RunLine:
-        """The task as a line of the table."""
-        run, elapsed = self.run, 0.0 if self.began is None else now - self.began
-        if self.result is not None:
-            return RunLine(self.label, self.result.provenance["run_id"], "done", 1.0, self.rows, elapsed)
-        if self.error is not None:
-            return RunLine(self.label, run.id if run else self.error.run_id, "failed", elapsed=elapsed)
-        if run is None:
-            return RunLine(self.label)
-        if self.fetched is not None:
-            return RunLine(self.label, run.id, self.fetched.stage, self.fetched.fraction, elapsed=elapsed)
-        state = "queued" if run.status == _QUEUED else run.status
-        return RunLine(self.label, run.id, state, (run.progress or 0) / 100, run.current_line, elapsed)
 
 
 class FanOut:
@@ -131,7 +57,8 @@ class FanOut:
     def __init__(self, tasks: Sequence[Task], sink: ProgressSink, timeout: float | None) -> None:
         self._tasks, self._sink, self._timeout = tasks, sink, timeout
         self._clock, self._sleep = tasks[0].runs.clock, tasks[0].runs.sleep
-        self._begun = self._answered = self._clock()
+        self._begun = self._clock()
+        self._failing_since: float | None = None
         self._next_look = self._begun + next_look(0.0, 0)
         self._looks: deque[float] = deque()
         self._looked: dict[tuple[str, str], float] = {}
@@ -142,14 +69,13 @@ class FanOut:
     def settle(self, on_interrupt: OnInterrupt) -> None:
         """Start, watch and fetch until every task is settled."""
         try:
-            while any(not task.is_settled for task in self._tasks):
+            while self._unsettled():
                 self._start()
                 ready = self._ready()
                 if ready is not None:
                     self._fetch(ready)
-                elif any(not task.is_settled for task in self._tasks):
+                elif self._unsettled():
                     self._wait()
-                    continue
                 if self._clock() >= self._next_look:
                     self._look()
         except KeyboardInterrupt as interrupt:
@@ -165,17 +91,17 @@ class FanOut:
         if not pending or self._is_late():
             return
         for task in pending[: room(len(self._queued()), self._taken)]:
-            self.breathe(task.runs)
+            task.runs.breathe()
             try:
                 task.join(task.runs.begin(task.report, task.wire).run, ours=True)
-                self._answered = self._clock()
+                self._failing_since = None
                 self._queue.add(task)
             except (ThrottledError, NotReachedError) as error:
                 # Nothing was started, and the next one would fare no better: it keeps its turn.
                 self._postpone(error)
                 break
             except CanvasReportsError as error:
-                task.error = error
+                task.settle(error)
             self._show()
         self._taken = 0
 
@@ -204,18 +130,16 @@ class FanOut:
             groups = dict(sorted(groups.items(), key=lambda item: self._looked.get(item[0], 0.0)))
         self._oldest_first = not self._oldest_first
         for group, tasks in groups.items():
-            self.breathe(tasks[0].runs)
-            self._looks.append(self._clock())
             self._looked[group] = self._clock()
             try:
                 self._refresh(tasks)
-                self._answered = self._clock()
+                self._failing_since = None
             except (NotReachedError, ServerError) as error:
                 self._postpone(error)
                 break
             except CanvasReportsError as error:
                 for task in tasks:
-                    task.error = error
+                    task.settle(error)
             if all(task.is_in_flight for task in tasks) or not may_look_on(self._recent_looks()):
                 break
         now, queued = self._clock(), self._queued()
@@ -227,32 +151,36 @@ class FanOut:
         runs, report = tasks[0].runs, tasks[0].report
         wanted = {task.run.id: task for task in tasks if task.run}
         if len(wanted) > 1:
+            self._note_question(runs)
             for place, run in enumerate(runs.api.index(report)):
                 if run.id in wanted:
                     wanted.pop(run.id).run = run
                 if not wanted or place + 1 == _PAGE:
                     break
         for run_id, task in wanted.items():
+            self._note_question(runs)
             try:
                 task.run = runs.api.show(report, run_id)
             except UnknownRunError as error:
-                task.error = self._gone(task, error)
+                task.settle(_gone(task, error))
 
     def _fetch(self, task: Task) -> None:
         """The file of a run that has ended, or its error."""
         run = task.run
         if run is None:
             raise AssertionError("only what has ended is fetched")
-        task.error = ending(run, task.runs.account)
-        if task.error is None:
+        failed = ending(run, task.runs.account)
+        if failed is not None:
+            task.settle(failed)
+        else:
             task.fetches += 1
-            self.breathe(task.runs)
+            task.runs.breathe()
             try:
-                task.result = retrieve(task.runs.api, task.runs.store, task.runs.url, run, self._moved(task))
-            except (ThrottledError, NotReachedError) as error:
-                task.error = error if task.fetches == _FETCHES else None
+                task.settle(retrieve(task.runs.api, task.runs.store, task.runs.url, run, self._moved(task)))
             except CanvasReportsError as error:
-                task.error = error
+                passing = isinstance(error, ThrottledError | NotReachedError)
+                if not passing or task.fetches == _FETCHES:
+                    task.settle(error)
         self._show()
 
     # -- what is known -----------------------------------------------------------------------
@@ -278,11 +206,15 @@ class FanOut:
         """The tasks that still stand in Canvas's queue: behind the last one known to have left it."""
         queued: set[Task] = set()
         for task in self._in_order():
-            if task.run and task.run.status == _QUEUED and not task.is_settled:
+            if task.run and task.run.status == RunStatus.CREATED and not task.is_settled:
                 queued.add(task)
             else:
                 queued.clear()
         return queued
+
+    def _note_question(self, runs: Runs) -> None:
+        runs.breathe()
+        self._looks.append(self._clock())
 
     def _recent_looks(self) -> int:
         while self._looks and self._looks[0] < self._clock() - _HOUR:
@@ -292,50 +224,20 @@ class FanOut:
     def _is_late(self) -> bool:
         return self._timeout is not None and self._clock() - self._begun >= self._timeout
 
-    def breathe(self, runs: Runs) -> None:
-        """Slow down where Canvas says that little is left of the token's allowance."""
-        pause = breather(runs.api.remaining)
-        if pause:
-            _LOG.debug("little is left of the rate limit: a pause of %.1f s", pause)
-            self._sleep(pause)
-
     # -- endings -----------------------------------------------------------------------------
 
     def _postpone(self, error: CanvasReportsError) -> None:
         """A passing fault costs one turn; one that stays costs all that is left."""
         _LOG.warning("%s; asking again", error.message)
-        if self._clock() - self._answered > PATIENCE:
+        if self._failing_since is None:
+            self._failing_since = self._clock()
+        elif self._clock() - self._failing_since > PATIENCE:
             for task in self._unsettled():
-                task.error = error
+                task.settle(error)
 
     def _give_up(self) -> None:
         for task in self._unsettled():
-            if task.run is None:
-                task.error = NotStartedError(
-                    f"Not started: {self._timeout:g} s were over before its turn.",
-                    hint="Call again with a larger timeout=; what is finished is used again.",
-                    account=task.runs.account,
-                    report=task.report,
-                )
-                continue
-            late = WaitTimeoutError(
-                f"The run is {task.run.status} after {self._timeout:g} s.",
-                task.run,
-                hint="It goes on; the same call later joins it.",
-                account=task.runs.account,
-            )
-            late.job = task.runs.job(task.run)
-            task.error = late
-
-    def _gone(self, task: Task, error: UnknownRunError) -> CanvasReportsError:
-        if task.run is None:
-            return error
-        return RunDeletedError(
-            "The run is gone: somebody deleted it.",
-            task.run,
-            hint="Start it again.",
-            account=task.runs.account,
-        )
+            task.settle(_late(task, self._timeout or 0.0))
 
     def _interrupted(self, interrupt: KeyboardInterrupt, on_interrupt: OnInterrupt) -> None:
         going = [task for task in self._unsettled() if task.run is not None]
@@ -346,7 +248,7 @@ class FanOut:
         ids = ", ".join(str(task.run.id) for task in going if task.run)
         text += f" ({ids})" if ids else ""
         text += f", {done} of {len(self._tasks)} are on this disk."
-        text += " The same canvas.read_reports(requests) goes on from here."
+        text += " Later: canvas.read_reports(requests) goes on from here."
         self._sink.show(ProgressEvent("note", "", text=text))
         interrupt.add_note(text)
 
@@ -361,12 +263,12 @@ class FanOut:
             _LOG.warning("run %s was not stopped: %s", task.run.id, error.message)
             return False
 
-    def _unsettled(self) -> Iterator[Task]:
-        return (task for task in self._tasks if not task.is_settled)
+    def _unsettled(self) -> list[Task]:
+        return [task for task in self._tasks if not task.is_settled]
 
     # -- showing -----------------------------------------------------------------------------
 
-    def _moved(self, task: Task) -> Any:
+    def _moved(self, task: Task) -> Callable[[ProgressEvent], None]:
         def moved(event: ProgressEvent) -> None:
             task.fetched = event
             self._show()
@@ -394,6 +296,30 @@ class FanOut:
                 runs=lines,
             )
         )
+
+
+def _late(task: Task, timeout: float) -> CanvasReportsError:
+    account, report = task.runs.account, task.report
+    if task.run is None:
+        return NotStartedError(
+            f"Not started: {timeout:g} s were over before its turn.",
+            hint="Call again with a larger timeout=; what is finished is used again.",
+            account=account,
+            report=report,
+        )
+    hint = "It goes on; the same call later joins it."
+    late = WaitTimeoutError(
+        f"The run is {task.run.status} after {timeout:g} s.", task.run, hint=hint, account=account
+    )
+    late.job = task.runs.job(task.run)
+    return late
+
+
+def _gone(task: Task, error: UnknownRunError) -> CanvasReportsError:
+    if task.run is None:
+        return error
+    said, hint = "The run is gone: somebody deleted it.", "Start it again."
+    return RunDeletedError(said, task.run, hint=hint, account=task.runs.account)
 
 
 def _count(things: Sequence[object], name: str) -> str:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from canvas_reports_nb import _html, frames
 from canvas_reports_nb.exceptions import CanvasReportsError, ParameterError, ReportsFailedError, ReportWarning
-from canvas_reports_nb.fanout import FanOut, Task
+from canvas_reports_nb.fanout import FanOut
 from canvas_reports_nb.jobs import utc
 from canvas_reports_nb.models import ATTRS_KEY, Provenance
 from canvas_reports_nb.obtaining import foresee_table
@@ -24,6 +24,7 @@ from canvas_reports_nb.results import ReportResult
 from canvas_reports_nb.settings import DEFAULT_MAX_AGE
 from canvas_reports_nb.starting import checked
 from canvas_reports_nb.store import seconds
+from canvas_reports_nb.tasks import Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -113,7 +114,7 @@ class ReportsResult:
         self, engine: Engine = "pandas", table: str | None = None, columns: Sequence[str] | None = None
     ) -> Any:
         """One table of every finished run, stacked; see `read_reports`."""
-        frame = self._stack(table).load(engine, columns)
+        frame = self._stack(table).load(engine, columns if self._finished else None)
         if engine == "pandas":
             frame.attrs[ATTRS_KEY] = self._provenance(table)
         return frame
@@ -130,7 +131,7 @@ class ReportsResult:
 
     def scan(self, table: str | None = None, columns: Sequence[str] | None = None) -> pl.LazyFrame:
         """Stacked as one lazy polars frame over the stored Parquet."""
-        return self._stack(table).scan(columns)
+        return self._stack(table).scan(columns if self._finished else None)
 
     @cached_property
     def _finished(self) -> list[tuple[Request, ReportResult]]:
@@ -196,24 +197,29 @@ def gather(
     if on_error not in ("raise", "return"):
         raise ParameterError(f"on_error={on_error!r} is no choice.", hint='It is "raise" or "return".')
     asked = requests_of(requests)
-    runs_of = cache(runs_of)
+
+    @cache
+    def runs_for(account: str | None) -> Runs:
+        runs = runs_of(account)
+        runs.breathe()
+        return runs
+
     if one_table:
         _each(asked, lambda request: foresee_table(request.report, request.parameters, table))
     wires = _each(
-        asked, lambda request: checked(runs_of(request.account).api, request.report, request.parameters)
+        asked, lambda request: checked(runs_for(request.account).api, request.report, request.parameters)
     )
     tasks: dict[Any, Task] = {}
     rows = []
     for request, wire in zip(asked, wires, strict=True):
-        runs = runs_of(request.account)
+        runs = runs_for(request.account)
         # Compared as checked: a term's name and its id ask for the same.
         key = (runs.account, request.report, comparable(request.report, wire))
         rows.append(tasks.setdefault(key, Task(runs, request.report, wire, request.label)))
     sink = resolve(progress)
     try:
-        fan = FanOut(list(tasks.values()), sink, timeout)
-        _decide(fan, list(tasks.values()), max_age, sink, len(rows))
-        fan.settle(on_interrupt)
+        _decide(list(tasks.values()), max_age, sink, len(rows))
+        FanOut(list(tasks.values()), sink, timeout).settle(on_interrupt)
     finally:
         sink.close()
     found = ReportsResult(asked, rows)
@@ -245,13 +251,13 @@ def _each(asked: Sequence[Request], check: Callable[[Request], Any]) -> list[Any
     return made
 
 
-def _decide(fan: FanOut, tasks: Sequence[Task], max_age: Age, sink: ProgressSink, rows: int) -> None:
+def _decide(tasks: Sequence[Task], max_age: Age, sink: ProgressSink, rows: int) -> None:
     """For each task the run that serves it, where there is one; of each list of Canvas's one reading for all."""
     listed: dict[tuple[str, str], list[ReportRun]] = {}
 
     def history(task: Task) -> Iterator[ReportRun]:
         if task.group not in listed:
-            fan.breathe(task.runs)
+            task.runs.breathe()
             now = utc(task.runs.clock)
             runs = task.runs.api.index(task.report)
             listed[task.group] = list(takewhile(lambda run: is_recent(run, now, seconds(max_age)), runs))
@@ -262,7 +268,7 @@ def _decide(fan: FanOut, tasks: Sequence[Task], max_age: Age, sink: ProgressSink
         decision, stored = task.runs.decide(task.report, task.wire, max_age, history(task))
         decisions[decision.action] += 1
         if stored is not None:
-            task.result = ReportResult(stored)
+            task.settle(ReportResult(stored))
         elif decision.run_id is not None:
             task.join(task.runs.attach(task.report, decision.run_id).run)
     words = [f"{decisions[action]} {said}" for action, said in _SAID.items() if decisions[action]]

@@ -12,6 +12,7 @@ from canvas_reports_nb.parameters import expected_tables
 from canvas_reports_nb.planning import reuse_or_start
 from canvas_reports_nb.progress import ProgressEvent, resolve
 from canvas_reports_nb.results import ReportResult, choose_table
+from canvas_reports_nb.scheduling import breather
 from canvas_reports_nb.settings import DEFAULT_MAX_AGE
 from canvas_reports_nb.starting import checked, start_once
 from canvas_reports_nb.store import seconds
@@ -138,6 +139,12 @@ class Runs:
         run = start_once(self.api, report, wire, clock=self.clock, sleep=self.sleep)
         self.ledger.note(run, wire)
         return self.job(run)
+
+    def breathe(self) -> None:
+        """Slow down where Canvas says that little is left of the token's allowance, which all its runs share."""
+        pause = breather(self.api.remaining)
+        if pause:
+            self.sleep(pause)
 
     def job(self, run: ReportRun) -> jobs.ReportJob:
         """A handle on a run as Canvas last told it."""

@@ -91,7 +91,7 @@ class Stack:
 
     def load(self, engine: Engine, columns: Sequence[str] | None = None) -> Any:
         """The stack as an engine's frame; a pandas one is made a few columns at a time."""
-        names = pick(self.schema.names, columns) or self.schema.names
+        names = self._chosen(columns)
         match engine:
             case "pandas":
                 groups = [names[at : at + _COLUMNS_AT_ONCE] for at in range(0, len(names), _COLUMNS_AT_ONCE)]
@@ -106,13 +106,18 @@ class Stack:
 
     def scan(self, columns: Sequence[str] | None = None) -> pl.LazyFrame:
         """The stack as one lazy polars frame: only what the query needs is read."""
-        names = pick(self.schema.names, columns) or self.schema.names
+        names = self._chosen(columns)
         fields = [self.schema.field(name) for name in names]
         frames = [
             pl.scan_parquet(part.path).select(_expression(field, schema, part.front) for field in fields)
             for part, schema in zip(self._parts, self._schemas, strict=True)
         ]
         return pl.concat(frames) if frames else pl.LazyFrame(schema={f.name: _dtype(f.type) for f in fields})
+
+    def _chosen(self, columns: Sequence[str] | None) -> list[str]:
+        """The wanted columns; those of the requests always stand in front."""
+        wanted = pick(self.schema.names, columns) or self.schema.names
+        return [*self._front, *(name for name in wanted if name not in self._front)]
 
     def _read(self, names: Sequence[str]) -> pa.Table:
         schema = pa.schema([self.schema.field(name) for name in names])
