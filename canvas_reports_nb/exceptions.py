@@ -281,21 +281,34 @@ class ReportsFailedError(CanvasReportsError, ExceptionGroup[CanvasReportsError])
     """
 
     reports: Any
+    # A group's own attribute of this name is read-only.
+    message = ""
 
-    def __new__(cls, message: str, errors: Sequence[CanvasReportsError], **_: Any) -> Self:
+    def __new__(
+        cls,
+        message: str,
+        errors: Sequence[CanvasReportsError],
+        *,
+        reports: Any = None,  # noqa: ARG004 - for `__init__`
+        hint: str | None = None,  # noqa: ARG004 - likewise
+    ) -> Self:
         """Made by `BaseExceptionGroup`, which takes no keywords."""
         return super().__new__(cls, message, errors)
 
     def __init__(
         self,
         message: str,
-        _errors: Sequence[CanvasReportsError],
+        errors: Sequence[CanvasReportsError],  # noqa: ARG002 - for `__new__`
         *,
         reports: Any = None,
         hint: str | None = None,
     ) -> None:
         super().__init__(message, hint=hint)
         self.reports = reports
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # What is finished stays here: it holds open connections.
+        return type(self), (self.message, self.exceptions), {**vars(self), "reports": None}
 
     def derive(self, excs: Sequence[Any], /) -> Any:
         """A part of the group, as ``except*`` and ``split`` make one."""

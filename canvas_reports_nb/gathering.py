@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any, TypedDict
 import pandas as pd
 
 from canvas_reports_nb import _html, frames
-from canvas_reports_nb.exceptions import CanvasReportsError, ParameterError, ReportsFailedError, ReportWarning
+from canvas_reports_nb.exceptions import (
+    CanvasReportsError,
+    NotFoundError,
+    NotPermittedError,
+    ParameterError,
+    ReportsFailedError,
+    ReportWarning,
+    TableError,
+)
 from canvas_reports_nb.fanout import FanOut
 from canvas_reports_nb.jobs import utc
 from canvas_reports_nb.models import ATTRS_KEY, Provenance
@@ -156,14 +164,19 @@ class ReportsResult:
         return stack
 
     def _provenance(self, table: str | None) -> dict[str, Any]:
-        """What all runs have in common, as of one table, and under ``runs`` the provenance of each."""
+        """What the stack is, and under ``runs`` where each part of it came from.
+
+        Nothing else: what would run the one report again must not be taken for what runs all of them.
+        """
         each = [result.load("pandas", table, []).attrs[ATTRS_KEY] for _, result in self._finished]
-        common = Provenance().to_dict()
-        for name in common if each else ():
-            if all(made[name] == each[0][name] for made in each):
-                common[name] = each[0][name]
+        same = {
+            name: each[0][name]
+            for name in ("report", "table")
+            if each and all(made[name] == each[0][name] for made in each)
+        }
         notes = {column: note for made in each for column, note in made["notes"].items()}
-        return {**common, "rows": sum(made["rows"] for made in each), "notes": notes, "runs": each}
+        stack = Provenance(**same, rows=sum(made["rows"] for made in each), notes=notes)
+        return {**stack.to_dict(), "runs": each}
 
 
 def gather(
@@ -236,11 +249,12 @@ def gather(
 
 def _each(asked: Sequence[Request], check: Callable[[Request], Any]) -> list[Any]:
     """A check of all rows before anything is started; the error of the first wrong one names all."""
-    made, errors = [], []
+    made: list[Any] = []
+    errors: list[tuple[int, CanvasReportsError]] = []
     for request in asked:
         try:
             made.append(check(request))
-        except CanvasReportsError as error:
+        except (ParameterError, NotFoundError, NotPermittedError, TableError) as error:
             errors.append((request.row, error))
     if errors:
         row, first = errors[0]

@@ -109,7 +109,10 @@ class Stack:
         names = self._chosen(columns)
         fields = [self.schema.field(name) for name in names]
         frames = [
-            pl.scan_parquet(part.path).select(_expression(field, schema, part.front) for field in fields)
+            # Beside the file's own columns, or a run without rows would get one of literals.
+            pl.scan_parquet(part.path)
+            .with_columns(_expression(field, schema, part.front) for field in fields)
+            .select(names)
             for part, schema in zip(self._parts, self._schemas, strict=True)
         ]
         return pl.concat(frames) if frames else pl.LazyFrame(schema={f.name: _dtype(f.type) for f in fields})
