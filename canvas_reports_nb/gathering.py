@@ -210,29 +210,14 @@ def gather(
     if on_error not in ("raise", "return"):
         raise ParameterError(f"on_error={on_error!r} is no choice.", hint='It is "raise" or "return".')
     asked = requests_of(requests)
-
-    @cache
-    def runs_for(account: str | None) -> Runs:
-        runs = runs_of(account)
-        runs.breathe()
-        return runs
-
     if one_table:
         _each(asked, lambda request: foresee_table(request.report, request.parameters, table))
-    wires = _each(
-        asked, lambda request: checked(runs_for(request.account).api, request.report, request.parameters)
-    )
-    tasks: dict[Any, Task] = {}
-    rows = []
-    for request, wire in zip(asked, wires, strict=True):
-        runs = runs_for(request.account)
-        # Compared as checked: a term's name and its id ask for the same.
-        key = (runs.account, request.report, comparable(request.report, wire))
-        rows.append(tasks.setdefault(key, Task(runs, request.report, wire, request.label)))
+    rows = _checked(asked, runs_of)
+    tasks = list(dict.fromkeys(rows))
     sink = resolve(progress)
     try:
-        _decide(list(tasks.values()), max_age, sink, len(rows))
-        FanOut(list(tasks.values()), sink, timeout).settle(on_interrupt)
+        _decide(tasks, max_age, sink, len(rows))
+        FanOut(tasks, sink, timeout).settle(on_interrupt)
     finally:
         sink.close()
     found = ReportsResult(asked, rows)
@@ -245,6 +230,28 @@ def gather(
             'on_error="return" gives both.',
         )
     return found
+
+
+def _checked(asked: Sequence[Request], runs_of: Callable[[str | None], Runs]) -> list[Task]:
+    """A task for each row, one for all that are equal."""
+
+    @cache
+    def runs_for(account: str | None) -> Runs:
+        runs = runs_of(account)
+        runs.breathe()
+        return runs
+
+    def wire(request: Request) -> dict[str, Any]:
+        return checked(runs_for(request.account).api, request.report, request.parameters)
+
+    tasks: dict[Any, Task] = {}
+    rows = []
+    for request, sent in zip(asked, _each(asked, wire), strict=True):
+        runs = runs_for(request.account)
+        # Compared as checked: a term's name and its id ask for the same.
+        key = (runs.account, request.report, comparable(request.report, sent))
+        rows.append(tasks.setdefault(key, Task(runs, request.report, sent, request.label)))
+    return rows
 
 
 def _each(asked: Sequence[Request], check: Callable[[Request], Any]) -> list[Any]:
@@ -284,7 +291,8 @@ def _decide(tasks: Sequence[Task], max_age: Age, sink: ProgressSink, rows: int) 
         if stored is not None:
             task.settle(ReportResult(stored))
         elif decision.run_id is not None:
-            task.join(task.runs.attach(task.report, decision.run_id).run)
+            seen = (run for run in listed.get(task.group, ()) if run.id == decision.run_id)
+            task.join(next(seen, None) or task.runs.api.show(task.report, decision.run_id))
     words = [f"{decisions[action]} {said}" for action, said in _SAID.items() if decisions[action]]
     repeats = f" ({rows - len(tasks)} rows repeat others)" if rows > len(tasks) else ""
     sink.show(ProgressEvent("note", "", text=f"{len(tasks)} runs{repeats}: {', '.join(words)}"))
