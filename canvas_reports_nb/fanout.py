@@ -249,7 +249,7 @@ class FanOut:
         text += f" ({ids})" if ids else ""
         text += f", {done} of {len(self._tasks)} are on this disk."
         text += " Later: canvas.read_reports(requests) goes on from here."
-        self._sink.show(ProgressEvent("note", "", text=text))
+        self._sink.show(ProgressEvent("note", "read_reports", text=text))
         interrupt.add_note(text)
 
     def _aborted(self, task: Task) -> bool:
@@ -287,7 +287,7 @@ class FanOut:
         self._sink.show(
             ProgressEvent(
                 "done" if settled else "waiting",
-                _count(lines, "run"),
+                "read_reports",
                 status=", ".join(counts),
                 fraction=sum(parts) / len(lines),
                 running=now - self._begun,

@@ -222,8 +222,9 @@ def gather(
         sink.close()
     found = ReportsResult(asked, rows)
     if found.errors and on_error == "raise":
+        reasons = dict.fromkeys(error.message for error in found.errors)
         raise ReportsFailedError(
-            f"{len(found.errors)} of {len(tasks)} runs failed.",
+            f"{len(found.errors)} of {len(tasks)} runs failed: {' '.join(reasons)}",
             found.errors,
             reports=found,
             hint="error.reports.to_pandas() stacks the finished ones, error.reports.status lists all; "
@@ -295,7 +296,7 @@ def _decide(tasks: Sequence[Task], max_age: Age, sink: ProgressSink, rows: int) 
             task.join(next(seen, None) or task.runs.api.show(task.report, decision.run_id))
     words = [f"{decisions[action]} {said}" for action, said in _SAID.items() if decisions[action]]
     repeats = f" ({rows - len(tasks)} rows repeat others)" if rows > len(tasks) else ""
-    sink.show(ProgressEvent("note", "", text=f"{len(tasks)} runs{repeats}: {', '.join(words)}"))
+    sink.show(ProgressEvent("note", "read_reports", text=f"{len(tasks)} runs{repeats}: {', '.join(words)}"))
 
 
 _SAID = {

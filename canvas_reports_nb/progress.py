@@ -136,7 +136,7 @@ class LogSink:
             _LOG.info("%s run %s: %s", line.request, line.run_id or "-", line.sentence)
         self._runs = event.runs or self._runs
         tenth = -1 if event.fraction is None else int(event.fraction * 10)
-        key = (event.stage, event.status, tenth)
+        key = (event.stage, "" if event.runs else event.status, tenth)
         if event.stage == "note" or key != self._last:
             _LOG.info("%s run %s: %s", event.report, event.run_id or "-", event.sentence)
         self._last = key

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 __all__ = ["HEADER", "RunLine", "TerminalTable", "changed"]
 
 HEADER = ("request", "run", "state", "progress", "rows", "elapsed")
+# States a run is in for a moment only, on the way from the server to the disk.
+_MOMENTS = frozenset({"complete", "reading"})
 _ENDED = frozenset({"done", "failed"})
 # More would not fit a small terminal; the overall bar counts the others.
 _SHOWN = 12
@@ -61,13 +63,14 @@ class RunLine:
     @property
     def sentence(self) -> str:
         """The line without its request, for a log."""
-        return ", ".join(cell for cell in self.cells[2:] if cell)
+        words = [self.state, self.cells[3], f"{self.rows:,} rows" if self.rows else "", self.cells[5]]
+        return ", ".join(word for word in words if word)
 
 
 def changed(before: Sequence[RunLine], now: Sequence[RunLine]) -> list[RunLine]:
-    """The lines whose state is another than it was."""
+    """The lines whose state is another than it was, and lasts."""
     was = [line.state for line in before] or ["waiting"] * len(now)
-    return [line for line, state in zip(now, was, strict=True) if line.state != state]
+    return [line for line, old in zip(now, was, strict=True) if line.state not in {old, *_MOMENTS}]
 
 
 class TerminalTable:

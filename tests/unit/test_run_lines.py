@@ -39,7 +39,7 @@ EVENTS = [
 
 def test_a_line_in_words() -> None:
     assert RUNNING[0].cells == (f"{GRADES}0", "7", "running", "42%", "12,345", "61 s")
-    assert RUNNING[0].sentence == "running, 42%, 12,345, 61 s"
+    assert RUNNING[0].sentence == "running, 42%, 12,345 rows, 61 s"
     assert WAITING[0].cells == (f"{GRADES}0", "", "waiting", "", "", "")
 
 
@@ -57,10 +57,11 @@ def test_the_log_has_a_line_for_each_change_of_a_run(caplog: pytest.LogCaptureFi
         sink.show(each)
     sink.close()
     said = [record.getMessage() for record in caplog.records]
-    assert said.count(f"{GRADES}0 run 7: running, 42%, 12,345, 61 s") == 1
-    assert f"{GRADES}0 run 7: done, 100%, 30,000, 61 s" in said
+    assert said.count(f"{GRADES}0 run 7: running, 42%, 12,345 rows, 61 s") == 1
+    assert f"{GRADES}0 run 7: done, 100%, 30,000 rows, 61 s" in said
     assert f"{GRADES}1 run 8: failed, 61 s" in said
     assert sum(GRADES in line for line in said) == 14 + 2
+    assert len(said) == 1 + 14 + 2 + 2, "the note, the changes, and a line for each tenth of the whole"
 
 
 def test_the_terminal_has_a_bar_and_the_runs_at_work(capsys: pytest.CaptureFixture[str]) -> None:
