@@ -20,11 +20,21 @@ from canvas_reports_nb.diffing import Diff, diff
 from canvas_reports_nb.drift import check_file
 from canvas_reports_nb.exceptions import CanvasReportsError, ReportWarning
 from canvas_reports_nb.files import read_file
+from canvas_reports_nb.gathering import ReportsResult
 from canvas_reports_nb.jobs import ReportJob
 from canvas_reports_nb.models import AvailableReport, ReportRun, RunStatus
-from canvas_reports_nb.opening import connect, demo, read_report, read_tables, scan_report
+from canvas_reports_nb.opening import (
+    connect,
+    demo,
+    read_report,
+    read_reports,
+    read_tables,
+    scan_report,
+    scan_reports,
+)
 from canvas_reports_nb.progress import ProgressEvent
 from canvas_reports_nb.pseudonyms import check_pseudonymized, pseudonymize
+from canvas_reports_nb.requesting import requests_for
 from canvas_reports_nb.results import ReportResult
 from canvas_reports_nb.spreadsheets import for_spreadsheet
 from canvas_reports_nb.store import Store
@@ -44,6 +54,7 @@ __all__ = [
     "ReportResult",
     "ReportRun",
     "ReportWarning",
+    "ReportsResult",
     "RunStatus",
     "Store",
     "__version__",
@@ -65,10 +76,13 @@ __all__ = [
     "pseudonymize",
     "read_file",
     "read_report",
+    "read_reports",
     "read_tables",
     "refresh",
     "report_form",
+    "requests_for",
     "scan_report",
+    "scan_reports",
     "suppress_small_cells",
 ]
 

@@ -46,6 +46,11 @@ class AccountReports:
         self.offered: dict[str, tuple[str, ...]] = {}
         """Report to parameters, as last listed."""
 
+    @property
+    def remaining(self) -> float | None:
+        """What the last answer left of the token's allowance; ``None`` where Canvas does not say."""
+        return self._transport.rate_limit_remaining
+
     def available(self, *, cached: bool = False, html: bool = False) -> list[AvailableReport]:
         """The reports this account offers: ``GET reports``.
 

@@ -2,69 +2,35 @@
 
 from __future__ import annotations
 
-import math
 import time
-from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Self, TypedDict, cast
+from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 from urllib.parse import urlsplit
 
-from canvas_reports_nb import _html, jobs
+from canvas_reports_nb import _html
 from canvas_reports_nb.api import AccountReports
-from canvas_reports_nb.exceptions import NotStoredError, ParameterError, UnknownRunError
+from canvas_reports_nb.gathering import gather
 from canvas_reports_nb.ledger import Ledger
 from canvas_reports_nb.listings import history_frame, reports_frame
-from canvas_reports_nb.parameters import expected_tables
-from canvas_reports_nb.planning import reuse_or_start
-from canvas_reports_nb.progress import ProgressEvent, resolve
-from canvas_reports_nb.results import ReportResult, choose_table
-from canvas_reports_nb.settings import DEFAULT_MAX_AGE
+from canvas_reports_nb.obtaining import Runs, foresee_table, merged, split
 from canvas_reports_nb.shared_store import open_store
-from canvas_reports_nb.starting import checked, start_once
-from canvas_reports_nb.store import seconds
+from canvas_reports_nb.starting import checked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import pandas as pd
     import polars as pl
 
-    from canvas_reports_nb.models import AvailableReport, ReportRun
-    from canvas_reports_nb.progress import Progress
+    from canvas_reports_nb.gathering import Gathering, ReportsResult
+    from canvas_reports_nb.jobs import ReportJob
+    from canvas_reports_nb.models import AvailableReport
+    from canvas_reports_nb.results import ReportResult
     from canvas_reports_nb.settings import Settings
-    from canvas_reports_nb.stored import StoredRun
     from canvas_reports_nb.transport import Transport
-    from canvas_reports_nb.typing import Age, Clock, Engine, OnInterrupt, Parameters, Sleep
+    from canvas_reports_nb.typing import Clock, Engine, OnError, Parameters, Sleep
 
-__all__ = ["Connection", "Obtaining"]
-
-
-class Obtaining(TypedDict, total=False):
-    """The keywords `read_report`, `read_tables` and `scan_report` share.
-
-    Attributes
-    ----------
-    max_age : float or timedelta
-        Use a finished run no older than this (seconds; default one day); 0 always starts anew.
-    run_id : int
-        Exactly this run.
-    offline : bool
-        The store only; Canvas is never asked.
-    progress : {"auto", "widget", "tqdm", "log", False} or ProgressSink
-    timeout : float
-        Total budget in seconds.
-    on_interrupt : {"detach", "abort"}
-    """
-
-    max_age: Age
-    run_id: int | None
-    offline: bool
-    progress: Progress
-    timeout: float | None
-    on_interrupt: OnInterrupt
-
-
-_OBTAINING = frozenset(Obtaining.__annotations__)
+__all__ = ["Connection"]
 
 
 class Connection:
@@ -207,7 +173,7 @@ class Connection:
                 return offer
         raise self._api.not_offered(report, [offer.report for offer in offers])
 
-    def start(self, report: str, *, parameters: Parameters | None = None, **named: Any) -> jobs.ReportJob:
+    def start(self, report: str, *, parameters: Parameters | None = None, **named: Any) -> ReportJob:
         """Start a run, or join an equal one that Canvas says is in flight.
 
         No e-mail is sent when it ends, unless ``skip_message=False``.
@@ -217,16 +183,16 @@ class Connection:
         UnknownReportError, UnknownParameterError, InvalidChoiceError, InvalidTermError
             Nothing was started.
         """
-        return self._begin(report, checked(self._api, report, _merged(report, parameters, named)))
+        return self._runs.begin(report, checked(self._api, report, merged(report, parameters, named)))
 
-    def attach(self, report: str, run_id: int) -> jobs.ReportJob:
+    def attach(self, report: str, run_id: int) -> ReportJob:
         """A handle on a run that exists, whoever started it.
 
         Raises
         ------
         UnknownRunError
         """
-        return self._job(self._api.show(report, run_id))
+        return self._runs.attach(report, run_id)
 
     def history(self, report: str) -> pd.DataFrame:
         """Past runs of a report on this account, newest first.
@@ -285,9 +251,9 @@ class Connection:
         >>> with crn.demo() as canvas:  # doctest: +SKIP
         ...     grades = canvas.read_report("grade_export_csv", enrollment_term_id="current")
         """
-        obtaining, named = _split(keywords)
+        obtaining, named = split(keywords)
         if not (obtaining.get("offline") or obtaining.get("run_id")):
-            _foresee_table(report, _merged(report, parameters, named), table)
+            foresee_table(report, merged(report, parameters, named), table)
         return self.obtain(report, parameters=parameters, **obtaining, **named).load(engine, table, columns)
 
     def read_tables(
@@ -300,7 +266,7 @@ class Connection:
         **keywords: Any,
     ) -> dict[str, Any]:
         """As `read_report`, but all tables of the run: name to frame. ``columns`` is a mapping by table."""
-        obtaining, named = _split(keywords)
+        obtaining, named = split(keywords)
         result = self.obtain(report, parameters=parameters, **obtaining, **named)
         return {name: result.load(engine, name, (columns or {}).get(name)) for name in result.tables}
 
@@ -314,119 +280,89 @@ class Connection:
         **keywords: Any,
     ) -> pl.LazyFrame:
         """As `read_report`, but a lazy polars frame over the stored Parquet: only what a query needs is read."""
-        obtaining, named = _split(keywords)
+        obtaining, named = split(keywords)
         if not (obtaining.get("offline") or obtaining.get("run_id")):
-            _foresee_table(report, _merged(report, parameters, named), table)
+            foresee_table(report, merged(report, parameters, named), table)
         return self.obtain(report, parameters=parameters, **obtaining, **named).scan(table, columns)
 
-    def obtain(
-        self,
-        report: str,
-        *,
-        parameters: Parameters | None = None,
-        max_age: Age = DEFAULT_MAX_AGE,
-        run_id: int | None = None,
-        offline: bool = False,
-        progress: Progress = "auto",
-        timeout: float | None = None,
-        on_interrupt: OnInterrupt = "detach",
-        **named: Any,
-    ) -> ReportResult:
+    def obtain(self, report: str, *, parameters: Parameters | None = None, **keywords: Any) -> ReportResult:
         """The result behind `read_report`, before it becomes a frame."""
-        asked = _merged(report, parameters, named)
-        if offline:
-            return self._stored(report, asked, run_id)
-        if run_id is not None:
-            kept = self.store.sound(self.store.find(self.url, self.account_id, report, run_id))
-            if kept is not None:
-                return ReportResult(kept)
-            return self.attach(report, run_id).result(timeout, progress, on_interrupt)
-        wanted = checked(self._api, report, asked)
-        equal = self._sound(report, wanted, seconds(max_age)) if max_age else None
-        decision = reuse_or_start(
-            report,
-            wanted,
-            stored=[equal] if equal else [],
-            history=self._remembered(report, wanted),
-            now=jobs.utc(self._clock),
-            max_age=seconds(max_age),
-        )
-        sink = resolve(progress)
-        sink.show(ProgressEvent("note", report, decision.run_id, text=f"{report}: {decision.reason}"))
-        if equal and decision.action == "stored":
-            sink.close()
-            return ReportResult(equal)
-        if decision.run_id is not None:
-            job = self.attach(report, decision.run_id)
-        else:
-            job = self._begin(report, wanted)
-        return job.result(timeout, sink, on_interrupt)
+        obtaining, named = split(keywords)
+        return self._runs.obtain(report, merged(report, parameters, named), **obtaining)
+
+    # -- many at once ------------------------------------------------------------------------
+
+    def read_reports(
+        self,
+        requests: Any,
+        *,
+        table: str | None = None,
+        columns: Sequence[str] | None = None,
+        engine: Engine = "pandas",
+        on_error: OnError = "raise",
+        **keywords: Unpack[Gathering],
+    ) -> Any:
+        """Many runs at once, stacked: each used again or started, watched together, fetched as they end.
+
+        All requests are checked before anything is started; equal ones run once and are stacked once.
+
+        Parameters
+        ----------
+        requests : DataFrame
+            One row a run: column ``report``, optional ``account``, one column a parameter; a blank cell is not
+            sent. `requests_for` builds one.
+        table, columns, engine
+            As for `read_report`, of every run.
+        on_error : {"raise", "return"}
+            What becomes of failures: one error for all, with the finished ones on it; or, in place of the
+            frame, a pair of the finished ones' frame and the ``status`` of all requests.
+        **keywords
+            Those of `Gathering`.
+
+        Returns
+        -------
+        DataFrame
+            Of the engine: the columns of ``requests`` in front (``request_NAME`` where a table has a NAME,
+            too), then all columns any of the runs has, in the order of the requests. A pandas frame carries the
+            provenance of every run in ``attrs["canvas_report"]["runs"]``.
+
+        Raises
+        ------
+        ParameterError, UnknownReportError, ...
+            A row is wrong (it is named); nothing was started.
+        ReportsFailedError
+            A group of the failures; ``error.reports`` holds what is finished.
+        """
+        found = gather(requests, self._runs_of, table=table, on_error=on_error, **keywords)
+        frame = found.load(engine, table, columns)
+        return frame if on_error == "raise" else (frame, found.status)
+
+    def scan_reports(
+        self,
+        requests: Any,
+        *,
+        table: str | None = None,
+        columns: Sequence[str] | None = None,
+        engine: Literal["polars", "dask"] = "polars",
+        on_error: OnError = "raise",
+        **keywords: Unpack[Gathering],
+    ) -> Any:
+        """As `read_reports`, but lazy over the stored Parquet: polars, or Dask with partitions of one run each."""
+        found = gather(requests, self._runs_of, table=table, on_error=on_error, **keywords)
+        frame = found.scan(table, columns) if engine == "polars" else found.load(engine, table, columns)
+        return frame if on_error == "raise" else (frame, found.status)
+
+    def obtain_reports(
+        self, requests: Any, *, on_error: OnError = "raise", **keywords: Unpack[Gathering]
+    ) -> ReportsResult:
+        """The results behind `read_reports`, before they become one frame."""
+        return gather(requests, self._runs_of, one_table=False, on_error=on_error, **keywords)
 
     # -- inside ------------------------------------------------------------------------------
 
-    def _stored(self, report: str, asked: Mapping[str, Any], run_id: int | None) -> ReportResult:
-        if run_id is not None:
-            kept = self.store.sound(self.store.find(self.url, self.account_id, report, run_id))
-        else:
-            kept = self._sound(report, asked)
-        if kept is None:
-            raise NotStoredError(
-                "offline=True, and this disk holds no such run.",
-                hint="Call once without offline=True; canvas.store.info() lists what is held.",
-                account=self.account_id,
-                report=report,
-                run_id=run_id,
-            )
-        return ReportResult(kept)
+    @property
+    def _runs(self) -> Runs:
+        return Runs(self._api, self.store, self._ledger, self.url, self._clock, self._sleep)
 
-    def _sound(self, report: str, asked: Mapping[str, Any], max_age: float = math.inf) -> StoredRun | None:
-        """The newest stored run of equal parameters, young enough, whose files are what was stored."""
-        now, equal = jobs.utc(self._clock), self.store.equal(self.url, self.account_id, report, asked)
-        young = (run for run in equal if (now - run.finished_at).total_seconds() <= max_age)
-        return next((kept for run in young if (kept := self.store.sound(run))), None)
-
-    def _remembered(self, report: str, wanted: Mapping[str, Any]) -> Iterator[ReportRun]:
-        """The runs this disk asked for and never fetched, as they stand now; then Canvas's own list."""
-        for run_id in self._ledger.equal(report, wanted):
-            run = None
-            if self.store.find(self.url, self.account_id, report, run_id) is None:
-                with suppress(UnknownRunError):
-                    run = self._api.show(report, run_id)
-            if run is None or (run.is_ended and not run.is_complete):
-                self._ledger.forget(report, run_id)
-            else:
-                yield run
-        yield from self._api.index(report)
-
-    def _begin(self, report: str, wire: Mapping[str, Any]) -> jobs.ReportJob:
-        """Start what is checked already, and note it before anybody waits."""
-        run = start_once(self._api, report, wire, clock=self._clock, sleep=self._sleep)
-        self._ledger.note(run, wire)
-        return self._job(run)
-
-    def _job(self, run: Any) -> jobs.ReportJob:
-        return jobs.ReportJob(self._api, self.store, self.url, run, clock=self._clock, sleep=self._sleep)
-
-
-def _split(keywords: Mapping[str, Any]) -> tuple[Obtaining, dict[str, Any]]:
-    """Keywords of ours, and parameters of the report."""
-    ours = cast("Obtaining", {name: value for name, value in keywords.items() if name in _OBTAINING})
-    return ours, {name: value for name, value in keywords.items() if name not in _OBTAINING}
-
-
-def _merged(report: str, parameters: Parameters | None, named: Mapping[str, Any]) -> dict[str, Any]:
-    both = sorted((parameters or {}).keys() & named.keys())
-    if both:
-        raise ParameterError(
-            f"{', '.join(both)} stands both in parameters= and as a keyword.",
-            hint="Give it once.",
-            report=report,
-        )
-    return {**(parameters or {}), **named}
-
-
-def _foresee_table(report: str, asked: Mapping[str, Any], table: str | None) -> None:
-    """Refuse before the start what could only be refused after an hour's run."""
-    expected = expected_tables(report, asked)
-    if expected:
-        choose_table(expected, table, report)
+    def _runs_of(self, account: str | None) -> Runs:
+        return self._runs if account is None else self.account(account)._runs  # noqa: SLF001 - a sibling

@@ -27,6 +27,8 @@
     │   ├── RunAbortedError
     │   ├── RunDeletedError
     │   └── WaitTimeoutError          the budget is spent; the run goes on and is on the error
+    ├── NotStartedError               of many requests: the budget was spent before this one's turn
+    ├── ReportsFailedError            of many requests some failed; a group, with the finished ones on it
     ├── FileError                     the file, not the call, is the trouble
     │   ├── NotAReportError           not a CSV or zip of a report
     │   ├── DamagedFileError          cut short, or not what was announced
@@ -43,7 +45,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -64,10 +66,12 @@ __all__ = [
     "NotFoundError",
     "NotPermittedError",
     "NotReachedError",
+    "NotStartedError",
     "NotStoredError",
     "ParameterError",
     "PersonalDataError",
     "ReportWarning",
+    "ReportsFailedError",
     "RunAbortedError",
     "RunDeletedError",
     "RunError",
@@ -300,6 +304,54 @@ class RunDeletedError(RunError):
 
 class WaitTimeoutError(RunError, TimeoutError):
     """The time budget is spent; the run goes on, and ``error.job`` is the handle on it."""
+
+
+class NotStartedError(CanvasReportsError, TimeoutError):
+    """Of many requests: the time budget was spent before this one's turn."""
+
+
+class ReportsFailedError(CanvasReportsError, ExceptionGroup[CanvasReportsError]):
+    """Of many requests some failed: one error each, and the finished ones.
+
+    Attributes
+    ----------
+    reports : ReportsResult
+        What is finished: ``error.reports.to_pandas()`` stacks it, ``error.reports.status`` lists all.
+    """
+
+    reports: Any
+    # A group's own attribute of this name is read-only.
+    message = ""
+
+    def __new__(
+        cls,
+        message: str,
+        errors: Sequence[CanvasReportsError],
+        *,
+        reports: Any = None,  # noqa: ARG004 - for `__init__`
+        hint: str | None = None,  # noqa: ARG004 - likewise
+    ) -> Self:
+        """Made by `BaseExceptionGroup`, which takes no keywords."""
+        return super().__new__(cls, message, errors)
+
+    def __init__(
+        self,
+        message: str,
+        errors: Sequence[CanvasReportsError],  # noqa: ARG002 - for `__new__`
+        *,
+        reports: Any = None,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.reports = reports
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # What is finished stays here: it holds open connections.
+        return type(self), (self.message, self.exceptions), {**vars(self), "reports": None}
+
+    def derive(self, excs: Sequence[Any], /) -> Any:
+        """A part of the group, as ``except*`` and ``split`` make one."""
+        return type(self)(self.message, excs, reports=self.reports, hint=self.hint)
 
 
 class FileError(CanvasReportsError):

@@ -35,12 +35,12 @@ if TYPE_CHECKING:
     from canvas_reports_nb.store import Store
     from canvas_reports_nb.typing import Clock, OnInterrupt, Sleep
 
-__all__ = ["ReportJob", "next_poll"]
+__all__ = ["PATIENCE", "ReportJob", "ending", "next_poll", "utc"]
 
 _LOG = logging.getLogger(__name__)
 _FIRST, _LONGEST, _SHARE = 2.0, 60.0, 0.05
 # Without a budget of the caller's, a server that answers nothing for this long is given up.
-_PATIENCE = 30 * 60.0
+PATIENCE = 30 * 60.0
 _PAGE = 100
 
 
@@ -140,7 +140,7 @@ class ReportJob:
         sink = resolve(progress)
         try:
             self._wait(sink, timeout, on_interrupt)
-            ended = _ending(self.run, self._api.account)
+            ended = ending(self.run, self._api.account)
             if ended is not None:
                 ended.job = self
                 raise ended
@@ -198,7 +198,7 @@ class ReportJob:
             gone.job = self
             raise gone from error
         except (NotReachedError, ServerError) as error:
-            if self._clock() - answered > _PATIENCE:
+            if self._clock() - answered > PATIENCE:
                 raise
             _LOG.warning("%s run %s: %s; asking again", self.run.report, self.run.id, error.message)
             return answered
@@ -256,7 +256,7 @@ def _waiting(run: ReportRun, waited: float, pause: float) -> ProgressEvent:
     )
 
 
-def _ending(run: ReportRun, account: str) -> RunError | None:
+def ending(run: ReportRun, account: str) -> RunError | None:
     """The error an ended run stands for; ``None`` where it ended with a file."""
     match run.status:
         case RunStatus.COMPLETE:

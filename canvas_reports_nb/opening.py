@@ -24,7 +24,17 @@ if TYPE_CHECKING:
 
     from canvas_reports_nb.typing import Clock, Sleep
 
-__all__ = ["connect", "connection_to", "demo", "newest", "read_report", "read_tables", "scan_report"]
+__all__ = [
+    "connect",
+    "connection_to",
+    "demo",
+    "newest",
+    "read_report",
+    "read_reports",
+    "read_tables",
+    "scan_report",
+    "scan_reports",
+]
 
 
 class _Open:
@@ -192,3 +202,13 @@ def scan_report(
 ) -> pl.LazyFrame:
     """`Connection.scan_report` on the newest open connection."""
     return _Open.newest().scan_report(report, table=table, columns=columns, **keywords)
+
+
+def read_reports(requests: Any, **keywords: Any) -> Any:
+    """`Connection.read_reports` on the newest open connection."""
+    return _Open.newest().read_reports(requests, **keywords)
+
+
+def scan_reports(requests: Any, **keywords: Any) -> Any:
+    """`Connection.scan_reports` on the newest open connection."""
+    return _Open.newest().scan_reports(requests, **keywords)

@@ -20,7 +20,17 @@ from canvas_reports_nb.schemas import schema
 if TYPE_CHECKING:
     from canvas_reports_nb import schemas
 
-__all__ = ["asked_of", "check", "comparable", "expected_tables", "near", "switches", "to_wire"]
+__all__ = [
+    "asked_of",
+    "check",
+    "comparable",
+    "expected_tables",
+    "is_blank",
+    "near",
+    "switches",
+    "to_wire",
+    "wire_value",
+]
 
 _SERVER_ADDS = frozenset({"locale", "extra_text"})
 _NOT_COMPARED = _SERVER_ADDS | {"skip_message"}
@@ -61,7 +71,7 @@ def to_wire(report: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         target = _target(report, name)
         unsent = is_blank(value) or (target in _ON_WHEN_SENT and _switch(value) is False)
         if not unsent and (name == target or target not in wire):
-            wire[target] = _wire_value(value)
+            wire[target] = wire_value(value)
     return wire
 
 
@@ -71,23 +81,24 @@ def _target(report: str, name: str) -> str:
     return declared.name if declared else name
 
 
-def _wire_value(value: object) -> Any:
+def wire_value(value: object) -> Any:
+    """A value as it goes to Canvas, whatever a frame made of it: dates in ISO 8601, ids whole numbers again."""
     if isinstance(value, datetime | date):
         return value.isoformat()
     if isinstance(value, np.datetime64):  # in nanoseconds numpy itself would make a plain number of it
-        return _wire_value(value.astype("datetime64[us]").item())
+        return wire_value(value.astype("datetime64[us]").item())
     if isinstance(value, np.generic | np.ndarray | pd.Series):  # from a row of a frame, or a column
-        return _wire_value(value.tolist())
+        return wire_value(value.tolist())
     if isinstance(value, float) and value.is_integer():  # an id that met a blank in a frame
         return int(value)
     if isinstance(value, list | tuple):
-        return [_wire_value(item) for item in value]
-    return sorted(map(_wire_value, value)) if isinstance(value, set | frozenset) else value
+        return [wire_value(item) for item in value]
+    return sorted(map(wire_value, value)) if isinstance(value, set | frozenset) else value
 
 
 def _switch(value: object) -> bool | None:
     """A yes or no as Canvas reads one; ``None`` for anything else."""
-    word = str(_wire_value(value)).strip().lower()
+    word = str(wire_value(value)).strip().lower()
     return True if word in _TRUE else False if word in _FALSE else None
 
 
@@ -98,7 +109,7 @@ def _canonical(value: object) -> str:
         return ",".join(sorted(_canonical(item) for item in value))
     if isinstance(value, bool):
         return str(value).lower()
-    return ",".join(sorted(part.strip() for part in str(_wire_value(value)).split(",")))
+    return ",".join(sorted(part.strip() for part in str(wire_value(value)).split(",")))
 
 
 def comparable(report: str, parameters: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
@@ -210,7 +221,7 @@ def _check_value(report: str, declared: schemas.Parameter, value: object) -> Non
         return
     if not declared.choices:
         return
-    plain = _wire_value(value)
+    plain = wire_value(value)
     given = plain if isinstance(plain, list) else str(plain).split(",")
     for item in given:
         word = str(item).strip()

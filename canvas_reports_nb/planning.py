@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from canvas_reports_nb.models import ReportRun
     from canvas_reports_nb.stored import StoredRun
 
-__all__ = ["Decision", "ago", "estimate", "reuse_or_start"]
+__all__ = ["Decision", "ago", "estimate", "is_recent", "reuse_or_start"]
 
 _SAMPLE = 10
 
@@ -74,7 +74,7 @@ def reuse_or_start(
         for run in history:
             when = run.ended_at or run.created_at
             age = (now - when).total_seconds() if when else 0.0
-            if run.created_at and (now - run.created_at).total_seconds() > max_age + _LONGEST_RUN:
+            if not is_recent(run, now, max_age):
                 break
             if comparable(report, asked_of(report, run.parameters)) != wanted:
                 continue
@@ -89,7 +89,11 @@ def reuse_or_start(
     return Decision("start", None, "starting a new run")
 
 
-# The history is read back no further than a run could have taken to end within max_age.
+def is_recent(run: ReportRun, now: datetime, max_age: float) -> bool:
+    """Whether a run of Canvas's list, or an older one, can have ended within ``max_age`` seconds."""
+    return run.created_at is None or (now - run.created_at).total_seconds() <= max_age + _LONGEST_RUN
+
+
 _LONGEST_RUN = 24 * 3600.0
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, cast
 
 from canvas_reports_nb.exceptions import ConfigurationError
+from canvas_reports_nb.run_lines import RunLine, TerminalTable, changed
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoints
@@ -52,6 +53,8 @@ class ProgressEvent:
     usual : tuple of float or None
         The shortest and the longest time at work of earlier runs, in seconds.
     text : str
+    runs : tuple of RunLine
+        Of many runs at once the table of all; the other fields then tell of them together.
     """
 
     stage: Stage
@@ -65,6 +68,7 @@ class ProgressEvent:
     next_poll: float | None = None
     usual: tuple[float, float] | None = None
     text: str = ""
+    runs: tuple[RunLine, ...] = ()
 
     @property
     def facts(self) -> tuple[str, ...]:
@@ -138,17 +142,23 @@ class LogSink:
     def __init__(self, *, aloud: bool = False) -> None:
         self._aloud = aloud
         self._last = ("", "", -1)
+        self._runs: tuple[RunLine, ...] = ()
 
     def show(self, event: ProgressEvent) -> None:
-        """Log an event unless nothing but the seconds changed."""
+        """Log an event unless nothing but the seconds changed; of many runs those whose state has."""
+        for run in changed(self._runs, event.runs) if event.runs else ():
+            self._say(f"{run.request} run {run.run_id or '-'}: {run.sentence}")
+        self._runs = event.runs or self._runs
         tenth = -1 if event.fraction is None else int(event.fraction * 10)
-        key = (event.stage, event.status, tenth)
+        key = (event.stage, "" if event.runs else event.status, tenth)
         if event.stage == "note" or key != self._last:
-            line = f"{event.report} run {event.run_id or '-'}: {event.sentence}"
-            _LOG.info("%s", line)
-            if self._aloud and sys.stderr is not None and not _is_heard():
-                print(f"{time.strftime('%H:%M:%S')} {line}", file=sys.stderr, flush=True)  # noqa: T201 - asked for
+            self._say(f"{event.report} run {event.run_id or '-'}: {event.sentence}")
         self._last = key
+
+    def _say(self, line: str) -> None:
+        _LOG.info("%s", line)
+        if self._aloud and sys.stderr is not None and not _is_heard():
+            print(f"{time.strftime('%H:%M:%S')} {line}", file=sys.stderr, flush=True)  # noqa: T201 - asked for
 
     def close(self) -> None:
         """Nothing to let go of."""
@@ -169,6 +179,7 @@ class TqdmSink:
 
     def __init__(self) -> None:
         self._bar: tqdm[Any] | None = None
+        self._table = TerminalTable()
 
     def show(self, event: ProgressEvent) -> None:
         """Move the bar; a note goes above it."""
@@ -176,6 +187,9 @@ class TqdmSink:
 
         if event.stage == "note":
             tqdm.write(event.sentence, file=sys.stderr)
+            return
+        if event.runs:
+            self._table.show(event.fraction, event.sentence, event.runs)
             return
         run = f" #{event.run_id}" if event.run_id else ""
         if self._bar is None:
@@ -194,6 +208,7 @@ class TqdmSink:
 
     def close(self) -> None:
         """Leave the last state of the bar standing."""
+        self._table.close()
         if self._bar is not None:
             self._bar.close()
             self._bar = None

@@ -103,7 +103,9 @@ def pseudonymize(
     rules = _rules(frame, report, table, keep, identities)
     secret = _secret(key)
     if free_text not in ("drop", "keep"):
-        raise ParameterError(f"free_text={free_text!r} is neither 'drop' nor 'keep'.")
+        raise ParameterError(
+            f"free_text={free_text!r} is no way to treat texts.", hint="Say 'drop' or 'keep'."
+        )
     _warn(rules, free_text, keep)
     left_out = {"unknown"} if free_text == "keep" else {"unknown", "free text"}
     kept = {name: rule for name, rule in rules.items() if rule.treatment not in left_out}

@@ -183,7 +183,7 @@ class Store:
             How many runs were removed.
         """
         if shared:
-            raise StoreError("This store is on this disk alone; there is no shared one to clear.")
+            raise StoreError("This store is on this disk alone.", hint="Leave shared=True out.")
         limit = oldest(older_than)
         gone = [run for run in self.runs(report) if limit is None or run.finished_at < limit]
         for run in gone:

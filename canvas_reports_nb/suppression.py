@@ -106,7 +106,9 @@ def _checked(cells: pl.DataFrame, names: list[str], count: str, minimum: int) ->
     if minimum < _SMALLEST_MINIMUM:
         raise ParameterError(f"minimum={minimum} hides nothing.", hint="5 and 10 are common.")
     if not names or count in names:
-        raise ParameterError("by= must name the columns that name a cell, and not the count.")
+        raise ParameterError(
+            "by= names no cell.", hint="Name the columns that tell the cells apart, without the count."
+        )
     if "suppressed" in cells.columns:
         raise ParameterError("The table has a column 'suppressed' already.", hint="Suppress the original.")
     if not cells.schema[count].is_numeric():
@@ -118,7 +120,9 @@ def _checked(cells: pl.DataFrame, names: list[str], count: str, minimum: int) ->
         )
     numbers = cells[count].cast(pl.Float64).fill_null(float("nan")).to_numpy()
     if (numbers < 0).any() or (numbers % 1 > 0).any():
-        raise ParameterError(f"{count!r} holds a number that is no count of people.")
+        raise ParameterError(
+            f"{count!r} holds a number that is no count of people.", hint="Counts are whole and not negative."
+        )
     return numbers
 
 

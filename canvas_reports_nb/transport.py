@@ -243,7 +243,7 @@ class Transport:
                 hint="Name a file that exists, or unset the variable.",
             ) from None
         remaining = response.headers.get("X-Rate-Limit-Remaining")
-        if remaining:
+        if remaining and not getattr(response, "from_cache", False):
             with suppress(ValueError):  # a proxy may write anything there
                 self.rate_limit_remaining = float(remaining)
         return _Try(response, refusal(response), min(retry_after(response), _LONGEST_PAUSE))

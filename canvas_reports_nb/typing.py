@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 if TYPE_CHECKING:
     from datetime import timedelta
 
-__all__ = ["Age", "Clock", "Engine", "OnInterrupt", "Parameters", "Sleep"]
+__all__ = ["Age", "Clock", "Engine", "OnError", "OnInterrupt", "Parameters", "Sleep"]
 
 Engine: TypeAlias = Literal["pandas", "polars", "arrow", "dask"]
 OnInterrupt: TypeAlias = Literal["detach", "abort"]
+OnError: TypeAlias = Literal["raise", "return"]
 Parameters: TypeAlias = Mapping[str, Any]
 Age: TypeAlias = "float | timedelta"
 """Seconds, or a ``timedelta``."""

@@ -38,6 +38,10 @@ class CanvasAccessor:
         """`read_tables` on the newest open connection, as pandas."""
         return opening.read_tables(report, **{**keywords, "engine": "pandas"})
 
+    def read_reports(self, **keywords: Any) -> Any:
+        """`read_reports` on the newest open connection: the rows of this frame are the requests."""
+        return opening.read_reports(self._frame, **keywords)
+
     @property
     def provenance(self) -> dict[str, Any]:
         """Where the frame came from: host, account, report, run id, parameters, times, rows, sha256."""

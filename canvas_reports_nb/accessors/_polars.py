@@ -71,6 +71,10 @@ class CanvasNamespace(_Namespace[pl.DataFrame]):
         """`read_tables` on the newest open connection, as polars."""
         return opening.read_tables(report, **{**keywords, "engine": "polars"})
 
+    def read_reports(self, **keywords: Any) -> Any:
+        """`read_reports` on the newest open connection, as polars: the rows of this frame are the requests."""
+        return opening.read_reports(self._frame, **{"engine": "polars", **keywords})
+
 
 @canvas_of(pl.LazyFrame, pl.api.register_lazyframe_namespace)
 class CanvasLazyNamespace(_Namespace[pl.LazyFrame]):

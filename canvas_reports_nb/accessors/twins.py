@@ -106,11 +106,16 @@ def refresh(
     Raises
     ------
     NoProvenanceError
-        The frame does not say where it came from, or came from a file.
+        The frame does not say where it came from, came from a file, or stacks several runs.
     ConfigurationError
         No connection to its Canvas is open.
     """
     origin = provenance(frame)
+    if "runs" in origin:
+        raise NoProvenanceError(
+            "This frame stacks several runs.",
+            hint="Run its requests anew: read_reports(requests, max_age=0).",
+        )
     if origin["host"] is None or not origin["report"]:
         raise NoProvenanceError(
             "This frame was read from a file, which does not say which run it was.",

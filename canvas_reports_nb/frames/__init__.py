@@ -14,12 +14,15 @@ if TYPE_CHECKING:
     from canvas_reports_nb.frames.identity import Identity, identify
     from canvas_reports_nb.frames.reading import Facts
     from canvas_reports_nb.frames.sinks import read_arrow, write_parquet, write_private
+    from canvas_reports_nb.frames.stacking import Part, Stack
 
 __all__ = [
     "Facts",
     "Identity",
     "Member",
+    "Part",
     "Source",
+    "Stack",
     "frame",
     "held",
     "identify",
@@ -38,6 +41,7 @@ _HOME = {
     **dict.fromkeys(("frame", "load", "pick", "scan"), "engines"),
     **dict.fromkeys(("Identity", "identify"), "identity"),
     **dict.fromkeys(("read_arrow", "write_parquet", "write_private"), "sinks"),
+    **dict.fromkeys(("Part", "Stack"), "stacking"),
     "Facts": "reading",
     "read_dialect": "dialect",
 }

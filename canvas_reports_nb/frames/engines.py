@@ -23,7 +23,18 @@ if TYPE_CHECKING:
 
 Categories: TypeAlias = "dict[str, list[str]]"
 
-__all__ = ["frame", "load", "pick", "scan", "to_dask", "to_pandas", "typed"]
+__all__ = [
+    "categories_of",
+    "dask_frames",
+    "frame",
+    "load",
+    "pick",
+    "scan",
+    "to_dask",
+    "to_pandas",
+    "typed",
+    "unknown_engine",
+]
 
 _PANDAS_TYPES = {
     pa.int64(): pd.Int64Dtype(),
@@ -71,8 +82,8 @@ def frame(table: pa.Table, provenance: Provenance, engine: Engine) -> Any:
             return table
         case "dask":
             whole = to_pandas(table, provenance)
-            return _dask().from_map(lambda _: whole, [0], meta=whole.iloc[:0])
-    raise _unknown_engine(engine)
+            return dask_frames().from_map(lambda _: whole, [0], meta=whole.iloc[:0])
+    raise unknown_engine(engine)
 
 
 def load(path: Path, provenance: Provenance, engine: Engine, columns: Sequence[str] | None = None) -> Any:
@@ -87,7 +98,7 @@ def load(path: Path, provenance: Provenance, engine: Engine, columns: Sequence[s
             return _read(path, wanted)
         case "dask":
             return to_dask(path, provenance, wanted)
-    raise _unknown_engine(engine)
+    raise unknown_engine(engine)
 
 
 def _read(path: Path, columns: list[str] | None) -> pa.Table:
@@ -159,7 +170,7 @@ def to_dask(path: Path, provenance: Provenance, columns: list[str] | None = None
         enumerations = [name for name in wanted if isinstance(schema.field(name).type, pa.DictionaryType)]
         categories = categories_of(file.read(columns=enumerations))
     empty = schema.empty_table().select(wanted)
-    return _dask().from_map(
+    return dask_frames().from_map(
         _row_group,
         groups,
         path=path,
@@ -180,7 +191,8 @@ def _row_group(
     return to_pandas(table, provenance, categories)
 
 
-def _dask() -> Any:
+def dask_frames() -> Any:
+    """Dask's module of frames, or the error that says how to install it."""
     try:
         import dask.dataframe as dd  # noqa: PLC0415 - an extra
     except ImportError:
@@ -188,7 +200,8 @@ def _dask() -> Any:
     return dd
 
 
-def _unknown_engine(engine: Any) -> ParameterError:
+def unknown_engine(engine: Any) -> ParameterError:
+    """The error for an engine there is none of."""
     return ParameterError(
         f"engine={engine!r} is no engine.",
         hint=near(str(engine), _ENGINES) + f"There are: {', '.join(_ENGINES)}.",

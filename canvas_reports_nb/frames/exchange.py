@@ -1,4 +1,4 @@
-"""A frame of any kind in, the same kind out: what every analysis is wrapped in.
+"""A frame of any kind in, the same kind out: the edges of every analysis.
 
 narwhals tells the kinds apart and fetches the rows; between the edges stands one polars query. So pandas,
 polars, lazy polars, Arrow and Dask give the same numbers, and no analysis is written twice.
@@ -7,8 +7,7 @@ polars, lazy polars, Arrow and Dask give the same numbers, and no analysis is wr
 from __future__ import annotations
 
 from copy import deepcopy
-from functools import wraps
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import polars as pl
 
@@ -16,15 +15,14 @@ from canvas_reports_nb.exceptions import ParameterError, UnknownColumnError
 from canvas_reports_nb.parameters import near
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Collection, Iterable
 
     import pyarrow as pa
 
-__all__ = ["FrameT", "lazy", "like", "require", "same_ids", "same_kind"]
+__all__ = ["FrameT", "lazy", "like", "no_frame", "require", "same_ids"]
 
 #: pandas, polars (eager or lazy), Arrow or Dask; the result is of the same.
 FrameT = TypeVar("FrameT")
-_P = ParamSpec("_P")
 
 
 def lazy(frame: Any, columns: Collection[str] | None = None) -> pl.LazyFrame:
@@ -51,13 +49,18 @@ def lazy(frame: Any, columns: Collection[str] | None = None) -> pl.LazyFrame:
     try:
         known = nw.from_native(frame, eager_only=True)
     except TypeError:
-        raise ParameterError(
-            f"A frame is wanted, not {type(frame).__name__}.",
-            hint="Give a pandas, polars, Arrow or Dask frame, as read_report gives.",
-        ) from None
+        raise no_frame(frame) from None
     if columns is not None:
         known = known.select(name for name in known.columns if name in columns)
     return cast("pl.LazyFrame", known.lazy("polars").to_native())
+
+
+def no_frame(given: Any) -> ParameterError:
+    """The error for something that is no frame."""
+    return ParameterError(
+        f"A frame is wanted, not {type(given).__name__}.",
+        hint="Give a pandas, polars, Arrow or Dask frame, as read_report gives.",
+    )
 
 
 def like(result: pl.LazyFrame, frame: FrameT, *others: Any) -> FrameT:
@@ -130,18 +133,6 @@ def _plain(table: pa.Table, enumerations: dict[str, list[str]]) -> pa.Table:
             )
         fields.append(field)
     return table.cast(pa.schema(fields))
-
-
-def same_kind(
-    analysis: Callable[Concatenate[pl.LazyFrame, _P], pl.LazyFrame],
-) -> Callable[Concatenate[FrameT, _P], FrameT]:
-    """Let an analysis of polars queries take and give any kind; its first argument decides which."""
-
-    @wraps(analysis)
-    def wrapped(frame: FrameT, /, *args: _P.args, **kwargs: _P.kwargs) -> FrameT:
-        return like(analysis(lazy(frame), *args, **kwargs), frame)
-
-    return wrapped
 
 
 def require(frame: pl.LazyFrame, columns: Iterable[str], what: str, *, numbers: Iterable[str] = ()) -> None:

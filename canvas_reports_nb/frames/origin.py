@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from canvas_reports_nb.exceptions import ParameterError, TableRequiredError, UnknownTableError
+from canvas_reports_nb.frames.exchange import no_frame
 from canvas_reports_nb.models import ATTRS_KEY
 from canvas_reports_nb.parameters import near
 from canvas_reports_nb.schemas import reports, schema
@@ -30,7 +31,7 @@ def column_names(frame: Any) -> list[str]:
     try:
         return list(nw.from_native(_described_by(frame)).collect_schema().names())
     except TypeError:
-        raise ParameterError(f"A frame is wanted, not {type(frame).__name__}.") from None
+        raise no_frame(frame) from None
 
 
 def origin(frame: Any) -> dict[str, Any]:

@@ -80,7 +80,8 @@ def _over(
         def wrapped(tables: Mapping[str, FrameT], /, *args: _P.args, **kwargs: _P.kwargs) -> FrameT:
             _refuse_no_mapping(tables, wanted, analysis.__name__)
             given = chosen(tables, analysis.__name__)
-            return like(analysis(given, *args, **kwargs), tables[next(iter(given))])
+            first, *others = (tables[name] for name in given)
+            return like(analysis(given, *args, **kwargs), first, *others)
 
         return wrapped
 

@@ -8,6 +8,7 @@ import ipywidgets as widgets
 from IPython.display import display
 
 from canvas_reports_nb import _html
+from canvas_reports_nb.run_lines import HEADER
 
 if TYPE_CHECKING:
     from IPython.display import DisplayHandle
@@ -18,7 +19,7 @@ __all__ = ["ProgressBar", "WidgetSink"]
 
 
 class ProgressBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
-    """A bar with the state in words, the times and the rows beside it; notes stand below."""
+    """A bar with the state in words, the times and the rows beside it; notes stand below, and of many runs the table."""
 
     def __init__(self) -> None:
         self.bar = widgets.IntProgress(
@@ -30,9 +31,10 @@ class ProgressBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no type
             tooltip="Progress of the report",
         )
         self.label, self.notes = widgets.HTML(), widgets.HTML()
+        self.runs = widgets.HTML(layout=widgets.Layout(max_height="24em", overflow="auto"))
         self._headline, self._notes = "", list[str]()
         wrapped = widgets.Layout(flex_flow="row wrap", align_items="center")
-        super().__init__([widgets.HBox([self.bar, self.label], layout=wrapped), self.notes])
+        super().__init__([widgets.HBox([self.bar, self.label], layout=wrapped), self.notes, self.runs])
 
     def show(self, event: ProgressEvent) -> None:
         """Show one event."""
@@ -40,6 +42,8 @@ class ProgressBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no type
             self._notes.append(event.sentence)
             self.notes.value = _html.lines(self._notes)
             return
+        if event.runs:
+            self.runs.value = _html.table(HEADER, [line.cells for line in event.runs])
         run = f" run {event.run_id}" if event.run_id else ""
         facts = list(event.facts)
         if event.queued and event.running:
@@ -56,7 +60,7 @@ class ProgressBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no type
 
     def close(self) -> None:
         """Take the bar, and all it is made of, from the page and from the widgets a notebook saves."""
-        inside = (self.bar, self.label, self.notes, self.children[0])
+        inside = (self.bar, self.label, self.notes, self.runs, self.children[0])
         styles = (each.style for each in inside if each.has_trait("style"))
         for part in (self.layout, *(each.layout for each in inside), *styles, *inside):
             part.close()

@@ -53,7 +53,10 @@ def shown(canvas: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[
     job = connection.start("provisioning_csv", users=True, enrollments=True)
     result = job.result(progress=False)
     offer = connection.report("provisioning_csv")
-    objects = [connection, connection.store, job, job.run, result, offer]
+    users = result.to_pandas("users")
+    compared = crn.diff(users.iloc[1:], users)
+    many = connection.obtain_reports([{"report": "course_storage_csv"}], progress=False)
+    objects = [compared, many, connection, connection.store, job, job.run, result, offer]
     return {type(each): each for each in objects} | {"token": connection.server.token}
 
 

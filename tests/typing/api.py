@@ -63,6 +63,12 @@ def all_in_one(canvas: crn.Connection) -> None:
     assert_type(canvas.scan_report("provisioning_csv", enrollments=True), pl.LazyFrame)
     assert_type(crn.read_tables("provisioning_csv", users=True), dict[str, Any])
     assert_type(crn.scan_report("provisioning_csv", users=True), pl.LazyFrame)
+    requests = crn.requests_for("grade_export_csv", terms=[12, "current"], accounts=["self"])
+    assert_type(requests, pd.DataFrame)
+    many = canvas.obtain_reports(requests, on_error="return", timeout=60.0)
+    assert_type(many, crn.ReportsResult)
+    assert_type(many.status, pd.DataFrame)
+    assert_type(many.scan(), pl.LazyFrame)
     # The frame depends on `engine`: a caller may name the type it asked for.
     grades: pd.DataFrame = canvas.read_report("grade_export_csv", max_age=0, timeout=60.0)
     lazy: pl.DataFrame = crn.read_report("grade_export_csv", engine="polars", offline=True)

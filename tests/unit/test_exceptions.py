@@ -87,7 +87,7 @@ def made(kind: type[exc.CanvasReportsError], *left_out: str) -> exc.CanvasReport
     values = {
         "message": "It broke.", "hint": "Mend it.", "account": "self", "report": "x", "run_id": 7, "run": RUN,
         "url": "https://canvas.example.edu/a", "tables": ["a", "b"], "package": "dask", "extra": "dask",
-        "purpose": "engine='dask'",
+        "purpose": "engine='dask'", "errors": [exc.ParameterError("It is wrong.")], "reports": None, "also": "gcsfs",
     }  # fmt: skip
     asked = inspect.signature(kind).parameters
     assert asked.keys() <= values.keys(), "the new argument needs a value here"

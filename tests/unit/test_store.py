@@ -67,7 +67,7 @@ def test_layout_and_rights(store: Store) -> None:
     assert stat.S_IMODE((kept.folder / "run.json").stat().st_mode) == 0o600
     assert stat.S_IMODE((kept.folder.parent / ".7.lock").stat().st_mode) == 0o600
     assert not list(store.path.rglob("*.part"))
-    found = store.find(URL, ACCOUNT, GRADES, 7)
+    found = store.sound(store.find(URL, ACCOUNT, GRADES, 7))
     assert found == kept
     assert found.tables == (GRADES,)
     assert found.size > len(b"a\n1\n2\nPAR1")
@@ -251,7 +251,9 @@ def test_a_run_of_links_is_none(store: Store, tmp_path: Path, name: str) -> None
     kept = keep(store, 7)
     (kept.folder / name).rename(tmp_path / name)
     (kept.folder / name).symlink_to(tmp_path / name)
-    assert store.find(URL, ACCOUNT, GRADES, 7) is None
+    found = store.sound(store.find(URL, ACCOUNT, GRADES, 7))
+    # A shared store fetches a copy of its own in the place of the link.
+    assert found is None or (store.address.startswith("memory:") and not (found.folder / name).is_symlink())
 
 
 def test_nothing_is_written_through_a_link(store: Store, tmp_path: Path) -> None:

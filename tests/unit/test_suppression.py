@@ -133,8 +133,8 @@ def test_a_cell_with_no_neighbour_is_named() -> None:
     ("keywords", "message"),
     [
         ({"by": "course", "minimum": 1}, "hides nothing"),
-        ({"by": []}, "must name"),
-        ({"by": ["n"]}, "must name"),
+        ({"by": []}, "names no cell"),
+        ({"by": ["n"]}, "names no cell"),
         ({"by": "twice"}, "Several rows name the same cell"),
         ({"by": "course", "count": "twice"}, "holds no numbers"),
         ({"by": "course", "count": "share"}, "no count of people"),

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from canvas_reports_nb.exceptions import ParameterError, UnknownColumnError
 from canvas_reports_nb.frames.engines import typed
-from canvas_reports_nb.frames.exchange import lazy, like, require, same_ids, same_kind
+from canvas_reports_nb.frames.exchange import lazy, like, require, same_ids
 
 STATES = ["active", "concluded", "deleted"]
 SCHEMA = pa.schema(
@@ -147,19 +147,6 @@ def test_dask_computes_only_the_columns_that_are_read() -> None:
 @pytest.mark.parametrize("kind", ["pandas", "polars", "arrow", "dask"])
 def test_columns_not_read_are_left_behind(kind: str) -> None:
     assert lazy(every_kind(FILLED)[kind], {"score", "absent"}).collect_schema().names() == ["score"]
-
-
-def test_an_analysis_is_wrapped_for_every_kind() -> None:
-    @same_kind
-    def doubled(frame: pl.LazyFrame, by: int) -> pl.LazyFrame:
-        """Multiply."""
-        return frame.select(pl.col("score") * by)
-
-    assert doubled.__doc__ == "Multiply."
-    for kind, frame in every_kind(FILLED).items():
-        found = doubled(frame, by=2)
-        assert type(found) is type(frame), kind
-        assert lazy(found).collect().rows() == [(3.0,)]
 
 
 @pytest.mark.parametrize("thing", [7, "grades.csv", None, {"id": [1]}, [1, 2], np.zeros(3)])

@@ -1,0 +1,219 @@
+"""The runs of one account: found in the store, on Canvas or under way, else begun. One decision path for all calls."""
+
+from __future__ import annotations
+
+import math
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypedDict, cast
+
+from canvas_reports_nb import jobs
+from canvas_reports_nb.exceptions import NotStoredError, ParameterError, UnknownRunError
+from canvas_reports_nb.parameters import expected_tables
+from canvas_reports_nb.planning import reuse_or_start
+from canvas_reports_nb.progress import ProgressEvent, resolve
+from canvas_reports_nb.results import ReportResult, choose_table
+from canvas_reports_nb.scheduling import breather
+from canvas_reports_nb.settings import DEFAULT_MAX_AGE
+from canvas_reports_nb.starting import checked, start_once
+from canvas_reports_nb.store import seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from canvas_reports_nb.api import AccountReports
+    from canvas_reports_nb.ledger import Ledger
+    from canvas_reports_nb.models import ReportRun
+    from canvas_reports_nb.planning import Decision
+    from canvas_reports_nb.progress import Progress
+    from canvas_reports_nb.store import Store
+    from canvas_reports_nb.stored import StoredRun
+    from canvas_reports_nb.typing import Age, Clock, OnInterrupt, Parameters, Sleep
+
+__all__ = ["Obtaining", "Runs", "foresee_table", "merged", "split"]
+
+
+class Obtaining(TypedDict, total=False):
+    """The keywords `read_report`, `read_tables` and `scan_report` share.
+
+    Attributes
+    ----------
+    max_age : float or timedelta
+        Use a finished run no older than this (seconds; default one day); 0 always starts anew.
+    run_id : int
+        Exactly this run.
+    offline : bool
+        The store only; Canvas is never asked.
+    progress : {"auto", "widget", "tqdm", "log", False} or ProgressSink
+    timeout : float
+        Total budget in seconds.
+    on_interrupt : {"detach", "abort"}
+    """
+
+    max_age: Age
+    run_id: int | None
+    offline: bool
+    progress: Progress
+    timeout: float | None
+    on_interrupt: OnInterrupt
+
+
+_OBTAINING = frozenset(Obtaining.__annotations__)
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """The runs of one account, and what is needed to find, begin and fetch them."""
+
+    api: AccountReports
+    store: Store
+    ledger: Ledger
+    url: str
+    clock: Clock
+    sleep: Sleep
+
+    @property
+    def account(self) -> str:
+        """The account as it was named."""
+        return self.api.account
+
+    def obtain(
+        self,
+        report: str,
+        asked: Mapping[str, Any],
+        *,
+        max_age: Age = DEFAULT_MAX_AGE,
+        run_id: int | None = None,
+        offline: bool = False,
+        progress: Progress = "auto",
+        timeout: float | None = None,
+        on_interrupt: OnInterrupt = "detach",
+    ) -> ReportResult:
+        """Use a run again or start one, wait, fetch; see `Connection.read_report`."""
+        if offline:
+            return self._held(report, asked, run_id)
+        if run_id is not None:
+            kept = self.store.sound(self.store.find(self.url, self.account, report, run_id))
+            if kept is not None:
+                return ReportResult(kept)
+            return self.attach(report, run_id).result(timeout, progress, on_interrupt)
+        wanted = checked(self.api, report, asked)
+        decision, equal = self.decide(report, wanted, max_age, self.api.index(report))
+        sink = resolve(progress)
+        sink.show(ProgressEvent("note", report, decision.run_id, text=f"{report}: {decision.reason}"))
+        if equal is not None:
+            sink.close()
+            return ReportResult(equal)
+        if decision.run_id is not None:
+            job = self.attach(report, decision.run_id)
+        else:
+            job = self.begin(report, wanted)
+        return job.result(timeout, sink, on_interrupt)
+
+    def decide(
+        self, report: str, wanted: Mapping[str, Any], max_age: Age, history: Iterable[ReportRun]
+    ) -> tuple[Decision, StoredRun | None]:
+        """Which run serves a checked request; with it the stored run, where that is the one.
+
+        Parameters
+        ----------
+        history : iterable of ReportRun
+            Canvas's own list, newest first; not read where a stored run will do.
+        """
+        equal = self._sound(report, wanted, seconds(max_age)) if max_age else None
+        decision = reuse_or_start(
+            report,
+            wanted,
+            stored=[equal] if equal else [],
+            history=self._remembered(report, wanted, history),
+            now=jobs.utc(self.clock),
+            max_age=seconds(max_age),
+        )
+        return decision, equal if decision.action == "stored" else None
+
+    def attach(self, report: str, run_id: int) -> jobs.ReportJob:
+        """A handle on a run that exists."""
+        return self.job(self.api.show(report, run_id))
+
+    def begin(self, report: str, wire: Mapping[str, Any]) -> jobs.ReportJob:
+        """Start what is checked already, and note it before anybody waits."""
+        run = start_once(self.api, report, wire, clock=self.clock, sleep=self.sleep)
+        self.ledger.note(run, wire)
+        return self.job(run)
+
+    def breathe(self) -> None:
+        """Slow down where Canvas says that little is left of the token's allowance, which all its runs share."""
+        pause = breather(self.api.remaining)
+        if pause:
+            self.sleep(pause)
+
+    def job(self, run: ReportRun) -> jobs.ReportJob:
+        """A handle on a run as Canvas last told it."""
+        return jobs.ReportJob(self.api, self.store, self.url, run, clock=self.clock, sleep=self.sleep)
+
+    def _held(self, report: str, asked: Mapping[str, Any], run_id: int | None) -> ReportResult:
+        if run_id is not None:
+            kept = self.store.sound(self.store.find(self.url, self.account, report, run_id))
+        else:
+            kept = self._sound(report, asked)
+        if kept is None:
+            raise NotStoredError(
+                "offline=True, and this disk holds no such run.",
+                hint="Call once without offline=True; canvas.store.info() lists what is held.",
+                account=self.account,
+                report=report,
+                run_id=run_id,
+            )
+        return ReportResult(kept)
+
+    def _sound(self, report: str, asked: Mapping[str, Any], max_age: float = math.inf) -> StoredRun | None:
+        """The newest stored run of equal parameters, young enough, whose files are what was stored."""
+        now, equal = jobs.utc(self.clock), self.store.equal(self.url, self.account, report, asked)
+        young = (run for run in equal if (now - run.finished_at).total_seconds() <= max_age)
+        return next((kept for run in young if (kept := self.store.sound(run))), None)
+
+    def _remembered(
+        self, report: str, wanted: Mapping[str, Any], history: Iterable[ReportRun]
+    ) -> Iterator[ReportRun]:
+        """The runs this disk asked for and never fetched, as they stand now; then Canvas's own list."""
+        for run_id in self.ledger.equal(report, wanted):
+            run = None
+            if self.store.find(self.url, self.account, report, run_id) is None:
+                with suppress(UnknownRunError):
+                    run = self.api.show(report, run_id)
+            if run is None or (run.is_ended and not run.is_complete):
+                self.ledger.forget(report, run_id)
+            else:
+                yield run
+        yield from history
+
+
+def split(keywords: Mapping[str, Any]) -> tuple[Obtaining, dict[str, Any]]:
+    """Keywords of ours, and parameters of the report."""
+    ours = cast("Obtaining", {name: value for name, value in keywords.items() if name in _OBTAINING})
+    return ours, {name: value for name, value in keywords.items() if name not in _OBTAINING}
+
+
+def merged(report: str, parameters: Parameters | None, named: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters given as a mapping and as keywords, together.
+
+    Raises
+    ------
+    ParameterError
+        A name stands in both.
+    """
+    both = sorted((parameters or {}).keys() & named.keys())
+    if both:
+        raise ParameterError(
+            f"{', '.join(both)} stands both in parameters= and as a keyword.",
+            hint="Give it once.",
+            report=report,
+        )
+    return {**(parameters or {}), **named}
+
+
+def foresee_table(report: str, asked: Mapping[str, Any], table: str | None) -> None:
+    """Refuse before the start what could only be refused after an hour's run."""
+    expected = expected_tables(report, asked)
+    if expected:
+        choose_table(expected, table, report)
