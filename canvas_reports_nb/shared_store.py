@@ -190,6 +190,9 @@ class SharedStore(Store):
         """A shared run, copied here; a damaged one is set aside."""
         run, sealed = entry.run, None
         _LOG.info("copying run %s from %s", run.folder.name, self.address)
+        # What lies there is no run: the rest of a copy that was cut short, or links that lead elsewhere.
+        shutil.rmtree(run.folder, ignore_errors=True)
+        make_private(self.path, run.folder)
         try:
             self._shared.fetch(entry)
             if run.is_sound() and file_facts(run.raw).items() <= run.facts["raw"].items():

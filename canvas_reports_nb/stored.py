@@ -77,7 +77,11 @@ class StoredRun:
     @property
     def is_here(self) -> bool:
         """Whether the run is on this disk."""
-        return (self.folder / SIDECAR).exists()
+        files = [self.folder / SIDECAR, *(self.folder / each["file"] for each in self.files)]
+        # Whatever a link leads to, it is not what was written here.
+        return not self.folder.is_symlink() and all(
+            file.is_file() and not file.is_symlink() for file in files
+        )
 
     @property
     def size(self) -> int:
@@ -126,14 +130,9 @@ def load(folder: Path) -> StoredRun | None:
     """The run in a folder; a missing, damaged or foreign sidecar means there is none."""
     try:
         run = parse(folder, (folder / SIDECAR).read_bytes())
-        if run is None:
-            return None
-        files = [folder / facts["file"] for facts in run.files]
-        # Whatever a link leads to, it is not what was written here.
-        linked = any(path.is_symlink() for path in (folder, folder / SIDECAR, *files))
-        return run if not linked and all(path.is_file() for path in files) else None
     except (OSError, ValueError):
         return None
+    return run if run is not None and run.is_here else None
 
 
 def parse(folder: Path, text: bytes) -> StoredRun | None:
