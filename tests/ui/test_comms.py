@@ -23,18 +23,17 @@ Message = dict[str, Any]
 
 OPEN = "import canvas_reports_nb as crn\ncanvas = crn.demo(enrollments=300, duration=3)"
 BLOCK = f"rows = len(canvas.read_report({REPORT!r}, max_age=0))"
-BUTTON = """
-import threading, ipywidgets
-button, label = ipywidgets.Button(), ipywidgets.Label()
-def work():
-    job = canvas.start("zero_activity_csv")
-    label.value = f"run {job.run.id}"
-    label.value = job.wait(progress=False).status
-def clicked(_):
-    button.disabled = True
-    threading.Thread(target=work, daemon=True).start()
-button.on_click(clicked)
-display(button, label)
+FORM = """
+import time
+def found(widget, css):
+    if css in getattr(widget, "_dom_classes", ()):
+        return widget
+    return next((hit for child in getattr(widget, "children", ()) if (hit := found(child, css))), None)
+form = canvas.form()
+report, start = found(form, "crn-report"), found(form, "crn-start")
+while report.disabled:
+    time.sleep(0.05)
+report.value = "zero_activity_csv"
 """
 
 
@@ -152,23 +151,24 @@ def subshell(request: pytest.FixtureRequest, kernel: Kernel) -> str | None:
     return str(kernel.control("create_subshell_request")["subshell_id"])
 
 
-def test_a_click_during_a_blocking_cell_starts_its_run(kernel: Kernel, subshell: str | None) -> None:
-    made = kernel.run(BUTTON)
-    (button,), (label,) = models(made, "ButtonModel"), models(made, "LabelModel")
+def test_a_click_on_the_form_during_a_blocking_cell_starts_its_run(
+    kernel: Kernel, subshell: str | None
+) -> None:
+    kernel.run(FORM)
+    start = kernel.value("start.model_id").strip("'")
     cell = kernel.execute(BLOCK)
     kernel.until(lambda message: bool(models([message], "IntProgressModel")))
     (bar,) = models(kernel.seen, "IntProgressModel")
-    kernel.click(button, subshell)
+    kernel.click(start, subshell)
     kernel.until(is_end_of(cell))
     during = list(kernel.seen)
     assert updates(during, bar, "value")[-1] == 100
     assert "done" in updates(during, bar, "description")
-    if not updates(during, label, "value"):
-        kernel.until(lambda message: bool(updates([message], label, "value")))
-    if "complete" not in updates(kernel.seen, label, "value"):
-        kernel.until(lambda message: "complete" in updates([message], label, "value"))
-    assert updates(kernel.seen, button, "disabled") == [True]
-    assert updates(kernel.seen, label, "value")[0].startswith("run ")
+    if not updates(during, start, "disabled"):
+        kernel.until(lambda message: bool(updates([message], start, "disabled")))
+    assert updates(kernel.seen, start, "disabled")[0] is True
+    assert int(kernel.value("form.wait(progress=False).to_pandas().shape[0]")) > 0
+    assert kernel.value("form.job.status") == "'complete'"
 
 
 def test_the_bar_moves_while_the_cell_blocks_and_leaves_words(kernel: Kernel) -> None:
