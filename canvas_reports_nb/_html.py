@@ -30,7 +30,9 @@ def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Rows of plain text as an HTML table."""
     head = "".join(f'<th scope="col" style="text-align:left">{escape(name)}</th>' for name in header)
     body = "".join(
-        "<tr>" + "".join(f'<td style="text-align:left">{escape(cell)}</td>' for cell in row) + "</tr>"
+        "<tr>"
+        + "".join(f'<td style="text-align:left;padding-right:1em">{escape(cell)}</td>' for cell in row)
+        + "</tr>"
         for row in rows
     )
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

@@ -104,7 +104,7 @@ def pseudonymize(
     secret = _secret(key)
     if free_text not in ("drop", "keep"):
         raise ParameterError(
-            f"free_text={free_text!r} is no way to treat texts.", hint="Say 'drop' or 'keep'."
+            f"free_text={free_text!r} is neither 'drop' nor 'keep'.", hint="Dropping is the safe one."
         )
     _warn(rules, free_text, keep)
     left_out = {"unknown"} if free_text == "keep" else {"unknown", "free text"}

@@ -54,7 +54,9 @@ class ProgressBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no type
         if event.fraction is not None:
             self.bar.value = round(event.fraction * 100)
         self.bar.description = (
-            f"{event.facts[0]} {self.bar.value} %" if event.stage == "waiting" else event.stage
+            f"{'' if event.runs else event.facts[0]} {self.bar.value} %".strip()
+            if event.stage == "waiting"
+            else event.stage
         )
         self.bar.bar_style = "success" if event.stage == "done" else ""
 

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
-from pathlib import Path
 
 import pytest
 
-from .conftest import Notebook
+from .conftest import Notebook, shot
 
 START = "import canvas_reports_nb as crn\ncanvas = crn.demo(duration={seconds})\nform = canvas.form()\nform"
 ROWS = 'frame = form.frame\nprint("rows:", len(frame), "columns:", frame.shape[1])'
-SHOTS = os.environ.get("CANVAS_REPORTS_SCREENSHOTS")
-
-
-def shot(page, name: str) -> None:
-    """Keep a picture where the environment asks for it; none is ever compared."""
-    if SHOTS:
-        page.screenshot(path=Path(SHOTS) / f"{name}.png")
 
 
 class Form:
@@ -128,7 +119,7 @@ def test_interrupt_while_the_cell_waits_detaches(form):
     notebook, shown = form("wait.ipynb", "form.wait()", "form.job.refresh().status", seconds=600)
     shown.choose("course_storage_csv")
     shown.press("start")
-    shown.root.locator(".crn-progress").get_by_text("running").wait_for()
+    shown.root.locator(".crn-progress").get_by_text("running").first.wait_for()
     notebook.run(1)
     notebook.output(1).locator(".progress-bar").first.wait_for(state="attached")
     notebook.command("notebook:interrupt-kernel")

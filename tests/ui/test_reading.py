@@ -1,5 +1,7 @@
 """What a cell that waits for a report shows, and that Interrupt lets go of it."""
 
+from .conftest import shot
+
 START = "import canvas_reports_nb as crn\ncanvas = crn.demo(duration={seconds})"
 READ = 'df = canvas.read_report("course_storage_csv")\nprint("rows:", len(df))'
 
@@ -25,3 +27,21 @@ def test_interrupt_detaches(open_lab):
     notebook.ran(1)
     assert "KeyboardInterrupt" in notebook.outputs(1)
     assert "canvas.attach(" in notebook.outputs(1)
+
+
+def test_many_runs_are_one_table(open_lab):
+    read = (
+        'requests = crn.requests_for("course_storage_csv", terms=[6, 7, 8, 9, 10, 11])\n'
+        'frame = canvas.read_reports(requests)\nprint("terms:", frame["enrollment_term_id"].nunique())'
+    )
+    notebook = open_lab("many.ipynb", START.format(seconds=4), read)
+    notebook.run(0)
+    notebook.ran(0)
+    notebook.run(1)
+    rows = notebook.output(1).locator("tbody tr")
+    rows.nth(5).wait_for()
+    notebook.output(1).get_by_text("done").first.wait_for()
+    shot(notebook.page, "many")
+    notebook.ran(1)
+    shot(notebook.page, "many-done")
+    assert "terms: 6" in notebook.outputs(1)

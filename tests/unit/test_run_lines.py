@@ -82,13 +82,15 @@ def test_the_terminal_has_a_bar_and_the_runs_at_work(capsys: pytest.CaptureFixtu
 
 def test_the_widget_has_the_table_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
     displayed: list[Any] = []
-    monkeypatch.setattr("canvas_reports_nb.widgets.progress_bar.display", displayed.append)
+    monkeypatch.setattr(
+        "canvas_reports_nb.widgets.progress_bar.display", lambda box, **_: displayed.append(box) or sink
+    )
     sink = WidgetSink()
     for each in EVENTS[:3]:
         sink.show(each)
-    assert sink.bar.value == 3
-    assert sink.runs.value.count("<tr>") == 1 + 15
-    assert "12,345" in sink.runs.value
+    assert sink.box.bar.value == 3
+    assert sink.box.runs.value.count("<tr>") == 1 + 15
+    assert "12,345" in sink.box.runs.value
     sink.show(event((RunLine("<img src=x>"),), 0.0, "<b>"))
-    assert "<img" not in sink.runs.value
+    assert "<img" not in sink.box.runs.value
     assert displayed == [sink.box]
