@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from canvas_reports_nb.typing import Engine
 
-__all__ = ["read_file"]
+__all__ = ["convert_file", "read_file", "tables_in"]
 
 
 def read_file(
@@ -61,15 +62,7 @@ def read_file(
     Timestamp('2026-03-02 16:14:07+0000', tz='UTC')
     """
     source, label = frames.held(path_or_buffer)
-    found = frames.members(source, label)
-    if found[0].in_zip:
-        name = choose_table([member.name for member in found], table, report)
-        member = next(member for member in found if member.name == name)
-    else:
-        member = found[0]
-    identity = frames.identify(member, report, label=label, table=table)
-    if not member.in_zip and table is not None:
-        choose_table([identity.table], table, identity.report)
+    member, identity = _meant(source, label, report, table)
     arrow, facts = frames.read_arrow(member, identity)
     wanted = frames.pick(arrow.column_names, columns)
     provenance = Provenance(
@@ -83,6 +76,52 @@ def read_file(
         notes=facts.notes(),
     )
     return frames.frame(arrow if wanted is None else arrow.select(wanted), provenance, engine)
+
+
+def convert_file(path: Path, target: Path, report: str | None = None, table: str | None = None) -> Provenance:
+    """One table of a report file, written as typed Parquet, or as ``.csv`` byte for byte as it is there.
+
+    Memory stays small, whatever the file's size. The target is read by nobody but its owner.
+
+    Parameters
+    ----------
+    path, report, table
+        As for `read_file`.
+    target : Path
+        Its ending says which.
+
+    Returns
+    -------
+    Provenance
+    """
+    member, identity = _meant(path, path.name, report, table)
+    origin = Provenance(report=identity.report, table=identity.table, source=path.name, sha256=_sha256(path))
+    if target.suffix.lower() == ".parquet":
+        return frames.write_parquet(member, identity, target, origin)[1]
+    with member.open() as source, frames.write_private(target) as copy:
+        shutil.copyfileobj(source, copy)
+    return origin
+
+
+def tables_in(path: Path) -> list[str | None]:
+    """What ``table=`` may be to have each table of a file: the names in a zip, ``None`` for one CSV."""
+    return [member.name if member.in_zip else None for member in frames.members(path, path.name)]
+
+
+def _meant(
+    source: frames.Source, label: str, report: str | None, table: str | None
+) -> tuple[frames.Member, frames.Identity]:
+    """The CSV that is meant, and what it is."""
+    found = frames.members(source, label)
+    if found[0].in_zip:
+        name = choose_table([member.name for member in found], table, report)
+        member = next(member for member in found if member.name == name)
+    else:
+        member = found[0]
+    identity = frames.identify(member, report, label=label, table=table)
+    if not member.in_zip and table is not None:
+        choose_table([identity.table], table, identity.report)
+    return member, identity
 
 
 def _sha256(source: Any) -> str:
