@@ -1,15 +1,21 @@
 """The shell: what it refuses, with which exit code, and the main job on the demo."""
 
+import json
 import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from click.shell_completion import ShellComplete
 from click.testing import CliRunner, Result
+from hypothesis import given
+from hypothesis import strategies as st
 
 from canvas_reports_nb import schemas
 from canvas_reports_nb.cli import cli
+from canvas_reports_nb.cli.showing import plain
 from canvas_reports_nb.connection import Connection
+from canvas_reports_nb.store import Store
 
 
 @pytest.fixture
@@ -35,6 +41,16 @@ def runner(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> CliRunner:
         (["run", "x", "-o", "out"], 2, ".parquet or .csv"),
         (["run", "x", "--progress", "loud"], 2, "loud"),
         (["run", "x", "--timeout", "soon"], 2, "soon"),
+        (["run", "x", "--max-age", "1 year"], 2, "write 90s, 45m, 12h, 30d or 2w"),
+        (["run", "x", "-o", "no-such-folder/out.csv"], 2, "no-such-folder"),
+        (["status", "x", "first"], 2, "first"),
+        (["file", "no-such-file.zip"], 2, "no-such-file"),
+        (["file", __file__], 1, "Error: "),
+        (["file", __file__, "--check", "-o", "out.csv"], 2, "writes no file"),
+        (["file", __file__, "-o", "out.zip"], 2, ".parquet or .csv"),
+        (["store", "clear", "--older-than", "30x"], 2, "30x"),
+        (["store", "clear"], 1, "Aborted"),
+        (["store", "clear", "--yes", "--shared"], 1, "no shared one"),
         (["run"], 2, "REPORT"),
         (["run", "x", "--token", "1234"], 2, "--token"),
         (["demo", "--files", "no-such-folder"], 2, "no-such-folder"),
@@ -92,6 +108,43 @@ def test_a_repeated_parameter_is_a_list(runner: CliRunner, monkeypatch: pytest.M
     assert asked == [("x", {"s": ["a", "b", "c"], "term": "sis_term_id:A=B", "none": ""}, False)]
 
 
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("0", 0),
+        ("90", 90),
+        ("90s", 90),
+        ("1.5m", 90),
+        ("12 h", 43_200),
+        ("30d", 2_592_000),
+        ("2w", 1_209_600),
+    ],
+)
+def test_a_time_has_a_unit(
+    runner: CliRunner, monkeypatch: pytest.MonkeyPatch, text: str, seconds: float
+) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(
+        Store, "clear", lambda _, report, age, *, shared: asked.append((report, age, shared)) or 3
+    )
+    result = runner.invoke(cli, ["store", "clear", "--yes", "--older-than", text, "--report", "x", "--json"])
+    assert json.loads(result.output)["removed"] == 3
+    assert asked == [("x", seconds, False)]
+
+
+@given(st.text())
+def test_nothing_said_steers_the_terminal(text: str) -> None:
+    said = plain(text)
+    assert said.isprintable()
+    assert said.split() == "".join(c if c.isprintable() else " " for c in text).split()
+
+
+def test_the_shell_completes_a_report() -> None:
+    completed = ShellComplete(cli, {}, "canvas-reports", "_CANVAS_REPORTS_COMPLETE")
+    assert [found.value for found in completed.get_completions(["run"], "grade")] == ["grade_export_csv"]
+    assert {found.value for found in completed.get_completions([], "st")} == {"status", "store"}
+
+
 def quiet(result: Result) -> str:
     assert result.exit_code == 0, result.output
     return result.output
@@ -107,7 +160,7 @@ def test_the_demo_runs_a_report(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     monkeypatch.setenv("CANVAS_REPORTS_CACHE", str(tmp_path / "store"))
     target = tmp_path / "terms.parquet"
     asked = ["run", "provisioning_csv", "-p", "terms=true", "-o", str(target), "--progress", "off", "--demo"]
-    assert "written" in quiet(CliRunner().invoke(cli, asked))
+    assert quiet(CliRunner().invoke(cli, asked)) == ""
     frame = pd.read_parquet(target)
     assert pd.api.types.is_integer_dtype(frame["canvas_term_id"])
     assert pd.api.types.is_string_dtype(frame["term_id"])

@@ -1,0 +1,55 @@
+"""The shell: what the connection does, with words around it. No logic of its own.
+
+The token comes from the environment, the keyring or a prompt, never from the command line,
+where every user of the machine sees it.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import click
+
+from canvas_reports_nb._version import __version__
+from canvas_reports_nb.cli import by_hand, checking, keeping, running, runs, touring
+from canvas_reports_nb.cli.refusals import EXIT_CODES
+from canvas_reports_nb.cli.showing import telling_warnings
+
+__all__ = ["cli"]
+
+_COMPLETION = """
+\b
+Completion of commands, options and reports, in bash (or zsh, fish):
+  eval "$(_CANVAS_REPORTS_COMPLETE=bash_source canvas-reports)"
+"""
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=EXIT_CODES + _COMPLETION)
+@click.version_option(__version__)
+@click.option("-v", "--verbose", is_flag=True, help="Log lines on stderr.")
+@click.pass_context
+def cli(context: click.Context, *, verbose: bool) -> None:
+    """Canvas LMS account reports as correctly typed tables.
+
+    Set CANVAS_API_URL and CANVAS_API_TOKEN to reach a Canvas; `demo` needs neither. Where nobody looks on
+    (cron), only errors are said, in one line on stderr.
+    """
+    context.with_resource(telling_warnings())
+    if verbose:
+        logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s")
+
+
+for command in (
+    runs.list_,
+    running.run,
+    runs.history,
+    runs.status,
+    runs.abort,
+    runs.delete,
+    by_hand.file,
+    keeping.store,
+    checking.doctor,
+    touring.demo,
+):
+    cli.add_command(command)

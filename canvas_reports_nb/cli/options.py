@@ -1,0 +1,94 @@
+"""The options several commands share, and what their texts mean."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from canvas_reports_nb import opening, schemas
+from canvas_reports_nb.exceptions import ParameterError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from canvas_reports_nb.connection import Connection
+
+__all__ = [
+    "complete_report",
+    "connecting",
+    "connection",
+    "json_option",
+    "lasting",
+    "parameters_of",
+    "report_argument",
+    "yes_option",
+]
+
+_F = TypeVar("_F", bound="Callable[..., Any]")
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
+
+
+def _seconds(_context: click.Context, _parameter: click.Parameter, given: str | None) -> float | None:
+    if given is None:
+        return None
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhdw]?)", given.strip())
+    if found is None:
+        raise click.BadParameter(f"{given!r} is no time; write 90s, 45m, 12h, 30d or 2w.")
+    return float(found[1]) * _SECONDS[found[2]]
+
+
+def lasting(name: str, says: str, default: str | None = None) -> Callable[[_F], _F]:
+    """An option that takes a time with a unit, seconds without one."""
+    return click.option(
+        name, callback=_seconds, metavar="TIME", default=default, show_default=True, help=says
+    )
+
+
+def complete_report(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
+    """What completes a report's name; Canvas is not asked."""
+    return [name for name in schemas.reports() if name.startswith(begun)]
+
+
+report_argument = click.argument("report", shell_complete=complete_report)
+json_option = click.option("--json", "as_json", is_flag=True, help="JSON on stdout, one object a line.")
+yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
+
+
+def connecting(command: _F) -> _F:
+    """The options of every command that talks to a Canvas."""
+    for option in (
+        click.option(
+            "--account", default="self", show_default=True, help="A Canvas id, self, or sis_account_id:X."
+        ),
+        click.option("--demo", "on_demo", is_flag=True, help="Use the Canvas that ships in the package."),
+    ):
+        command = option(command)
+    return command
+
+
+def connection(account: str, *, on_demo: bool) -> Connection:
+    """The connection those options ask for."""
+    return opening.demo(account=account) if on_demo else opening.connect(account=account)
+
+
+def parameters_of(given: tuple[str, ...]) -> dict[str, Any]:
+    """``name=value`` pairs as parameters; a name given twice has a list.
+
+    Raises
+    ------
+    ParameterError
+        No ``=`` in one of them.
+    """
+    parameters: dict[str, Any] = {}
+    for pair in given:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise ParameterError(f"-p {pair} is no parameter.", hint="Write -p name=value.")
+        if name in parameters:
+            earlier = parameters[name]
+            parameters[name] = [*(earlier if isinstance(earlier, list) else [earlier]), value]
+        else:
+            parameters[name] = value
+    return parameters

@@ -1,0 +1,70 @@
+"""Our errors as the shell shows them: one line, what to do included, no traceback; and the exit codes."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from canvas_reports_nb.cli.showing import plain
+from canvas_reports_nb.demo_canvas import DemoUnavailableError
+from canvas_reports_nb.exceptions import (
+    CanvasReportsError,
+    NotFoundError,
+    ParameterError,
+    TableError,
+    UnknownRunError,
+    WaitTimeoutError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["EXIT_CODES", "FAILED", "GOES_ON", "PARTLY", "WRONG_CALL", "refusing"]
+
+FAILED, WRONG_CALL, GOES_ON, PARTLY = 1, 2, 3, 4
+EXIT_CODES = """
+\b
+Exit codes:
+  0  done
+  1  a run failed, a check found something, or something else went wrong
+  2  the call itself is wrong: its options, the report's parameters, a name
+  3  the run goes on: --timeout is over, and the same call later joins it
+  4  of many runs some failed; the finished ones are written
+"""
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """Turn an error of ours into the shell's."""
+    try:
+        yield
+    except (CanvasReportsError, DemoUnavailableError) as error:
+        click.echo(f"Error: {plain(_said(error))}", err=True)
+        raise click.exceptions.Exit(_code(error)) from None
+
+
+def _code(error: Exception) -> int:
+    match error:
+        case ParameterError() | NotFoundError() | TableError():
+            return WRONG_CALL
+        case WaitTimeoutError():
+            return GOES_ON
+    return FAILED
+
+
+def _said(error: Exception) -> str:
+    """The error in words, its advice in those of the shell where the error's own are Python."""
+    match error:
+        case WaitTimeoutError(report=report, run_id=run_id):
+            advice = (
+                f"It goes on: the same call joins it, canvas-reports status {report} {run_id} looks at it."
+            )
+        case UnknownRunError(report=report):
+            advice = f"canvas-reports history {report} lists the runs there are."
+        case TableError(tables=[first, *_]):
+            advice = f"Name one: -t {first}."
+        case _:
+            return str(error)
+    return str(error).removesuffix(error.hint or "") + advice

@@ -1,0 +1,118 @@
+"""What the commands say: a table or JSON lines on stdout, and on stderr what only a person wants."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import warnings
+from collections.abc import Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from canvas_reports_nb.exceptions import ReportWarning
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import pandas as pd
+
+__all__ = ["facts_of", "notice", "plain", "tell", "tell_facts", "tell_head", "tell_json", "telling_warnings"]
+
+_LOG = logging.getLogger(__name__)
+_LINE = 120
+
+
+def plain(text: object) -> str:
+    """A text in one line, without what would steer a terminal: names and messages are other people's."""
+    return " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())
+
+
+def notice(text: str) -> None:
+    """Something for whoever looks on; cron would send a mail for it, so there it is a log line."""
+    if sys.stderr.isatty():
+        click.echo(text, err=True)
+    else:
+        _LOG.info("%s", text)
+
+
+def facts_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows, with ``None`` for what is missing."""
+    rows = frame.astype(object).mask(frame.isna(), None).to_dict("records")
+    return [{str(name): value for name, value in row.items()} for row in rows]
+
+
+@contextmanager
+def telling_warnings() -> Iterator[None]:
+    """Say our warnings in one line each, without the place in the code they come from."""
+
+    def say(message: Warning | str, category: type[Warning], *rest: Any, **named: Any) -> None:
+        if issubclass(category, ReportWarning):
+            click.echo(f"Warning: {plain(message)}", err=True)
+        else:
+            usual(message, category, *rest, **named)
+
+    with warnings.catch_warnings():
+        # What they tell of is the data, and is no less true where Python's own warnings are silenced.
+        warnings.simplefilter("always", ReportWarning)
+        usual = warnings.showwarning
+        warnings.showwarning = say
+        yield
+
+
+def tell_json(facts: Mapping[str, Any]) -> None:
+    """One JSON object in a line of its own."""
+    click.echo(json.dumps(facts, default=_written))
+
+
+def _written(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def tell(frame: pd.DataFrame, shown: Sequence[str], *, as_json: bool, header: bool = True) -> None:
+    """A frame as JSON lines with all its columns, or as a table of those to be shown."""
+    if as_json:
+        for row in facts_of(frame):
+            tell_json(row)
+        return
+    if frame.empty:
+        return
+    used = [name for name in shown if frame[name].notna().any()]
+    cells = [used] if header else []
+    cells += [[_cell(row[name]) for name in used] for row in facts_of(frame)]
+    widths = [max(map(len, column)) + 2 for column in zip(*cells, strict=True)]
+    for record in cells:
+        # One record a line, whatever the terminal's width: names and ids are there to be copied.
+        line = "".join(cell.ljust(width) for cell, width in zip(record, widths, strict=True)).rstrip()
+        click.echo(line if len(line) <= _LINE else f"{line[: _LINE - 3]}...")
+
+
+def tell_facts(facts: Mapping[str, Any], *, as_json: bool) -> None:
+    """What is known of one thing: one JSON object, or a line for each fact."""
+    if as_json:
+        tell_json(facts)
+        return
+    cells = {name: text for name, value in facts.items() if (text := _cell(value))}
+    width = max(map(len, cells)) + 2
+    for name, text in cells.items():
+        click.echo(f"{name:<{width}}{text}")
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%SZ}"
+    if isinstance(value, Mapping):
+        return plain(", ".join(f"{name}={each}" for name, each in value.items()))
+    return plain(value)
+
+
+def tell_head(frame: pd.DataFrame, name: str) -> None:
+    """A table's first rows, and its types."""
+    click.echo(f"\n{name}: {len(frame):,} rows, {frame.shape[1]} columns")
+    click.echo(frame.head().to_string(max_cols=8, max_colwidth=24, na_rep=""))
+    click.echo("dtypes: " + ", ".join(f"{column} {dtype}" for column, dtype in frame.dtypes.items()))

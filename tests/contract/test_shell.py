@@ -1,0 +1,300 @@
+"""The shell against a demo Canvas: exit codes, JSON lines, what is written, and that it is quiet."""
+
+import json
+import os
+import pty
+import stat
+import subprocess
+import sys
+import termios
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner, Result
+
+import canvas_reports_nb as crn
+from canvas_reports_nb import demo_canvas
+from canvas_reports_nb.cli import cli
+from canvas_reports_nb.exceptions import TableRequiredError
+
+DATA = Path(__file__).parents[1] / "data"
+GRADES = ("run", "grade_export_csv", "--timeout", "0.01s")
+PEOPLE = ("run", "provisioning_csv", "-p", "users=true", "-p", "terms=true")
+
+
+class Shell:
+    """A shell whose environment names one demo Canvas, and nobody looks on."""
+
+    def __init__(self, caller: Any) -> None:
+        self.caller = caller
+
+    def __call__(self, *arguments: str, code: int = 0, typed: str = "") -> Result:
+        result = CliRunner().invoke(cli, list(arguments), input=typed)
+        assert result.exit_code == code, (arguments, result.output, result.exception)
+        assert "Traceback" not in result.output
+        return result
+
+    def refused(self, *arguments: str, code: int) -> str:
+        """The one line that says why."""
+        result = self(*arguments, code=code)
+        assert result.stdout == ""
+        assert result.stderr.startswith("Error: ")
+        assert result.stderr.count("\n") == 1
+        return result.stderr
+
+    def told(self, *arguments: str, code: int = 0, typed: str = "") -> list[dict[str, Any]]:
+        """The objects of the JSON lines; nothing else is said."""
+        result = self(*arguments, "--json", code=code, typed=typed)
+        assert result.stderr == ""
+        return [json.loads(line) for line in result.stdout.splitlines()]
+
+    @property
+    def starts(self) -> int:
+        return sum(record.method == "POST" for record in self.caller.server.log)
+
+
+@pytest.fixture
+def shell(demo: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Shell]:
+    def opened(**settings: Any) -> Shell:
+        # The shell goes by this machine's clock, and so must the age of a run.
+        caller = demo(clock=demo_canvas.SteppedClock(datetime.now(UTC)), **settings)
+        monkeypatch.setitem(sys.modules, "keyring", None)
+        monkeypatch.setenv("CANVAS_API_URL", caller.server.url)
+        monkeypatch.setenv("CANVAS_API_TOKEN", caller.server.token)
+        monkeypatch.setenv("CANVAS_REPORTS_CACHE", str(tmp_path / "store"))
+        monkeypatch.delenv("CANVAS_REPORTS_PROGRESS", raising=False)
+        monkeypatch.chdir(tmp_path)
+        return Shell(caller)
+
+    return opened
+
+
+# -- exit codes ------------------------------------------------------------------------------
+
+
+def test_a_run_that_succeeds_says_nothing(shell: Callable[..., Shell]) -> None:
+    result = shell()(*PEOPLE, "-o", "people.zip")
+    assert (result.stdout, result.stderr) == ("", "")
+
+
+def test_a_failed_run(shell: Callable[..., Shell]) -> None:
+    failing = shell(scenarios=["fails"])
+    assert "ErrorReport:4711" in failing.refused(*PEOPLE, "-o", "people.zip", code=1)
+    assert not Path("people.zip").exists()
+    (run,) = failing.told("history", "provisioning_csv")
+    (told,) = failing.told("status", "provisioning_csv", str(run["run_id"]), code=1)
+    assert told["status"] == "error"
+    assert "ErrorReport:4711" in told["reason"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["run", "nonsense"], "grade_export_csv"),
+        (["run", "grade_export_csv", "-p", "enrolment_term=1"], "enrollment_term"),
+        (["run", "grade_export_csv", "-p", "enrollment_term_id=nonsense"], "nonsense"),
+        (["list", "--account", "sis_account_id:nowhere"], "nowhere"),
+        (["status", "grade_export_csv", "77"], "canvas-reports history grade_export_csv"),
+        (["abort", "grade_export_csv", "77"], "canvas-reports history grade_export_csv"),
+        (["delete", "grade_export_csv", "77", "--yes"], "canvas-reports history grade_export_csv"),
+        (["file", str(DATA / "21_provisioning_multi.zip"), "-o", "out.csv"], "-t "),
+    ],
+)
+def test_a_wrong_call_starts_nothing(shell: Callable[..., Shell], arguments: list[str], says: str) -> None:
+    wrong = shell()
+    assert says in wrong.refused(*arguments, code=2)
+    assert wrong.starts == 0
+
+
+def test_a_run_that_outlasts_the_timeout_goes_on(shell: Callable[..., Shell]) -> None:
+    slow = shell(duration=600)
+    said = slow.refused(*GRADES, "-o", "grades.csv", code=3)
+    (run,) = slow.told("history", "grade_export_csv")
+    number = str(run["run_id"])
+    assert f"canvas-reports status grade_export_csv {number}" in said
+    slow("status", "grade_export_csv", number, code=3)
+    slow.caller.server.clock.advance(900)
+    slow("status", "grade_export_csv", number)
+    slow(*GRADES, "-o", "grades.csv")
+    assert slow.starts == 1, "the second call joined the first one's run"
+    assert len(pd.read_csv("grades.csv")) > 0
+
+
+def test_stopping_and_deleting(shell: Callable[..., Shell]) -> None:
+    slow = shell(duration=600)
+    slow(*GRADES, code=3)
+    (run,) = slow.told("history", "grade_export_csv")
+    named = ("grade_export_csv", str(run["run_id"]))
+    assert slow.told("abort", *named) == slow.told("abort", *named)
+    assert [each["status"] for each in slow.told("status", *named, code=1)] == ["aborted"]
+    assert "Delete run" in slow("delete", *named, typed="n\n", code=1).stderr
+    assert len(slow.told("history", "grade_export_csv")) == 1
+    slow("delete", *named, typed="y\n")
+    assert slow.told("history", "grade_export_csv") == []
+    assert slow("history", "grade_export_csv").output == ""
+
+
+# -- what is said ----------------------------------------------------------------------------
+
+
+def test_json_lines_say_what_the_frames_say(shell: Callable[..., Shell], tmp_path: Path) -> None:
+    told = shell().told
+    canvas = crn.connect()
+    assert [each["report"] for each in told("list")] == canvas.reports()["report"].tolist()
+    made = {each["table"]: each for each in told(*PEOPLE, "-o", "people.zip")}
+    frames = canvas.read_tables("provisioning_csv", users=True, terms=True, progress=False)
+    assert {name: each["rows"] for name, each in made.items()} == {n: len(f) for n, f in frames.items()}
+    for name, frame in frames.items():
+        assert made[name].pop("output") == "people.zip"
+        assert made[name] == crn.provenance(frame)
+    (past,) = told("history", "provisioning_csv")
+    (kept,) = told("store")
+    assert past["run_id"] == kept["run_id"] == made["users"]["run_id"]
+    assert pd.Timestamp(kept["finished_at"]) == canvas.store.info()["finished_at"][0]
+    assert kept["store"] == str(tmp_path / "store")
+    for each in told("file", "people.zip"):
+        frame = frames[each["table"]]
+        assert {column["column"]: column["dtype"] for column in each["columns"]} == {
+            name: str(dtype) for name, dtype in frame.dtypes.items()
+        }
+        assert each["rows"] == len(frame)
+    assert {each["found"] for each in told("file", "people.zip", "--check")} == {"as expected"}
+    assert all(each["ok"] for each in told("doctor"))
+    assert told("store", "clear", "--yes") == [{"store": str(tmp_path / "store"), "removed": 1}]
+    assert told("store") == []
+
+
+def test_tables_for_people(shell: Callable[..., Shell], tmp_path: Path) -> None:
+    busy = shell()
+    shown = busy(*PEOPLE).stdout
+    assert "\nusers: " in shown
+    assert "\nterms: " in shown
+    assert "\nusers: " not in busy(*PEOPLE, "-t", "terms").stdout
+    header, row = busy("history", "provisioning_csv").stdout.splitlines()
+    assert header.split()[:2] == ["run_id", "status"]
+    assert row.split()[1] == "complete"
+    assert "users=true, terms=true" in row
+    address, header, row, total = busy("store").stdout.splitlines()
+    assert address == str(tmp_path / "store")
+    assert row.startswith("provisioning_csv")
+    assert total.startswith("1 runs, ")
+
+
+def test_a_terminal_sees_a_bar_and_what_was_written(shell: Callable[..., Shell]) -> None:
+    shell()
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 120))
+    call = [sys.executable, "-m", "canvas_reports_nb", *PEOPLE, "-o", "people.zip"]
+    done = subprocess.run(call, stdout=subprocess.PIPE, stderr=theirs, check=False, timeout=60)
+    os.close(theirs)
+    seen = b""
+    try:
+        while more := os.read(ours, 1 << 16):
+            seen += more
+    except OSError:  # how Linux says that the other side is closed
+        pass
+    finally:
+        os.close(ours)
+    assert (done.returncode, done.stdout) == (0, b"")
+    assert b"provisioning_csv" in seen
+    assert b"%|" in seen
+    assert b"people.zip written." in seen
+
+
+def test_the_shell_needs_no_notebook_and_no_charts(shell: Callable[..., Shell]) -> None:
+    shell()
+    call = [sys.executable, "-X", "importtime", "-m", "canvas_reports_nb", "list"]
+    done = subprocess.run(call, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "grade_export_csv" in done.stdout
+    imported = {
+        line.rpartition("|")[2].strip().partition(".")[0]
+        for line in done.stderr.splitlines()
+        if line.startswith("import time:")
+    }
+    assert {"canvas_reports_nb", "requests"} <= imported
+    assert imported & {"ipywidgets", "IPython", "ipykernel", "matplotlib", "dask", "distributed"} == set()
+
+
+# -- what is written -------------------------------------------------------------------------
+
+
+def test_an_output_is_whole_and_private(
+    shell: Callable[..., Shell], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    busy = shell()
+    output = tmp_path / "terms.parquet"
+    wanted = (*PEOPLE, "-t", "terms", "-o", str(output))
+    busy(*wanted)
+    assert stat.S_IMODE(output.stat().st_mode) == 0o600
+    output.chmod(0o644)
+    output.write_bytes(b"of last week")
+    with monkeypatch.context() as broken:
+        broken.setattr("shutil.copyfile", full_disk)
+        assert "No space left" in busy.refused(*wanted, code=1)
+    assert output.read_bytes() == b"of last week"
+    busy(*wanted)
+    assert stat.S_IMODE(output.stat().st_mode) == 0o644, "who published the file meant it"
+    pd.testing.assert_frame_equal(
+        pd.read_parquet(output), pd.read_parquet(next((tmp_path / "store").rglob("terms.parquet")))
+    )
+    assert {path.name for path in tmp_path.iterdir()} == {"store", "terms.parquet"}
+
+
+def full_disk(*_: object) -> None:
+    raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize("path", sorted(DATA.iterdir()), ids=lambda path: path.name)
+def test_a_file_is_converted_as_it_is_read(shell: Callable[..., Shell], tmp_path: Path, path: Path) -> None:
+    told = shell().told
+    for facts in told("file", str(path)):
+        name = facts["table"]
+        report = ["--report", facts["report"]] if facts["report"] else []
+        asked = ["file", str(path), *report, *(["-t", name] if path.suffix == ".zip" else [])]
+        (made,) = told(*asked, "-o", "out.parquet")
+        expected = crn.read_file(path, facts["report"], name if path.suffix == ".zip" else None)
+        read = pd.read_parquet(tmp_path / "out.parquet", dtype_backend="numpy_nullable")
+        assert read.astype("string").fillna("").equals(expected.astype("string").fillna(""))
+        assert (made["rows"], made["sha256"]) == (len(expected), expected.canvas.provenance["sha256"])
+        told(*asked, "-o", "out.csv")
+        assert crn.read_file("out.csv", facts["report"]).equals(expected)
+    if path.suffix == ".csv":
+        assert Path("out.csv").read_bytes() == path.read_bytes()
+
+
+def test_a_file_that_has_changed(shell: Callable[..., Shell], tmp_path: Path) -> None:
+    path = tmp_path / "users.csv"
+    path.write_text("canvas_user_id,user_id,login,brand_new\n7,00481,bea,x\nseven,1,abe,y\n")
+    said = shell()("file", str(path), "--report", "provisioning_csv", "--check", code=1).stdout
+    assert "brand_new" in said
+    assert "canvas_user_id" not in said
+    told = shell()("file", str(path), "--report", "provisioning_csv")
+    (warning,) = told.stderr.splitlines()
+    assert warning.startswith("Warning: ")
+    assert "'seven'" in warning
+    with pytest.raises(TableRequiredError):
+        crn.read_file(DATA / "21_provisioning_multi.zip")
+
+
+def test_the_store_is_cleared_when_meant(shell: Callable[..., Shell], tmp_path: Path) -> None:
+    busy = shell()
+    busy(*PEOPLE, "-o", "people.zip")
+    (tmp_path / "team").mkdir()
+    address = (tmp_path / "team").as_uri()
+    os.environ["CANVAS_REPORTS_CACHE"] = address  # set by the fixture, and so put back
+    busy(*PEOPLE, "-o", "people.zip")
+    (kept,) = busy.told("store")
+    assert (kept["store"], kept["here"], kept["shared"]) == (address, True, True)
+    assert "for everybody" in busy("store", "clear", "--shared", typed="n\n", code=1).stderr
+    assert busy.told("store", "clear", "--yes", "--older-than", "3650d")[0]["removed"] == 0
+    assert busy.told("store", "clear", "--yes", "--report", "grade_export_csv")[0]["removed"] == 0
+    assert busy.told("store", "clear", "--yes")[0]["removed"] == 1
+    (kept,) = busy.told("store")
+    assert (kept["here"], kept["shared"]) == (False, True)
+    assert busy.told("store", "clear", "--yes", "--shared")[0]["removed"] == 1
+    assert busy.told("store") == []
