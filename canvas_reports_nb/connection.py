@@ -353,10 +353,21 @@ class Connection:
         return frame if on_error == "raise" else (frame, found.status)
 
     def obtain_reports(
-        self, requests: Any, *, on_error: OnError = "raise", **keywords: Unpack[Gathering]
+        self,
+        requests: Any,
+        *,
+        table: str | None = None,
+        one_table: bool = False,
+        on_error: OnError = "raise",
+        **keywords: Unpack[Gathering],
     ) -> ReportsResult:
-        """The results behind `read_reports`, before they become one frame."""
-        return gather(requests, self._runs_of, one_table=False, on_error=on_error, **keywords)
+        """The results behind `read_reports`, before they become one frame.
+
+        With ``one_table`` they are meant to: requests whose tables are several, or not ``table``, are refused.
+        """
+        return gather(
+            requests, self._runs_of, table=table, one_table=one_table, on_error=on_error, **keywords
+        )
 
     # -- inside ------------------------------------------------------------------------------
 

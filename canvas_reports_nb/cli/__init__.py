@@ -32,8 +32,8 @@ Completion of commands, options and reports, in bash (or zsh, fish):
 def cli(context: click.Context, *, verbose: bool) -> None:
     """Canvas LMS account reports as correctly typed tables.
 
-    Set CANVAS_API_URL and CANVAS_API_TOKEN to reach a Canvas; `demo` needs neither. Where nobody looks on
-    (cron), only errors are said, in one line on stderr.
+    Set CANVAS_API_URL and CANVAS_API_TOKEN to reach a Canvas; `demo` needs neither. Where stderr is no
+    terminal (cron), there is no bar and no word of success: only warnings and errors, one line each.
     """
     context.with_resource(telling_warnings())
     if verbose:

@@ -21,7 +21,7 @@ from canvas_reports_nb.exceptions import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["EXIT_CODES", "FAILED", "GOES_ON", "PARTLY", "WRONG_CALL", "refusing"]
+__all__ = ["EXIT_CODES", "FAILED", "GOES_ON", "PARTLY", "WRONG_CALL", "refusing", "tell_error"]
 
 FAILED, WRONG_CALL, GOES_ON, PARTLY = 1, 2, 3, 4
 EXIT_CODES = """
@@ -30,7 +30,7 @@ Exit codes:
   0  done
   1  a run failed, a check found something, or something else went wrong
   2  the call itself is wrong: its options, the report's parameters, a name
-  3  the run goes on: --timeout is over, and the same call later joins it
+  3  --timeout is over; the runs go on, and the same call later joins them
   4  of many runs some failed; the finished ones are written
 """
 
@@ -41,8 +41,13 @@ def refusing() -> Iterator[None]:
     try:
         yield
     except (CanvasReportsError, DemoUnavailableError) as error:
-        click.echo(f"Error: {plain(_said(error))}", err=True)
+        tell_error(error)
         raise click.exceptions.Exit(_code(error)) from None
+
+
+def tell_error(error: Exception) -> None:
+    """Say an error in one line on stderr."""
+    click.echo(f"Error: {plain(_said(error))}", err=True)
 
 
 def _code(error: Exception) -> int:

@@ -2,34 +2,40 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from canvas_reports_nb.cli.many import requests_option, run_many
 from canvas_reports_nb.cli.options import (
+    complete_report,
     connecting,
     connection,
     json_option,
     lasting,
     parameters_of,
-    report_argument,
 )
 from canvas_reports_nb.cli.refusals import refusing
 from canvas_reports_nb.cli.showing import notice, tell_head, tell_json
 from canvas_reports_nb.cli.writing import check_output, output_option, write_result
 from canvas_reports_nb.models import ATTRS_KEY
+from canvas_reports_nb.obtaining import foresee_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
+    from canvas_reports_nb.connection import Connection
     from canvas_reports_nb.results import ReportResult
+    from canvas_reports_nb.typing import Parameters
 
 __all__ = ["run"]
 
 
 @click.command()
-@report_argument
+@click.argument("report", required=False, shell_complete=complete_report)
+@requests_option
 @click.option(
     "-p", "--parameter", "given", multiple=True, metavar="NAME=VALUE", help="A parameter; may be repeated."
 )
@@ -42,9 +48,12 @@ __all__ = ["run"]
 )
 @json_option
 @connecting
+@click.pass_context
 def run(
+    context: click.Context,
     *,
-    report: str,
+    report: str | None,
+    requests: str | None,
     given: tuple[str, ...],
     output: Path | None,
     table: str | None,
@@ -59,28 +68,45 @@ def run(
 
     A .parquet file is typed; a .csv or .zip is what Canvas sent, byte for byte. Without a file the tables'
     first rows are shown. --json tells of each table where it came from, its rows, and the file written.
+
+    With --requests in place of REPORT many run at once, and -o out.parquet takes them stacked, the columns
+    of the requests in front. What failed is said, one line each.
     """
+    how = {"max_age": max_age, "timeout": timeout, "progress": False if progress == "off" else progress}
+    connected = partial(connection, account, on_demo=on_demo)
     with refusing():
         asked = parameters_of(given)
+        if report is not None and requests is None:
+            _run_one(connected, report, asked, table, output, as_json=as_json, **how)
+        elif requests is None or report is not None:
+            raise click.UsageError("Give either REPORT or --requests FILE.csv.")
+        elif asked:
+            raise click.UsageError("-p goes with REPORT; here a parameter is a column of the requests.")
+        else:
+            context.exit(run_many(connected, requests, table, output, as_json=as_json, **how))
+
+
+def _run_one(
+    connected: Callable[[], Connection],
+    report: str,
+    asked: Parameters,
+    table: str | None,
+    output: Path | None,
+    *,
+    as_json: bool,
+    **how: Any,
+) -> None:
+    if output is not None:
+        check_output(output, ".parquet", ".csv", ".zip")
+    if table is not None or (output is not None and output.suffix.lower() != ".zip"):
+        foresee_table(report, asked, table)
+    with connected() as canvas:
+        result = canvas.obtain(report, parameters=asked, **how)
+        tables = list(result.tables) if table is None else [table]
         if output is not None:
-            check_output(output, ".parquet", ".csv", ".zip")
-        with connection(account, on_demo=on_demo) as canvas:
-            result = canvas.obtain(
-                report,
-                parameters=asked,
-                max_age=max_age,
-                timeout=timeout,
-                progress=_progress(progress),
-            )
-            tables = list(result.tables) if table is None else [table]
-            if output is not None:
-                tables = write_result(result, table, output)
-                notice(f"{output} written.")
-            _told(result, tables, output, as_json=as_json)
-
-
-def _progress(name: str) -> Any:
-    return False if name == "off" else name
+            tables = write_result(result, table, output)
+            notice(f"{output} written.")
+        _told(result, tables, output, as_json=as_json)
 
 
 def _told(result: ReportResult, tables: Iterable[str], output: Path | None, *, as_json: bool) -> None:

@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import polars as pl
 import pytest
 from click.testing import CliRunner, Result
 
 import canvas_reports_nb as crn
 from canvas_reports_nb import demo_canvas
+from canvas_reports_nb.api import AccountReports
 from canvas_reports_nb.cli import cli
 from canvas_reports_nb.exceptions import TableRequiredError
 
@@ -136,6 +138,92 @@ def test_stopping_and_deleting(shell: Callable[..., Shell]) -> None:
     slow("delete", *named, typed="y\n")
     assert slow.told("history", "grade_export_csv") == []
     assert slow("history", "grade_export_csv").output == ""
+
+
+# -- many at once ----------------------------------------------------------------------------
+
+
+def test_many_runs_stacked(shell: Callable[..., Shell], tmp_path: Path) -> None:
+    busy = shell()
+    # As Excel saves it, the last row a repetition.
+    rows = "report;enrollment_term_id;include_deleted\r\ngrade_export_csv;current;\r\n"
+    asked = f"{rows}grade_export_csv;;true\r\ngrade_export_csv;current;\r\n"
+    Path("wanted.csv").write_text(asked, encoding="utf-8-sig", newline="")
+    result = busy("run", "--requests", "wanted.csv", "-o", "grades.parquet")
+    assert (result.stdout, result.stderr) == ("", "")
+    assert busy.starts == 2
+    wanted = crn.requests_for("grade_export_csv").assign(enrollment_term_id=["current"], include_deleted=None)
+    wanted = pd.concat([wanted, wanted.assign(enrollment_term_id=None, include_deleted="true")])
+    expected = crn.connect().read_reports(wanted, engine="polars", progress=False)
+    assert pl.read_parquet("grades.parquet").equals(expected)
+    told = busy.told("run", "--requests", "wanted.csv")
+    assert [each["state"] for each in told] == ["done"] * 3
+    assert told[0] == told[2] != told[1]
+    assert told[1]["enrollment_term_id"] is None
+    assert busy.starts == 2, "all were on this disk"
+    header, *rows = busy("run", "--requests", "wanted.csv").stdout.splitlines()
+    assert header.split()[:2] == ["report", "enrollment_term_id"]
+    assert len(rows) == 3
+
+
+@pytest.mark.parametrize(
+    ("rows", "more", "code", "says"),
+    [
+        ("report\ngrade_export_csv\nnonsense\n", [], 2, "Row 1 of the requests"),
+        ("report,enrollment_tern_id\ngrade_export_csv,current\n", [], 2, "enrollment_term_id"),
+        ("name\ngrade_export_csv\n", [], 2, "column 'report'"),
+        ("report,users,terms\nprovisioning_csv,true,true\n", ["-o", "out.parquet"], 2, "-t "),
+        ("report\ngrade_export_csv\n", ["-o", "out.csv"], 2, "Write to .parquet"),
+        ("report\ngrade_export_csv\n", ["-p", "x=1"], 2, "column of the requests"),
+        ("report\ngrade_export_csv\n", ["grade_export_csv"], 2, "either REPORT or --requests"),
+        ("<html>", [], 1, "Error: "),
+    ],
+)
+def test_wrong_requests_start_nothing(
+    shell: Callable[..., Shell], rows: str, more: list[str], code: int, says: str
+) -> None:
+    wrong = shell()
+    Path("wanted.csv").write_text(rows)
+    assert says in wrong("run", "--requests", "wanted.csv", *more, code=code).stderr
+    assert wrong.starts == 0
+
+
+def test_of_many_runs_some_fail(shell: Callable[..., Shell], monkeypatch: pytest.MonkeyPatch) -> None:
+    mixed, start = shell(), AccountReports.start
+
+    def started_and_deleted(api: AccountReports, report: str, wire: Any) -> Any:
+        run = start(api, report, wire)
+        return api.delete(report, run.id) if report == "zero_activity_csv" else run
+
+    monkeypatch.setattr(AccountReports, "start", started_and_deleted)
+    Path("wanted.csv").write_text("report\nzero_activity_csv\ngrade_export_csv\n")
+    assert "deleted" in mixed.refused("run", "--requests", "wanted.csv", "-o", "out.parquet", code=4)
+    written = pl.read_parquet("out.parquet")
+    assert written["report"].unique().to_list() == ["grade_export_csv"]
+    assert len(written) > 0
+
+
+def test_of_many_runs_all_fail(shell: Callable[..., Shell]) -> None:
+    failing = shell(scenarios=["fails"])
+    Path("wanted.csv").write_text("report\nzero_activity_csv\ngrade_export_csv\n")
+    Path("out.parquet").write_bytes(b"of last week")
+    result = failing("run", "--requests", "wanted.csv", "-o", "out.parquet", "--json", code=1)
+    assert [line.startswith("Error: ") for line in result.stderr.splitlines()] == [True, True]
+    told = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [each["state"] for each in told] == ["failed", "failed"]
+    assert all("ErrorReport:4711" in each["error"] for each in told)
+    assert Path("out.parquet").read_bytes() == b"of last week"
+
+
+def test_many_runs_that_outlast_the_timeout_go_on(shell: Callable[..., Shell]) -> None:
+    slow = shell(duration=600)
+    Path("wanted.csv").write_text("report\ngrade_export_csv\nzero_activity_csv\n")
+    call = ("run", "--requests", "wanted.csv", "--timeout", "0.01s")
+    said = slow(*call, code=3).stderr.splitlines()
+    assert len(said) == 2
+    slow.caller.server.clock.advance(1800)
+    slow("run", "--requests", "wanted.csv")
+    assert slow.starts == 2
 
 
 # -- what is said ----------------------------------------------------------------------------
