@@ -177,7 +177,7 @@ def last_access_calendar(access: Any, *, weeks: int = 26, zone: str = "UTC", ax:
                 for day in range(7)
             ]
             mesh = _tinted(drawn, grid, numbers=False)
-            begins = [monday + timedelta(weeks=week) for week in range(0, weeks, max(weeks // 6, 1))]
+            begins = [monday + timedelta(weeks=week) for week in range(0, weeks, -(-weeks // 6))]
             drawn.set_xticks(
                 [(day - monday).days / 7 for day in begins], [f"{day:%d %b %Y}" for day in begins]
             )

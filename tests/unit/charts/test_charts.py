@@ -150,6 +150,14 @@ def test_calendar_days_begin_where_the_school_is():
     assert "01 March 2026" in charts.alt_text(charts.last_access_calendar(frame, zone="America/Denver"))
 
 
+@pytest.mark.parametrize("weeks", [6, 10, 16, 26, 52])
+def test_calendar_dates_stand_apart(weeks):
+    ax = charts.last_access_calendar(ACCESS, weeks=weeks)
+    ax.figure.draw_without_rendering()
+    places = [text.get_window_extent() for text in ax.get_xticklabels()]
+    assert all(left.x1 < right.x0 for left, right in pairwise(places))
+
+
 @pytest.mark.parametrize(("seconds", "unit"), [([20, 40, 30], "s"), ([3600, 60, 1800], "min")])
 def test_durations(seconds, unit):
     ax = charts.run_durations(history(seconds))
