@@ -16,6 +16,7 @@ import pytest
 _SAVED = runpy.run_path(str(Path(__file__).parent / "saved.py"))
 faults, STATE, VIEW = _SAVED["faults"], _SAVED["STATE"], _SAVED["VIEW"]
 
+SANITIZE = Path(__file__).parent / "sanitize.cfg"
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 
 notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=[path.stem for path in NOTEBOOKS])
@@ -33,8 +34,9 @@ def test_there_are_notebooks() -> None:
 def test_outputs_are_what_a_run_gives(path: Path, tmp_path: Path) -> None:
     # In a process of its own, so that a developer's token can't lead the cells to a real Canvas.
     surroundings = {name: text for name, text in os.environ.items() if not name.startswith("CANVAS_")}
+    nbval = ["--nbval", "--nbval-current-env", f"--nbval-sanitize-with={SANITIZE}"]
     run = subprocess.run(
-        [sys.executable, "-m", "pytest", "--nbval", "--nbval-current-env", "-p", "no:cacheprovider", path],
+        [sys.executable, "-m", "pytest", *nbval, "-p", "no:cacheprovider", path],
         cwd=path.parents[1],
         env={**surroundings, "CANVAS_REPORTS_CACHE": str(tmp_path)},
         capture_output=True,
