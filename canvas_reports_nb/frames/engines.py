@@ -131,7 +131,7 @@ def to_pandas(table: pa.Table, provenance: Provenance, categories: Categories | 
     Parameters
     ----------
     categories : mapping of str to list of str, optional
-        Of each enumeration; those of the whole table where ``table`` is a part of it.
+        Of each enumeration; those of the whole table where ``table`` is a part of it, in rows or columns.
     """
     made = typed(table, categories)
     made.attrs[ATTRS_KEY] = provenance.to_dict()
@@ -142,7 +142,8 @@ def typed(table: pa.Table, categories: Categories | None = None) -> pd.DataFrame
     """As `to_pandas`, for a table that comes from no report by itself."""
     made: pd.DataFrame = table.to_pandas(types_mapper=_PANDAS_TYPES.get, split_blocks=True)
     for name, values in (categories or categories_of(table)).items():
-        made[name] = made[name].cat.set_categories(pd.Index(values, dtype="str"))
+        if name in made:
+            made[name] = made[name].cat.set_categories(pd.Index(values, dtype="str"))
     return made
 
 
@@ -173,7 +174,7 @@ def to_dask(path: Path, provenance: Provenance, columns: list[str] | None = None
     return dask_frames().from_map(
         _row_group,
         groups,
-        path=path,
+        path=path.absolute(),  # a worker may stand in another folder
         columns=wanted,
         provenance=provenance,
         categories=categories,

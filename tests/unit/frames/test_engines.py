@@ -9,6 +9,7 @@ import dask
 import numpy as np
 import pandas as pd
 import pytest
+from dask.dataframe.dask_expr.io import FromMapProjectable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -123,6 +124,10 @@ def test_dask_has_a_partition_a_row_group_and_the_dtypes_of_pandas(tmp_path: Pat
         whole = lazy.compute(scheduler="synchronous").reset_index(drop=True)
     assert whole["context_type"].cat.categories.tolist() == kinds
     pd.testing.assert_frame_equal(whole, pandas[["context_type", "context_id"]])
+    counted = lazy.groupby("context_id").size()
+    (reading,) = counted.optimize(fuse=False).expr.find_operations(FromMapProjectable)
+    assert reading.operand("columns") == ["context_id"], "only what a query needs is read from the file"
+    assert (counted.compute(scheduler="synchronous") == 1).all()
 
 
 def test_a_missing_engine_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
