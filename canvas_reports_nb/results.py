@@ -9,7 +9,7 @@ import re
 import shutil
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, BinaryIO
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import requests
 import urllib3
@@ -28,7 +28,6 @@ from canvas_reports_nb.faults import is_html
 from canvas_reports_nb.models import Provenance
 from canvas_reports_nb.parameters import asked_of
 from canvas_reports_nb.progress import ProgressEvent
-from canvas_reports_nb.stored import file_facts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -218,7 +217,6 @@ def _fetch(
     part = folder / "raw.part"
     digest = _download(api, run, run.attachment, part, show)
     show(ProgressEvent("reading", run.report, run.id, run.status, text="reading"))
-    found = frames.members(part, run.attachment.filename)
     provenance = origin.of_table(
         report=run.report,
         run_id=run.id,
@@ -230,17 +228,12 @@ def _fetch(
         source=run.attachment.filename,
         sha256=digest,
     )
-    tables = {}
-    for member in found:
-        identity = frames.identify(member, run.report, parameters=run.parameters)
-        target = folder / f"{quote(identity.table, safe=' ')}.parquet"
-        _, made = frames.write_parquet(member, identity, target, provenance)
-        tables[identity.table] = {**file_facts(target), "provenance": made.to_dict()}
-    raw = part.replace(folder / ("raw.zip" if found[0].in_zip else "raw.csv"))
+    derived = frames.derive(part, folder, provenance, run.parameters)
+    raw = part.replace(folder / ("raw.zip" if derived.in_zip else "raw.csv"))
     return {
         "provenance": provenance.to_dict(),
         "raw": {"file": raw.name, "size": raw.stat().st_size, "sha256": digest},
-        "tables": tables,
+        "tables": derived.tables,
     }
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from canvas_reports_nb.frames.contents import Member, Source, held, members
+    from canvas_reports_nb.frames.derived import Derived, derive, type_file
     from canvas_reports_nb.frames.dialect import read_dialect
     from canvas_reports_nb.frames.engines import frame, load, pick, scan
     from canvas_reports_nb.frames.identity import Identity, identify
@@ -17,12 +18,14 @@ if TYPE_CHECKING:
     from canvas_reports_nb.frames.stacking import Part, Stack
 
 __all__ = [
+    "Derived",
     "Facts",
     "Identity",
     "Member",
     "Part",
     "Source",
     "Stack",
+    "derive",
     "frame",
     "held",
     "identify",
@@ -32,12 +35,14 @@ __all__ = [
     "read_arrow",
     "read_dialect",
     "scan",
+    "type_file",
     "write_parquet",
     "write_private",
 ]
 
 _HOME = {
     **dict.fromkeys(("Member", "Source", "held", "members"), "contents"),
+    **dict.fromkeys(("Derived", "derive", "type_file"), "derived"),
     **dict.fromkeys(("frame", "load", "pick", "scan"), "engines"),
     **dict.fromkeys(("Identity", "identify"), "identity"),
     **dict.fromkeys(("read_arrow", "write_parquet", "write_private"), "sinks"),

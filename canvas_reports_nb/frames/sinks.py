@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from canvas_reports_nb.frames.identity import Identity
     from canvas_reports_nb.models import Provenance
 
-__all__ = ["read_arrow", "write_parquet", "write_private"]
+__all__ = ["contradictions", "read_arrow", "write_parquet", "write_private"]
 
 # Large enough to compress well, small enough that a scan can skip and memory stays flat.
 _ROW_GROUP = 256 * 1024
@@ -43,7 +43,8 @@ def read_arrow(member: Member, identity: Identity) -> tuple[pa.Table, Facts]:
 
     facts = read(member, identity.schema, sink, locale=identity.locale)
     table = pa.Table.from_batches(taken, schemas[-1]).unify_dictionaries()
-    _warn(facts, identity)
+    for text in contradictions(facts, identity):
+        warnings.warn(text, ReportWarning, stacklevel=2)
     return table, facts
 
 
@@ -68,7 +69,6 @@ def write_parquet(
         sink.close({ATTRS_KEY: json.dumps(made.to_dict())})
         stream.flush()
         os.fsync(stream.fileno())
-    _warn(facts, identity)
     return facts, made
 
 
@@ -135,10 +135,9 @@ class _ParquetSink:
         self._writer.close()
 
 
-def _warn(facts: Facts, identity: Identity) -> None:
-    for name, found in facts.as_text.items():
-        warnings.warn(
-            f"{identity.table}: column {name!r} stays text, because row {found.row} holds {found.value[:80]!r}.",
-            ReportWarning,
-            stacklevel=2,
-        )
+def contradictions(facts: Facts, identity: Identity) -> list[str]:
+    """What to warn of: the columns that stay text because of a value."""
+    return [
+        f"{identity.table}: column {name!r} stays text, because row {found.row} holds {found.value[:80]!r}."
+        for name, found in facts.as_text.items()
+    ]

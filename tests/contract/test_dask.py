@@ -1,0 +1,157 @@
+"""On a cluster of Dask: a worker types what was downloaded here, and never meets the token."""
+
+import logging
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+import pandas as pd
+import pytest
+from distributed import Client, LocalCluster
+
+import canvas_reports_nb as crn
+from canvas_reports_nb.exceptions import DamagedFileError
+from canvas_reports_nb.frames import derived
+from canvas_reports_nb.models import Provenance
+
+ENROLMENTS: dict[str, Any] = {"report": "provisioning_csv", "enrollments": True, "users": True}
+QUIET: dict[str, Any] = {"progress": False}
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[LocalCluster]:
+    """One worker, in a process of its own."""
+    with LocalCluster(
+        n_workers=1, threads_per_worker=1, dashboard_address=":0", silence_logs=logging.CRITICAL
+    ) as made:
+        yield made
+
+
+@pytest.fixture
+def client(cluster: LocalCluster) -> Iterator[Client]:
+    with Client(cluster) as made:
+        yield made
+
+
+def refuse(*_: Any) -> None:
+    raise AssertionError("typed in this process")
+
+
+def test_a_worker_types_the_same_files(
+    canvas: Callable[..., Any], client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = canvas()
+    with monkeypatch.context() as here:
+        here.setattr(derived, "type_file", refuse)
+        by_worker = connection.read_tables(**ENROLMENTS, **QUIET)
+    (stored,) = connection.store.runs()
+    assert {path.suffix for path in stored.folder.iterdir()} == {".json", ".parquet", ".zip"}
+    assert all(path.stat().st_mode & 0o777 == 0o600 for path in stored.folder.iterdir())
+    told = {name: stored.provenance_of(name) for name in stored.tables}
+    connection.store.clear()
+    client.close()
+    here_alone = connection.read_tables(**ENROLMENTS, run_id=stored.provenance.run_id, **QUIET)
+    (again,) = connection.store.runs()
+    assert stored.facts["tables"].keys() == here_alone.keys() == by_worker.keys()
+    for name, frame in here_alone.items():
+        pd.testing.assert_frame_equal(by_worker[name], frame)
+        assert told[name].rows == again.provenance_of(name).rows == len(frame)
+
+
+def search() -> Callable[[], int]:
+    """The search for demos' tokens in the memory of whatever process calls it; a closure, so it travels whole."""
+
+    def count() -> int:
+        found = 0
+        with Path("/proc/self/mem").open("rb", buffering=0) as memory:
+            for line in Path("/proc/self/maps").read_text().splitlines():
+                place, rights, *_ = line.split()
+                begin, end = (int(number, 16) for number in place.split("-"))
+                if rights.startswith("rw"):
+                    memory.seek(begin)
+                    found += len(re.findall(rb"demo-canvas~[\w-]{20,}", memory.read(end - begin) or b""))
+        return found
+
+    return count
+
+
+def test_the_token_is_in_no_task_and_in_no_memory_of_a_worker(
+    canvas: Callable[..., Any], client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = []
+
+    def submit(*task: Any, **named: Any) -> Any:
+        sent.append(cloudpickle.dumps((task, named)))
+        return Client.submit(client, *task, **named)
+
+    monkeypatch.setattr(client, "submit", submit)
+    connection = canvas()
+    connection.read_tables(**ENROLMENTS, **QUIET)
+    token = connection.server.token.encode()
+    (task,) = sent
+    assert b"raw.part" in task
+    assert token not in task
+    assert b"verifier" not in task, "nor the key of the link"
+    logs = repr((client.get_worker_logs(), client.get_scheduler_logs())).encode()
+    assert token not in logs
+    if Path("/proc/self/mem").exists():
+        assert search()(), "it is in the memory of this process, and found there"
+        assert set(client.run(search()).values()) == {0}
+
+
+@pytest.fixture
+def contradictory(tmp_path: Path) -> Path:
+    """A report file with an id that is none."""
+    path = tmp_path / "raw.part"
+    path.write_bytes(b"user id,user sis id,user name,last access at,last ip\noops,,A,2026-03-02T09:14:07Z,\n")
+    return path
+
+
+def derived_from(path: Path) -> derived.Derived:
+    known = Provenance(report="last_user_access_csv", source="last_user_access.csv")
+    return derived.derive(path, path.parent, known, {})
+
+
+@pytest.mark.usefixtures("client")
+def test_what_a_worker_finds_is_said_here(contradictory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(derived, "type_file", refuse)
+    monkeypatch.chdir(contradictory.parent)  # the worker stands elsewhere
+    with pytest.warns(crn.ReportWarning, match="row 1 holds 'oops'") as caught:
+        made = derived_from(Path(contradictory.name))
+    assert len(caught) == 1
+    assert made.tables["last_user_access_csv"]["provenance"]["rows"] == 1
+    contradictory.write_bytes(b"PK\x03\x04 cut short")
+    with pytest.raises(DamagedFileError, match="damaged zip"):
+        derived_from(contradictory)
+
+
+def test_where_no_worker_can_it_is_done_here(
+    canvas: Callable[..., Any],
+    client: Client,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def blind(path: Path, scratch: Path, *known: Any) -> Any:
+        """What a worker on another disk does."""
+        return derived._type_apart(Path("/another/disk") / path.name, scratch, *known)
+
+    with monkeypatch.context() as there:
+        there.setattr(derived, "_type_apart", blind)
+        frames = canvas().read_tables(**ENROLMENTS, **QUIET)
+    assert all(map(len, frames.values()))
+    assert "no Dask worker could type run" in caplog.text
+    assert "FileNotFoundError" in caplog.text
+
+
+def test_a_task_waits_for_no_other_task(contradictory: Path) -> None:
+    with (
+        LocalCluster(
+            n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0"
+        ) as one_thread,
+        Client(one_thread) as client,
+        pytest.warns(crn.ReportWarning),
+    ):
+        made = client.submit(derived_from, contradictory).result(timeout=30)
+    assert (contradictory.parent / made.tables["last_user_access_csv"]["file"]).exists()
