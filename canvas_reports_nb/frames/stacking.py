@@ -134,14 +134,16 @@ class Stack:
         schema = pa.schema([self.schema.field(name) for name in names])
         chosen = {name: values for name, values in self._categories.items() if name in names}
         pieces = [
-            _Piece(part, group)
+            _Piece(Part(part.path.absolute(), part.front), group)  # a worker may stand in another folder
             for part in self._parts
-            for group in range(max(pq.ParquetFile(part.path).num_row_groups, 1))
+            for group in range(max(pq.read_metadata(part.path).num_row_groups, 1))
         ]
         empty = typed(schema.empty_table(), chosen)
         if not pieces:
             return dask_frames().from_pandas(empty, npartitions=1)
-        return dask_frames().from_map(_load_piece, pieces, schema=schema, categories=chosen, meta=empty)
+        return dask_frames().from_map(
+            _load_piece, pieces, columns=list(names), schema=schema, categories=chosen, meta=empty
+        )
 
     @cached_property
     def _categories(self) -> Categories:
@@ -164,16 +166,20 @@ class _Piece:
     group: int
 
 
-def _load_piece(piece: _Piece, *, schema: pa.Schema, categories: Categories) -> pd.DataFrame:
+def _load_piece(
+    piece: _Piece, *, columns: Sequence[str], schema: pa.Schema, categories: Categories
+) -> pd.DataFrame:
+    """Dask gives as ``columns`` what a query needs of a partition."""
+    wanted = pa.schema([schema.field(name) for name in columns])
     with pq.ParquetFile(piece.part.path) as file:
-        names = [name for name in schema.names if name in file.schema_arrow.names]
+        names = [name for name in columns if name in file.schema_arrow.names]
         table = (
             file.read_row_group(piece.group, columns=names)
             if file.num_row_groups
             else file.read(columns=names)
         )
         rows = file.metadata.row_group(piece.group).num_rows if file.num_row_groups else 0
-    return typed(_completed((table, rows), schema, piece.part.front), categories)
+    return typed(_completed((table, rows), wanted, piece.part.front), categories)
 
 
 def _held(path: Path, schema: pa.Schema, own: pa.Schema) -> tuple[pa.Table, int]:
