@@ -117,7 +117,7 @@ class _ParquetSink:
 
     def _write(self, table: pa.Table) -> None:
         if self._writer is not None:
-            self._writer.write_table(table.unify_dictionaries(), row_group_size=_ROW_GROUP)
+            self._writer.write_table(table.unify_dictionaries(), row_group_size=table.num_rows)
 
     def _settle(self) -> None:
         if self._writing is not None:
