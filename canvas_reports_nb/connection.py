@@ -347,7 +347,10 @@ class Connection:
         on_error: OnError = "raise",
         **keywords: Unpack[Gathering],
     ) -> Any:
-        """As `read_reports`, but lazy over the stored Parquet: polars, or Dask with partitions of one run each."""
+        """As `read_reports`, but lazy over the stored Parquet: polars, or Dask with partitions of one run each.
+
+        Dask's workers must see the folder of the store.
+        """
         found = gather(requests, self._runs_of, table=table, on_error=on_error, **keywords)
         frame = found.scan(table, columns) if engine == "polars" else found.load(engine, table, columns)
         return frame if on_error == "raise" else (frame, found.status)

@@ -8,7 +8,9 @@ from typing import Any
 
 import cloudpickle
 import pandas as pd
+import polars as pl
 import pytest
+from dask.dataframe.dask_expr.io import FromMapProjectable
 from distributed import Client, LocalCluster
 
 import canvas_reports_nb as crn
@@ -39,9 +41,8 @@ def refuse(*_: Any) -> None:
     raise AssertionError("typed in this process")
 
 
-def test_a_worker_types_the_same_files(
-    canvas: Callable[..., Any], client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("client")
+def test_a_worker_types_the_same_files(canvas: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     connection = canvas()
     with monkeypatch.context() as here:
         here.setattr(derived, "type_file", refuse)
@@ -51,7 +52,7 @@ def test_a_worker_types_the_same_files(
     assert all(path.stat().st_mode & 0o777 == 0o600 for path in stored.folder.iterdir())
     told = {name: stored.provenance_of(name) for name in stored.tables}
     connection.store.clear()
-    client.close()
+    monkeypatch.setattr(derived, "_client", lambda: None)
     here_alone = connection.read_tables(**ENROLMENTS, run_id=stored.provenance.run_id, **QUIET)
     (again,) = connection.store.runs()
     assert stored.facts["tables"].keys() == here_alone.keys() == by_worker.keys()
@@ -155,3 +156,24 @@ def test_a_task_waits_for_no_other_task(contradictory: Path) -> None:
     ):
         made = client.submit(derived_from, contradictory).result(timeout=30)
     assert (contradictory.parent / made.tables["last_user_access_csv"]["file"]).exists()
+
+
+@pytest.mark.usefixtures("client")
+def test_runs_at_once_are_typed_and_grouped_by_the_workers(
+    canvas: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(derived, "type_file", refuse)
+    connection = canvas()
+    requests = crn.requests_for("provisioning_csv", terms=[11, 12, 13], enrollments=True)
+    keys = ["enrollment_term_id", "status"]
+    scanned = connection.scan_reports(requests, **QUIET)
+    wanted = scanned.group_by(keys).agg(pl.len().alias("rows"), pl.col("canvas_user_id").max()).collect()
+    lazy = connection.scan_reports(requests, engine="dask", **QUIET)
+    assert lazy.npartitions == len(requests)
+    groups = lazy.groupby(keys, observed=True)
+    counted = groups.agg({"canvas_course_id": "size", "canvas_user_id": "max"})
+    (reading,) = counted.optimize(fuse=False).expr.find_operations(FromMapProjectable)
+    assert set(reading.operand("columns")) == {*keys, "canvas_course_id", "canvas_user_id"}
+    found = counted.compute().reset_index()
+    assert wanted.height > 3
+    assert sorted(found.itertuples(index=False, name=None)) == sorted(wanted.rows())
