@@ -130,6 +130,17 @@ def test_dask_has_a_partition_a_row_group_and_the_dtypes_of_pandas(tmp_path: Pat
     assert (counted.compute(scheduler="synchronous") == 1).all()
 
 
+def test_dask_reads_only_the_columns_a_question_needs(tmp_path: Path) -> None:
+    rows = [("Account", 1, "x", None, "public", None), ("Course", 2, "y", None, "public", None)]
+    target = tmp_path / "t.parquet"
+    (member,) = frames.members(canvas_csv(rows), "lti.csv")
+    _, provenance = frames.write_parquet(member, frames.identify(member, REPORT), target, Provenance())
+    lazy = frames.load(target, provenance, "dask")
+    sizes = lazy.groupby("context_type", observed=True).size().compute(scheduler="synchronous")
+    assert sizes.to_dict() == {"Account": 1, "Course": 1}
+    assert lazy["context_id"].sum().compute(scheduler="synchronous") == 3
+
+
 def test_a_missing_engine_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     import sys  # noqa: PLC0415 - only here
 
