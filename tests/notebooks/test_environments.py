@@ -28,8 +28,13 @@ def conda(name: str) -> tuple[dict[str, object], list[str], list[str]]:
 def required() -> set[str]:
     """What the package and its demo need on a Unix machine, in conda's names."""
     extras = PROJECT["optional-dependencies"]
-    asked = [*PROJECT["dependencies"], *extras["demo"], *extras["plot"]]
-    plain = [need for need in asked if ";" not in need and not need.startswith("canvas-reports-nb")]
+    asked = [*PROJECT["dependencies"], *extras["demo"], *extras["plot"], *extras["dask"]]
+    # What pip calls extras of dask, conda's package of that name has already.
+    plain = [
+        re.sub(r"^dask\[.*\]", "dask", need)
+        for need in asked
+        if ";" not in need and not need.startswith("canvas-reports-nb")
+    ]
     return {re.sub(r"^[\w-]+", lambda name: CONDA_NAMES.get(name[0], name[0]), need) for need in plain}
 
 
