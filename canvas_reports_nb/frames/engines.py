@@ -189,9 +189,7 @@ def _row_group(
         table = (
             file.read_row_group(group, columns=columns) if file.num_row_groups else file.read(columns=columns)
         )
-    # Dask asks for fewer columns than it was given where a question needs no more.
-    held = {name: values for name, values in categories.items() if name in columns}
-    return to_pandas(table, provenance, held)
+    return to_pandas(table, provenance, categories)
 
 
 def dask_frames() -> Any:
