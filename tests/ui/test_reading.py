@@ -34,7 +34,7 @@ def test_many_runs_are_one_table(open_lab):
         'requests = crn.requests_for("course_storage_csv", terms=[6, 7, 8, 9, 10, 11])\n'
         'frame = canvas.read_reports(requests)\nprint("terms:", frame["enrollment_term_id"].nunique())'
     )
-    notebook = open_lab("many.ipynb", START.format(seconds=4), read)
+    notebook = open_lab("many.ipynb", START.format(seconds=2), read)
     notebook.run(0)
     notebook.ran(0)
     notebook.run(1)
