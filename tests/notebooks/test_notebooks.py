@@ -30,21 +30,40 @@ def test_there_are_notebooks() -> None:
     assert "00_quickstart" in {path.stem for path in NOTEBOOKS}
 
 
-@notebook
-def test_outputs_are_what_a_run_gives(path: Path, tmp_path: Path) -> None:
-    # In a process of its own, so that a developer's token can't lead the cells to a real Canvas.
+def python(*words: object, store: Path) -> subprocess.CompletedProcess[str]:
+    """Run a module in a process of its own, so that a developer's token can't lead cells to a real Canvas."""
     surroundings = {name: text for name, text in os.environ.items() if not name.startswith("CANVAS_")}
-    nbval = ["--nbval", "--nbval-current-env", f"--nbval-sanitize-with={SANITIZE}"]
-    run = subprocess.run(
-        [sys.executable, "-m", "pytest", *nbval, "-p", "no:cacheprovider", path],
-        cwd=path.parents[1],
-        env={**surroundings, "CANVAS_REPORTS_CACHE": str(tmp_path)},
+    return subprocess.run(
+        [sys.executable, "-m", *map(str, words)],
+        cwd=NOTEBOOKS[0].parents[1],
+        env={**surroundings, "CANVAS_REPORTS_CACHE": str(store)},
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+@notebook
+def test_outputs_are_what_a_run_gives(path: Path, tmp_path: Path) -> None:
+    nbval = ["--nbval", "--nbval-current-env", f"--nbval-sanitize-with={SANITIZE}"]
+    run = python("pytest", *nbval, "-p", "no:cacheprovider", path, store=tmp_path)
     assert run.returncode == 0, run.stdout + run.stderr
     assert re.search(rf"^=+ {len(code_cells(path))} passed in ", run.stdout, re.MULTILINE), run.stdout
+
+
+def test_another_term_with_papermill(tmp_path: Path) -> None:
+    (path,) = (path for path in NOTEBOOKS if path.stem == "07_reproducible")
+    made = tmp_path / "spring.ipynb"
+    run = python("papermill", "--no-progress-bar", path, made, "-p", "term", "SP26", store=tmp_path)
+    assert run.returncode == 0, run.stderr
+    told = "".join(
+        output.get("text", "")
+        for cell in code_cells(made)
+        for output in cell.outputs
+        if output.output_type == "stream"
+    )
+    assert re.search(r"rows of Spring 2026; for the same again: -p run_id \d+\n", told)
+    assert "Fall 2025" not in told
 
 
 @notebook
