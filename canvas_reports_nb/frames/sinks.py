@@ -6,6 +6,7 @@ import json
 import os
 import warnings
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -55,8 +56,10 @@ def write_parquet(
 
     The file's metadata holds the provenance, so that the file alone still says what it is.
     """
-    with write_private(target) as stream, ThreadPoolExecutor(1, "parquet") as worker:
-        sink = _ParquetSink(stream, worker)
+    with ExitStack() as stack:
+        stream = stack.enter_context(write_private(target))
+        sink = _ParquetSink(stream, stack.enter_context(ThreadPoolExecutor(1, "parquet")))
+        stack.callback(sink.abandon)
         facts = read(member, identity.schema, sink, locale=identity.locale)
         made = provenance.of_table(
             report=identity.report or provenance.report,
@@ -133,6 +136,15 @@ class _ParquetSink:
         self._settle()
         self._writer.add_key_value_metadata(metadata)
         self._writer.close()
+
+    def abandon(self) -> None:
+        """Let go of a writer that an error left open: else it complains when it is collected."""
+        with suppress(Exception):
+            self._settle()
+        # On a full disk closing fails as well; the error that led here is the one to be told.
+        with suppress(Exception):
+            if self._writer is not None:
+                self._writer.close()
 
 
 def contradictions(facts: Facts, identity: Identity) -> list[str]:

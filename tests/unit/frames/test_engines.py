@@ -1,5 +1,7 @@
 """Whatever a table holds, every engine shows the same cells, from memory and from the stored file."""
 
+import gc
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -15,6 +17,7 @@ from hypothesis import strategies as st
 
 import canvas_reports_nb as crn
 from canvas_reports_nb import frames
+from canvas_reports_nb.exceptions import DamagedFileError
 from canvas_reports_nb.models import Provenance
 
 REPORT = "lti_report_csv"
@@ -141,8 +144,17 @@ def test_dask_reads_only_the_columns_a_question_needs(tmp_path: Path) -> None:
     assert lazy["context_id"].sum().compute(scheduler="synchronous") == 3
 
 
+def test_a_file_cut_short_leaves_no_open_writer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", seen.append)
+    (member,) = frames.members(canvas_csv([("Account", 1, "x", None, "public", None)])[:-5], "lti.csv")
+    with pytest.raises(DamagedFileError):
+        frames.write_parquet(member, frames.identify(member, REPORT), tmp_path / "t.parquet", Provenance())
+    gc.collect()
+    assert seen == []
+
+
 def test_a_missing_engine_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    import sys  # noqa: PLC0415 - only here
 
     monkeypatch.setitem(sys.modules, "dask.dataframe", None)
     with pytest.raises(ImportError, match=r'python -m pip install "canvas-reports-nb\[dask\]"'):
