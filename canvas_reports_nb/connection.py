@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 from urllib.parse import urlsplit
 
-from canvas_reports_nb import _html
+from canvas_reports_nb import _html, frames
 from canvas_reports_nb.api import AccountReports
 from canvas_reports_nb.gathering import gather
 from canvas_reports_nb.ledger import Ledger
 from canvas_reports_nb.listings import history_frame, reports_frame
-from canvas_reports_nb.obtaining import Runs, foresee_table, merged, split
+from canvas_reports_nb.obtaining import Runs, foresee_table, merged, split, tables_of
 from canvas_reports_nb.shared_store import open_store
 from canvas_reports_nb.starting import checked
 
@@ -251,6 +251,7 @@ class Connection:
         >>> with crn.demo() as canvas:  # doctest: +SKIP
         ...     grades = canvas.read_report("grade_export_csv", enrollment_term_id="current")
         """
+        frames.check_engine(engine)
         obtaining, named = split(keywords)
         if not (obtaining.get("offline") or obtaining.get("run_id")):
             foresee_table(report, merged(report, parameters, named), table)
@@ -261,14 +262,22 @@ class Connection:
         report: str,
         *,
         parameters: Parameters | None = None,
-        columns: Mapping[str, Sequence[str]] | None = None,
+        table: str | Sequence[str] | None = None,
+        columns: Sequence[str] | Mapping[str, Sequence[str]] | None = None,
         engine: Engine = "pandas",
         **keywords: Any,
     ) -> dict[str, Any]:
-        """As `read_report`, but all tables of the run: name to frame. ``columns`` is a mapping by table."""
+        """As `read_report`, but all tables of the run, or those named: name to frame.
+
+        ``columns`` are those of every table, or a mapping by table.
+        """
+        frames.check_engine(engine)
         obtaining, named = split(keywords)
+        if table is not None and not (obtaining.get("offline") or obtaining.get("run_id")):
+            for name in [table] if isinstance(table, str) else table:
+                foresee_table(report, merged(report, parameters, named), name)
         result = self.obtain(report, parameters=parameters, **obtaining, **named)
-        return {name: result.load(engine, name, (columns or {}).get(name)) for name in result.tables}
+        return tables_of(result, engine, table, columns)
 
     def scan_report(
         self,
@@ -333,6 +342,7 @@ class Connection:
         ReportsFailedError
             A group of the failures; ``error.reports`` holds what is finished.
         """
+        frames.check_engine(engine)
         found = gather(requests, self._runs_of, table=table, on_error=on_error, **keywords)
         frame = found.load(engine, table, columns)
         return frame if on_error == "raise" else (frame, found.status)
@@ -351,6 +361,7 @@ class Connection:
 
         Dask's workers must see the folder of the store.
         """
+        frames.check_engine(engine)
         found = gather(requests, self._runs_of, table=table, on_error=on_error, **keywords)
         frame = found.scan(table, columns) if engine == "polars" else found.load(engine, table, columns)
         return frame if on_error == "raise" else (frame, found.status)

@@ -21,7 +21,7 @@ from canvas_reports_nb.exceptions import (
     TableError,
 )
 from canvas_reports_nb.fanout import FanOut
-from canvas_reports_nb.jobs import utc
+from canvas_reports_nb.jobs import check_wait, utc
 from canvas_reports_nb.models import ATTRS_KEY, Provenance
 from canvas_reports_nb.obtaining import foresee_table
 from canvas_reports_nb.parameters import comparable
@@ -209,6 +209,7 @@ def gather(
     """
     if on_error not in ("raise", "return"):
         raise ParameterError(f"on_error={on_error!r} is no choice.", hint='It is "raise" or "return".')
+    check_wait(timeout, on_interrupt)
     asked = requests_of(requests)
     if one_table:
         _each(asked, lambda request: foresee_table(request.report, request.parameters, table))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Self
 from canvas_reports_nb.exceptions import (
     CanvasReportsError,
     NotReachedError,
+    ParameterError,
     RunAbortedError,
     RunDeletedError,
     RunError,
@@ -23,7 +24,7 @@ from canvas_reports_nb.exceptions import (
     WaitTimeoutError,
 )
 from canvas_reports_nb.models import RunStatus
-from canvas_reports_nb.parameters import asked_of
+from canvas_reports_nb.parameters import asked_of, is_number
 from canvas_reports_nb.planning import estimate
 from canvas_reports_nb.progress import ProgressEvent, resolve
 from canvas_reports_nb.results import ReportResult, retrieve
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from canvas_reports_nb.store import Store
     from canvas_reports_nb.typing import Clock, OnInterrupt, Sleep
 
-__all__ = ["PATIENCE", "ReportJob", "ending", "next_poll", "utc"]
+__all__ = ["PATIENCE", "ReportJob", "check_wait", "ending", "next_poll", "utc"]
 
 _LOG = logging.getLogger(__name__)
 _FIRST, _LONGEST, _SHARE = 2.0, 60.0, 0.05
@@ -50,6 +51,21 @@ def next_poll(waited: float) -> float:
     So the end is noticed within 2 s or 5 % of the run's time, and an hour costs some 130 questions.
     """
     return min(max(_FIRST, waited * _SHARE), _LONGEST)
+
+
+def check_wait(timeout: float | None, on_interrupt: OnInterrupt) -> None:
+    """Refuse what no wait could keep to, before anything is started.
+
+    Raises
+    ------
+    ParameterError
+    """
+    if timeout is not None and not is_number(timeout):
+        raise ParameterError(f"timeout={timeout!r} is no number of seconds.", hint="Give one, or None.")
+    if on_interrupt not in ("detach", "abort"):
+        raise ParameterError(
+            f"on_interrupt={on_interrupt!r} is no choice.", hint='It is "detach" or "abort".'
+        )
 
 
 class ReportJob:
@@ -97,7 +113,7 @@ class ReportJob:
             self.run = self._api.delete(self.run.report, self.run.id)
         except UnknownRunError:
             # It was there when this job was made: somebody was faster, or the answer to a first try was lost.
-            self.run = replace(self.run, status=RunStatus.DELETED)
+            self.run = replace(self.run, status=RunStatus.DELETED.value)
         return self
 
     def wait(
@@ -120,6 +136,7 @@ class ReportJob:
         RunDeletedError
             The run is gone.
         """
+        check_wait(timeout, on_interrupt)
         sink = resolve(progress)
         try:
             self._wait(sink, timeout, on_interrupt)
@@ -137,6 +154,7 @@ class ReportJob:
         RunFailedError, RunAbortedError, RunDeletedError
             The run ended without a file; the reason is Canvas's own.
         """
+        check_wait(timeout, on_interrupt)
         sink = resolve(progress)
         try:
             self._wait(sink, timeout, on_interrupt)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypedDict, cast
@@ -19,7 +20,7 @@ from canvas_reports_nb.starting import checked, start_once
 from canvas_reports_nb.store import seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Sequence
 
     from canvas_reports_nb.api import AccountReports
     from canvas_reports_nb.ledger import Ledger
@@ -28,9 +29,9 @@ if TYPE_CHECKING:
     from canvas_reports_nb.progress import Progress
     from canvas_reports_nb.store import Store
     from canvas_reports_nb.stored import StoredRun
-    from canvas_reports_nb.typing import Age, Clock, OnInterrupt, Parameters, Sleep
+    from canvas_reports_nb.typing import Age, Clock, Engine, OnInterrupt, Parameters, Sleep
 
-__all__ = ["Obtaining", "Runs", "foresee_table", "merged", "split"]
+__all__ = ["Obtaining", "Runs", "foresee_table", "merged", "split", "tables_of"]
 
 
 class Obtaining(TypedDict, total=False):
@@ -90,6 +91,7 @@ class Runs:
         on_interrupt: OnInterrupt = "detach",
     ) -> ReportResult:
         """Use a run again or start one, wait, fetch; see `Connection.read_report`."""
+        jobs.check_wait(timeout, on_interrupt)
         if offline:
             return self._held(report, asked, run_id)
         if run_id is not None:
@@ -217,3 +219,22 @@ def foresee_table(report: str, asked: Mapping[str, Any], table: str | None) -> N
     expected = expected_tables(report, asked)
     if expected:
         choose_table(expected, table, report)
+
+
+def tables_of(
+    result: ReportResult,
+    engine: Engine,
+    table: str | Sequence[str] | None,
+    columns: Sequence[str] | Mapping[str, Sequence[str]] | None,
+) -> dict[str, Any]:
+    """The tables of a run as frames, all or those named; see `Connection.read_tables`.
+
+    Raises
+    ------
+    UnknownTableError
+    """
+    wanted = [table] if isinstance(table, str) else list(result.tables if table is None else table)
+    picked = columns if isinstance(columns, Mapping) else dict.fromkeys(wanted, columns)
+    for name in (*wanted, *picked):
+        choose_table(result.tables, name, result.provenance["report"], result.provenance["run_id"])
+    return {name: result.load(engine, name, picked.get(name)) for name in wanted}

@@ -7,8 +7,10 @@ therefore a name neither the schemas nor the server list is an error here.
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Collection, Mapping, Sequence, Sized
 from datetime import date, datetime
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +28,7 @@ __all__ = [
     "comparable",
     "expected_tables",
     "is_blank",
+    "is_number",
     "near",
     "switches",
     "to_wire",
@@ -58,6 +61,11 @@ def is_blank(value: Any) -> bool:
         return len(value) == 0
     # Given a scalar, pandas answers with a bool for every kind of "missing" a frame's row can hold.
     return pd.isna(value) is True
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value counts something: no truth value, no text, no NaN."""
+    return isinstance(value, Real) and not isinstance(value, bool) and not math.isnan(value)
 
 
 def to_wire(report: str, parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 from canvas_reports_nb import _html
-from canvas_reports_nb.exceptions import StoreError
+from canvas_reports_nb.exceptions import ParameterError, StoreError
 from canvas_reports_nb.listings import store_frame
-from canvas_reports_nb.parameters import comparable
+from canvas_reports_nb.parameters import comparable, is_number
 from canvas_reports_nb.private import write_private
 from canvas_reports_nb.settings import DEFAULT_STORE_LIMIT, host_folder
 from canvas_reports_nb.stored import SIDECAR, StoredRun, load, runs_in, sidecar
@@ -44,8 +44,18 @@ _LOG = logging.getLogger(__name__)
 
 
 def seconds(age: Age) -> float:
-    """An age in seconds."""
-    return age.total_seconds() if isinstance(age, timedelta) else float(age)
+    """An age in seconds.
+
+    Raises
+    ------
+    ParameterError
+        It is neither a number nor a ``timedelta``.
+    """
+    if isinstance(age, timedelta):
+        return age.total_seconds()
+    if not is_number(age):
+        raise ParameterError(f"{age!r} is no age.", hint="Give seconds, such as 3600, or a timedelta.")
+    return float(age)
 
 
 def oldest(age: Age | None) -> datetime | None:

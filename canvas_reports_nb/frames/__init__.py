@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from canvas_reports_nb.frames.contents import Member, Source, held, members
     from canvas_reports_nb.frames.derived import Derived, derive, type_file
     from canvas_reports_nb.frames.dialect import read_dialect
-    from canvas_reports_nb.frames.engines import frame, load, pick, scan
+    from canvas_reports_nb.frames.engines import check_engine, frame, load, pick, scan
     from canvas_reports_nb.frames.identity import Identity, identify
     from canvas_reports_nb.frames.reading import Facts
     from canvas_reports_nb.frames.sinks import read_arrow, write_parquet, write_private
@@ -25,6 +25,7 @@ __all__ = [
     "Part",
     "Source",
     "Stack",
+    "check_engine",
     "derive",
     "frame",
     "held",
@@ -43,7 +44,7 @@ __all__ = [
 _HOME = {
     **dict.fromkeys(("Member", "Source", "held", "members"), "contents"),
     **dict.fromkeys(("Derived", "derive", "type_file"), "derived"),
-    **dict.fromkeys(("frame", "load", "pick", "scan"), "engines"),
+    **dict.fromkeys(("check_engine", "frame", "load", "pick", "scan"), "engines"),
     **dict.fromkeys(("Identity", "identify"), "identity"),
     **dict.fromkeys(("read_arrow", "write_parquet", "write_private"), "sinks"),
     **dict.fromkeys(("Part", "Stack"), "stacking"),

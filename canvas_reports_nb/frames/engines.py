@@ -25,6 +25,7 @@ Categories: TypeAlias = "dict[str, list[str]]"
 
 __all__ = [
     "categories_of",
+    "check_engine",
     "dask_frames",
     "frame",
     "load",
@@ -199,6 +200,17 @@ def dask_frames() -> Any:
     except ImportError:
         raise MissingDependencyError("dask", "dask", 'engine="dask"') from None
     return dd
+
+
+def check_engine(engine: Any) -> None:
+    """Refuse an engine there is none of, before anything is started for it.
+
+    Raises
+    ------
+    ParameterError
+    """
+    if engine not in _ENGINES:
+        raise unknown_engine(engine)
 
 
 def unknown_engine(engine: Any) -> ParameterError:

@@ -51,12 +51,23 @@ from canvas_reports_nb import exceptions as ex
             ex.ParameterError,
             ["once"],
         ),
+        (
+            "grade_export_csv",
+            {"engine": "pnadas"},
+            ex.ParameterError,
+            ["Did you mean 'pandas'", "polars, arrow"],
+        ),
+        ("grade_export_csv", {"max_age": "1 day"}, ex.ParameterError, ["'1 day'", "seconds", "timedelta"]),
+        ("grade_export_csv", {"max_age": None}, ex.ParameterError, ["None is no age"]),
+        ("grade_export_csv", {"timeout": "1h"}, ex.ParameterError, ["'1h' is no number of seconds"]),
+        ("grade_export_csv", {"on_interrupt": "stop"}, ex.ParameterError, ['"detach" or "abort"']),
+        ("grade_export_csv", {"progress": "loud"}, ex.ConfigurationError, ["tqdm"]),
     ],
 )
 def test_nothing_is_started(canvas: Any, report: str, keywords: dict, error: type, says: list[str]) -> None:
     connection = canvas()
     with pytest.raises(error) as caught:
-        connection.read_report(report, progress=False, **keywords)
+        connection.read_report(report, **{"progress": False, **keywords})
     for text in says:
         assert text in str(caught.value)
     assert connection.starts() == 0
@@ -72,12 +83,48 @@ def test_a_term_canvas_does_not_know(canvas: Any, term: str) -> None:
     assert connection.history("grade_export_csv").empty
 
 
-def test_unknown_engine_and_column_name_what_there_is(canvas: Any) -> None:
+@pytest.mark.parametrize(
+    "keywords", [{"engine": "pnadas"}, {"max_age": ""}, {"timeout": "1h"}, {"on_interrupt": ""}]
+)
+def test_of_many_runs_none_is_started(canvas: Any, keywords: dict) -> None:
     connection = canvas()
-    with pytest.raises(ex.ParameterError, match="pandas, polars, arrow, dask"):
-        connection.read_report("zero_activity_csv", engine="pnadas", progress=False)
+    for read in (connection.read_reports, connection.scan_reports):
+        with pytest.raises(ex.ParameterError):
+            read([{"report": "zero_activity_csv"}], progress=False, **keywords)
+    assert connection.starts() == 0
+
+
+@pytest.mark.parametrize("keywords", [{"timeout": "1h"}, {"on_interrupt": "stop"}])
+def test_a_wait_nobody_could_keep_to_is_refused(canvas: Any, keywords: dict) -> None:
+    job = canvas(duration=600).start("zero_activity_csv")
+    for call in (job.wait, job.result):
+        with pytest.raises(ex.ParameterError):
+            call(progress=False, **keywords)
+    assert job.status == "created"
+
+
+@pytest.mark.parametrize(
+    ("keywords", "error", "starts"),
+    [
+        ({"table": "courses"}, ex.UnknownTableError, 0),
+        ({"table": ["users", "courses"]}, ex.UnknownTableError, 0),
+        ({"engine": "pnadas"}, ex.ParameterError, 0),
+        ({"columns": {"courses": ["course_id"]}}, ex.UnknownTableError, 1),
+        ({"columns": ["role"]}, ex.UnknownColumnError, 1),
+    ],
+)
+def test_tables_and_columns_that_are_not_there(canvas: Any, keywords: dict, error: type, starts: int) -> None:
+    connection = canvas()
+    with pytest.raises(error, match=r"courses|users|pandas|It has"):
+        connection.read_tables("provisioning_csv", users=True, enrollments=True, progress=False, **keywords)
+    assert connection.starts() == starts
+
+
+def test_an_unknown_column_names_what_there_is(canvas: Any) -> None:
+    connection = canvas()
     with pytest.raises(ex.UnknownColumnError, match="Did you mean 'user id'"):
         connection.read_report("zero_activity_csv", columns=["userid"], progress=False)
+    assert len(connection.read_report("zero_activity_csv", progress=False)) > 0
     assert connection.starts() == 1, "the run is kept and used by the second call"
 
 

@@ -276,6 +276,27 @@ def test_progress_is_told_in_order(canvas: Any) -> None:
     assert {"running", "compiling"} <= {event.status for event in waiting}
 
 
+def test_some_tables_and_columns_of_a_run(canvas: Any) -> None:
+    connection = canvas()
+    asked = {"users": True, "enrollments": True, **QUIET}
+    every = connection.read_tables("provisioning_csv", **asked)
+    assert list(every) == ["users", "enrollments"]
+    one = connection.read_tables("provisioning_csv", table="users", **asked)
+    assert list(one) == ["users"]
+    assert one["users"].equals(every["users"])
+    assert list(connection.read_tables("provisioning_csv", table=["enrollments", "users"], **asked)) == [
+        "enrollments",
+        "users",
+    ]
+    for columns in (["user_id"], {"users": ["user_id"]}):
+        picked = connection.read_tables("provisioning_csv", columns=columns, **asked)
+        assert list(picked["users"]) == ["user_id"]
+        assert list(picked["enrollments"]) == (
+            ["user_id"] if isinstance(columns, list) else list(every["enrollments"])
+        )
+    assert connection.starts() == 1
+
+
 def test_a_finished_report_without_rows(canvas: Any) -> None:
     connection = canvas(scenarios=["no_rows"])
     frame = connection.read_report("grade_export_csv", **QUIET)
