@@ -38,7 +38,7 @@ class _Namespace(Generic[_Frame]):
         made: pl.DataFrame = refresh(self._frame, **keywords)  # type: ignore[call-overload]  # likewise
         return made
 
-    def dictionary(self, report: str, table: str | None = None) -> pl.DataFrame:
+    def dictionary(self, report: str | None = None, table: str | None = None) -> pl.DataFrame:
         """What each column is: kind, personal data or not, key or not, meaning. See `dictionary`."""
         return dictionary(self._frame, report=report, table=table)
 

@@ -9,19 +9,17 @@ import pandas as pd
 import polars as pl
 
 from canvas_reports_nb import opening
-from canvas_reports_nb.exceptions import NoProvenanceError, ParameterError
-from canvas_reports_nb.models import ATTRS_KEY
-from canvas_reports_nb.parameters import near
+from canvas_reports_nb.exceptions import NoProvenanceError
+from canvas_reports_nb.frames.origin import described, origin
 from canvas_reports_nb.results import ReportResult
-from canvas_reports_nb.schemas import reports, schema
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from canvas_reports_nb.connection import Connection
     from canvas_reports_nb.progress import Progress
     from canvas_reports_nb.schemas import Table
-    from canvas_reports_nb.typing import OnInterrupt
+    from canvas_reports_nb.typing import Engine, OnInterrupt
 
 __all__ = ["dictionary", "provenance", "refresh"]
 
@@ -33,8 +31,8 @@ def provenance(frame: pd.DataFrame | ReportResult) -> dict[str, Any]:
     ----------
     frame : pandas.DataFrame or ReportResult
         As this package loaded it, or a frame made from it: pandas keeps ``attrs`` through ``query``,
-        ``assign``, ``astype`` and Parquet, and drops them where frames of different origin are joined.
-        A polars frame has no place for it; the `ReportResult` it came from has.
+        ``assign``, ``astype`` and Parquet, and drops them where frames of different origin are joined. Arrow
+        and Dask frames carry it, too. A polars frame has no place for it; the `ReportResult` it came from has.
 
     Raises
     ------
@@ -43,8 +41,8 @@ def provenance(frame: pd.DataFrame | ReportResult) -> dict[str, Any]:
     """
     if isinstance(frame, ReportResult):
         return deepcopy(frame.provenance)
-    found = getattr(frame, "attrs", {}).get(ATTRS_KEY)
-    if isinstance(found, dict):
+    found = origin(frame)
+    if found:
         return deepcopy(found)
     if isinstance(frame, pd.DataFrame):
         raise NoProvenanceError(
@@ -110,22 +108,33 @@ def refresh(
     ConfigurationError
         No connection to its Canvas is open.
     """
-    origin = provenance(frame)
-    if "runs" in origin:
+    carried = provenance(frame)
+    if "runs" in carried:
         raise NoProvenanceError(
             "This frame stacks several runs.",
             hint="Run its requests anew: read_reports(requests, max_age=0).",
         )
-    if origin["host"] is None or not origin["report"]:
+    if carried["host"] is None or not carried["report"]:
         raise NoProvenanceError(
             "This frame was read from a file, which does not say which run it was.",
             hint="Ask for the report with read_report and its parameters.",
         )
     if canvas is None:
-        canvas = opening.connection_to(origin["host"], origin["account"])
-    asked = {**obtaining, "parameters": origin["parameters"], "max_age": 0}
-    result = canvas.obtain(origin["report"], **asked)
-    return result if isinstance(frame, ReportResult) else result.to_pandas(origin["table"], columns)
+        canvas = opening.connection_to(carried["host"], carried["account"])
+    asked = {**obtaining, "parameters": carried["parameters"], "max_age": 0}
+    result = canvas.obtain(carried["report"], **asked)
+    return (
+        result if isinstance(frame, ReportResult) else result.load(_engine(frame), carried["table"], columns)
+    )
+
+
+def _engine(frame: Any) -> Engine:
+    """What gives a frame of this kind."""
+    import narwhals as nw  # noqa: PLC0415 - only those who hold a frame need it
+
+    if nw.dependencies.is_pyarrow_table(frame):
+        return "arrow"
+    return "dask" if nw.dependencies.is_dask_dataframe(frame) else "pandas"
 
 
 @overload
@@ -134,7 +143,7 @@ def dictionary(
 ) -> pd.DataFrame: ...
 @overload
 def dictionary(
-    frame: pl.DataFrame | pl.LazyFrame, *, report: str, table: str | None = None
+    frame: pl.DataFrame | pl.LazyFrame, *, report: str | None = None, table: str | None = None
 ) -> pl.DataFrame: ...
 def dictionary(
     frame: pd.DataFrame | pl.DataFrame | pl.LazyFrame,
@@ -146,16 +155,15 @@ def dictionary(
 
     Parameters
     ----------
-    frame : pandas.DataFrame, polars.DataFrame or polars.LazyFrame
-        As this package loaded it. Of a lazy frame only the columns' names and types are looked at.
+    frame : pandas, polars, Arrow or Dask frame
+        As this package loaded it. Only the columns' names and types are looked at, nothing is computed.
     report, table : str, optional
-        Where it came from. A pandas frame says so itself; for a polars frame the report must be named, and
-        the table where the report has several.
+        Which table it is, where the frame neither says nor shows it by its columns.
 
     Returns
     -------
     DataFrame
-        Of pandas or polars, as given. One row a column, in the frame's order: ``column``, ``kind``, ``dtype``,
+        Of polars for a polars frame, else of pandas. One row a column, in the frame's order: ``column``, ``kind``, ``dtype``,
         ``personal`` and ``education_record`` (boolean), ``key`` (boolean: one of the columns that identify a
         row), ``values`` (the documented ones), ``meaning``, ``note`` (what happened to it while it was read).
         A column no schema knows is of kind ``text`` with the marks missing: nobody can say whether it is
@@ -164,28 +172,34 @@ def dictionary(
     Raises
     ------
     NoProvenanceError
-        The frame does not say where it came from, and no report was named.
-    ParameterError
+        Nobody knows which table this is.
+    ParameterError, TableError
         No such report or table.
     """
-    notes: dict[str, str] = {}
-    if report is None:
-        origin = provenance(frame)  # type: ignore[arg-type]  # of a polars frame: says what to do
-        report, table, notes = origin["report"], table or origin["table"], origin["notes"]
-        known = schema(report) if report else None
-        described = known.table(table) if known and table else None
-    else:
-        described = _described(report, table)
-    held = frame.collect_schema() if isinstance(frame, pl.LazyFrame) else frame
-    names = held.names() if isinstance(held, pl.Schema) else held.columns
-    dtypes = held.dtypes() if isinstance(held, pl.Schema) else held.dtypes
-    pairs = zip(names, dtypes, strict=True)
-    rows = [_row(str(name), str(dtype), described, notes) for name, dtype in pairs]
+    known, carried = described(frame, report, table), origin(frame)
+    if known is None and not carried:
+        raise NoProvenanceError(
+            "Nobody knows which table this frame is.",
+            hint='Say which report it is from: report="...", and where that has several tables, table="...".',
+        )
+    notes = carried.get("notes", {}) if report is None else {}
+    pairs = _dtypes(frame)
+    rows = [_row(str(name), str(dtype), known, notes) for name, dtype in pairs]
     listed = {name: [row[name] for row in rows] for name in _TYPES}
-    if isinstance(frame, pd.DataFrame):
+    if not isinstance(frame, pl.DataFrame | pl.LazyFrame):
         return pd.DataFrame(listed).astype(_TYPES)
     marks = {name: pl.Boolean if kind == "boolean" else pl.String for name, kind in _TYPES.items()}
     return pl.DataFrame(listed, schema=marks)
+
+
+def _dtypes(frame: Any) -> Iterable[tuple[Any, Any]]:
+    """The columns of a frame of any kind, each with its type."""
+    if isinstance(frame, pl.DataFrame | pl.LazyFrame):
+        return frame.collect_schema().items()
+    if _engine(frame) == "arrow":
+        return zip(frame.schema.names, frame.schema.types, strict=True)
+    pairs: Iterable[tuple[Any, Any]] = frame.dtypes.items()
+    return pairs
 
 
 _TYPES = {
@@ -209,24 +223,3 @@ def _row(name: str, dtype: str, table: Table | None, notes: dict[str, str]) -> d
         "meaning": column.meaning if column else None,
         "note": notes.get(name),
     }
-
-
-def _described(report: str, table: str | None) -> Table:
-    """The table of a report, by the names the caller gave."""
-    known = schema(report)
-    if known is None:
-        raise ParameterError(
-            f"No report {report!r} is described here.",
-            hint=near(report, reports()) + f"There are: {', '.join(reports())}.",
-        )
-    if table is None and len(known.tables) == 1:
-        return next(iter(known.tables.values()))
-    found = known.table(table) if table else None
-    if found is None:
-        told = f"{report} has no table {table!r}" if table else f"{report} has several tables"
-        raise ParameterError(
-            f"{told}.",
-            hint=f"{near(table or '', known.tables)}There are: {', '.join(known.tables)}.",
-            report=report,
-        )
-    return found

@@ -130,20 +130,40 @@ def test_dictionary_of_every_kind_of_frame(opened: Any) -> None:
         assert_polars_equal(told, crn.dictionary(other, report=REPORT, table="users"))
         assert told.drop("dtype").rows() == pl.from_pandas(known.drop(columns="dtype")).rows()
         assert told["dtype"].to_list() == [str(kind) for kind in eager.dtypes]
-    with pytest.raises(exceptions.NoProvenanceError, match="can't say"):
-        crn.dictionary(eager)
+        assert_polars_equal(other.canvas.dictionary(), told)
+    assert_frame_equal(
+        crn.dictionary(pd.DataFrame(frame.to_dict("list"), dtype="object")),
+        known.assign(dtype="object"),
+        check_dtype=False,
+    )
+    for engine in ("arrow", "dask"):
+        told = crn.dictionary(opened.read_report(REPORT, table="users", engine=engine, **ASKED))
+        assert_frame_equal(told.drop(columns="dtype"), known.drop(columns="dtype"))
+    for unknown in (frame[["status"]].copy(deep=True).set_axis(["x"], axis=1), eager.select("status")):
+        getattr(unknown, "attrs", {}).clear()
+        with pytest.raises(exceptions.NoProvenanceError, match=r"Nobody knows[\s\S]*report="):
+            crn.dictionary(unknown)
+
+
+@pytest.mark.parametrize("engine", ["arrow", "dask"])
+def test_other_frames_say_where_they_came_from(opened: Any, engine: str) -> None:
+    frame = opened.read_report(REPORT, table="users", engine=engine, **ASKED)
+    assert crn.provenance(frame) == crn.provenance(opened.read_report(REPORT, table="users", **ASKED))
+    newer = crn.refresh(frame, progress=False)
+    assert type(newer) is type(frame)
+    assert crn.provenance(newer)["run_id"] != crn.provenance(frame)["run_id"]
 
 
 @pytest.mark.parametrize(
-    ("report", "table", "said"),
+    ("report", "table", "error", "said"),
     [
-        ("provisioning", None, "provisioning_csv"),
-        (REPORT, None, "several tables"),
-        (REPORT, "user", "Did you mean 'users'"),
+        ("provisioning", None, exceptions.ParameterError, "Did you mean 'provisioning_csv'"),
+        (REPORT, None, exceptions.TableRequiredError, "several tables: users, accounts"),
+        (REPORT, "user", exceptions.UnknownTableError, "it has: users, accounts"),
     ],
 )
-def test_dictionary_names_what_there_is(report: str, table: str | None, said: str) -> None:
-    with pytest.raises(exceptions.ParameterError, match=said):
+def test_dictionary_names_what_there_is(report: str, table: str | None, error: type, said: str) -> None:
+    with pytest.raises(error, match=said):
         crn.dictionary(pl.DataFrame({"user_id": ["7"]}), report=report, table=table)
 
 

@@ -90,7 +90,7 @@ def twins(canvas: crn.Connection, frame: pd.DataFrame, eager: pl.DataFrame, lazy
     crn.refresh(eager)  # type: ignore[call-overload]
     crn.refresh(result, columns=["course"])  # type: ignore[call-overload]
     crn.provenance(lazy)  # type: ignore[arg-type]
-    crn.dictionary(eager)  # type: ignore[call-overload]
+    assert_type(crn.dictionary(eager), pl.DataFrame)
 
 
 class OwnSink:
