@@ -42,6 +42,10 @@ class CanvasAccessor:
         """`read_reports` on the newest open connection: the rows of this frame are the requests."""
         return opening.read_reports(self._frame, **keywords)
 
+    def scan_reports(self, **keywords: Any) -> Any:
+        """`scan_reports` on the newest open connection: the rows of this frame are the requests."""
+        return opening.scan_reports(self._frame, **keywords)
+
     @property
     def provenance(self) -> dict[str, Any]:
         """Where the frame came from: host, account, report, run id, parameters, times, rows, sha256."""

@@ -50,6 +50,14 @@ class _Namespace(Generic[_Frame]):
         """Keyed pseudonyms in place of everything personal. See `pseudonymize`."""
         return pseudonymize(self._frame, key, **keywords)
 
+    def read_reports(self, **keywords: Any) -> Any:
+        """`read_reports` on the newest open connection, as polars: the rows of this frame are the requests."""
+        return opening.read_reports(self._frame, **{"engine": "polars", **keywords})
+
+    def scan_reports(self, **keywords: Any) -> Any:
+        """`scan_reports` on the newest open connection: the rows of this frame are the requests."""
+        return opening.scan_reports(self._frame, **keywords)
+
     @property
     def plot(self) -> Plots:
         """The charts: ``frame.canvas.plot.grade_distribution()``. Needs the extra ``plot``."""
@@ -70,10 +78,6 @@ class CanvasNamespace(_Namespace[pl.DataFrame]):
     def read_tables(report: str, **keywords: Any) -> dict[str, pl.DataFrame]:
         """`read_tables` on the newest open connection, as polars."""
         return opening.read_tables(report, **{**keywords, "engine": "polars"})
-
-    def read_reports(self, **keywords: Any) -> Any:
-        """`read_reports` on the newest open connection, as polars: the rows of this frame are the requests."""
-        return opening.read_reports(self._frame, **{"engine": "polars", **keywords})
 
 
 @canvas_of(pl.LazyFrame, pl.api.register_lazyframe_namespace)

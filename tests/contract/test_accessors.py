@@ -48,6 +48,18 @@ def test_accessor_namespace_and_twin_read_the_same(opened: Any) -> None:
     assert opened.starts() == 1
 
 
+@pytest.mark.parametrize("kind", [pd.DataFrame, pl.DataFrame, pl.LazyFrame])
+def test_any_frame_may_hold_the_requests(opened: Any, kind: Any) -> None:
+    requests = kind({"report": ["zero_activity_csv"], "enrollment_term_id": ["current"]})
+    lazy = crn.scan_reports(requests, progress=False).collect()
+    assert len(lazy) > 0
+    assert_polars_equal(requests.canvas.scan_reports(progress=False).collect(), lazy)
+    read = requests.canvas.read_reports(progress=False)
+    assert isinstance(read, pd.DataFrame if kind is pd.DataFrame else pl.DataFrame)
+    assert_polars_equal(requests.canvas.read_reports(engine="polars", progress=False), lazy)
+    assert opened.starts() == 1
+
+
 @pytest.mark.parametrize(
     "again",
     [crn.refresh, lambda frame, *canvas, **keywords: frame.canvas.refresh(*canvas, **keywords)],
