@@ -144,7 +144,7 @@ class _Lines:
         self.members = np.split(order, np.cumsum(sizes)[:-1])
 
     def protect(self) -> tuple[Marks, Marks]:
-        """Hide what must be; tell what is hidden, and which of it can be computed all the same."""
+        """Hide what must be; tell what is hidden, and which of it can be computed, or nearly so, all the same."""
         waiting = set(np.flatnonzero(self.known).tolist())
         while True:
             while waiting:
@@ -154,7 +154,7 @@ class _Lines:
                 (cell for cell in np.flatnonzero(exposed).tolist() if self._free(self._near(cell)).size), None
             )
             if more is None:
-                return self.hidden, exposed
+                return self.hidden, exposed | self._crowded()
             waiting |= self._hide(self._free(self._near(more)))
 
     def _fill(self, line: int) -> set[int]:
