@@ -202,8 +202,16 @@ class Connection:
         DataFrame
             ``run_id`` (Int64), ``status``, ``progress`` (Int64), ``created_at``, ``started_at``, ``ended_at``
             (UTC), ``rows`` (Int64, header included), ``parameters`` (dict), ``message``.
+
+        Raises
+        ------
+        UnknownReportError
+            There are no runs, and the account does not offer the report: Canvas answers a typo with no runs.
         """
-        return history_frame(report, self._api.index(report))
+        runs = list(self._api.index(report))
+        if not runs:
+            self.report(report)
+        return history_frame(report, runs)
 
     # -- all in one --------------------------------------------------------------------------
 

@@ -74,6 +74,13 @@ def test_nothing_is_started(canvas: Any, report: str, keywords: dict, error: typ
     assert connection.store.info().empty
 
 
+def test_a_history_without_runs_is_no_typo(canvas: Any) -> None:
+    connection = canvas()
+    assert connection.history("grade_export_csv").empty
+    with pytest.raises(ex.UnknownReportError, match="Did you mean 'grade_export_csv'"):
+        connection.history("grade_exprot_csv")
+
+
 @pytest.mark.parametrize("term", ["999999", "sis_term_id:NOPE", "Autumn of love"])
 def test_a_term_canvas_does_not_know(canvas: Any, term: str) -> None:
     connection = canvas()
