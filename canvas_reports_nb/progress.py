@@ -147,12 +147,12 @@ class LogSink:
     def show(self, event: ProgressEvent) -> None:
         """Log an event unless nothing but the seconds changed; of many runs those whose state has."""
         for run in changed(self._runs, event.runs) if event.runs else ():
-            self._say(f"{run.request} run {run.run_id or '-'}: {run.sentence}")
+            self._say(f"{_subject(run.request, run.run_id)}: {run.sentence}")
         self._runs = event.runs or self._runs
         tenth = -1 if event.fraction is None else int(event.fraction * 10)
         key = (event.stage, "" if event.runs else event.status, tenth)
         if event.stage == "note" or key != self._last:
-            self._say(f"{event.report} run {event.run_id or '-'}: {event.sentence}")
+            self._say(f"{_subject(event.report, event.run_id)}: {event.sentence}")
         self._last = key
 
     def _say(self, line: str) -> None:
@@ -162,6 +162,10 @@ class LogSink:
 
     def close(self) -> None:
         """Nothing to let go of."""
+
+
+def _subject(what: str, run_id: int | None) -> str:
+    return what if run_id is None else f"{what} run {run_id}"
 
 
 def _is_heard() -> bool:

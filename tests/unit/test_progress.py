@@ -63,7 +63,7 @@ def test_a_log_line_for_each_change(caplog: pytest.LogCaptureFixture) -> None:
     sink.close()
     lines = [record.getMessage() for record in caplog.records]
     assert len(lines) == 5
-    assert lines[0] == f"{GRADES} run -: starting a new run"
+    assert lines[0] == f"{GRADES}: starting a new run"
     assert lines[1:3] == [f"{GRADES} run 7: {EVENTS[n].sentence}" for n in (1, 3)]
 
 
