@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from canvas_reports_nb.exceptions import InvalidChoiceError, UnknownParameterError
-from canvas_reports_nb.schemas import schema
+from canvas_reports_nb.schemas import COMMON_PARAMETERS, schema
 
 if TYPE_CHECKING:
     from canvas_reports_nb import schemas
@@ -42,7 +42,6 @@ _TRUE = frozenset({"true", "1", "yes", "y", "t", "on"})
 _FALSE = frozenset({"false", "0", "no", "n", "f", "off"})
 # Canvas takes any non-empty text for "on" here, the word "false" included.
 _ON_WHEN_SENT = frozenset({"skip_message", "created_by_sis"})
-_COMMON = ("skip_message", "extra_text")
 
 
 def near(name: str, known: Collection[str]) -> str:
@@ -188,7 +187,7 @@ def check(report: str, parameters: Mapping[str, Any], listed: Collection[str]) -
         The choices are listed.
     """
     known = schema(report)
-    names = {*listed, *_COMMON, *((known.parameters if known else None) or ())}
+    names = {*listed, *COMMON_PARAMETERS, *((known.parameters if known else None) or ())}
     _check_twice(report, parameters)
     for name, value in parameters.items():
         declared = known.parameter(name) if known else None
@@ -196,7 +195,7 @@ def check(report: str, parameters: Mapping[str, Any], listed: Collection[str]) -
             if name not in names:
                 raise UnknownParameterError(
                     f"{report} has no parameter {name!r}; Canvas would ignore it and export everything.",
-                    hint=near(name, names - set(_COMMON)) + _offer(names - set(_COMMON)),
+                    hint=near(name, names - set(COMMON_PARAMETERS)) + _offer(names - set(COMMON_PARAMETERS)),
                     report=report,
                 )
         elif not is_blank(value):

@@ -13,15 +13,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 from . import answers
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from .clock import Clock
-    from .runs import Run
 
 CALLS: Mapping[str, tuple[str, re.Pattern[str]]] = MappingProxyType(
     {
@@ -145,21 +143,6 @@ async def _byte_by_byte(wire: Wire, answer: Answer) -> None:
 
 def _same(answer: Answer) -> Answer:
     return answer
-
-
-class School(Protocol):
-    """What a mishap needs of the Canvas it happens to."""
-
-    runs: list[Run]
-    switched_off: set[str]
-
-    @property
-    def clock(self) -> Clock:
-        """Where it reads the time."""
-
-    @property
-    def types(self) -> Mapping[str, Any]:
-        """The reports it offers, by name."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,7 +119,7 @@ def assessments(draws: Draws, courses: pl.DataFrame, outcomes: pl.DataFrame, now
 
 def _rating(outcomes: pl.DataFrame, score: pl.Expr) -> pl.Expr:
     """Return the highest rating whose points a score reaches, by `outcome_id`."""
-    found: pl.Expr = pl.lit(None, dtype=outcomes["ratings"].dtype.inner)  # type: ignore[attr-defined]
+    found: pl.Expr = pl.lit(None, dtype=outcomes["ratings"].dtype.inner)  # type: ignore[attr-defined]  # a list's type
     for outcome in outcomes.iter_rows(named=True):
         for rating in reversed(outcome["ratings"]):
             reached = (pl.col("outcome_id") == outcome["id"]) & (score >= rating["points"])
