@@ -166,7 +166,10 @@ class SharedRuns:
     def _made(self, folder: Path) -> str:
         # A share that is not mounted is an empty folder of this disk, or none: never write beside it.
         if self.files.protocol[0] == "file" and not self.files.isdir(self._base):
-            raise FileNotFoundError
+            raise StoreError(
+                f"The shared store {self.address} can't be written: there is no folder {self._base}.",
+                hint="Mount the share, or make the folder once.",
+            )
         path = self._path(folder)
         self._make(path)
         return path

@@ -183,7 +183,9 @@ class SharedStore(Store):
         try:
             return ask()
         except StoreError as error:
-            warnings.warn(f"{error.message} Going on with this disk alone.", ReportWarning, stacklevel=2)
+            warnings.warn(
+                f"{error.message} {error.hint} Going on with this disk alone.", ReportWarning, stacklevel=2
+            )
             return None
 
     def _copied(self, entry: Entry) -> StoredRun | None:

@@ -356,7 +356,9 @@ def test_who_may_only_read_still_reads(disk: Any, monkeypatch: pytest.MonkeyPatc
 def test_beside_a_share_that_is_not_mounted_nothing_is_written(tmp_path: Path) -> None:
     settings = Settings(URL, store=tmp_path / "one", shared=f"file://{tmp_path}/mnt/share")
     store = open_store(settings, lambda: 0.0, lambda _: None)
-    with pytest.warns(ReportWarning, match="can't be written"):
+    with pytest.warns(
+        ReportWarning, match=r"can't be written: there is no folder .*/mnt/share.*make the folder"
+    ):
         keep(store, 7)
     assert not (tmp_path / "mnt").exists()
 
