@@ -85,10 +85,12 @@ def serving(folder: Path, application: str, *options: str) -> Iterator[Server]:
     config.write_text(
         json.dumps({"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}})
     )
+    # A developer's token must not lead a notebook to a real Canvas.
+    plain = {name: text for name, text in os.environ.items() if not name.startswith("CANVAS_")}
     command = [sys.executable, "-m", application, "--no-browser", f"--port={port}", *options]
     with (folder / "server.log").open("w") as log:
         server = subprocess.Popen(
-            command, cwd=notebooks, env={**os.environ, **places}, stdout=log, stderr=subprocess.STDOUT
+            command, cwd=notebooks, env={**plain, **places}, stdout=log, stderr=subprocess.STDOUT
         )
         try:
             url = f"http://127.0.0.1:{port}"
