@@ -93,6 +93,7 @@ _FORM_RULES = """
 .crn-form .crn-row > * {flex-shrink: 0; max-width: 100%}
 .crn-form .crn-row > .widget-html {flex: 1 1 20em; min-width: 0}
 .crn-form .crn-param > .widget-html, .crn-form .crn-grid {margin-inline-start: min(11em, 15%)}
+.crn-form .widget-html, .crn-form .widget-html-content {min-width: 0; max-width: 100%; white-space: normal}
 .crn-form .widget-inline-hbox {flex-wrap: wrap; max-width: 100%}
 .crn-form .crn-says {color: var(--jp-ui-font-color2, inherit); font-size: .92em; line-height: 1.35}
 .crn-form .crn-problem {color: var(--jp-ui-font-color1, inherit);
@@ -103,10 +104,11 @@ _FORM_RULES = """
   border-bottom: 1px solid var(--jp-border-color2, #8886); max-width: 22em; overflow: hidden; text-overflow: ellipsis}
 .crn-form .crn-scroll table {border-collapse: collapse; font-size: .92em}
 .crn-form .crn-mark {font-weight: normal; font-size: .85em; font-style: italic}
-.crn-form .crn-code {user-select: all; overflow-x: auto; padding: .6em .8em; border-radius: 3px; margin: .3em 0;
+.crn-form pre.crn-code {user-select: all; white-space: pre; word-break: normal; overflow-x: auto; padding: .6em .8em; border-radius: 3px; margin: .3em 0;
   background: var(--jp-layout-color2, #8882); color: var(--jp-ui-font-color1, inherit);
   font-family: var(--jp-code-font-family, monospace); font-size: var(--jp-code-font-size, 13px)}
 .crn-form .crn-run {display: flex; flex-wrap: wrap; gap: 0 .8em; line-height: 1.4; padding: .3em 0}
+.crn-form .crn-past .crn-row {align-items: flex-start}
 .crn-form h4 {margin: .7em 0 .2em; font-size: 1em}
 .crn-form p {margin: .2em 0}
 """

@@ -112,7 +112,8 @@ def snippet(
     clashing = {
         name: value
         for name, value in wire.items()
-        if name in _TAKEN or not name.isidentifier() or keyword.iskeyword(name)
+        # Python writes some letters of a name its own way, never those of ASCII.
+        if name in _TAKEN or not (name.isascii() and name.isidentifier()) or keyword.iskeyword(name)
     }
     arguments = [
         _literal(report),
