@@ -6,6 +6,7 @@ import re
 import runpy
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -144,5 +145,12 @@ def test_a_spoilt_file_is_noticed(name: str) -> None:
 
 
 @notebook
+def test_the_wheel_has_it(path: Path) -> None:
+    project = tomllib.loads((path.parents[1] / "pyproject.toml").read_text(encoding="utf-8"))
+    listed = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    assert listed[f"notebooks/{path.name}"] == f"canvas_reports_nb/notebooks/{path.name}"
+
+
+@notebook
 def test_file_is_small(path: Path) -> None:
-    assert path.stat().st_size < 500_000
+    assert path.stat().st_size < 200_000
