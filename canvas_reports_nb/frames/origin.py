@@ -78,7 +78,8 @@ def described(frame: Any, report: str | None = None, table: str | None = None) -
     known = schema(carried["report"]) if carried.get("report") else None
     if known is not None:
         return known.table(table or carried["table"])
-    match = recognise(column_names(frame))
+    # pandas names columns by numbers, too.
+    match = recognise([str(name) for name in column_names(frame)])
     if match is None or not match.exact:
         return None
     # Where several reports write this header they agree on what its columns are.

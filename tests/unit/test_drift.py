@@ -73,7 +73,7 @@ def test_dictionary_of_an_unknown_report_does_not_guess() -> None:
     known = frame.canvas.dictionary()
     assert known["kind"].tolist() == ["text", "text"]
     assert known["personal"].isna().all()
-    with pytest.raises(crn.CanvasReportsError, match="does not say where"):
+    with pytest.raises(crn.CanvasReportsError, match="Nobody knows which table"):
         crn.dictionary(
             frame.merge(frame.rename(columns=str.upper), how="cross").groupby("a").size().to_frame()
         )
