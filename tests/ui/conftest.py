@@ -118,17 +118,27 @@ _OPEN = (
 
 
 @pytest.fixture(scope="session")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def school() -> Iterator[demo_canvas.DemoServer]:
+    """A Canvas that outlives the kernel that asks it; a run takes 20 seconds."""
+    with demo_canvas.serve(duration=20) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory, school: demo_canvas.DemoServer) -> Iterator[Server]:
     """JupyterLab 4, with its application object in reach of the page."""
     quiet = (
         "--LabApp.expose_app_in_browser=True",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     )
     folder = tmp_path_factory.mktemp("lab")
-    with serving(
-        folder, "jupyterlab", *_OPEN, *quiet, f"--LabApp.workspaces_dir={folder / 'workspaces'}"
-    ) as server:
-        yield server
+    with pytest.MonkeyPatch.context() as patch:
+        # Not by the names that crn.connect() looks up: the other notebooks have a demo of their own.
+        patch.setenv("SCHOOL_URL", school.url)
+        patch.setenv("SCHOOL_TOKEN", school.token)
+        workspaces = f"--LabApp.workspaces_dir={folder / 'workspaces'}"
+        with serving(folder, "jupyterlab", *_OPEN, *quiet, workspaces) as server:
+            yield server
 
 
 @pytest.fixture(scope="session")
@@ -149,12 +159,6 @@ def voila(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Voila: the notebook as an application, without its code."""
     with serving(tmp_path_factory.mktemp("voila"), "voila") as server:
         yield server
-
-
-@pytest.fixture
-def school():
-    """A Canvas that outlives the kernel that asks it."""
-    return demo_canvas.serve
 
 
 @pytest.fixture

@@ -125,7 +125,8 @@ def updates(messages: list[Message], model: str, trait: str) -> list[Any]:
 def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
     plain = {name: text for name, text in os.environ.items() if not name.startswith("CANVAS_")}
     store = str(tmp_path_factory.mktemp("store"))
-    manager = KernelManager(kernel_name="python3")
+    # Free TCP ports are found before the kernel takes them: with servers around, another may be faster.
+    manager = KernelManager(kernel_name="python3", transport="ipc")
     manager.start_kernel(cwd=str(ROOT), env={**plain, "CANVAS_REPORTS_CACHE": store})
     client = manager.blocking_client()
     client.start_channels()
