@@ -177,11 +177,24 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 def pytest_sessionfinish(session: pytest.Session) -> None:
     search = session.config.stash[SEARCH]
     search.on = False
+    told: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
+    if told is not None:
+        # One of several processes: its folder lies in that of the process that started it, and comes last.
+        told["tokens"] = search.taken()
+        return
     search.look_into(session.config._tmp_path_factory.getbasetemp())
     if search.found and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    node.config.stash[SEARCH].found += getattr(node, "workeroutput", {}).get("tokens", [])
+
+
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    for report in terminalreporter.stats.get("passed", []):
+        for line in (value for name, value in report.user_properties if name == "told"):
+            terminalreporter.write_line(line)
     for found in config.stash[SEARCH].taken():
         terminalreporter.write_line(f"A demo's token stands in: {found}", red=True)

@@ -1,7 +1,7 @@
 """Every fault on every call it can hit: the right frame or the right error, one run at most, nothing half-done.
 
 The demo plays the fault, the client knows nothing of it. Time is stepped; where a real clock decides (a server
-that falls silent), the client waits a fraction of a second. The matrix is printed at the end: ``pytest -s``.
+that falls silent), the client waits a fraction of a second. The matrix is printed at the end: ``pytest -n0 -s``.
 """
 
 import errno

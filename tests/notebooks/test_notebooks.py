@@ -47,7 +47,7 @@ def python(*words: object, store: Path) -> subprocess.CompletedProcess[str]:
 @notebook
 def test_outputs_are_what_a_run_gives(path: Path, tmp_path: Path) -> None:
     nbval = ["--nbval", "--nbval-current-env", f"--nbval-sanitize-with={SANITIZE}"]
-    run = python("pytest", *nbval, "-p", "no:cacheprovider", path, store=tmp_path)
+    run = python("pytest", "-n0", *nbval, "-p", "no:cacheprovider", path, store=tmp_path)
     assert run.returncode == 0, run.stdout + run.stderr
     assert re.search(rf"^=+ {len(code_cells(path))} passed in ", run.stdout, re.MULTILINE), run.stdout
 

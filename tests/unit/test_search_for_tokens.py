@@ -88,13 +88,14 @@ def test_innocent(tmp_path):
 """
 
 
-def run(folder: Path, tests: str) -> tuple[int, str, dict[str, str]]:
+def run(folder: Path, tests: str, processes: int) -> tuple[int, str, dict[str, str]]:
     """Run tests beside a copy of the search; give exit code, output, and each test's outcome."""
     (folder / "conftest.py").write_text(Path(__file__).parents[1].joinpath("conftest.py").read_text())
     (folder / "test_leaks.py").write_text(tests)
     (folder / "pytest.ini").write_text("[pytest]\n")
     call = [
         *(sys.executable, "-m", "pytest", "-q", "--tb=no", "--show-capture=no", "-p", "no:cacheprovider"),
+        f"--numprocesses={processes}",
         *(f"--basetemp={folder / 'base'}", f"--junitxml={folder / 'report.xml'}"),
     ]
     environment = {**os.environ, "PYTHONPATH": str(Path(crn.__file__).parents[1])}
@@ -107,16 +108,21 @@ def run(folder: Path, tests: str) -> tuple[int, str, dict[str, str]]:
     return done.returncode, done.stdout, outcomes
 
 
-def test_every_way_out_is_watched(tmp_path: Path) -> None:
-    code, said, outcomes = run(tmp_path, LEAKS)
+processes = pytest.mark.parametrize("processes", [0, 2])
+
+
+@processes
+def test_every_way_out_is_watched(tmp_path: Path, processes: int) -> None:
+    code, said, outcomes = run(tmp_path, LEAKS, processes)
     assert code == pytest.ExitCode.TESTS_FAILED, said
     assert outcomes.pop("test_innocent") == "", said
     assert len(outcomes) == 11
     assert [name for name, outcome in outcomes.items() if not outcome] == [], said
 
 
-def test_what_is_left_on_the_disk_fails_the_run(tmp_path: Path) -> None:
-    code, said, outcomes = run(tmp_path, KEPT)
+@processes
+def test_what_is_left_on_the_disk_fails_the_run(tmp_path: Path, processes: int) -> None:
+    code, said, outcomes = run(tmp_path, KEPT, processes)
     assert set(outcomes.values()) == {""}, "nothing was wrong until the end"
     assert code == pytest.ExitCode.TESTS_FAILED
     found = [line for line in said.splitlines() if "A demo's token stands in" in line]
