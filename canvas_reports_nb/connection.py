@@ -17,7 +17,7 @@ from canvas_reports_nb.shared_store import open_store
 from canvas_reports_nb.starting import checked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import pandas as pd
     import polars as pl
@@ -260,10 +260,7 @@ class Connection:
         ...     grades = canvas.read_report("grade_export_csv", enrollment_term_id="current")
         """
         frames.check_engine(engine)
-        obtaining, named = split(keywords)
-        if not (obtaining.get("offline") or obtaining.get("run_id")):
-            foresee_table(report, merged(report, parameters, named), table)
-        return self.obtain(report, parameters=parameters, **obtaining, **named).load(engine, table, columns)
+        return self._foreseen(report, parameters, [table], keywords).load(engine, table, columns)
 
     def read_tables(
         self,
@@ -280,12 +277,8 @@ class Connection:
         ``columns`` are those of every table, or a mapping by table.
         """
         frames.check_engine(engine)
-        obtaining, named = split(keywords)
-        if table is not None and not (obtaining.get("offline") or obtaining.get("run_id")):
-            for name in [table] if isinstance(table, str) else table:
-                foresee_table(report, merged(report, parameters, named), name)
-        result = self.obtain(report, parameters=parameters, **obtaining, **named)
-        return tables_of(result, engine, table, columns)
+        tables = [table] if isinstance(table, str) else table or ()
+        return tables_of(self._foreseen(report, parameters, tables, keywords), engine, table, columns)
 
     def scan_report(
         self,
@@ -297,10 +290,7 @@ class Connection:
         **keywords: Any,
     ) -> pl.LazyFrame:
         """As `read_report`, but a lazy polars frame over the stored Parquet: only what a query needs is read."""
-        obtaining, named = split(keywords)
-        if not (obtaining.get("offline") or obtaining.get("run_id")):
-            foresee_table(report, merged(report, parameters, named), table)
-        return self.obtain(report, parameters=parameters, **obtaining, **named).scan(table, columns)
+        return self._foreseen(report, parameters, [table], keywords).scan(table, columns)
 
     def obtain(self, report: str, *, parameters: Parameters | None = None, **keywords: Any) -> ReportResult:
         """The result behind `read_report`, before it becomes a frame."""
@@ -392,6 +382,20 @@ class Connection:
         )
 
     # -- inside ------------------------------------------------------------------------------
+
+    def _foreseen(
+        self,
+        report: str,
+        parameters: Parameters | None,
+        tables: Iterable[str | None],
+        keywords: Mapping[str, Any],
+    ) -> ReportResult:
+        """As `obtain`, but a table that a new run would not give is an error before it is started."""
+        obtaining, named = split(keywords)
+        if not (obtaining.get("offline") or obtaining.get("run_id")):
+            for table in tables:
+                foresee_table(report, merged(report, parameters, named), table)
+        return self.obtain(report, parameters=parameters, **keywords)
 
     @property
     def _runs(self) -> Runs:

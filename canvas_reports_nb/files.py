@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from canvas_reports_nb import frames
-from canvas_reports_nb.models import Provenance
+from canvas_reports_nb.lineage import Provenance
 from canvas_reports_nb.results import choose_table
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from canvas_reports_nb.exceptions import (
 )
 from canvas_reports_nb.fanout import FanOut
 from canvas_reports_nb.jobs import check_wait, utc
-from canvas_reports_nb.models import ATTRS_KEY, Provenance
+from canvas_reports_nb.lineage import ATTRS_KEY, Provenance
 from canvas_reports_nb.obtaining import foresee_table
 from canvas_reports_nb.parameters import comparable
 from canvas_reports_nb.planning import is_recent

@@ -12,7 +12,7 @@ import polars as pl
 from canvas_reports_nb.exceptions import ParameterError, PersonalDataError, ReportWarning
 from canvas_reports_nb.frames.exchange import FrameT, lazy, like
 from canvas_reports_nb.frames.origin import column_names, described, origin
-from canvas_reports_nb.models import ATTRS_KEY, Provenance
+from canvas_reports_nb.lineage import ATTRS_KEY, Provenance
 from canvas_reports_nb.parameters import near
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ from canvas_reports_nb.exceptions import (
     UnknownTableError,
 )
 from canvas_reports_nb.faults import is_html
-from canvas_reports_nb.models import Provenance
+from canvas_reports_nb.lineage import Provenance
 from canvas_reports_nb.parameters import asked_of
 from canvas_reports_nb.progress import ProgressEvent
 

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from canvas_reports_nb.models import Provenance
+from canvas_reports_nb.lineage import Provenance
 from canvas_reports_nb.parameters import comparable
 
 if TYPE_CHECKING:

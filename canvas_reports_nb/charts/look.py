@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from canvas_reports_nb.exceptions import MissingDependencyError
 from canvas_reports_nb.frames import exchange
-from canvas_reports_nb.models import ATTRS_KEY
+from canvas_reports_nb.lineage import ATTRS_KEY
 
 try:
     import matplotlib.pyplot as plt

@@ -15,7 +15,7 @@ from canvas_reports_nb.cli.writing import check_output, output_option, whole
 from canvas_reports_nb.drift import check_file
 from canvas_reports_nb.exceptions import ParameterError
 from canvas_reports_nb.files import convert_file, read_file, tables_in
-from canvas_reports_nb.models import ATTRS_KEY
+from canvas_reports_nb.lineage import ATTRS_KEY
 
 __all__ = ["file"]
 

@@ -19,7 +19,7 @@ from canvas_reports_nb.cli.options import (
 from canvas_reports_nb.cli.refusals import refusing
 from canvas_reports_nb.cli.showing import notice, tell_head, tell_json
 from canvas_reports_nb.cli.writing import check_output, output_option, write_result
-from canvas_reports_nb.models import ATTRS_KEY
+from canvas_reports_nb.lineage import ATTRS_KEY
 from canvas_reports_nb.obtaining import foresee_table
 
 if TYPE_CHECKING:

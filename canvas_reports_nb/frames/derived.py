@@ -24,7 +24,7 @@ from canvas_reports_nb.stored import file_facts
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from canvas_reports_nb.models import Provenance
+    from canvas_reports_nb.lineage import Provenance
 
 __all__ = ["Derived", "derive", "type_file"]
 

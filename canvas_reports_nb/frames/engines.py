@@ -11,14 +11,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from canvas_reports_nb.exceptions import MissingDependencyError, ParameterError, UnknownColumnError
-from canvas_reports_nb.models import ATTRS_KEY
+from canvas_reports_nb.lineage import ATTRS_KEY
 from canvas_reports_nb.parameters import near
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from canvas_reports_nb.models import Provenance
+    from canvas_reports_nb.lineage import Provenance
     from canvas_reports_nb.typing import Engine
 
 Categories: TypeAlias = "dict[str, list[str]]"

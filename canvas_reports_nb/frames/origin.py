@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from canvas_reports_nb.exceptions import ParameterError, TableRequiredError, UnknownTableError
 from canvas_reports_nb.frames.exchange import no_frame
-from canvas_reports_nb.models import ATTRS_KEY
+from canvas_reports_nb.lineage import ATTRS_KEY
 from canvas_reports_nb.parameters import near
 from canvas_reports_nb.schemas import reports, schema
 from canvas_reports_nb.schemas.recognise import recognise

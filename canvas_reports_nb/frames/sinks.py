@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from canvas_reports_nb.exceptions import ReportWarning
 from canvas_reports_nb.frames.reading import Facts, read
-from canvas_reports_nb.models import ATTRS_KEY
+from canvas_reports_nb.lineage import ATTRS_KEY
 from canvas_reports_nb.private import write_private
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from canvas_reports_nb.frames.contents import Member
     from canvas_reports_nb.frames.identity import Identity
-    from canvas_reports_nb.models import Provenance
+    from canvas_reports_nb.lineage import Provenance
 
 __all__ = ["contradictions", "read_arrow", "write_parquet", "write_private"]
 

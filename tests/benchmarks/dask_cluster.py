@@ -24,7 +24,7 @@ from distributed import Client, LocalCluster
 
 import canvas_reports_nb as crn
 from canvas_reports_nb import demo_canvas, frames
-from canvas_reports_nb.models import Provenance
+from canvas_reports_nb.lineage import Provenance
 from canvas_reports_nb.stored import file_facts
 
 if TYPE_CHECKING:

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from canvas_reports_nb import faults
 from canvas_reports_nb.api import AccountReports
 from canvas_reports_nb.exceptions import CanvasReportsError, UnexpectedAnswerError
+from canvas_reports_nb.lineage import Provenance
 from canvas_reports_nb.listings import history_frame, reports_frame
-from canvas_reports_nb.models import AvailableReport, Provenance, ReportRun
+from canvas_reports_nb.models import AvailableReport, ReportRun
 from canvas_reports_nb.results import ReportResult
 from canvas_reports_nb.store import Store
 

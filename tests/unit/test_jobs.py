@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from canvas_reports_nb import exceptions as exc
 from canvas_reports_nb.jobs import ReportJob, next_poll
-from canvas_reports_nb.models import Provenance, ReportRun, RunStatus
+from canvas_reports_nb.lineage import Provenance
+from canvas_reports_nb.models import ReportRun, RunStatus
 from canvas_reports_nb.planning import reuse_or_start
 from canvas_reports_nb.progress import ProgressEvent
 from canvas_reports_nb.store import Store, StoredRun

@@ -1,6 +1,5 @@
 """What Canvas says, read once: old servers, new servers, and things that are no run at all."""
 
-import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from canvas_reports_nb.exceptions import UnexpectedAnswerError
-from canvas_reports_nb.models import Attachment, AvailableReport, Provenance, ReportRun, RunStatus, parse_time
+from canvas_reports_nb.models import Attachment, AvailableReport, ReportRun, RunStatus, parse_time
 
 SECRET = "verifier=hidden-key"
 FULL: dict[str, Any] = {
@@ -179,19 +178,3 @@ def test_a_report_without_parameters(parameters: object) -> None:
     offer = AvailableReport.from_api({"report": "lti_report_csv", "parameters": parameters, "last_run": None})
     assert dict(offer.parameters) == {}
     assert offer.title == "lti_report_csv"
-
-
-def test_provenance_survives_json_and_later_versions() -> None:
-    made = Provenance(
-        host="canvas.example.edu",
-        run_id=12340000000081234,
-        parameters={"users": True, "enrollment_term_id": "sis_term_id:FÄ25"},
-        zone=["-07:00", "-06:00"],
-        notes={"score": "kept as text"},
-        rows=3,
-    )
-    read = json.loads(json.dumps(made.to_dict()))
-    assert Provenance.from_dict(read) == made
-    assert Provenance.from_dict({**read, "of_2031": 1}) == made
-    assert made.of_table(table="users").table == "users"
-    assert made.table is None

@@ -18,7 +18,7 @@ from canvas_reports_nb.exceptions import (
     ReportWarning,
     StoreError,
 )
-from canvas_reports_nb.models import Provenance
+from canvas_reports_nb.lineage import Provenance
 from canvas_reports_nb.settings import Settings, shared_address, store_root
 from canvas_reports_nb.shared_store import SharedStore, open_store
 from canvas_reports_nb.store import Store

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from canvas_reports_nb.exceptions import StoreError
-from canvas_reports_nb.models import Provenance
+from canvas_reports_nb.lineage import Provenance
 from canvas_reports_nb.settings import Settings
 from canvas_reports_nb.shared_store import open_store
 from canvas_reports_nb.store import Store, seconds

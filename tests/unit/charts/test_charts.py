@@ -17,7 +17,7 @@ mpl.use("Agg")
 from canvas_reports_nb import charts
 from canvas_reports_nb.charts.achievement import wilson
 from canvas_reports_nb.exceptions import UnknownColumnError
-from canvas_reports_nb.models import ATTRS_KEY
+from canvas_reports_nb.lineage import ATTRS_KEY
 
 KINDS = ["pandas", "polars", "lazy", "arrow"]
 MONDAY = datetime(2026, 3, 2, 12, tzinfo=UTC)
