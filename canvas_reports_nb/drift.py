@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from canvas_reports_nb import frames
+from canvas_reports_nb.exceptions import NotAReportError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,6 +57,12 @@ def check_file(path_or_buffer: frames.Source, report: str | None = None) -> pd.D
     for member in frames.members(source, label):
         identity = frames.identify(member, report, label=label)
         header = frames.read_dialect(member).header
+        if report is None and identity.schema is None:
+            shown = ", ".join(header[:6]) + (", ..." if len(header) > 6 else "")  # noqa: PLR2004 - one line of text
+            raise NotAReportError(
+                f"{label or member.name} is no report this package knows; its first line reads: {shown or '(blank)'}",
+                hint='Name the report it is to be compared with: report="...".',
+            )
         rows += [
             {"table": identity.table, **row}
             for row in (

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from canvas_reports_nb import frames
+from canvas_reports_nb.exceptions import ReportWarning
 from canvas_reports_nb.lineage import Provenance
 from canvas_reports_nb.results import choose_table
 
@@ -33,8 +35,8 @@ def read_file(
     ----------
     path_or_buffer : path, bytes or binary file
     report : str, optional
-        The report's name; recognised by the header and the file's name where left out. With a name
-        this package does not know, every column loads as text.
+        The report's name; recognised by the header and the file's name where left out. Of a report this
+        package does not know, every column loads as text.
     table : str, optional
         Which table, where a zip holds several.
     columns : sequence of str, optional
@@ -48,7 +50,7 @@ def read_file(
     Raises
     ------
     NotAReportError
-        A web page, a picture, a workbook, a CSV of something else.
+        A web page, a picture, a workbook.
     TableRequiredError, UnknownTableError
         The tables are named.
     DamagedFileError, UnsafeArchiveError
@@ -119,6 +121,9 @@ def _meant(
     else:
         member = found[0]
     identity = frames.identify(member, report, label=label, table=table)
+    if identity.schema is None and report is None:
+        text = f"{label or 'The file'} is of no report this package knows: its columns stay text."
+        warnings.warn(text, ReportWarning, stacklevel=3)
     if not member.in_zip and table is not None:
         choose_table([identity.table], table, identity.report)
     return member, identity

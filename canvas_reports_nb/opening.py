@@ -40,28 +40,27 @@ __all__ = [
 class _Open:
     """The open connections of this process, oldest first: the one session the module-level functions use.
 
-    Weak, so that a forgotten connection is not kept alive.
+    Kept until they are closed, whether or not somebody holds them: else an older one, to another Canvas, would
+    take the place of one that was opened without keeping it.
     """
 
-    refs: ClassVar[list[weakref.ref[Connection]]] = []
+    connections: ClassVar[list[Connection]] = []
 
     @classmethod
     def add(cls, connection: Connection) -> Connection:
-        cls.refs.append(weakref.ref(connection))
+        cls.connections.append(connection)
         return connection
 
     @classmethod
     def newest_first(cls) -> list[Connection]:
-        cls.refs[:] = [ref for ref in cls.refs if (found := ref()) is not None and found.is_open]
-        return [found for ref in reversed(cls.refs) if (found := ref()) is not None]
+        cls.connections[:] = [each for each in cls.connections if each.is_open]
+        return cls.connections[::-1]
 
     @classmethod
     def newest(cls) -> Connection:
         for connection in cls.newest_first():
             return connection
-        raise ConfigurationError(
-            "No connection is open.", hint="Call connect() or demo() first and keep what it gives."
-        )
+        raise ConfigurationError("No connection is open.", hint="Call connect() or demo() first.")
 
 
 def connect(
@@ -154,7 +153,7 @@ def demo(
         closing = ExitStack()
         connection = Connection(transport, settings, clock=clock, sleep=sleep, on_close=closing.close)
         closing.enter_context(stack.pop_all())
-    # A demo nobody closes must not outlive the last reference to it.
+    # A demo nobody closes stops with the process.
     weakref.finalize(connection, closing.close)
     return _Open.add(connection)
 

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import urlsplit
 
@@ -59,16 +60,25 @@ class ReportResult:
     ----------
     tables : tuple of str
     provenance : dict
-        Of the run; the frames carry their own with rows and notes.
-    path : Path
-        The file as Canvas sent it.
+        Of the run, or of its table where it has one; the frames carry their own.
     """
 
     def __init__(self, stored: StoredRun) -> None:
         self._stored = stored
         self.tables = stored.tables
-        self.provenance = stored.provenance.to_dict()
-        self.path: Path = stored.raw
+        whole = stored.provenance_of(stored.tables[0]) if len(stored.tables) == 1 else stored.provenance
+        self.provenance = whole.to_dict()
+
+    @cached_property
+    def path(self) -> Path:
+        """The file as Canvas sent it; a `DamagedFileError` where the stored one is no longer that."""
+        if not self._stored.is_raw_sound():
+            self._stored.set_aside()
+            error = DamagedFileError("The stored file is not what Canvas sent; it was set aside.", hint=_KEPT)
+            made = self._stored.provenance
+            error.located(account=made.account, report=made.report, run_id=made.run_id)
+            raise error
+        return self._stored.raw
 
     def __repr__(self) -> str:
         return f"ReportResult({self.provenance['report']!r}, run {self.provenance['run_id']}, tables {self.tables})"
@@ -77,7 +87,7 @@ class ReportResult:
         rows = [(name, f"{self._stored.provenance_of(name).rows:,}") for name in self.tables]
         return _html.card(
             f"{self.provenance['report']} · run {self.provenance['run_id']}",
-            _html.facts([("ended", self.provenance["ended_at"]), ("file", self.path.name)]),
+            _html.facts([("ended", self.provenance["ended_at"]), ("file", self._stored.raw.name)]),
             _html.table(("table", "rows"), rows),
         )
 

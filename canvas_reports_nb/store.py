@@ -28,7 +28,7 @@ from canvas_reports_nb.listings import store_frame
 from canvas_reports_nb.parameters import comparable, is_number
 from canvas_reports_nb.private import write_private
 from canvas_reports_nb.settings import DEFAULT_STORE_LIMIT, host_folder
-from canvas_reports_nb.stored import SIDECAR, StoredRun, load, runs_in, sidecar
+from canvas_reports_nb.stored import ASIDE, SIDECAR, StoredRun, load, runs_in, sidecar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -199,11 +199,11 @@ class Store:
         for run in gone:
             _remove(run.folder)
         if limit is None:
-            # What a killed process left half-made is in no list, but it takes room and holds names.
+            # What is damaged or was left half-made is in no list, but it takes room and holds names.
             for folder in self._folders(report):
                 for rest in folder.iterdir():
                     with suppress(TimeoutError), _locked(rest.name.partition(".")[0], folder, timeout=0):
-                        if rest.is_dir() and not (rest / SIDECAR).exists():
+                        if rest.is_dir() and (rest.suffix == ASIDE or not (rest / SIDECAR).exists()):
                             shutil.rmtree(rest, ignore_errors=True)
         return len(gone)
 
@@ -226,11 +226,7 @@ class Store:
         """The run if its files are what was stored; a damaged one is set aside, and there is none."""
         if run is None or run.is_sound():
             return run
-        aside = run.folder.with_name(f"{run.folder.name}.damaged")
-        shutil.rmtree(aside, ignore_errors=True)
-        with suppress(OSError):  # another process may have set it aside first
-            run.folder.rename(aside)
-        _LOG.warning("run %s in the store is damaged; set aside as %s", run.folder.name, aside)
+        run.set_aside()
         return None
 
 

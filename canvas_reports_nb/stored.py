@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
+import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -16,9 +19,12 @@ from canvas_reports_nb.parameters import comparable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["FORMAT", "SIDECAR", "StoredRun", "file_facts", "load", "parse", "runs_in", "sidecar"]
+__all__ = ["ASIDE", "FORMAT", "SIDECAR", "StoredRun", "file_facts", "load", "parse", "runs_in", "sidecar"]
+
+_LOG = logging.getLogger(__name__)
 
 SIDECAR = "run.json"
+ASIDE = ".damaged"
 FORMAT = 1
 # More rows than any run has, and few enough that the sum over its tables is a 64-bit number, too.
 _TOO_MANY = 2**53
@@ -89,6 +95,22 @@ class StoredRun:
         if not self.is_here:
             return sum(int(facts["size"]) for facts in self.files)
         return sum(file.stat().st_size for file in self.folder.iterdir())
+
+    def is_raw_sound(self) -> bool:
+        """Whether the file from Canvas still is, byte for byte, what was stored."""
+        try:
+            return bool(file_facts(self.raw).items() <= self.facts["raw"].items())
+        except OSError:
+            return False
+
+    def set_aside(self) -> Path:
+        """Take a damaged run out of the store, for somebody to look at; give its new folder."""
+        aside = self.folder.with_name(f"{self.folder.name}{ASIDE}")
+        shutil.rmtree(aside, ignore_errors=True)
+        with suppress(OSError):  # another process may have set it aside first
+            self.folder.rename(aside)
+        _LOG.warning("run %s in the store is damaged; set aside as %s", self.folder.name, aside)
+        return aside
 
     def is_sound(self) -> bool:
         """Whether every typed file still is, byte for byte, what was sealed, and the raw one as long."""

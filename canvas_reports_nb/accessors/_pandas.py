@@ -8,7 +8,7 @@ import pandas as pd
 
 from canvas_reports_nb import opening
 from canvas_reports_nb.accessors.plotting import Plots
-from canvas_reports_nb.accessors.registration import canvas_of
+from canvas_reports_nb.accessors.registration import canvas_of, reading
 from canvas_reports_nb.accessors.twins import dictionary, provenance, refresh
 from canvas_reports_nb.diffing import Diff, diff
 from canvas_reports_nb.pseudonyms import pseudonymize
@@ -30,13 +30,13 @@ class CanvasAccessor:
     @staticmethod
     def read_report(report: str, **keywords: Any) -> pd.DataFrame:
         """`read_report` on the newest open connection, as pandas."""
-        frame: pd.DataFrame = opening.read_report(report, **{**keywords, "engine": "pandas"})
+        frame: pd.DataFrame = opening.read_report(report, **reading("pandas", keywords))
         return frame
 
     @staticmethod
     def read_tables(report: str, **keywords: Any) -> dict[str, pd.DataFrame]:
         """`read_tables` on the newest open connection, as pandas."""
-        return opening.read_tables(report, **{**keywords, "engine": "pandas"})
+        return opening.read_tables(report, **reading("pandas", keywords))
 
     def read_reports(self, **keywords: Any) -> Any:
         """`read_reports` on the newest open connection: the rows of this frame are the requests."""

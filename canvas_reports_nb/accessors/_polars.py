@@ -12,7 +12,7 @@ import polars as pl
 
 from canvas_reports_nb import opening
 from canvas_reports_nb.accessors.plotting import Plots
-from canvas_reports_nb.accessors.registration import canvas_of
+from canvas_reports_nb.accessors.registration import canvas_of, reading
 from canvas_reports_nb.accessors.twins import dictionary, provenance, refresh
 from canvas_reports_nb.diffing import Diff, diff
 from canvas_reports_nb.pseudonyms import pseudonymize
@@ -71,13 +71,13 @@ class CanvasNamespace(_Namespace[pl.DataFrame]):
     @staticmethod
     def read_report(report: str, **keywords: Any) -> pl.DataFrame:
         """`read_report` on the newest open connection, as polars."""
-        frame: pl.DataFrame = opening.read_report(report, **{**keywords, "engine": "polars"})
+        frame: pl.DataFrame = opening.read_report(report, **reading("polars", keywords))
         return frame
 
     @staticmethod
     def read_tables(report: str, **keywords: Any) -> dict[str, pl.DataFrame]:
         """`read_tables` on the newest open connection, as polars."""
-        return opening.read_tables(report, **{**keywords, "engine": "polars"})
+        return opening.read_tables(report, **reading("polars", keywords))
 
 
 @canvas_of(pl.LazyFrame, pl.api.register_lazyframe_namespace)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from canvas_reports_nb.exceptions import ParameterError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["canvas_of"]
+__all__ = ["canvas_of", "reading"]
 
 _Accessor = TypeVar("_Accessor", bound=type)
 
@@ -29,3 +31,13 @@ def canvas_of(
         return accessor
 
     return registered
+
+
+def reading(engine: str, keywords: dict[str, Any]) -> dict[str, Any]:
+    """The keywords of a reader that gives one kind of frame; another engine is refused."""
+    if keywords.get("engine", engine) != engine:
+        raise ParameterError(
+            f"Here a report becomes a {engine} frame, not one of {keywords['engine']!r}.",
+            hint="canvas.read_report(..., engine=...) gives any.",
+        )
+    return {**keywords, "engine": engine}

@@ -19,6 +19,7 @@ from canvas_reports_nb.cli.options import (
 from canvas_reports_nb.cli.refusals import refusing
 from canvas_reports_nb.cli.showing import notice, tell_head, tell_json
 from canvas_reports_nb.cli.writing import check_output, output_option, write_result
+from canvas_reports_nb.exceptions import DamagedFileError
 from canvas_reports_nb.lineage import ATTRS_KEY
 from canvas_reports_nb.obtaining import foresee_table
 
@@ -104,7 +105,14 @@ def _run_one(
         result = canvas.obtain(report, parameters=asked, **how)
         tables = list(result.tables) if table is None else [table]
         if output is not None:
-            tables = write_result(result, table, output)
+            try:
+                tables = write_result(result, table, output)
+            except DamagedFileError:
+                # It was set aside, so that the same call fetches it.
+                result = canvas.obtain(
+                    report, parameters=asked, **{**how, "run_id": result.provenance["run_id"]}
+                )
+                tables = write_result(result, table, output)
             notice(f"{output} written.")
         _told(result, tables, output, as_json=as_json)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from .clock import Clock, SystemClock
 from .delivery import Delivery
-from .files import UNRECOGNISED, FoundFile
+from .files import FoundFile
 from .mishaps import Fault, call_of
 from .reports import REPORT_TYPES, ReportType
 from .runs import IN_FLIGHT, LATE, Outcome, Run, RunState, states_at, stored_parameters
@@ -199,9 +199,7 @@ class Canvas:
 
 
 def _types(found: Iterable[FoundFile]) -> Mapping[str, ReportType]:
-    if all(file.report != UNRECOGNISED for file in found):
-        return REPORT_TYPES
-    plain = replace(
-        REPORT_TYPES["zero_activity_csv"], title="Unrecognised", parameters=None, description_html=None
-    )
-    return {**REPORT_TYPES, UNRECOGNISED: plain}
+    strangers = {file.report for file in found} - REPORT_TYPES.keys()
+    plain = replace(REPORT_TYPES["zero_activity_csv"], parameters=None, description_html=None)
+    titles = {name: name.removesuffix("_csv").replace("_", " ").capitalize() for name in sorted(strangers)}
+    return {**REPORT_TYPES, **{name: replace(plain, title=title) for name, title in titles.items()}}

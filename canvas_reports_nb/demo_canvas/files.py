@@ -1,6 +1,7 @@
 """A folder of report files, each recognised as what it is and served as a finished run."""
 
 import csv
+import re
 import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,6 +14,9 @@ from .reports import HEADERS
 UNRECOGNISED = "unrecognised_csv"
 LEAST_KNOWN = 0.5
 """Share of a file's columns a report must have to be taken for it."""
+
+NAMED_BY_CANVAS = re.compile(r"(\w+_csv)_\d{2}_[A-Z][a-z]{2}_\d{4}_\d+", re.ASCII)
+"""As "grade_export_csv_02_Mar_2026_81234...": the report, the day, ids."""
 
 OFF = frozenset({"", "none", "no", "n", "false", "f", "off", "0"})
 
@@ -76,7 +80,8 @@ def _found(path: Path) -> FoundFile:
     report = max(matches, key=lambda name: (matches[name].known, matches[name].shortness))
     match = matches[report]
     if not named and match.known < max(1, LEAST_KNOWN * columns):
-        report, match = UNRECOGNISED, Match(0, 0, frozenset())
+        told = NAMED_BY_CANVAS.match(path.name)
+        report, match = told[1] if told else UNRECOGNISED, Match(0, 0, frozenset())
     modified = datetime.fromtimestamp(path.stat().st_mtime, UTC).replace(microsecond=0)
     return FoundFile(path, report, match.tables, modified)
 

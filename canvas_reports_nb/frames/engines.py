@@ -15,7 +15,7 @@ from canvas_reports_nb.lineage import ATTRS_KEY
 from canvas_reports_nb.parameters import near
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from canvas_reports_nb.lineage import Provenance
@@ -26,7 +26,7 @@ Categories: TypeAlias = "dict[str, list[str]]"
 __all__ = [
     "categories_of",
     "check_engine",
-    "dask_frames",
+    "dask_frame",
     "frame",
     "load",
     "pick",
@@ -83,7 +83,7 @@ def frame(table: pa.Table, provenance: Provenance, engine: Engine) -> Any:
             return table
         case "dask":
             whole = to_pandas(table, provenance)
-            return dask_frames().from_map(lambda _: whole, [0], meta=whole.iloc[:0])
+            return dask_frame(lambda _: whole, [0], whole.iloc[:0])
     raise unknown_engine(engine)
 
 
@@ -172,14 +172,14 @@ def to_dask(path: Path, provenance: Provenance, columns: list[str] | None = None
         enumerations = [name for name in wanted if isinstance(schema.field(name).type, pa.DictionaryType)]
         categories = categories_of(file.read(columns=enumerations))
     empty = schema.empty_table().select(wanted)
-    return dask_frames().from_map(
+    return dask_frame(
         _row_group,
         groups,
+        to_pandas(empty, provenance, categories),
         path=path.absolute(),  # a worker may stand in another folder
         columns=wanted,
         provenance=provenance,
         categories=categories,
-        meta=to_pandas(empty, provenance, categories),
     )
 
 
@@ -193,13 +193,23 @@ def _row_group(
     return to_pandas(table, provenance, categories)
 
 
-def dask_frames() -> Any:
-    """Dask's module of frames, or the error that says how to install it."""
+def dask_frame(
+    part: Callable[..., pd.DataFrame], parts: Iterable[Any], empty: pd.DataFrame, **keywords: Any
+) -> Any:
+    """A Dask frame of what a function makes of each part, with the dtypes of ``empty``.
+
+    Raises
+    ------
+    MissingDependencyError
+    """
     try:
-        import dask.dataframe as dd  # noqa: PLC0415 - an extra
+        import dask  # noqa: PLC0415 - an extra
+        import dask.dataframe as dd  # noqa: PLC0415 - likewise
     except ImportError:
         raise MissingDependencyError("dask", "dask", 'engine="dask"') from None
-    return dd
+    # Left to itself, Dask makes another text of it, whose blank cells are another kind of missing.
+    with dask.config.set({"dataframe.convert-string": False}):
+        return dd.from_map(part, parts, meta=empty, **keywords)
 
 
 def check_engine(engine: Any) -> None:

@@ -80,17 +80,14 @@ def like(result: pl.LazyFrame, frame: FrameT, *others: Any) -> FrameT:
         return cast("FrameT", result)
     if isinstance(frame, pl.DataFrame):
         return cast("FrameT", result.collect())
-    from canvas_reports_nb.frames.engines import typed  # noqa: PLC0415 - brings pandas and pyarrow
+    from canvas_reports_nb.frames.engines import dask_frame, typed  # noqa: PLC0415 - brings pandas and pyarrow
 
     table = _plain(result.collect().to_arrow(), _enumerations((frame, *others)))
     if nw.dependencies.is_pyarrow_table(frame):
         return cast("FrameT", table.replace_schema_metadata(frame.schema.metadata))
     made = typed(table)
     if nw.dependencies.is_dask_dataframe(frame):
-        import dask.dataframe as dd  # noqa: PLC0415 - an extra; who has such a frame has it
-
-        # from_pandas would give its text another dtype.
-        return cast("FrameT", dd.from_map(lambda _: made, [0], meta=made.iloc[:0]))
+        return cast("FrameT", dask_frame(lambda _: made, [0], made.iloc[:0]))
     made.attrs = deepcopy(getattr(frame, "attrs", {}))
     return cast("FrameT", made)
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from canvas_reports_nb.exceptions import NotAReportError
 from canvas_reports_nb.frames.dialect import read_dialect
 from canvas_reports_nb.schemas import schema
 from canvas_reports_nb.schemas.recognise import recognise
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Identity", "identify"]
 
+# As "grade_export_csv_02_Mar_2026_81234...": the report, the day, ids.
+_NAMED_BY_CANVAS = re.compile(r"(\w+_csv)_\d{2}_[A-Z][a-z]{2}_\d{4}_\d+", re.ASCII)
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -27,7 +30,7 @@ class Identity:
     Attributes
     ----------
     report : str or None
-        ``None`` where several reports write the very same header.
+        ``None`` where several reports write the very same header, or none that is known.
     table : str
     schema : schemas.Table or None
         ``None`` for a table nobody described: all its columns are text.
@@ -62,11 +65,6 @@ def identify(
         As the caller named it.
     parameters : mapping, optional
         Of the run: a file switch names the table where the header does not.
-
-    Raises
-    ------
-    NotAReportError
-        No report was named, and neither header nor name is one of a known report.
     """
     header = read_dialect(member).header
     if report is None:
@@ -102,11 +100,9 @@ def _of_several(
 def _by_header(member: Member, header: tuple[str, ...], label: str) -> Identity:
     match = recognise(header, f"{label}/{member.name}.csv" if member.in_zip else label)
     if match is None:
-        shown = ", ".join(header[:6]) + (", ..." if len(header) > 6 else "")  # noqa: PLR2004 - one line of text
-        raise NotAReportError(
-            f"{label or member.name} is no report this package knows; its first line reads: {shown or '(blank)'}",
-            hint='If it is one all the same, name it: report="..."; unknown columns load as text.',
-        )
+        named = _NAMED_BY_CANVAS.match(label)
+        report = named[1] if named else None
+        return Identity(report, member.name if member.in_zip else (report or member.name), None)
     report, _ = match.candidates[0]
     known = schema(report)
     table = known.table(match.table) if known else None

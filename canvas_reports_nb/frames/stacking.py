@@ -15,7 +15,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from canvas_reports_nb.frames.engines import categories_of, dask_frames, pick, typed, unknown_engine
+from canvas_reports_nb.frames.engines import categories_of, dask_frame, pick, typed, unknown_engine
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -140,10 +140,8 @@ class Stack:
         ]
         empty = typed(schema.empty_table(), chosen)
         if not pieces:
-            return dask_frames().from_pandas(empty, npartitions=1)
-        return dask_frames().from_map(
-            _load_piece, pieces, columns=list(names), schema=schema, categories=chosen, meta=empty
-        )
+            return dask_frame(lambda _: empty, [0], empty)
+        return dask_frame(_load_piece, pieces, empty, columns=list(names), schema=schema, categories=chosen)
 
     @cached_property
     def _categories(self) -> Categories:

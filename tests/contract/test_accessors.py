@@ -1,8 +1,10 @@
 """Accessor, namespace and function twin are one thing; what a frame says of itself serves to run it again."""
 
+import gc
 import importlib
 import sys
 import warnings
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -12,7 +14,7 @@ from pandas.testing import assert_frame_equal
 from polars.testing import assert_frame_equal as assert_polars_equal
 
 import canvas_reports_nb as crn
-from canvas_reports_nb import exceptions
+from canvas_reports_nb import exceptions, opening
 
 ASKED: dict[str, Any] = {"users": True, "enrollments": True, "progress": False}
 REPORT = "provisioning_csv"
@@ -22,6 +24,30 @@ REPORT = "provisioning_csv"
 def opened(canvas: Any) -> Any:
     """The newest open connection."""
     return canvas()
+
+
+def test_the_newest_connection_is_it_though_nobody_kept_it(opened: Any, demo: Any, tmp_path: Path) -> None:
+    server = demo().server
+    crn.connect(server.url, server.token, store=tmp_path / "newest")
+    gc.collect()
+    frame = pd.DataFrame.canvas.read_report("zero_activity_csv", progress=False)
+    opening.newest().close()
+    assert server.url.endswith(frame.canvas.provenance["host"])
+    again = pd.DataFrame.canvas.read_report("zero_activity_csv", progress=False)
+    assert opened.url.endswith(again.canvas.provenance["host"])
+
+
+@pytest.mark.parametrize(
+    ("reader", "engine"),
+    [
+        (lambda **named: pd.DataFrame.canvas.read_report("zero_activity_csv", **named), "polars"),
+        (lambda **named: pl.DataFrame.canvas.read_report("zero_activity_csv", **named), "pandas"),
+        (lambda **named: pd.DataFrame.canvas.read_tables("zero_activity_csv", **named), "dask"),
+    ],
+)
+def test_another_engine_than_the_accessors_is_refused(opened: Any, reader: Any, engine: str) -> None:
+    with pytest.raises(exceptions.ParameterError, match=engine):
+        reader(engine=engine)
 
 
 def test_accessor_namespace_and_twin_read_the_same(opened: Any) -> None:

@@ -65,6 +65,8 @@ def test_names_decide_before_headers_and_strangers_are_listed(demo, tmp_path):
     grades = (DATA / "11_grade_export_21col.csv").read_bytes()
     (tmp_path / "mgp_grade_export_csv_02_Mar_2026_7.csv").write_bytes(grades)
     (tmp_path / "saved by hand.csv").write_bytes(b"\xef\xbb\xbf" + grades.replace(b"\n", b"\r\n"))
+    stranger = "user_course_access_log_csv_02_Mar_2026_8123420260302-31-1b2c3d.csv"
+    (tmp_path / stranger).write_bytes(b"user,hits\n007,3\n")
     (tmp_path / "recipes.csv").write_bytes(b"dish,minutes\nsoup,20\n")
     (tmp_path / "empty.csv").write_bytes(b"")
     (tmp_path / "notes.txt").write_text("not a report")
@@ -73,6 +75,7 @@ def test_names_decide_before_headers_and_strangers_are_listed(demo, tmp_path):
     assert reports == {
         "mgp_grade_export_csv_02_Mar_2026_7.csv": "mgp_grade_export_csv",
         "saved by hand.csv": "grade_export_csv",
+        stranger: "user_course_access_log_csv",
         "recipes.csv": "unrecognised_csv",
         "empty.csv": "unrecognised_csv",
     }

@@ -217,6 +217,15 @@ def test_provenance_says_where_the_frame_came_from(canvas: Any) -> None:
     assert connection.server.token not in str(origin)
 
 
+def test_a_result_tells_where_it_came_from(canvas: Any) -> None:
+    connection = canvas()
+    one = connection.obtain("grade_export_csv", **QUIET)
+    assert one.provenance == one.to_pandas().canvas.provenance
+    assert one.provenance["rows"] == len(one.to_pandas())
+    several = connection.obtain("provisioning_csv", users=True, terms=True, **QUIET).provenance
+    assert (several["table"], several["rows"]) == (None, None)
+
+
 def test_accessor_without_a_frame_uses_the_newest_connection(canvas: Any) -> None:
     connection = canvas()
     pandas = pd.DataFrame.canvas.read_report("grade_export_csv", **QUIET)

@@ -6,7 +6,6 @@ from collections import Counter
 from datetime import datetime, timedelta
 from typing import Any
 
-import dask
 import pandas as pd
 import polars as pl
 import pytest
@@ -146,9 +145,8 @@ def test_all_engines_give_the_same_values(stacked: Any, columns: list[str] | Non
     polars = connection.read_reports(requests, engine="polars", **wanted)
     arrow = connection.read_reports(requests, engine="arrow", **wanted)
     lazy = connection.scan_reports(requests, **wanted)
-    with dask.config.set({"dataframe.convert-string": False}):
-        parts = connection.scan_reports(requests, engine="dask", **wanted)
-        computed = parts.compute(scheduler="synchronous").reset_index(drop=True)
+    parts = connection.scan_reports(requests, engine="dask", **wanted)
+    computed = parts.compute(scheduler="synchronous").reset_index(drop=True)
     assert isinstance(lazy, pl.LazyFrame)
     assert polars.equals(lazy.collect())
     assert parts.npartitions == 3

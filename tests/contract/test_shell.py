@@ -83,6 +83,16 @@ def test_a_run_that_succeeds_says_nothing(shell: Callable[..., Shell]) -> None:
     assert (result.stdout, result.stderr) == ("", "")
 
 
+def test_a_stored_file_that_was_damaged_is_fetched_again(shell: Callable[..., Shell]) -> None:
+    run = shell()
+    run("run", "grade_export_csv", "-o", "sent.csv")
+    (stored,) = Path("store").rglob("raw.csv")
+    stored.write_bytes(stored.read_bytes().replace(b"1", b"2", 1))
+    run("run", "grade_export_csv", "-o", "again.csv")
+    assert Path("again.csv").read_bytes() == Path("sent.csv").read_bytes()
+    assert run.starts == 1
+
+
 def test_a_failed_run(shell: Callable[..., Shell]) -> None:
     failing = shell(scenarios=["fails"])
     assert "ErrorReport:4711" in failing.refused(*PEOPLE, "-o", "people.zip", code=1)

@@ -67,6 +67,18 @@ def test_a_damaged_entry_is_not_served_offline(canvas: Any) -> None:
         connection.read_report("grade_export_csv", offline=True)
 
 
+def test_a_damaged_file_from_canvas_is_never_handed_over(canvas: Any) -> None:
+    connection = canvas()
+    sent = connection.obtain("grade_export_csv", **QUIET).path.read_bytes()
+    flip(entry(connection) / "raw.csv")
+    with pytest.raises(exceptions.DamagedFileError, match="set aside"):
+        connection.obtain("grade_export_csv", **QUIET).path.read_bytes()
+    assert connection.obtain("grade_export_csv", **QUIET).path.read_bytes() == sent
+    assert connection.starts() == 1
+    connection.store.clear()
+    assert not list((connection.store.path / "runs").rglob("*.csv")), "what was set aside holds names, too"
+
+
 def test_beyond_the_limit_the_oldest_go_and_the_newest_stays(canvas: Any) -> None:
     connection = canvas()
     connection.read_report("grade_export_csv", **QUIET)

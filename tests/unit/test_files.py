@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,32 @@ def test_an_unknown_report_is_all_text() -> None:
     assert frame.loc[0].tolist() == ["007", "2026-03-02T09:14:07Z"]
 
 
+STRANGER = b"user,hits\n007,1e3\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "report"),
+    [
+        ("user_course_access_log_csv_02_Mar_2026_8123420260302-31-1b2c3d.csv", "user_course_access_log_csv"),
+        ("recipes.csv", None),
+    ],
+)
+def test_a_report_nobody_described_is_text_with_a_warning(
+    tmp_path: Path, name: str, report: str | None
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(STRANGER)
+    with pytest.warns(crn.ReportWarning, match=re.escape(name)):
+        frame = crn.read_file(path)
+    assert frame.loc[0].tolist() == ["007", "1e3"]
+    assert frame.canvas.provenance["report"] == report
+
+
+def test_bytes_nobody_described_are_text_with_a_warning() -> None:
+    with pytest.warns(crn.ReportWarning, match="no report this package knows"):
+        assert crn.read_file(STRANGER)["user"].tolist() == ["007"]
+
+
 @pytest.mark.parametrize(
     ("data", "asked", "error"),
     [
@@ -87,6 +114,8 @@ def test_an_unknown_report_is_all_text() -> None:
         (ACCESS, {"columns": ["grade"]}, exc.UnknownColumnError),
         (ACCESS, {"table": "users"}, exc.UnknownTableError),
     ],
+    # A zip holds the time it was made at, and each process that shares the tests makes its own.
+    ids=["empty", "page", "json", "picture", "zip's start", "zip cut short", "no column", "no table"],
 )
 def test_refused(data: bytes, asked: dict[str, Any], error: type[Exception]) -> None:
     with pytest.raises(error) as caught:

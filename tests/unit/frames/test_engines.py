@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
-import dask
 import numpy as np
 import pandas as pd
 import pytest
@@ -103,10 +102,9 @@ def test_any_table_is_the_same_in_every_engine(rows: list[tuple[Any, ...]], tmp_
     target = tmp_path_factory.mktemp("table") / "t.parquet"
     (member,) = frames.members(data, "lti.csv")
     _, provenance = frames.write_parquet(member, frames.identify(member, REPORT), target, Provenance())
-    with dask.config.set({"dataframe.convert-string": False}):
-        for engine in ("arrow", "polars", "pandas", "dask"):
-            assert cells(crn.read_file(data, REPORT, engine=engine)) == wanted, engine
-            assert cells(frames.load(target, provenance, engine)) == wanted, engine
+    for engine in ("arrow", "polars", "pandas", "dask"):
+        assert cells(crn.read_file(data, REPORT, engine=engine)) == wanted, engine
+        assert cells(frames.load(target, provenance, engine)) == wanted, engine
     assert cells(frames.scan(target)) == wanted
 
 
@@ -121,10 +119,9 @@ def test_dask_has_a_partition_a_row_group_and_the_dtypes_of_pandas(tmp_path: Pat
         member, frames.identify(member, REPORT), target, Provenance(run_id=1)
     )
     pandas = frames.load(target, provenance, "pandas")
-    with dask.config.set({"dataframe.convert-string": False}):
-        lazy = frames.load(target, provenance, "dask", ["context_type", "context_id"])
-        assert lazy.npartitions == 3, "no partition of a few rows"
-        whole = lazy.compute(scheduler="synchronous").reset_index(drop=True)
+    lazy = frames.load(target, provenance, "dask", ["context_type", "context_id"])
+    assert lazy.npartitions == 3, "no partition of a few rows"
+    whole = lazy.compute(scheduler="synchronous").reset_index(drop=True)
     assert whole["context_type"].cat.categories.tolist() == kinds
     pd.testing.assert_frame_equal(whole, pandas[["context_type", "context_id"]])
     counted = lazy.groupby("context_id").size()
