@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic
 
@@ -181,14 +182,7 @@ def _key(
 ) -> tuple[str, ...]:
     """The columns that identify a row, checked to be in both frames."""
     held = [set(column_names(frame)) for frame in (older, newer)]
-    on = ((key,) if isinstance(key, str) else tuple(key)) if key is not None else ()
-    if key is None:
-        on = _documented(older, newer, report, table, held[0] & held[1])
-    if not on or _MADE.intersection(on):
-        raise ParameterError(
-            f"{list(on)} can't be the key of a diff.",
-            hint=f"Name at least one column, and none of: {', '.join(sorted(_MADE))}.",
-        )
+    on = _named(key) if key is not None else _documented(older, newer, report, table, held[0] & held[1])
     for name in on:
         for names, which in zip(held, ("older", "newer"), strict=True):
             if name not in names:
@@ -197,6 +191,18 @@ def _key(
                     hint=f'{near(name, names)}Name others with key=["..."].',
                 )
     return on
+
+
+def _named(key: Any) -> tuple[str, ...]:
+    """The names a caller gave, checked to be a key."""
+    names = (key,) if isinstance(key, str) or not isinstance(key, Iterable) else tuple(key)
+    sound = all(isinstance(name, str) for name in names) and len({*names}) == len(names)
+    if not names or not sound or _MADE.intersection(names):
+        raise ParameterError(
+            f"{list(names)} can't be the key of a diff.",
+            hint=f"Name at least one column, each once, and none of: {', '.join(sorted(_MADE))}.",
+        )
+    return names
 
 
 def _documented(

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import keyword
 import re
 import shlex
 from typing import TYPE_CHECKING, Any, get_args
@@ -141,7 +142,8 @@ def _parsed(parser: Any, line: str) -> tuple[dict[str, Any], list[str]] | None:
     known: Namespace
     known, rest = parser.parse_known_args(words)
     options = {name: value for name, value in vars(known).items() if value is not None}
-    if not options.get("into", "x").isidentifier():
+    into = options.get("into", "x")
+    if keyword.iskeyword(into) or not into.isidentifier():
         raise UsageError(f"--into {options['into']}: that is no name of a variable")
     return options, rest
 

@@ -212,6 +212,11 @@ def _spelled(column: pl.Series, other: pl.DataType) -> pl.Series:
     if column.dtype == pl.String and (other.is_float() or other == pl.Datetime):
         read = column.cast(pl.Float64, strict=False) if other.is_float() else _times(column)
         return pl.select(pl.coalesce(_spelled(read, column.dtype), column)).to_series()
+    if column.dtype == pl.String and other == pl.Boolean:
+        # Canvas writes true, pandas True.
+        lowered = column.str.to_lowercase()
+        truth = pl.when(lowered.is_in(["true", "false"])).then(lowered)
+        return pl.select(truth.otherwise(column)).to_series()
     if column.dtype.is_float():
         # Through integers, for as a float one 17-digit id equals its neighbours.
         whole = column.cast(pl.Int64, strict=False)

@@ -81,6 +81,7 @@ def test_parameters_are_those_of_the_function(shell: InteractiveShell, opened: A
         ("grade_export_csv --engine excel", UsageError, "excel"),
         ("grade_export_csv 12", UsageError, "write --name value"),
         ("grade_export_csv --into 1st", UsageError, "no name of a variable"),
+        ("grade_export_csv --into class", UsageError, "no name of a variable"),
         ("grade_export_csv --columns 'a", UsageError, "quotation"),
         ("", UsageError, "report"),
     ],

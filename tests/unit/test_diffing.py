@@ -1,5 +1,6 @@
 """What a diff says, applied to the older frame, gives the newer; and SQL counts the same."""
 
+import io
 import warnings
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -169,6 +170,8 @@ def test_every_kind_gives_its_own(kind: str) -> None:
         (pl.Series(["a", "b"], dtype=pl.Categorical), pl.Series(["a", "c"], dtype=pl.Enum(["c", "a"])), 1),
         (pl.Series(["a", None]), pl.Series([None, None], dtype=pl.Null), 1),
         (pl.Series([True, False]), pl.Series(["true", "true"]), 1),
+        (pl.Series([True, False, None]), pl.Series(["True", "FALSE", None]), 0),
+        (pl.Series([True, False, True]), pl.Series(["True", "False", "Truely"]), 1),
         (
             pl.Series([datetime(2026, 3, 2, 16, tzinfo=UTC)] * 3),
             pl.Series(["2026-03-02T09:00:00-07:00", "2026-03-02 16:00:00 UTC", "never"]),
@@ -181,7 +184,7 @@ def test_every_kind_gives_its_own(kind: str) -> None:
         ),
     ],
     ids=["id-text", "zero", "id-float", "score-text", "no-score", "float-int", "nan", "category", "empty", "boolean",
-         "time-text", "unit"],
+         "boolean-pandas", "boolean-word", "time-text", "unit"],
 )  # fmt: skip
 def test_columns_of_two_types_are_compared_by_what_they_print(
     before: pl.Series, after: pl.Series, differ: int
@@ -248,8 +251,20 @@ def test_what_can_not_be_compared_says_why() -> None:
     assert "last_user_access_csv" in error.value.hint
     with pytest.raises(crn.exceptions.TableRequiredError):
         crn.diff(THEN, NOW, report="provisioning_csv")
-    for key in ([], ["column"]):
+    for key in ([], ["column"], ["id", "id"], 0, [0], ["id", None], b"id"):
         with pytest.raises(ParameterError, match="can't be the key"):
             crn.diff(THEN, NOW, key=key)
     with pytest.raises(ParameterError, match="A frame is wanted"):
         crn.diff([1], NOW, key="id")
+
+
+def test_a_file_that_pandas_wrote_and_read_as_text_has_not_changed() -> None:
+    with crn.demo() as canvas:
+        users = canvas.read_report("provisioning_csv", users=True, include_deleted=True, progress=False)
+    again = pd.read_csv(
+        io.StringIO(users.to_csv(index=False)), dtype=str, keep_default_na=False, na_values=[""]
+    )
+    found = quietly(users, again, report="provisioning_csv", table="users")
+    # An empty text and a missing cell are the same to to_csv.
+    assert set(found.changed["before"]) == {""}
+    assert found.counts["added"] == found.counts["removed"] == 0
