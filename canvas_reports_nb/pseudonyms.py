@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, cast
 import polars as pl
 
 from canvas_reports_nb.exceptions import ParameterError, PersonalDataError, ReportWarning
-from canvas_reports_nb.frames.exchange import FrameT, lazy, like
+from canvas_reports_nb.frames.exchange import LOWEST_PSEUDONYM, FrameT, lazy, like
 from canvas_reports_nb.frames.origin import column_names, described, origin
 from canvas_reports_nb.lineage import ATTRS_KEY, Provenance
 from canvas_reports_nb.parameters import near
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["check_pseudonymized", "pseudonymize"]
 
 _SHORTEST_KEY = 16
-#: No Canvas id is as large, so a pseudonym is never taken for one.
-_LOWEST = 2**62
 #: Identities that are Canvas ids, and stay numbers.
 _NUMBERED = frozenset({"person", "enrollment", "eportfolio", "access_token"})
 #: Hexadecimal digits of a text: 80 bits.
@@ -258,7 +256,7 @@ def _pseudonym(secret: bytes, rule: _Rule) -> Callable[[str], str]:
     own = hmac.digest(secret, rule.identity.encode(), "sha256")
 
     def number(text: str) -> str:
-        return str(_LOWEST | int.from_bytes(hmac.digest(own, text.encode(), "sha256")[:8]) >> 2)
+        return str(LOWEST_PSEUDONYM | int.from_bytes(hmac.digest(own, text.encode(), "sha256")[:8]) >> 2)
 
     def word(text: str) -> str:
         return f"{rule.identity}_{hmac.digest(own, text.encode(), 'sha256').hex()[:_DIGITS]}"
@@ -291,9 +289,9 @@ def _telling(name: str, rule: _Rule, dtype: pl.DataType) -> pl.Expr:
     column = pl.col(name)
     texts = column.cast(pl.String)
     if rule.treatment == "number" and dtype.is_numeric():
-        fine = column >= _LOWEST
+        fine = column >= LOWEST_PSEUDONYM
     elif rule.treatment == "number":
-        fine = texts.str.contains(r"^\d{19}$") & (texts.cast(pl.Int64, strict=False) >= _LOWEST)
+        fine = texts.str.contains(r"^\d{19}$") & (texts.cast(pl.Int64, strict=False) >= LOWEST_PSEUDONYM)
     elif rule.treatment == "text":
         fine = texts.str.contains(rf"^{rule.identity}_[0-9a-f]{{{_DIGITS}}}$")
     elif rule.treatment == "day" and dtype.is_temporal():

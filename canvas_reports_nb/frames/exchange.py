@@ -19,7 +19,21 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-__all__ = ["FrameT", "lazy", "like", "no_frame", "require", "same_ids"]
+__all__ = [
+    "LOWEST_PSEUDONYM",
+    "FrameT",
+    "described_by",
+    "lazy",
+    "like",
+    "no_frame",
+    "require",
+    "same_ids",
+    "same_names",
+    "several",
+]
+
+#: No Canvas id is as large, and no pseudonym of one is smaller.
+LOWEST_PSEUDONYM = 2**62
 
 #: pandas, polars (eager or lazy), Arrow or Dask; the result is of the same.
 FrameT = TypeVar("FrameT")
@@ -36,7 +50,7 @@ def lazy(frame: Any, columns: Collection[str] | None = None) -> pl.LazyFrame:
     Raises
     ------
     ParameterError
-        It is no frame.
+        It is no frame, or one with two columns of one name.
     """
     import narwhals as nw  # noqa: PLC0415 - only analyses need it
 
@@ -48,10 +62,13 @@ def lazy(frame: Any, columns: Collection[str] | None = None) -> pl.LazyFrame:
         ).compute()
     try:
         known = nw.from_native(frame, eager_only=True)
+        names = known.schema.names()
     except TypeError:
         raise no_frame(frame) from None
+    except nw.exceptions.DuplicateError:
+        raise same_names(frame) from None
     if columns is not None:
-        known = known.select(name for name in known.columns if name in columns)
+        known = known.select(name for name in names if name in columns)
     return cast("pl.LazyFrame", known.lazy("polars").to_native())
 
 
@@ -61,6 +78,21 @@ def no_frame(given: Any) -> ParameterError:
         f"A frame is wanted, not {type(given).__name__}.",
         hint="Give a pandas, polars, Arrow or Dask frame, as read_report gives.",
     )
+
+
+def same_names(frame: Any) -> ParameterError:
+    """The error for a frame two columns of which have one name."""
+    names = [str(name) for name in getattr(frame, "column_names", None) or frame.columns]
+    twice = dict.fromkeys(name for name in names if names.count(name) > 1)
+    return ParameterError(
+        f"Several columns of the frame are called {', '.join(map(repr, twice))}.",
+        hint="Rename or drop all but one of each; in pandas: frame.loc[:, ~frame.columns.duplicated()].",
+    )
+
+
+def several(words: Iterable[str]) -> list[str]:
+    """Words as a list; a text alone is one word, not its letters."""
+    return [words] if isinstance(words, str) else list(words)
 
 
 def like(result: pl.LazyFrame, frame: FrameT, *others: Any) -> FrameT:
@@ -132,8 +164,20 @@ def _plain(table: pa.Table, enumerations: dict[str, list[str]]) -> pa.Table:
     return table.cast(pa.schema(fields))
 
 
-def require(frame: pl.LazyFrame, columns: Iterable[str], what: str, *, numbers: Iterable[str] = ()) -> None:
+def require(
+    frame: pl.LazyFrame,
+    columns: Iterable[str],
+    what: str,
+    *,
+    numbers: Iterable[str] = (),
+    given: Any = None,
+) -> None:
     """Refuse a frame that lacks a column an analysis reads, or has text where it computes.
+
+    Parameters
+    ----------
+    given : frame, optional
+        What the caller gave, where ``frame`` has left some of its columns behind: the error lists them all.
 
     Raises
     ------
@@ -146,6 +190,7 @@ def require(frame: pl.LazyFrame, columns: Iterable[str], what: str, *, numbers: 
     held = schema.names()
     missing = [name for name in (*columns, *numbers) if name not in held]
     if missing:
+        held = held if given is None else _names(given)
         raise UnknownColumnError(
             f"{what} needs the column {', '.join(map(repr, missing))}.",
             hint=f"{near(missing[0], held)}The frame has: {', '.join(held)}.",
@@ -158,17 +203,54 @@ def require(frame: pl.LazyFrame, columns: Iterable[str], what: str, *, numbers: 
         )
 
 
-def same_ids(left: pl.LazyFrame, left_on: str, right: pl.LazyFrame, right_on: str) -> None:
-    """Refuse to join frames whose ids are of different dtypes, such as numbers and pseudonyms.
+def _names(frame: Any) -> list[str]:
+    import narwhals as nw  # noqa: PLC0415 - only analyses need it
+
+    return [str(name) for name in nw.from_native(described_by(frame)).collect_schema().names()]
+
+
+def described_by(frame: Any) -> Any:
+    """The empty pandas frame that stands for a Dask one; any other frame itself."""
+    import narwhals as nw  # noqa: PLC0415 - only analyses need it
+
+    return frame._meta if nw.dependencies.is_dask_dataframe(frame) else frame  # noqa: SLF001 - Dask's own way
+
+
+def same_ids(
+    left: pl.LazyFrame,
+    left_on: str,
+    right: pl.LazyFrame,
+    right_on: str,
+    *,
+    made_of: Iterable[Any] | None = None,
+) -> None:
+    """Refuse to join frames whose ids are of different dtypes, or pseudonyms in only one of them.
+
+    Parameters
+    ----------
+    made_of : iterable of frames, optional
+        What the caller gave both as. The ids themselves are looked at where none is lazy.
 
     Raises
     ------
     ParameterError
         It names both columns.
     """
+    hint = "Read both with read_report, and pseudonymize both or neither, with one key."
     here, there = left.collect_schema()[left_on], right.collect_schema()[right_on]
     if here != there and pl.Null not in (here, there):
         raise ParameterError(
-            f"The ids {left_on!r} ({here}) and {right_on!r} ({there}) can't be matched.",
-            hint="Read both with read_report, and pseudonymize both or neither, with one key.",
+            f"The ids {left_on!r} ({here}) and {right_on!r} ({there}) can't be matched.", hint=hint
+        )
+    if made_of is None or any(isinstance(frame, pl.LazyFrame) for frame in made_of):
+        return
+    sides = [
+        frame.select(pl.col(name).cast(pl.Int64, strict=False).min())
+        for frame, name in ((left, left_on), (right, right_on))
+    ]
+    lowest = [side.item() for side in pl.collect_all(sides)]
+    if None not in lowest and len({number >= LOWEST_PSEUDONYM for number in lowest}) > 1:
+        hidden, plain = (left_on, right_on) if lowest[0] > lowest[1] else (right_on, left_on)
+        raise ParameterError(
+            f"The ids {hidden!r} are pseudonyms and {plain!r} are not; they can't be matched.", hint=hint
         )

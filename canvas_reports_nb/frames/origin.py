@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from canvas_reports_nb.exceptions import ParameterError, TableRequiredError, UnknownTableError
-from canvas_reports_nb.frames.exchange import no_frame
+from canvas_reports_nb.frames.exchange import described_by, no_frame, same_names
 from canvas_reports_nb.lineage import ATTRS_KEY
 from canvas_reports_nb.parameters import near
 from canvas_reports_nb.schemas import reports, schema
@@ -24,14 +24,16 @@ def column_names(frame: Any) -> list[str]:
     Raises
     ------
     ParameterError
-        It is no frame.
+        It is no frame, or one with two columns of one name.
     """
     import narwhals as nw  # noqa: PLC0415 - only analyses need it
 
     try:
-        return list(nw.from_native(_described_by(frame)).collect_schema().names())
+        return list(nw.from_native(described_by(frame)).collect_schema().names())
     except TypeError:
         raise no_frame(frame) from None
+    except nw.exceptions.DuplicateError:
+        raise same_names(frame) from None
 
 
 def origin(frame: Any) -> dict[str, Any]:
@@ -44,15 +46,8 @@ def origin(frame: Any) -> dict[str, Any]:
     if nw.dependencies.is_pyarrow_table(frame):
         written = (frame.schema.metadata or {}).get(ATTRS_KEY.encode(), b"{}")
         return dict(json.loads(written))
-    found = getattr(_described_by(frame), "attrs", {}).get(ATTRS_KEY)
+    found = getattr(described_by(frame), "attrs", {}).get(ATTRS_KEY)
     return found if isinstance(found, dict) else {}
-
-
-def _described_by(frame: Any) -> Any:
-    """The empty pandas frame that stands for a Dask one; any other frame itself."""
-    import narwhals as nw  # noqa: PLC0415 - only analyses need it
-
-    return frame._meta if nw.dependencies.is_dask_dataframe(frame) else frame  # noqa: SLF001 - Dask's own way
 
 
 def described(frame: Any, report: str | None = None, table: str | None = None) -> Table | None:

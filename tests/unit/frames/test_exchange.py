@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from canvas_reports_nb.exceptions import ParameterError, UnknownColumnError
 from canvas_reports_nb.frames.engines import typed
-from canvas_reports_nb.frames.exchange import lazy, like, require, same_ids
+from canvas_reports_nb.frames.exchange import LOWEST_PSEUDONYM, lazy, like, require, same_ids
+from canvas_reports_nb.frames.origin import column_names
 
 STATES = ["active", "concluded", "deleted"]
 SCHEMA = pa.schema(
@@ -171,3 +172,35 @@ def test_ids_of_two_dtypes_are_not_joined() -> None:
     with pytest.raises(ParameterError, match=r"'id' \(Int64\) and 'id' \(String\)"):
         same_ids(numbers, "id", texts, "id")
     same_ids(numbers, "id", nothing, "id")
+
+
+def test_pseudonyms_are_not_joined_to_ids() -> None:
+    raw, hidden, texts, nothing = (
+        pl.DataFrame({"id": values}, schema={"id": dtype})
+        for values, dtype in (
+            ([1, LOWEST_PSEUDONYM - 1], pl.Int64),
+            ([LOWEST_PSEUDONYM, None], pl.Int64),
+            (["p1"], pl.String),
+            ([None], pl.Int64),
+        )
+    )
+    for left, right in ((raw, hidden), (hidden, raw)):
+        with pytest.raises(ParameterError, match="are pseudonyms and 'id' are not"):
+            same_ids(left.lazy(), "id", right.lazy(), "id", made_of=(left, right))
+        same_ids(left.lazy(), "id", right.lazy(), "id", made_of=(left.lazy(), right))
+    for one, other in ((raw, raw), (hidden, hidden), (raw, nothing), (hidden, nothing), (texts, texts)):
+        same_ids(one.lazy(), "id", other.lazy(), "id", made_of=(one, other))
+
+
+TWICE = pd.DataFrame([[1, 2, 3]], columns=["id", "id", "name"])
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [TWICE, dd.from_pandas(TWICE, npartitions=1), pa.table([[1], [2], [3]], names=["id", "id", "name"])],
+    ids=["pandas", "dask", "arrow"],
+)
+@pytest.mark.parametrize("ask", [lazy, column_names])
+def test_two_columns_of_one_name_are_refused(frame: Any, ask: Any) -> None:
+    with pytest.raises(ParameterError, match="Several columns of the frame are called 'id'"):
+        ask(frame)
