@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from canvas_reports_nb.exceptions import ParameterError
 from canvas_reports_nb.frames.exchange import FrameT, lazy, like, require, same_ids
+from canvas_reports_nb.parameters import is_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,8 +53,10 @@ def clean_up(
     Raises
     ------
     ParameterError
-        No frame was given.
+        No frame was given, or ``heavy`` is no number.
     """
+    if not is_number(heavy):
+        raise ParameterError(f"heavy={heavy!r} is no number.", hint="It is in megabytes: heavy=1000.")
     given = {
         reason: table
         for reason, table in (
@@ -70,8 +74,8 @@ def clean_up(
         )
     lists = {reason: _listed(reason, table, heavy) for reason, table in given.items()}
     known = list(lists.values())
-    for other in known[1:]:
-        same_ids(known[0], "course id", other, "course id")
+    for one, other in combinations(known, 2):
+        same_ids(one, "course id", other, "course id")
     marked = _marked(pl.concat(known, how="diagonal_relaxed"), given)
     if storage is not None:
         room = lazy(storage, ("id", _MB)).select(pl.col("id").alias("course id"), _MB)
@@ -88,7 +92,7 @@ def _listed(reason: str, table: Any, heavy: float) -> pl.LazyFrame:
     columns = _OF_UNUSED if reason == "unused" else _OF_LISTS
     weighed = [_MB] if reason == "heavy" else []
     rows = lazy(table, (*columns, *weighed))
-    require(rows, columns, f"The list of {reason} courses", numbers=weighed)
+    require(rows, columns, f"The list of {reason} courses", numbers=weighed, given=table)
     if weighed:
         rows = rows.filter(pl.col(_MB) >= heavy)
     named = rows.select(pl.col(old).alias(new) for old, new in columns.items())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import polars as pl
 
 from canvas_reports_nb.exceptions import ParameterError
@@ -35,12 +37,13 @@ def last_access_by_week(frame: FrameT, *, zone: str = "UTC") -> FrameT:
     Raises
     ------
     ParameterError
-        The moments are no times: some cell of the column could not be read as one.
+        The moments are no times: some cell of the column could not be read as one; or nobody knows the zone.
     """
+    _refuse_unknown(zone)
     rows = lazy(frame, ("user id", *_MOMENTS))
     schema = rows.collect_schema()
     moment = next((name for name in _MOMENTS if name in schema), _MOMENTS[0])
-    require(rows, ("user id", moment), "Last access by week")
+    require(rows, ("user id", moment), "Last access by week", given=frame)
     if not isinstance(schema[moment], pl.Datetime | pl.Null):
         raise ParameterError(
             f"Weeks need times, and {moment!r} is {schema[moment]} here.",
@@ -70,3 +73,13 @@ def last_access_by_week(frame: FrameT, *, zone: str = "UTC") -> FrameT:
         .sort("week", nulls_last=True)
     )
     return like(by_week, frame)
+
+
+def _refuse_unknown(zone: str) -> None:
+    """A zone is what polars takes for one, which brings its own list; but to it a blank one is UTC."""
+    try:
+        pl.select(pl.lit(datetime(2026, 1, 1, tzinfo=UTC)).dt.convert_time_zone(zone or "none"))
+    except (pl.exceptions.PolarsError, TypeError):
+        raise ParameterError(
+            f"zone={zone!r} is no time zone.", hint='Name one such as "America/Denver" or "UTC".'
+        ) from None

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from canvas_reports_nb.frames.exchange import FrameT, lazy, like, require, same_ids
+from canvas_reports_nb.frames.exchange import FrameT, lazy, like, require, same_ids, several
 from canvas_reports_nb.grades.counting import NEEDED, once
 
 if TYPE_CHECKING:
@@ -16,6 +16,14 @@ __all__ = ["no_submissions", "zero_activity"]
 
 _PAIR = ("user id", "course id")
 _ENROLLED = ("canvas_user_id", "canvas_course_id", "base_role_type", "status")
+_LOGIN = ("canvas_user_id", "login_id", "email", "status")
+#: What the ids of other reports are called here.
+_IDS = {
+    "canvas_user_id": "user id",
+    "canvas_course_id": "course id",
+    "student id": "user id",
+    "course id": "course id",
+}
 _FROM_GRADES = ("term", "current score", "final score", "current grade", "final grade")
 
 
@@ -52,12 +60,16 @@ def zero_activity(frame: FrameT, *, enrollments: Any = None, users: Any = None, 
         ("section id", "user sis id"),
     )
     if users is not None:
-        silent = _joined(silent, _logins(users), ["user id"], ["canvas_user_id"])
+        logins = _beside(rows, frame, users, _LOGIN, "The people of zero activity")
+        silent = silent.join(_logins(logins), on="user id", how="left")
     if enrollments is not None:
-        silent = _joined(silent, _roles(enrollments), [*_PAIR], ["canvas_user_id", "canvas_course_id"])
+        enrolled = _beside(rows, frame, enrollments, (*_ENROLLED, "role"), "The roster")
+        silent = silent.join(_roles(enrolled), on=_PAIR, how="left")
     if grades is not None:
-        silent = _joined(silent, _marks(grades), [*_PAIR], ["student id", "course id"])
-    joined = [table for table in (users, enrollments, grades) if table is not None]
+        marked = _beside(rows, frame, grades, (*NEEDED, *_FROM_GRADES), "The grade of zero activity")
+        silent = silent.join(_marks(marked), on=_PAIR, how="left")
+    # A login has a status, too, of which nothing is here.
+    joined = [table for table in (enrollments, grades) if table is not None]
     return like(silent.sort("course id", "user id"), frame, *joined)
 
 
@@ -85,20 +97,14 @@ def no_submissions(
         with ``enrollments`` also ``courses`` (Int64: all the student is active in) and ``share``.
     """
     rows = lazy(frame, (*_PAIR, "user sis id", "user name", "enrollment state"))
-    require(rows, (*_PAIR, "user sis id", "user name"), "No submissions")
+    require(rows, (*_PAIR, "user sis id", "user name"), "No submissions", given=frame)
     if "enrollment state" in rows.collect_schema().names():
-        rows = rows.filter(pl.col("enrollment state").cast(pl.String).is_in(list(states)))
+        rows = rows.filter(pl.col("enrollment state").cast(pl.String).is_in(several(states)))
     rows = rows.filter(pl.col(name).is_not_null() for name in _PAIR)
     active = None
     if enrollments is not None:
-        active = (
-            _students(enrollments)
-            .filter(pl.col("status") == "active")
-            .select("user id", "course id")
-            .unique()
-        )
-        same_ids(rows, "user id", active, "user id")
-        same_ids(rows, "course id", active, "course id")
+        enrolled = _students(_beside(rows, frame, enrollments, _ENROLLED, "The roster"))
+        active = enrolled.filter(pl.col("status") == "active").select(_PAIR).unique()
         rows = rows.join(active, on=_PAIR, how="semi")
     silent = rows.group_by("user id").agg(
         pl.col("user sis id", "user name").drop_nulls().min(),
@@ -118,51 +124,37 @@ def _first(rows: pl.LazyFrame, key: Collection[str], order: Collection[str]) -> 
     )
 
 
-def _joined(rows: pl.LazyFrame, table: pl.LazyFrame, left_on: list[str], right_on: list[str]) -> pl.LazyFrame:
-    for here, there in zip(left_on, right_on, strict=True):
-        same_ids(rows, here, table, there)
-    return rows.join(table, left_on=left_on, right_on=right_on, how="left")
+def _beside(rows: pl.LazyFrame, frame: Any, table: Any, columns: Collection[str], what: str) -> pl.LazyFrame:
+    """Columns of a table that is to be joined to the rows of a frame, its ids checked against theirs."""
+    read = lazy(table, columns)
+    require(read, columns, what, given=table)
+    for name in columns:
+        if name in _IDS:
+            same_ids(rows, _IDS[name], read, name, made_of=(frame, table))
+    return read.rename({name: new for name, new in _IDS.items() if name in columns})
 
 
-def _logins(users: Any) -> pl.LazyFrame:
-    columns = ("canvas_user_id", "login_id", "email", "status")
-    table = lazy(users, columns)
-    require(table, columns, "The people of zero activity")
-    ordered = table.with_columns(_active_first())
-    return _first(ordered, ["canvas_user_id"], ["__rank", "login_id"]).select(
-        "canvas_user_id", "login_id", "email"
-    )
+def _logins(users: pl.LazyFrame) -> pl.LazyFrame:
+    ordered = users.with_columns(_active_first())
+    return _first(ordered, ["user id"], ["__rank", "login_id"]).select("user id", "login_id", "email")
 
 
-def _students(enrollments: Any, *more: str) -> pl.LazyFrame:
-    table = lazy(enrollments, (*_ENROLLED, *more))
-    require(table, (*_ENROLLED, *more), "The roster")
-    return table.filter(pl.col("base_role_type").cast(pl.String) == "StudentEnrollment").select(
-        pl.col("canvas_user_id").alias("user id"),
-        pl.col("canvas_course_id").alias("course id"),
-        "status",
-        *more,
-    )
+def _students(enrollments: pl.LazyFrame) -> pl.LazyFrame:
+    return enrollments.filter(pl.col("base_role_type").cast(pl.String) == "StudentEnrollment")
 
 
-def _roles(enrollments: Any) -> pl.LazyFrame:
-    table = _students(enrollments, "role").with_columns(
+def _roles(enrollments: pl.LazyFrame) -> pl.LazyFrame:
+    table = _students(enrollments).with_columns(
         _active_first(), *(pl.col(name).cast(pl.String).alias(f"__{name}") for name in ("status", "role"))
     )
-    first = _first(table, _PAIR, ["__rank", "__status", "__role"])
-    return first.select(
-        pl.col("user id").alias("canvas_user_id"),
-        pl.col("course id").alias("canvas_course_id"),
-        "role",
-        "status",
-    )
+    return _first(table, _PAIR, ["__rank", "__status", "__role"]).select(*_PAIR, "role", "status")
 
 
 def _active_first() -> pl.Expr:
     return (pl.col("status").cast(pl.String) != "active").fill_null(value=True).alias("__rank")
 
 
-def _marks(grades: Any) -> pl.LazyFrame:
-    table = lazy(grades, (*NEEDED, *_FROM_GRADES))
-    require(table, (*NEEDED, *_FROM_GRADES), "The grade of zero activity")
-    return once(table).select("student id", "course id", *_FROM_GRADES)
+def _marks(grades: pl.LazyFrame) -> pl.LazyFrame:
+    return once(grades.rename({"user id": "student id"})).select(
+        pl.col("student id").alias("user id"), "course id", *_FROM_GRADES
+    )

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from canvas_reports_nb.frames.exchange import FrameT, lazy, like, require, same_ids
+from canvas_reports_nb.frames.exchange import FrameT, lazy, like, require, same_ids, several
 from canvas_reports_nb.grades.counting import NEEDED, once
-from canvas_reports_nb.grades.marks import LETTER, OVERRIDE, SCORE, Score, counted, scored
+from canvas_reports_nb.grades.marks import LETTER, OVERRIDE, SCORE, Score, counted, require_scores, scored
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -54,13 +54,11 @@ def inflation(
     """
     needed = counted(score, letters=True)
     rows = lazy(frame, {*NEEDED, *_TERM, *needed, *OVERRIDE})
-    numbers = {name for name in needed if name.endswith("score")}
-    require(rows, [*NEEDED, *_TERM, *sorted(needed - numbers)], "Inflation", numbers=sorted(numbers))
-    stayed = pl.col("enrollment state").cast(pl.String).is_in(list(withdrawn)).fill_null(value=False).not_()
-    letters = [top] if isinstance(top, str) else list(top)
+    require_scores(rows, (*NEEDED, *_TERM), score, "Inflation", letters=True, given=frame)
+    left = pl.col("enrollment state").cast(pl.String).is_in(several(withdrawn)).fill_null(value=False)
     by_term = (
         scored(once(rows), score, letters=True)
-        .filter(stayed)
+        .filter(~left)
         .group_by("term id")
         .agg(
             pl.col("term sis", "term").drop_nulls().max(),
@@ -68,7 +66,7 @@ def inflation(
             pl.col(SCORE).mean().alias("mean"),
             pl.col(SCORE).median().alias("median"),
             pl.col(LETTER).count().cast(pl.Int64).alias("lettered"),
-            pl.col(LETTER).is_in(letters).mean().alias("top share"),
+            pl.col(LETTER).is_in(several(top)).mean().alias("top share"),
         )
     )
     return like(_moved(_in_time(by_term, terms)), frame)
@@ -78,7 +76,7 @@ def _in_time(by_term: pl.LazyFrame, terms: Any) -> pl.LazyFrame:
     if terms is None:
         return by_term.sort("term id", nulls_last=True).with_columns(pl.lit(value=True).alias("__placed"))
     dated = lazy(terms, ("canvas_term_id", "start_date"))
-    require(dated, ("canvas_term_id", "start_date"), "The order of terms")
+    require(dated, ("canvas_term_id", "start_date"), "The order of terms", given=terms)
     same_ids(by_term, "term id", dated, "canvas_term_id")
     begins = dated.select(pl.col("canvas_term_id").alias("term id"), pl.col("start_date").alias("start date"))
     return (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import polars as pl
 
@@ -14,7 +14,10 @@ from canvas_reports_nb.parameters import near
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-__all__ = ["LETTER", "MARKED", "OVERRIDE", "SCORE", "Score", "counted", "gap", "overrides", "scored"]
+__all__ = [
+    "LETTER", "MARKED", "OVERRIDE", "SCORE", "Score",
+    "counted", "gap", "overrides", "require_scores", "scored",
+]  # fmt: skip
 
 #: ``"in force"`` is the override where a teacher set one, else the final score.
 Score: TypeAlias = Literal["in force", "final", "current", "unposted final", "unposted current"]
@@ -36,6 +39,18 @@ def counted(score: Score, *, letters: bool) -> set[str]:
         )
     shown = "final" if score == "in force" else score
     return {f"{shown} score", _current(score), *([f"{shown} grade"] if letters else [])}
+
+
+def require_scores(
+    rows: pl.LazyFrame, columns: Collection[str], score: Score, what: str, *, letters: bool, given: Any
+) -> None:
+    """Refuse rows that lack one of the columns or one `scored` reads, or have text for a score it reads."""
+    needed = counted(score, letters=letters)
+    scores = {name for name in needed if name.endswith("score")}
+    others = sorted({*columns, *needed} - scores)
+    if score == "in force":
+        scores |= {"override score"} & set(rows.collect_schema().names())
+    require(rows, others, what, numbers=sorted(scores), given=given)
 
 
 def scored(rows: pl.LazyFrame, score: Score, *, letters: bool) -> pl.LazyFrame:
@@ -83,7 +98,7 @@ def gap(frame: FrameT) -> FrameT:
     """
     scores = ("current score", "final score", "unposted current score", "unposted final score")
     rows = lazy(frame, (*_WHO_AND_WHERE, *scores))
-    require(rows, NEEDED, "The gap", numbers=scores)
+    require(rows, NEEDED, "The gap", numbers=scores, given=frame)
     current, final, to_be_current, to_be_final = (pl.col(name) for name in scores)
     measured = once(rows).select(
         *_identity(rows),
@@ -126,6 +141,7 @@ def overrides(frame: FrameT) -> FrameT:
         (*NEEDED, "final grade", "override grade"),
         "An override",
         numbers=("final score", "override score"),
+        given=frame,
     )
     set_by_hand = (
         once(rows)

@@ -14,6 +14,7 @@ __all__ = ["grading_periods"]
 
 # The reader tells two periods of one title apart by a number behind the second's columns.
 _PERIOD = re.compile(r"(?P<title>.*) grading period id(?P<again>\.\d+)?", re.DOTALL)
+_NUMBER = re.compile(r" (score|grading period id)(\.\d+)?$")
 _SHOWN = ("current", "final", "unposted current", "unposted final", "override")
 _MEASURES = (*(f"{shown} score" for shown in _SHOWN), *(f"{shown} grade" for shown in _SHOWN))
 
@@ -50,12 +51,13 @@ def grading_periods(frame: FrameT) -> FrameT:
             "This frame has no columns of a grading period.",
             hint="Give a table of mgp_grade_export_csv; a term without grading periods has none.",
         )
-    require(rows, NEEDED, "One row a student")
     of_periods = {
         f"{match['title']} {measure}{match['again'] or ''}"
         for _, match in found
         for measure in ("grading period id", *_MEASURES)
     }
+    counted = [name for name in names if name in of_periods and _NUMBER.search(name)]
+    require(rows, NEEDED, "One row a student and period", numbers=counted)
     kept = once(rows)
     shared = [name for name in names if name not in of_periods and name not in _MEASURES]
     longs = [

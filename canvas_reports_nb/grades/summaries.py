@@ -7,10 +7,19 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import polars as pl
 
 from canvas_reports_nb.exceptions import ParameterError
-from canvas_reports_nb.frames.exchange import FrameT, lazy, like, require, same_ids
+from canvas_reports_nb.frames.exchange import FrameT, lazy, like, require, same_ids, several
 from canvas_reports_nb.grades.counting import COURSE, NEEDED, SECTION, once
-from canvas_reports_nb.grades.marks import LETTER, MARKED, OVERRIDE, SCORE, Score, counted, scored
-from canvas_reports_nb.parameters import near
+from canvas_reports_nb.grades.marks import (
+    LETTER,
+    MARKED,
+    OVERRIDE,
+    SCORE,
+    Score,
+    counted,
+    require_scores,
+    scored,
+)
+from canvas_reports_nb.parameters import is_number, near
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -88,24 +97,27 @@ def summary(
     Raises
     ------
     ParameterError
-        An unknown ``by`` or ``score``, or accounts without ``courses``.
+        An unknown ``by`` or ``score``, a ``below`` that is no number, or accounts without ``courses``.
     """
+    if not is_number(below):
+        raise ParameterError(f"below={below!r} is no number.", hint="It is in percent: below=70.")
     groups = _groups(by)
     of_account = "account" in groups
     shown = list(dict.fromkeys(name for group in groups for name in _SHOWN[group]))
     ids = list(dict.fromkeys(name for group in groups for name in _IDS[group]))
     needed = counted(score, letters=letters is not None)
     rows = lazy(frame, {*NEEDED, *ids, *shown, *needed, *OVERRIDE})
-    _check(rows, [name for name in ids if name != "account id"], needed)
+    own = [name for name in ids if name != "account id"]
+    require_scores(rows, (*NEEDED, *own), score, "The summary", letters=letters is not None, given=frame)
     rows = scored(once(rows, SECTION if "section" in groups else COURSE), score, letters=letters is not None)
     if of_account:
         rows = _with_account(rows, courses)
-    failing = pl.col(SCORE) < below if letters is None else pl.col(LETTER).is_in(_several(letters))
+    failing = pl.col(SCORE) < below if letters is None else pl.col(LETTER).is_in(several(letters))
     held = rows.collect_schema().names()
     grouped = rows.group_by(ids).agg(
         # The same in every row of a group, but for blanks.
         *(pl.col(name).drop_nulls().max() for name in shown if name in held and name not in ids),
-        *_measures(failing, _several(withdrawn)),
+        *_measures(failing, several(withdrawn)),
     )
     return like(_with_share(grouped).sort(ids, nulls_last=True), frame, *([courses] if of_account else []))
 
@@ -123,16 +135,6 @@ def _groups(by: By | Sequence[By]) -> list[By]:
     return groups
 
 
-def _several(words: Collection[str]) -> list[str]:
-    return [words] if isinstance(words, str) else list(words)
-
-
-def _check(rows: pl.LazyFrame, ids: list[str], needed: set[str]) -> None:
-    held = rows.collect_schema().names()
-    scores = {name for name in {*needed, "override score"} & {*held, *needed} if name.endswith("score")}
-    require(rows, sorted({*NEEDED, *ids, *needed} - scores), "The summary", numbers=sorted(scores))
-
-
 def _with_account(rows: pl.LazyFrame, courses: Any) -> pl.LazyFrame:
     if courses is None:
         raise ParameterError(
@@ -140,7 +142,7 @@ def _with_account(rows: pl.LazyFrame, courses: Any) -> pl.LazyFrame:
             hint='Give courses=canvas.read_report("provisioning_csv", courses=True, include_deleted=True).',
         )
     table = lazy(courses, _OF_COURSES)
-    require(table, _OF_COURSES, "A summary by account")
+    require(table, _OF_COURSES, "A summary by account", given=courses)
     same_ids(rows, "course id", table, "canvas_course_id")
     placed = table.select(pl.col(old).alias(new) for old, new in _OF_COURSES.items())
     return rows.join(

@@ -339,6 +339,52 @@ def test_the_report_of_enrolment_activity_is_counted_by_week_too() -> None:
     ("ask", "error", "words"),
     [
         (crn.activity.clean_up, ParameterError, "unused_courses_csv"),
+        (lambda: crn.activity.clean_up(public=pl.DataFrame(), heavy="1 GB"), ParameterError, "heavy='1 GB'"),
+        *(
+            (
+                lambda zone=zone: crn.activity.last_access_by_week(
+                    pl.DataFrame({"user id": [7], "last access at": [datetime(2026, 3, 2, tzinfo=UTC)]}),
+                    zone=zone,
+                ),
+                ParameterError,
+                "is no time zone",
+            )
+            for zone in ("Mars/X", "", None, 7)
+        ),
+        (
+            lambda: crn.activity.no_submissions(
+                pl.DataFrame({"user id": [7], "course id": [1], "user sis id": ["7"], "user name": ["N"]}),
+                enrollments=pl.DataFrame(
+                    {
+                        "canvas_user_id": [2**62 + 7],
+                        "canvas_course_id": [1],
+                        "base_role_type": ["StudentEnrollment"],
+                        "status": ["active"],
+                    }
+                ),
+            ),
+            ParameterError,
+            "'canvas_user_id' are pseudonyms and 'user id' are not",
+        ),
+        (
+            lambda: crn.activity.clean_up(
+                **{
+                    name: pl.DataFrame({"id": ids, "sis id": ["7"], "short name": ["C"], "name": ["C"]})
+                    for name, ids in (("unpublished", [None]), ("public", [1]))
+                },
+                storage=pl.DataFrame(
+                    {
+                        "id": ["x"],
+                        "sis id": ["7"],
+                        "short name": ["C"],
+                        "name": ["C"],
+                        "storage used in MB": [1.0],
+                    }
+                ),
+            ),
+            ParameterError,
+            "'course id'",
+        ),
         (
             lambda: crn.activity.last_access_by_week(
                 pl.DataFrame({"user id": [7], "last access at": ["soon"]})
@@ -366,3 +412,34 @@ def test_the_report_of_enrolment_activity_is_counted_by_week_too() -> None:
 def test_what_cannot_be_answered_says_so(ask: Callable[[], Any], error: type, words: str) -> None:
     with pytest.raises(error, match=words):
         ask()
+
+
+def test_a_state_alone_is_one_state() -> None:
+    rows = {"user id": [7, 8], "course id": [1, 1], "user sis id": ["7", "8"], "user name": ["N", "O"]}
+    report = pl.DataFrame({**rows, "enrollment state": ["active", "deleted"]})
+    for state in ("active", "deleted"):
+        found = crn.activity.no_submissions(report, states=state)
+        assert found.equals(crn.activity.no_submissions(report, states=[state]))
+        assert found.height == 1
+
+
+@pytest.mark.parametrize("kind", ["pandas", "arrow"])
+def test_a_status_beside_zero_activity_is_that_of_the_enrolment(asking: Any, kind: str) -> None:
+    with crn.demo() as canvas:
+        tables = canvas.read_tables(
+            "provisioning_csv",
+            users=True,
+            enrollments=True,
+            include_deleted=True,
+            engine=kind,
+            progress=False,
+        )
+        silent = canvas.read_report("zero_activity_csv", engine=kind, progress=False)
+    found = crn.activity.zero_activity(silent, **tables)
+
+    def states(frame: Any) -> Any:
+        if kind == "pandas":
+            return list(frame["status"].cat.categories)
+        return frame.schema.field("status").metadata[b"values"]
+
+    assert states(found) == states(tables["enrollments"]) != states(tables["users"])

@@ -13,6 +13,7 @@ import canvas_reports_nb as crn
 from canvas_reports_nb.exceptions import ParameterError, UnknownColumnError
 
 SHOWN = ("current", "final", "unposted current", "unposted final", "override")
+KINDS = ("pandas", "polars", "lazy", "arrow", "dask")
 STATE = pa.dictionary(pa.int32(), pa.string())
 EXPORT = pa.schema(
     [
@@ -369,6 +370,26 @@ WHOLE = export([((7, "007"), (11, 1, 4), "active", (80.0,) * 5, ("B",) * 5, Fals
         (lambda frame: crn.grades.gap(frame.drop("final score")), UnknownColumnError, "'final score'"),
         (lambda frame: crn.grades.gap(frame.cast({"final score": pl.String})), ParameterError, "String"),
         (lambda frame: crn.grades.summary(frame.cast({"final score": pl.String})), ParameterError, "String"),
+        (
+            lambda frame: crn.grades.summary(frame.cast({"override score": pl.String})),
+            ParameterError,
+            "String",
+        ),
+        (
+            lambda frame: crn.grades.inflation(frame.cast({"override score": pl.String})),
+            ParameterError,
+            "String",
+        ),
+        (lambda frame: crn.grades.summary(frame, below="70"), ParameterError, "below='70' is no number"),
+        (
+            lambda frame: crn.grades.grading_periods(
+                frame.with_columns(
+                    pl.lit(1).alias("Half grading period id"), pl.lit("B?").alias("Half final score")
+                )
+            ),
+            ParameterError,
+            "'Half final score', which is String",
+        ),
         (crn.grades.grading_periods, UnknownColumnError, "mgp_grade_export_csv"),
         (lambda frame: crn.grades.one_per_student(7), ParameterError, "not int"),
         (
@@ -394,3 +415,43 @@ def test_a_lazy_export_is_not_read_for_an_answer_that_is_not_collected(asking: A
     assert answer.collect_schema() == analysis(asking.as_kind(WHOLE, "lazy")).collect_schema()
     with pytest.raises(AssertionError, match="collected"):
         answer.collect()
+
+
+def test_an_override_that_is_text_matters_only_where_it_is_read(asking: Any) -> None:
+    frame = asking.as_kind(WHOLE, "polars")
+    texts = frame.cast({"override score": pl.String})
+    for analysis in (crn.grades.summary, crn.grades.inflation):
+        assert analysis(texts, score="final").equals(analysis(frame, score="final"))
+
+
+def test_a_state_or_a_letter_alone_is_one(asking: Any, demo: dict[str, pa.Table]) -> None:
+    frame = asking.as_kind(demo["export"], "polars")
+    for analysis, keyword, word in (
+        (crn.grades.summary, "withdrawn", "deleted"),
+        (crn.grades.summary, "letters", "F"),
+        (crn.grades.inflation, "withdrawn", "deleted"),
+        (crn.grades.inflation, "top", "A-"),
+    ):
+        asking.check(analysis(frame, **{keyword: word}), asking.rows(analysis(frame, **{keyword: [word]})))
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        crn.grades.summary,
+        crn.grades.inflation,
+        crn.grades.gap,
+        crn.grades.overrides,
+        crn.activity.last_access_by_week,
+        crn.activity.no_submissions,
+        lambda frame: crn.activity.clean_up(public=frame),
+        lambda frame: crn.grades.summary(WHOLE, "account", courses=frame),
+        lambda frame: crn.grades.inflation(WHOLE, terms=frame),
+    ],
+)
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_missing_is_said_of_the_frame_as_it_was_given(asking: Any, kind: str, ask: Any) -> None:
+    frame = asking.as_kind(pa.table({"full_name": ["Ng"], "Course Id": [1]}), kind)
+    with pytest.raises(UnknownColumnError) as caught:
+        ask(frame)
+    assert caught.value.hint.endswith("The frame has: full_name, Course Id.")
