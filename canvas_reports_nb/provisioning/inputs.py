@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol
 import polars as pl
 
 from canvas_reports_nb.exceptions import ParameterError
-from canvas_reports_nb.frames.exchange import FrameT, lazy, like, require
+from canvas_reports_nb.frames.exchange import FrameT, lazy, like, require, same_ids, several
 from canvas_reports_nb.schemas import schema
+
+from .keys import pointers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -32,7 +34,7 @@ _LOGIN = ("canvas_user_id", "login_id", "authentication_provider_id", "user_id",
 
 
 def over_tables(**needed: Sequence[str]) -> _Wrap:
-    """Let an analysis of polars queries take the tables of a run, and check that they are there.
+    """Let an analysis of polars queries take the tables of a run, and check that they fit it and each other.
 
     Parameters
     ----------
@@ -51,6 +53,10 @@ def over_tables(**needed: Sequence[str]) -> _Wrap:
         given = {name: lazy(tables[name]) for name in needed}
         for name, columns in needed.items():
             require(given[name], columns, f"{analysis}, of the table {name!r},")
+        for table, column, target, key in pointers(needed):
+            if key.startswith("canvas_"):
+                made_of = (tables[table], tables[target])
+                same_ids(given[table], column, given[target], key, made_of=made_of)
         return given
 
     return _over(chosen, needed)
@@ -135,4 +141,4 @@ def of_role(enrollments: pl.LazyFrame, role: str) -> pl.Expr:
 
 def in_states(states: Iterable[str]) -> pl.Expr:
     """Whether a row's status is one of these."""
-    return pl.col("status").cast(pl.String).is_in(list(states))
+    return pl.col("status").cast(pl.String).is_in(several(states))

@@ -31,7 +31,8 @@ def people(tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
     Returns
     -------
     frame
-        Of the kind of ``users``, one row a ``canvas_user_id``, in its order. First the columns of ``users``,
+        Of the kind of ``users``, one row a ``canvas_user_id``, in its order; behind them one row each login without
+        that id, for nobody knows whose it is. First the columns of ``users``,
         as they stand at one login: an active one before a suspended before a deleted one, then one with
         a SIS id, then the first by SIS id, name and provider, whatever the order of the file. Then ``logins``,
         ``active_logins``, ``suspended_logins`` and ``sis_ids`` (Int64; the last counts different SIS ids).
@@ -46,8 +47,9 @@ def persons(tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
     rank = pl.col("status").cast(pl.String).replace_strict(_RANKS, default=len(_RANKS), return_dtype=pl.Int8)
     names = [name for name in ("user_id", "login_id", "authentication_provider_id") if name in held]
     ordered = logins.sort("canvas_user_id", rank, *names, nulls_last=True, maintain_order=True)
-    return ordered.group_by("canvas_user_id", maintain_order=True).agg(
-        pl.exclude("canvas_user_id").first(),
+    nobody = pl.when(pl.col("canvas_user_id").is_null()).then(pl.int_range(pl.len())).alias("__nobody")
+    return ordered.with_columns(nobody).group_by("canvas_user_id", "__nobody", maintain_order=True).agg(
+        pl.exclude("canvas_user_id", "__nobody").first(),
         logins=pl.len().cast(pl.Int64),
         active_logins=in_states(["active"]).sum().cast(pl.Int64),
         suspended_logins=in_states(["suspended"]).sum().cast(pl.Int64),

@@ -2,57 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from canvas_reports_nb.exceptions import ParameterError
 
 from .inputs import over_any_table
+from .keys import KNOWN, Pointer, pointers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
 __all__ = ["references"]
 
-_KEYS = {
-    "users": "user_id",
-    "accounts": "account_id",
-    "terms": "term_id",
-    "courses": "course_id",
-    "sections": "section_id",
-    "groups": "group_id",
-    "group_categories": "group_category_id",
-}
-# A column with "canvas_" before it holds Canvas ids, the same without it SIS ids; a file may have both.
-_POINTERS = {
-    "accounts": {"parent_id": "accounts", "parent_account_id": "accounts"},
-    "courses": {"account_id": "accounts", "term_id": "terms", "blueprint_course_id": "courses"},
-    "sections": {"course_id": "courses", "account_id": "accounts"},
-    "enrollments": {
-        "course_id": "courses",
-        "user_id": "users",
-        "section_id": "sections",
-        "associated_user_id": "users",
-        "temporary_enrollment_source_user_id": "users",
-    },
-    "groups": {"group_category_id": "group_categories", "account_id": "accounts", "course_id": "courses"},
-    "group_membership": {"group_id": "groups", "user_id": "users"},
-    "group_categories": {"account_id": "accounts", "course_id": "courses"},
-    "xlist": {"xlist_course_id": "courses", "section_id": "sections", "nonxlist_course_id": "courses"},
-    "user_observers": {"observer_id": "users", "student_id": "users"},
-    "admins": {"user_id": "users", "account_id": "accounts"},
-}
 
-
-class _Pointer(NamedTuple):
-    table: str
-    column: str
-    target: str
-    key: str
-
-
-@over_any_table(*dict.fromkeys([*_KEYS, *_POINTERS]))
+@over_any_table(*KNOWN)
 def references(tables: Mapping[str, pl.LazyFrame], *, root: int | None = None) -> pl.LazyFrame:
     """For each column that points to another table of the run: how many rows point nowhere.
 
@@ -80,7 +45,8 @@ def references(tables: Mapping[str, pl.LazyFrame], *, root: int | None = None) -
     ParameterError
         None of the tables points to another.
     """
-    found = [_checked(tables, pointer, root) for pointer in _pointers(tables)]
+    held = {name: frame.collect_schema().names() for name, frame in tables.items()}
+    found = [_checked(tables, pointer, root) for pointer in pointers(held)]
     if not found:
         raise ParameterError(
             f"Of these tables none points to another: {', '.join(tables)}.",
@@ -89,17 +55,7 @@ def references(tables: Mapping[str, pl.LazyFrame], *, root: int | None = None) -
     return pl.concat(found)
 
 
-def _pointers(tables: Mapping[str, pl.LazyFrame]) -> Iterator[_Pointer]:
-    held = {name: frame.collect_schema().names() for name, frame in tables.items()}
-    for table, columns in _POINTERS.items():
-        for column, target in columns.items():
-            for prefix in ("canvas_", ""):
-                pointer = _Pointer(table, prefix + column, target, prefix + _KEYS[target])
-                if pointer.column in held.get(table, ()) and pointer.key in held.get(target, ()):
-                    yield pointer
-
-
-def _checked(tables: Mapping[str, pl.LazyFrame], pointer: _Pointer, root: int | None) -> pl.LazyFrame:
+def _checked(tables: Mapping[str, pl.LazyFrame], pointer: Pointer, root: int | None) -> pl.LazyFrame:
     # As text: a column whose values contradict their kind is loaded as text in one table only.
     pointing = (
         tables[pointer.table]

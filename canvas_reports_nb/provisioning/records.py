@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from canvas_reports_nb.exceptions import ParameterError
 from canvas_reports_nb.frames.exchange import require
 
 from .inputs import once, over_any_table
@@ -45,7 +46,7 @@ def made_by_hand(tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
         ``status`` (text).
     """
     return _stacked(
-        _records(_marked(tables, name, "made_by_hand").filter(~pl.col("created_by_sis")), name)
+        _records(_marked(tables, name, "made_by_hand", "status").filter(~pl.col("created_by_sis")), name)
         for name in tables
     )
 
@@ -106,6 +107,7 @@ def sis_id_clashes(tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
 
 
 def _clashes(tables: Mapping[str, pl.LazyFrame], name: str) -> pl.LazyFrame:
+    require(tables[name], ["status"], f"sis_id_clashes, of the table {name!r},")
     records = _records(once(tables, name), name).filter(pl.col("sis_id").is_not_null())
     lowered, unpadded = pl.col("sis_id").str.to_lowercase(), pl.col("sis_id").str.strip_chars_start("0")
     folded = lowered.str.strip_chars_start("0")
@@ -123,7 +125,7 @@ def _clashes(tables: Mapping[str, pl.LazyFrame], name: str) -> pl.LazyFrame:
         records.unique(["sis_id", "canvas_id"], keep="first", maintain_order=True)
         .join(ids, on="sis_id")
         .join(groups.filter(pl.col("ids") > 1), on="folded")
-        .sort("folded", "sis_id", "canvas_id")
+        .sort("folded", "sis_id", "canvas_id", nulls_last=True)
         .select("table", "folded", "sis_id", "canvas_id", "name", "status", "ids", "differ_in")
     )
 
@@ -133,8 +135,15 @@ def _stacked(parts: Iterable[pl.LazyFrame]) -> pl.LazyFrame:
     return pl.concat(parts, how="vertical_relaxed")
 
 
-def _marked(tables: Mapping[str, pl.LazyFrame], table: str, analysis: str) -> pl.LazyFrame:
-    require(tables[table], ["created_by_sis"], f"{analysis}, of the table {table!r},")
+def _marked(tables: Mapping[str, pl.LazyFrame], table: str, analysis: str, *more: str) -> pl.LazyFrame:
+    what = f"{analysis}, of the table {table!r},"
+    require(tables[table], ["created_by_sis", *more], what)
+    dtype = tables[table].collect_schema()["created_by_sis"]
+    if dtype not in (pl.Boolean, pl.Null):
+        raise ParameterError(
+            f"{what} needs 'created_by_sis' to be true or false; it is {dtype} here.",
+            hint="A column stays text when a cell is neither: crn.provenance(frame)['notes'] says which.",
+        )
     return once(tables, table)
 
 
@@ -150,4 +159,6 @@ def _records(rows: pl.LazyFrame, table: str) -> pl.LazyFrame:
             ("name", name, pl.String),
         )
     }
-    return rows.select(table=pl.lit(table), **found, status=pl.col("status").cast(pl.String))
+    # Whoever read the file with pandas has numbers for SIS ids of digits.
+    texts = {"sis_id": found["sis_id"].cast(pl.String), "status": pl.col("status").cast(pl.String)}
+    return rows.select(table=pl.lit(table), **{**found, **texts})

@@ -89,14 +89,17 @@ def _arranged(accounts: pl.DataFrame, used: pl.Series) -> tuple[pl.DataFrame, pl
     lines = {one: _line(one, parents) for one in every}
     order = sorted(every, key=lambda one: [(names.get(up) or "", up) for up in lines[one]])
     paths = [" / ".join(names[up] for up in lines[one] if names.get(up)) or None for one in order]
+    # Ids that are text in all tables do as well.
+    kinds = (accounts.schema["canvas_account_id"], accounts.schema["canvas_parent_id"], used.dtype)
+    kind = next((dtype for dtype in kinds if dtype != pl.Null), pl.Int64())
     placed = pl.DataFrame(
         {"canvas_account_id": order, "path": paths, "depth": [len(lines[one]) - 1 for one in order]},
-        schema={"canvas_account_id": pl.Int64, "path": pl.String, "depth": pl.Int64},
+        schema={"canvas_account_id": kind, "path": pl.String, "depth": pl.Int64},
     )
     columns = [*accounts.columns, "path", "depth"]
     tree = placed.join(accounts, on="canvas_account_id", how="left", maintain_order="left").select(columns)
     pairs = [(one, up) for one in order for up in lines[one]]
-    below = pl.DataFrame(pairs, {"canvas_account_id": pl.Int64, "above": pl.Int64}, orient="row")
+    below = pl.DataFrame(pairs, {"canvas_account_id": kind, "above": kind}, orient="row")
     return tree, below.lazy()
 
 

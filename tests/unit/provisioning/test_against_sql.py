@@ -103,7 +103,7 @@ def blank(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 COLUMNS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "users": {
-        "canvas_user_id": PERSON,
+        "canvas_user_id": blank(PERSON),
         "user_id": SIS,
         "authentication_provider_id": blank(st.just(107)),
         "login_id": st.sampled_from(["ng", "000481", "NA"]),

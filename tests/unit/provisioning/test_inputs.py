@@ -1,9 +1,13 @@
 """What an analysis takes: tables by name, of headers old and new, and what it says when one is missing."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pandas as pd
 import polars as pl
 import pytest
 
+import canvas_reports_nb as crn
 from canvas_reports_nb import provisioning
 from canvas_reports_nb.exceptions import ParameterError, UnknownColumnError
 
@@ -130,3 +134,116 @@ def test_a_circle_of_accounts_is_cut() -> None:
         ("A / B", 1, 1, 1),
         ("B / A", 1, 1, 1),
     ]
+
+
+@pytest.fixture(scope="module")
+def demo() -> dict[str, pl.DataFrame]:
+    names = ("users", "accounts", "terms", "courses", "sections", "enrollments", "xlist")
+    with crn.demo() as canvas:
+        return canvas.read_tables(
+            "provisioning_csv",
+            **dict.fromkeys(names, True),
+            include_deleted=True,
+            engine="polars",
+            progress=False,
+        )
+
+
+@pytest.mark.parametrize("vacant", [provisioning.vacant_courses, provisioning.vacant_sections])
+def test_a_state_alone_is_one_state(vacant: Callable[..., Any], demo: dict[str, pl.DataFrame]) -> None:
+    assert vacant(demo, states="active").equals(vacant(demo, states=["active"]))
+
+
+# Of each analysis that joins: a column of ids, and one of the tables it is in.
+JOINED = {
+    "roster": ("users", "canvas_user_id"),
+    "cross_lists": ("xlist", "canvas_xlist_course_id"),
+    "vacant_courses": ("courses", "canvas_course_id"),
+    "vacant_sections": ("enrollments", "canvas_section_id"),
+    "enrollment_counts": ("terms", "canvas_term_id"),
+    "suspended_but_enrolled": ("enrollments", "canvas_user_id"),
+    "account_tree": ("accounts", "canvas_parent_id"),
+}
+
+
+@pytest.mark.parametrize("name", JOINED)
+@pytest.mark.parametrize("form", ["eager", "lazy"])
+def test_ids_that_are_text_in_one_table_are_named(
+    name: str, form: str, demo: dict[str, pl.DataFrame]
+) -> None:
+    table, column = JOINED[name]
+    tables = {**demo, table: demo[table].with_columns(pl.col(column).cast(pl.String))}
+    given = tables if form == "eager" else {each: frame.lazy() for each, frame in tables.items()}
+    with pytest.raises(ParameterError, match=rf"^The ids .*'{column}' \(String\).* can't be matched"):
+        getattr(provisioning, name)(given)
+
+
+@pytest.mark.parametrize("kind", ["polars", "pandas", "arrow"])
+@pytest.mark.parametrize("name", ["roster", "suspended_but_enrolled"])
+def test_pseudonyms_in_one_table_only_are_refused(
+    name: str, kind: str, demo: dict[str, pl.DataFrame]
+) -> None:
+    key = b"sixteen bytes and more"
+    hidden = {
+        table: crn.pseudonymize(demo[table], key, report="provisioning_csv", table=table)
+        for table in ("users", "enrollments")
+    }
+    of_kind = {
+        "polars": lambda frame: frame,
+        "pandas": pl.DataFrame.to_pandas,
+        "arrow": pl.DataFrame.to_arrow,
+    }
+    analysis = getattr(provisioning, name)
+
+    def ask(tables: dict[str, pl.DataFrame]) -> Any:
+        return analysis({each: of_kind[kind](frame) for each, frame in tables.items()})
+
+    for table, frame in hidden.items():
+        with pytest.raises(
+            ParameterError, match="'canvas_user_id' are pseudonyms and 'canvas_user_id' are not"
+        ):
+            ask({**demo, table: frame})
+    both = ask({**demo, **hidden})
+    assert len(both) == len(ask(demo))
+
+
+def test_a_tree_of_ids_that_are_text_everywhere(demo: dict[str, pl.DataFrame]) -> None:
+    ids = ("canvas_account_id", "canvas_parent_id", "canvas_course_id")
+    texts = {
+        name: demo[name].with_columns(
+            pl.col(each).cast(pl.String) for each in ids if each in demo[name].columns
+        )
+        for name in ("accounts", "courses", "enrollments")
+    }
+    found, wanted = provisioning.account_tree(texts), provisioning.account_tree(demo)
+    assert found.cast({"canvas_account_id": pl.Int64, "canvas_parent_id": pl.Int64}).equals(wanted)
+
+
+@pytest.mark.parametrize("name", ["made_by_hand", "sis_id_clashes"])
+def test_records_without_a_status_are_refused(name: str, demo: dict[str, pl.DataFrame]) -> None:
+    with pytest.raises(UnknownColumnError, match=rf"{name}, of the table 'users', needs the column 'status'"):
+        getattr(provisioning, name)({"users": demo["users"].drop("status")})
+
+
+@pytest.mark.parametrize("name", ["made_by_hand", "origins"])
+def test_a_mark_that_stayed_text_is_refused(name: str, demo: dict[str, pl.DataFrame]) -> None:
+    users = demo["users"].with_columns(created_by_sis=pl.lit("maybe"))
+    with pytest.raises(
+        ParameterError, match=f"{name}, .* 'created_by_sis' to be true or false; it is String"
+    ):
+        getattr(provisioning, name)({"users": users})
+
+
+def test_sis_ids_that_are_numbers_are_compared_as_text() -> None:
+    users = pl.DataFrame({"user_id": [481, 481, 7], "status": ["active"] * 3})
+    accounts = pl.DataFrame({"account_id": ["ab", "AB"], "status": ["active"] * 2})
+    clashes = provisioning.sis_id_clashes({"users": users, "accounts": accounts})
+    assert clashes["sis_id"].to_list() == ["AB", "ab"]
+
+
+def test_logins_without_an_id_are_nobody_s() -> None:
+    logins = {"user_id": ["1", None, None], "login_id": ["c", "b", "a"], "status": ["active"] * 3}
+    users = pd.DataFrame({"canvas_user_id": pd.array([None] * 3, "Int64"), **logins})
+    people = provisioning.people({"users": users})
+    assert people["login_id"].tolist() == ["c", "a", "b"]
+    assert people["logins"].tolist() == [1, 1, 1]
