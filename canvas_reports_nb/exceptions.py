@@ -27,7 +27,7 @@
     │   ├── RunAbortedError
     │   ├── RunDeletedError
     │   └── WaitTimeoutError          the budget is spent; the run goes on and is on the error
-    ├── NotStartedError               of many requests: the budget was spent before this one's turn
+    ├── NotStartedError               the budget was spent before a run was under way
     ├── ReportsFailedError            of many requests some failed; a group, with the finished ones on it
     ├── FileError                     the file, not the call, is the trouble
     │   ├── NotAReportError           not a CSV or zip of a report
@@ -113,10 +113,17 @@ class CanvasReportsError(Exception):
         The run it happened to.
     url : str, optional
         The address asked, without its query string (which may hold a key).
+
+    Attributes
+    ----------
+    job : ReportJob or None
+        The handle on the run, where a wait ended in this error.
     """
 
     _advice: ClassVar[str | None] = None
-    _stays: ClassVar[frozenset[str]] = frozenset()  # what no pickle takes along
+    _stays: ClassVar[frozenset[str]] = frozenset({"job"})  # what no pickle takes along
+
+    job: object = None
 
     def __init__(
         self,
@@ -269,13 +276,7 @@ class RunError(CanvasReportsError):
     Attributes
     ----------
     run : ReportRun
-    job : ReportJob or None
-        The handle on it, where a wait ended in this error.
     """
-
-    _stays = frozenset({"job"})
-
-    job: object = None
 
     def __init__(
         self, message: str, run: Run, *, hint: str | None = None, account: str | None = None
@@ -307,7 +308,7 @@ class WaitTimeoutError(RunError, TimeoutError):
 
 
 class NotStartedError(CanvasReportsError, TimeoutError):
-    """Of many requests: the time budget was spent before this one's turn."""
+    """The time budget was spent before a run was under way."""
 
 
 class ReportsFailedError(CanvasReportsError, ExceptionGroup[CanvasReportsError]):

@@ -9,8 +9,10 @@ import logging
 from collections import deque
 from typing import TYPE_CHECKING
 
+from canvas_reports_nb.budget import is_spent, left
 from canvas_reports_nb.exceptions import (
     CanvasReportsError,
+    DamagedFileError,
     NotReachedError,
     NotStartedError,
     RunDeletedError,
@@ -51,7 +53,7 @@ class FanOut:
         In the order they are started.
     sink : ProgressSink
     timeout : float or None
-        Budget in seconds for all of them together.
+        The budget for all of them together, in seconds, for the telling; `budget.left` keeps the time.
     """
 
     def __init__(self, tasks: Sequence[Task], sink: ProgressSink, timeout: float | None) -> None:
@@ -88,7 +90,7 @@ class FanOut:
     def _start(self) -> None:
         """Fill the server's queue from the tasks that wait for their turn."""
         pending = [task for task in self._tasks if task.run is None and not task.is_settled]
-        if not pending or self._is_late():
+        if not pending or is_spent():
             return
         for task in pending[: room(len(self._queued()), self._taken)]:
             task.runs.breathe()
@@ -101,19 +103,16 @@ class FanOut:
                 self._postpone(error)
                 break
             except CanvasReportsError as error:
-                task.settle(error)
+                self._fail(task, error)
             self._show()
         self._taken = 0
 
     def _wait(self) -> None:
         """Sleep until the next look, and look; or give up where the budget is spent."""
-        pause = self._next_look - self._clock()
-        if self._timeout is not None:
-            left = self._begun + self._timeout - self._clock()
-            if left <= 0:
-                self._give_up()
-                return
-            pause = min(pause, left)
+        if is_spent():
+            self._give_up()
+            return
+        pause = min(self._next_look - self._clock(), left())
         self._show(next_poll=pause)
         if pause > 0:
             self._sleep(pause)
@@ -179,8 +178,8 @@ class FanOut:
                 task.settle(retrieve(task.runs.api, task.runs.store, task.runs.url, run, self._moved(task)))
             except CanvasReportsError as error:
                 passing = isinstance(error, ThrottledError | NotReachedError)
-                if not passing or task.fetches == _FETCHES:
-                    task.settle(error)
+                if not passing or task.fetches == _FETCHES or is_spent():
+                    self._fail(task, error)
         self._show()
 
     # -- what is known -----------------------------------------------------------------------
@@ -221,9 +220,6 @@ class FanOut:
             self._looks.popleft()
         return len(self._looks)
 
-    def _is_late(self) -> bool:
-        return self._timeout is not None and self._clock() - self._begun >= self._timeout
-
     # -- endings -----------------------------------------------------------------------------
 
     def _postpone(self, error: CanvasReportsError) -> None:
@@ -231,9 +227,18 @@ class FanOut:
         _LOG.warning("%s; asking again", error.message)
         if self._failing_since is None:
             self._failing_since = self._clock()
-        elif self._clock() - self._failing_since > PATIENCE:
+        elif self._timeout is None and self._clock() - self._failing_since > PATIENCE:
             for task in self._unsettled():
                 task.settle(error)
+
+    def _fail(self, task: Task, error: CanvasReportsError) -> None:
+        """Settle a task with its error, or with the lack of time for another try."""
+        if is_spent() and isinstance(error, ServerError | DamagedFileError):
+            late = _late(task, self._timeout or 0.0)
+            late.__cause__ = error
+            task.settle(late)
+        else:
+            task.settle(error)
 
     def _give_up(self) -> None:
         for task in self._unsettled():
@@ -303,14 +308,15 @@ def _late(task: Task, timeout: float) -> CanvasReportsError:
     if task.run is None:
         return NotStartedError(
             f"Not started: {timeout:g} s were over before its turn.",
-            hint="Call again with a larger timeout=; what is finished is used again.",
+            hint="Call again with a larger timeout=; what is queued or finished is used again.",
             account=account,
             report=report,
         )
-    hint = "It goes on; the same call later joins it."
-    late = WaitTimeoutError(
-        f"The run is {task.run.status} after {timeout:g} s.", task.run, hint=hint, account=account
-    )
+    hint, missing = "It goes on; the same call later joins it.", ""
+    if task.run.is_ended:
+        hint, missing = "The same call later fetches it.", ", and its file is not here yet"
+    said = f"The run is {task.run.status} after {timeout:g} s{missing}."
+    late = WaitTimeoutError(said, task.run, hint=hint, account=account)
     late.job = task.runs.job(task.run)
     return late
 

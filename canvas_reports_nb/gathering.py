@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 import pandas as pd
 
 from canvas_reports_nb import _html, frames
+from canvas_reports_nb.budget import within
 from canvas_reports_nb.exceptions import (
     CanvasReportsError,
     NotFoundError,
@@ -23,7 +24,7 @@ from canvas_reports_nb.exceptions import (
 from canvas_reports_nb.fanout import FanOut
 from canvas_reports_nb.jobs import check_wait, utc
 from canvas_reports_nb.lineage import ATTRS_KEY, Provenance
-from canvas_reports_nb.obtaining import foresee_table
+from canvas_reports_nb.obtaining import foresee_table, in_time
 from canvas_reports_nb.parameters import comparable
 from canvas_reports_nb.planning import is_recent
 from canvas_reports_nb.progress import ProgressEvent, resolve
@@ -213,14 +214,17 @@ def gather(
     asked = requests_of(requests)
     if one_table:
         _each(asked, lambda request: foresee_table(request.report, request.parameters, table))
-    rows = _checked(asked, runs_of)
-    tasks = list(dict.fromkeys(rows))
-    sink = resolve(progress)
-    try:
-        _decide(tasks, max_age, sink, len(rows))
-        FanOut(tasks, sink, timeout).settle(on_interrupt)
-    finally:
-        sink.close()
+    with within(timeout, runs_of(None).clock):
+        with in_time(timeout):
+            rows = _checked(asked, runs_of)
+        tasks = list(dict.fromkeys(rows))
+        sink = resolve(progress)
+        try:
+            with in_time(timeout):
+                _decide(tasks, max_age, sink, len(rows))
+            FanOut(tasks, sink, timeout).settle(on_interrupt)
+        finally:
+            sink.close()
     found = ReportsResult(asked, rows)
     if found.errors and on_error == "raise":
         reasons = dict.fromkeys(error.message for error in found.errors)

@@ -6,13 +6,17 @@ Nothing else in the package waits; ``clock`` and ``sleep`` are injected.
 from __future__ import annotations
 
 import logging
+import math
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Self
 
+from canvas_reports_nb.budget import is_spent, left, within
 from canvas_reports_nb.exceptions import (
     CanvasReportsError,
+    DamagedFileError,
     NotReachedError,
     ParameterError,
     RunAbortedError,
@@ -30,6 +34,8 @@ from canvas_reports_nb.progress import ProgressEvent, resolve
 from canvas_reports_nb.results import ReportResult, retrieve
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from canvas_reports_nb.api import AccountReports
     from canvas_reports_nb.models import ReportRun
     from canvas_reports_nb.progress import Progress, ProgressSink
@@ -124,7 +130,8 @@ class ReportJob:
         Parameters
         ----------
         timeout : float, optional
-            Budget in seconds for the whole wait; ``None`` waits as long as Canvas takes.
+            Budget in seconds for the whole wait, faults of the network included; ``None`` waits as long as
+            Canvas takes, but half an hour at most for any answer at all.
         progress : {"auto", "widget", "tqdm", "log", False} or ProgressSink
         on_interrupt : {"detach", "abort"}
             What an Interrupt does to the run on Canvas: lets it go on, or stops it.
@@ -136,12 +143,8 @@ class ReportJob:
         RunDeletedError
             The run is gone.
         """
-        check_wait(timeout, on_interrupt)
-        sink = resolve(progress)
-        try:
-            self._wait(sink, timeout, on_interrupt)
-        finally:
-            sink.close()
+        with self._attended(progress, timeout, on_interrupt) as sink:
+            self._wait(sink, timeout)
         return self
 
     def result(
@@ -153,45 +156,58 @@ class ReportJob:
         ------
         RunFailedError, RunAbortedError, RunDeletedError
             The run ended without a file; the reason is Canvas's own.
+        WaitTimeoutError
+            The budget is spent; the run goes on, or its file has not come yet.
         """
-        check_wait(timeout, on_interrupt)
-        sink = resolve(progress)
-        try:
-            self._wait(sink, timeout, on_interrupt)
+        with self._attended(progress, timeout, on_interrupt) as sink:
+            self._wait(sink, timeout)
             ended = ending(self.run, self._api.account)
             if ended is not None:
                 ended.job = self
                 raise ended
-            result = retrieve(self._api, self._store, self._url, self.run, sink.show)
+            try:
+                result = retrieve(self._api, self._store, self._url, self.run, sink.show)
+            except (ServerError, DamagedFileError) as error:
+                if is_spent():
+                    raise self._timed_out(timeout) from error
+                raise
             rows = sum(result.load("arrow", table, []).num_rows for table in result.tables)
             sink.show(
                 ProgressEvent(
                     "done", self.run.report, self.run.id, self.run.status, 1.0, text=f"{rows:,} rows"
                 )
             )
-        finally:
-            sink.close()
         return result
 
-    def _wait(self, sink: ProgressSink, timeout: float | None, on_interrupt: OnInterrupt) -> None:
-        begun = answered = self._clock()
-        usual: tuple[float, float] | tuple[()] | None = None
+    @contextmanager
+    def _attended(
+        self, progress: Progress, timeout: float | None, on_interrupt: OnInterrupt
+    ) -> Iterator[ProgressSink]:
+        """One sink and one budget for all there is to do, and a word to whoever interrupts it."""
+        check_wait(timeout, on_interrupt)
+        sink = resolve(progress)
         try:
-            while not self.run.is_ended:
-                now = self._clock()
-                pause = next_poll(now - begun)
-                if timeout is not None:
-                    pause = min(pause, begun + timeout - now)
-                if pause <= 0:
-                    raise self._timed_out(timeout)
-                if usual is None:
-                    usual = self._usual()
-                sink.show(replace(_waiting(self.run, now - begun, pause), usual=usual or None))
-                self._sleep(pause)
-                answered = self._poll(answered)
+            with within(timeout, self._clock):
+                yield sink
         except KeyboardInterrupt as interrupt:
             self._interrupted(interrupt, sink, on_interrupt)
             raise
+        finally:
+            sink.close()
+
+    def _wait(self, sink: ProgressSink, timeout: float | None) -> None:
+        begun = answered = self._clock()
+        usual: tuple[float, float] | tuple[()] | None = None
+        while not self.run.is_ended:
+            if usual is None and not is_spent():
+                usual = self._usual()
+            waited = self._clock() - begun
+            pause = min(next_poll(waited), left())
+            if pause <= 0:
+                raise self._timed_out(timeout)
+            sink.show(replace(_waiting(self.run, waited, pause), usual=usual or None))
+            self._sleep(pause)
+            answered = self._poll(answered)
 
     def _usual(self) -> tuple[float, float] | tuple[()]:
         """What earlier runs took, from one page of Canvas's list; nothing where it gives none."""
@@ -216,17 +232,20 @@ class ReportJob:
             gone.job = self
             raise gone from error
         except (NotReachedError, ServerError) as error:
-            if self._clock() - answered > PATIENCE:
+            # Who gives a budget has said how long to be patient.
+            if left() == math.inf and self._clock() - answered > PATIENCE:
+                error.job = self
                 raise
             _LOG.warning("%s run %s: %s; asking again", self.run.report, self.run.id, error.message)
             return answered
         return self._clock()
 
     def _timed_out(self, timeout: float | None) -> WaitTimeoutError:
+        missing = ", and its file is not here yet" if self.run.is_ended else ""
         error = WaitTimeoutError(
-            f"The run is {self.run.status} after {timeout:g} s.",
+            f"The run is {self.run.status} after {timeout:g} s{missing}.",
             self.run,
-            hint=f"It goes on. Later: {self.attach_line}",
+            hint=f"It {self._fate}. Later: {self.attach_line}",
             account=self._api.account,
         )
         error.job = self
@@ -235,8 +254,8 @@ class ReportJob:
     def _interrupted(
         self, interrupt: KeyboardInterrupt, sink: ProgressSink, on_interrupt: OnInterrupt
     ) -> None:
-        text = f"Interrupted; run {self.run.id} goes on. Later: {self.attach_line}"
-        if on_interrupt == "abort":
+        text = f"Interrupted; run {self.run.id} {self._fate}. Later: {self.attach_line}"
+        if on_interrupt == "abort" and not self.run.is_ended:
             try:
                 self.abort()
                 text = f"Interrupted; run {self.run.id} was stopped."
@@ -245,6 +264,10 @@ class ReportJob:
                 text += f" It was not stopped: {error.message}"
         sink.show(ProgressEvent("note", self.run.report, self.run.id, self.run.status, text=text))
         interrupt.add_note(text)
+
+    @property
+    def _fate(self) -> str:
+        return "is kept on Canvas" if self.run.is_ended else "goes on"
 
     @property
     def attach_line(self) -> str:

@@ -19,7 +19,7 @@ from IPython.core.magic import Magics, line_magic, magics_class
 from IPython.core.magic_arguments import argument, magic_arguments
 
 from canvas_reports_nb import opening, schemas
-from canvas_reports_nb.exceptions import ConfigurationError, RunError
+from canvas_reports_nb.exceptions import CanvasReportsError, ConfigurationError
 from canvas_reports_nb.typing import Engine
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class CanvasMagics(Magics):
             options["columns"] = [name.strip() for name in options["columns"].split(",")]
         try:
             frame = opening.read_report(report, parameters=_parameters(rest), **options)
-        except RunError as error:
+        except CanvasReportsError as error:
             if error.job is not None:
                 self._placed(error.job, into)
             raise

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from canvas_reports_nb import jobs
-from canvas_reports_nb.exceptions import NotStoredError, ParameterError, UnknownRunError
+from canvas_reports_nb.budget import is_spent, left, within
+from canvas_reports_nb.exceptions import (
+    NotStartedError,
+    NotStoredError,
+    ParameterError,
+    ServerError,
+    UnknownRunError,
+)
 from canvas_reports_nb.parameters import expected_tables
 from canvas_reports_nb.planning import reuse_or_start
 from canvas_reports_nb.progress import ProgressEvent, resolve
@@ -26,12 +33,12 @@ if TYPE_CHECKING:
     from canvas_reports_nb.ledger import Ledger
     from canvas_reports_nb.models import ReportRun
     from canvas_reports_nb.planning import Decision
-    from canvas_reports_nb.progress import Progress
+    from canvas_reports_nb.progress import Progress, ProgressSink
     from canvas_reports_nb.store import Store
     from canvas_reports_nb.stored import StoredRun
     from canvas_reports_nb.typing import Age, Clock, Engine, OnInterrupt, Parameters, Sleep
 
-__all__ = ["Obtaining", "Runs", "foresee_table", "merged", "split", "tables_of"]
+__all__ = ["Obtaining", "Runs", "foresee_table", "in_time", "merged", "split", "tables_of"]
 
 
 class Obtaining(TypedDict, total=False):
@@ -47,7 +54,7 @@ class Obtaining(TypedDict, total=False):
         The store only; Canvas is never asked.
     progress : {"auto", "widget", "tqdm", "log", False} or ProgressSink
     timeout : float
-        Total budget in seconds.
+        Total budget in seconds, from the first question to the last byte of the file.
     on_interrupt : {"detach", "abort"}
     """
 
@@ -98,19 +105,30 @@ class Runs:
             kept = self.store.sound(self.store.find(self.url, self.account, report, run_id))
             if kept is not None:
                 return ReportResult(kept)
-            return self.attach(report, run_id).result(timeout, progress, on_interrupt)
+        with within(timeout, self.clock):
+            with in_time(timeout, report):
+                if run_id is not None:
+                    found: jobs.ReportJob | ReportResult = self.attach(report, run_id)
+                else:
+                    found, progress = self._found(report, asked, max_age, progress)
+            if isinstance(found, ReportResult):
+                return found
+            return found.result(timeout, progress, on_interrupt)
+
+    def _found(
+        self, report: str, asked: Mapping[str, Any], max_age: Age, progress: Progress
+    ) -> tuple[jobs.ReportJob | ReportResult, ProgressSink]:
+        """The run that serves the call, newly begun where there is none, or its result; and where to show it."""
         wanted = checked(self.api, report, asked)
         decision, equal = self.decide(report, wanted, max_age, self.api.index(report))
         sink = resolve(progress)
         sink.show(ProgressEvent("note", report, decision.run_id, text=f"{report}: {decision.reason}"))
         if equal is not None:
             sink.close()
-            return ReportResult(equal)
+            return ReportResult(equal), sink
         if decision.run_id is not None:
-            job = self.attach(report, decision.run_id)
-        else:
-            job = self.begin(report, wanted)
-        return job.result(timeout, sink, on_interrupt)
+            return self.attach(report, decision.run_id), sink
+        return self.begin(report, wanted), sink
 
     def decide(
         self, report: str, wanted: Mapping[str, Any], max_age: Age, history: Iterable[ReportRun]
@@ -146,8 +164,8 @@ class Runs:
     def breathe(self) -> None:
         """Slow down where Canvas says that little is left of the token's allowance, which all its runs share."""
         pause = breather(self.api.remaining)
-        if pause:
-            self.sleep(pause)
+        if pause and not is_spent():
+            self.sleep(min(pause, left()))
 
     def job(self, run: ReportRun) -> jobs.ReportJob:
         """A handle on a run as Canvas last told it."""
@@ -188,6 +206,22 @@ class Runs:
             else:
                 yield run
         yield from history
+
+
+@contextmanager
+def in_time(timeout: float | None, report: str | None = None) -> Iterator[None]:
+    """Say so where the search for runs, or a start, failed for want of time rather than of luck."""
+    try:
+        yield
+    except ServerError as error:
+        if not is_spent():
+            raise
+        raise NotStartedError(
+            f"{timeout:g} s were over before a run was under way: {error.message}",
+            hint="Call again with a larger timeout=; a run that was queued all the same is found and joined.",
+            account=error.account,
+            report=report or error.report,
+        ) from error
 
 
 def split(keywords: Mapping[str, Any]) -> tuple[Obtaining, dict[str, Any]]:

@@ -16,10 +16,12 @@ import requests
 import urllib3
 
 from canvas_reports_nb import _html, frames
+from canvas_reports_nb.budget import GRACE, left
 from canvas_reports_nb.exceptions import (
     AuthenticationError,
     CanvasReportsError,
     DamagedFileError,
+    NotReachedError,
     StoreError,
     TableRequiredError,
     UnexpectedAnswerError,
@@ -161,6 +163,8 @@ def retrieve(
     ------
     DamagedFileError
         The file stays shorter than announced.
+    NotReachedError
+        The storage does not answer, or not within the budget of the call.
     AuthenticationError
         A login page came instead of the file.
     NotAReportError
@@ -295,6 +299,7 @@ class _Body:
                     # As they arrive, not in full chunks: what came before a break is kept.
                     while chunk := response.raw.read1(_CHUNK):
                         self._take(chunk, moved)
+                        self._heed()
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             # Where every byte is here, only the goodbye was lost, and there is nothing left to ask for.
             if self.file.tell() != self.size:
@@ -326,6 +331,11 @@ class _Body:
         self.most = max(self.most, self.file.tell())
         if self.file.tell() // _CHUNK > before:
             moved()
+
+    def _heed(self) -> None:
+        """Let no file that trickles in outlast the budget of the call."""
+        if left() + GRACE <= 0 and self.file.tell() != self.size:
+            raise NotReachedError(f"The time was over after {self.file.tell():,} bytes.", hint=_KEPT)
 
     def _restart(self) -> None:
         self.file.seek(0)

@@ -8,6 +8,7 @@ import warnings
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from canvas_reports_nb.budget import is_spent, left
 from canvas_reports_nb.exceptions import (
     CanvasReportsError,
     DuplicateRunError,
@@ -115,9 +116,9 @@ def start_once(
             _LOG.warning(
                 "%s: the answer to the start was lost (%s); looking for the run", report, lost.message
             )
-            sleep(_PAUSE * attempt)
+            sleep(max(min(_PAUSE * attempt, left()), 0.0))
             found = _find(api, report, wire, began)
-            if found is None and attempt == _ATTEMPTS:
+            if found is None and (attempt == _ATTEMPTS or is_spent()):
                 raise
             if found is None:
                 continue

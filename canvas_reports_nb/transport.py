@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 import requests
 
 from canvas_reports_nb._version import __version__
+from canvas_reports_nb.budget import GRACE, is_spent, left
 from canvas_reports_nb.credentials import BearerAuth, Token, origin
 from canvas_reports_nb.exceptions import (
     CanvasReportsError,
@@ -176,7 +177,8 @@ class Transport:
         """One call of the API; an answer of the server, or an error of ours.
 
         A GET, PUT or DELETE is tried up to four times while the trouble is a passing one. A POST is
-        tried again only after a throttled answer, which says that nothing was started.
+        tried again only after a throttled answer, which says that nothing was started. No pause goes past
+        the budget of the call under way, and nothing is tried again after it.
         """
         url = path if "://" in path else f"{self._settings.url}/api/v1/{path}"
         # Followed, a redirect would turn a POST into a GET of something else, and that into a success.
@@ -192,9 +194,9 @@ class Transport:
 
         back_off = tenacity.wait_exponential_jitter(initial=1, max=20)
         last: _Try = tenacity.Retrying(
-            stop=tenacity.stop_after_attempt(_ATTEMPTS),
+            stop=lambda state: state.attempt_number >= _ATTEMPTS or is_spent(),
             # Jitter also upon what the server asks for: its other clients were told the same.
-            wait=lambda state: _outcome(state).pause + back_off(state),
+            wait=lambda state: min(_outcome(state).pause + back_off(state), left()),
             retry=tenacity.retry_if_result(lambda tried: tried.again and type(tried.error) in passing),
             retry_error_callback=_outcome,
             sleep=self._sleep,
@@ -227,7 +229,12 @@ class Transport:
         return tried
 
     def _send(self, session: requests.Session, method: str, url: str, request: Mapping[str, Any]) -> _Try:
-        timeout = (self._settings.connect_timeout, self._settings.read_timeout)
+        rest = left() + GRACE
+        if rest <= 0:
+            return _Try(
+                error=NotReachedError("The time is over; Canvas was not asked.", url=url), again=False
+            )
+        timeout = (min(self._settings.connect_timeout, rest), min(self._settings.read_timeout, rest))
         try:
             response = session.request(method, url, timeout=timeout, **request)
         except requests.RequestException as error:

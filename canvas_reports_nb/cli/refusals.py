@@ -12,6 +12,7 @@ from canvas_reports_nb.demo_canvas import DemoUnavailableError
 from canvas_reports_nb.exceptions import (
     CanvasReportsError,
     NotFoundError,
+    NotStartedError,
     ParameterError,
     TableError,
     UnknownRunError,
@@ -54,7 +55,7 @@ def _code(error: Exception) -> int:
     match error:
         case ParameterError() | NotFoundError() | TableError():
             return WRONG_CALL
-        case WaitTimeoutError():
+        case WaitTimeoutError() | NotStartedError():
             return GOES_ON
     return FAILED
 
