@@ -95,7 +95,7 @@ class FanOut:
         for task in pending[: room(len(self._queued()), self._taken)]:
             task.runs.breathe()
             try:
-                task.join(task.runs.begin(task.report, task.wire).run, ours=True)
+                task.join(task.runs.begin(task.report, task.wire, task.known).run, ours=True)
                 self._failing_since = None
                 self._queue.add(task)
             except (ThrottledError, NotReachedError) as error:

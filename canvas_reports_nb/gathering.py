@@ -294,6 +294,7 @@ def _decide(tasks: Sequence[Task], max_age: Age, sink: ProgressSink, rows: int) 
     for task in tasks:
         decision, stored = task.runs.decide(task.report, task.wire, max_age, history(task))
         decisions[decision.action] += 1
+        task.known = decision.known
         if stored is not None:
             task.settle(ReportResult(stored))
         elif decision.run_id is not None:

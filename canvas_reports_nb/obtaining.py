@@ -27,7 +27,7 @@ from canvas_reports_nb.starting import checked, start_once
 from canvas_reports_nb.store import seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from canvas_reports_nb.api import AccountReports
     from canvas_reports_nb.ledger import Ledger
@@ -128,7 +128,7 @@ class Runs:
             return ReportResult(equal), sink
         if decision.run_id is not None:
             return self.attach(report, decision.run_id), sink
-        return self.begin(report, wanted), sink
+        return self.begin(report, wanted, decision.known), sink
 
     def decide(
         self, report: str, wanted: Mapping[str, Any], max_age: Age, history: Iterable[ReportRun]
@@ -155,9 +155,14 @@ class Runs:
         """A handle on a run that exists."""
         return self.job(self.api.show(report, run_id))
 
-    def begin(self, report: str, wire: Mapping[str, Any]) -> jobs.ReportJob:
-        """Start what is checked already, and note it before anybody waits."""
-        run = start_once(self.api, report, wire, clock=self.clock, sleep=self.sleep)
+    def begin(
+        self, report: str, wire: Mapping[str, Any], known: Collection[int] | None = None
+    ) -> jobs.ReportJob:
+        """Start what is checked already, and note it before anybody waits.
+
+        ``known`` are the runs Canvas's list held before, where it was read.
+        """
+        run = start_once(self.api, report, wire, known=known, clock=self.clock, sleep=self.sleep)
         self.ledger.note(run, wire)
         return self.job(run)
 

@@ -31,11 +31,14 @@ class Decision:
         ``None`` to start one.
     reason : str
         One line for the user.
+    known : frozenset of int or None
+        To start one: the runs of Canvas's list it was decided on; ``None`` where the list was not read.
     """
 
     action: Literal["stored", "finished", "in flight", "start"]
     run_id: int | None
     reason: str
+    known: frozenset[int] | None = None
 
 
 def reuse_or_start(
@@ -60,6 +63,7 @@ def reuse_or_start(
     max_age : float
         Seconds for which a finished run is good enough; 0 always starts anew.
     """
+    known: set[int] | None = None
     if max_age > 0:
         for kept in stored:
             age = (now - kept.finished_at).total_seconds()
@@ -71,7 +75,9 @@ def reuse_or_start(
                 )
         wanted = comparable(report, parameters)
         in_flight: ReportRun | None = None
+        known = set()
         for run in history:
+            known.add(run.id)
             when = run.ended_at or run.created_at
             age = (now - when).total_seconds() if when else 0.0
             if not is_recent(run, now, max_age):
@@ -86,7 +92,7 @@ def reuse_or_start(
             return Decision(
                 "in flight", in_flight.id, f"joining run {in_flight.id}, which is {in_flight.status} already"
             )
-    return Decision("start", None, "starting a new run")
+    return Decision("start", None, "starting a new run", None if known is None else frozenset(known))
 
 
 def is_recent(run: ReportRun, now: datetime, max_age: float) -> bool:

@@ -6,6 +6,7 @@ import logging
 import re
 import warnings
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from canvas_reports_nb.budget import is_spent, left
@@ -25,7 +26,7 @@ from canvas_reports_nb.schemas import schema
 from canvas_reports_nb.terms import is_name, term_id
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from canvas_reports_nb.api import AccountReports
     from canvas_reports_nb.models import AvailableReport, ReportRun
@@ -35,6 +36,7 @@ __all__ = ["checked", "start_once"]
 
 _LOG = logging.getLogger(__name__)
 _ATTEMPTS, _PAUSE = 3, 5.0
+_PAGE = 100
 _IN_FORM = re.compile(r"""name=["']parameters\[([^\]"']+)\]""")
 # How far the server's clock may be from ours, and how long it may sit on a request.
 _SKEW = timedelta(minutes=10)
@@ -97,13 +99,26 @@ def _term(api: AccountReports, report: str, name: str) -> int:
 
 
 def start_once(
-    api: AccountReports, report: str, wire: Mapping[str, Any], *, clock: Clock, sleep: Sleep
+    api: AccountReports,
+    report: str,
+    wire: Mapping[str, Any],
+    *,
+    known: Collection[int] | None,
+    clock: Clock,
+    sleep: Sleep,
 ) -> ReportRun:
     """Start a run, or join the equal one Canvas says is in flight.
 
     Where the answer is lost, the run may have been queued all the same: it is looked for in Canvas's
     list, and only when it is not there the request is sent again.
+
+    Parameters
+    ----------
+    known : collection of int or None
+        The runs Canvas listed before: none of them is the one whose answer is lost. ``None`` to ask.
     """
+    if known is None:
+        known = _listed_now(api, report)
     began = datetime.fromtimestamp(clock(), UTC)
     for attempt in range(1, _ATTEMPTS + 1):
         try:
@@ -117,7 +132,7 @@ def start_once(
                 "%s: the answer to the start was lost (%s); looking for the run", report, lost.message
             )
             sleep(max(min(_PAUSE * attempt, left()), 0.0))
-            found = _find(api, report, wire, began)
+            found = _find(api, report, wire, known, began)
             if found is None and (attempt == _ATTEMPTS or is_spent()):
                 raise
             if found is None:
@@ -128,12 +143,23 @@ def start_once(
     raise AssertionError("the last attempt returns or raises")
 
 
-def _find(api: AccountReports, report: str, wire: Mapping[str, Any], began: datetime) -> ReportRun | None:
+def _listed_now(api: AccountReports, report: str) -> set[int]:
+    try:
+        return {run.id for run in islice(api.index(report), _PAGE)}
+    except CanvasReportsError as error:
+        # Only a lost answer ever needs the list; a start must not fail for it.
+        _LOG.debug("%s: the runs before the start are not known: %s", report, error.message)
+        return set()
+
+
+def _find(
+    api: AccountReports, report: str, wire: Mapping[str, Any], known: Collection[int], began: datetime
+) -> ReportRun | None:
     wanted = comparable(report, wire)
     for run in api.index(report):
         if run.created_at and run.created_at < began - _SKEW:
             return None
-        if comparable(report, asked_of(report, run.parameters)) == wanted:
+        if run.id not in known and comparable(report, asked_of(report, run.parameters)) == wanted:
             return run
     return None
 

@@ -10,7 +10,7 @@ from canvas_reports_nb.models import RunStatus
 from canvas_reports_nb.run_lines import RunLine
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from canvas_reports_nb.models import ReportRun
     from canvas_reports_nb.obtaining import Runs
@@ -32,6 +32,8 @@ class Task:
     wire : mapping
         Its parameters, checked.
     label : str
+    known : collection of int or None
+        The runs Canvas's list held before it is started; ``None`` where it was not read.
     run : ReportRun or None
         As Canvas last told it; ``None`` until it is started.
     result : ReportResult or None
@@ -44,6 +46,7 @@ class Task:
     report: str
     wire: Mapping[str, Any]
     label: str
+    known: Collection[int] | None = None
     run: ReportRun | None = None
     result: ReportResult | None = None
     error: CanvasReportsError | None = None

@@ -1,5 +1,6 @@
 """No run is lost: not by a lost answer, not by a dead kernel."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -8,9 +9,11 @@ import canvas_reports_nb as crn
 from canvas_reports_nb import exceptions as ex
 
 QUIET: dict[str, Any] = {"progress": False}
+REQUEST = {"report": "grade_export_csv"}
+UNREACHED = ex.NotReachedError("reset")
 
 
-def lose_answers(connection: Any, times: int, error: Exception) -> None:
+def lose_answers(connection: Any, times: int, error: Exception = UNREACHED) -> None:
     """The request arrives, its answer does not."""
     start = connection._api.start
     left = [times]
@@ -34,19 +37,58 @@ def test_a_lost_answer_finds_its_run_in_the_list(canvas: Any, error: Exception, 
     assert connection.starts() == 1
 
 
-def test_a_start_that_never_arrived_is_sent_again(canvas: Any) -> None:
-    connection = canvas()
-    start, left = connection._api.start, [2]
+def lose_requests(connection: Any, times: int) -> None:
+    """The request does not arrive."""
+    start, left = connection._api.start, [times]
 
-    def unreachable(report: str, wire: Any) -> Any:
+    def losing(report: str, wire: Any) -> Any:
         if left[0]:
             left[0] -= 1
             raise ex.NotReachedError("no route")
         return start(report, wire)
 
-    connection._api.start = unreachable
+    connection._api.start = losing
+
+
+def test_a_start_that_never_arrived_is_sent_again(canvas: Any) -> None:
+    connection = canvas()
+    lose_requests(connection, 2)
     connection.read_report("grade_export_csv", **QUIET)
     assert connection.starts() == 1
+
+
+CALLS: dict[str, Callable[[Any], Any]] = {
+    "one": lambda connection: connection.obtain("grade_export_csv", **QUIET),
+    "one anew": lambda connection: connection.obtain("grade_export_csv", max_age=0, **QUIET),
+    "many": lambda connection: connection.obtain_reports([REQUEST], **QUIET).results[0],
+    "many anew": lambda connection: connection.obtain_reports([REQUEST], max_age=0, **QUIET).results[0],
+    "start": lambda connection: connection.start("grade_export_csv").result(**QUIET),
+}
+
+
+# Each with the clock that misleads: an old run seems to end after the request, the new one before it.
+@pytest.mark.parametrize(
+    ("lose", "ahead"), [(lose_requests, 120), (lose_answers, -120)], ids=["request", "answer"]
+)
+@pytest.mark.parametrize(
+    ("call", "ended"),
+    [(call, ended) for call in CALLS for ended in ("error", "aborted")]
+    + [(call, "complete") for call in ("one anew", "many anew", "start")],
+)
+def test_a_run_that_ended_before_is_not_the_one_whose_answer_is_lost(
+    canvas: Any, lose: Any, ahead: float, call: str, ended: str
+) -> None:
+    connection = canvas(duration=60)
+    connection._clock = lambda: connection.server.clock.now().timestamp() - ahead
+    earlier = connection.start("grade_export_csv").run
+    connection.server.clock.advance(61 if ended == "complete" else 10)
+    (run,) = connection.server._canvas.runs
+    if ended != "complete":
+        run.stop(ended, connection.server.clock.now())
+    connection.server.clock.advance(60)
+    lose(connection, 1)
+    assert CALLS[call](connection).provenance["run_id"] > earlier.id
+    assert connection.starts() == 2
 
 
 def test_a_dead_kernel_leaves_its_run_to_the_next_one(canvas: Any) -> None:
