@@ -18,7 +18,7 @@ from canvas_reports_nb.exceptions import (
     UnknownRunError,
 )
 from canvas_reports_nb.parameters import expected_tables
-from canvas_reports_nb.planning import reuse_or_start
+from canvas_reports_nb.planning import is_recent, reuse_or_start
 from canvas_reports_nb.progress import ProgressEvent, resolve
 from canvas_reports_nb.results import ReportResult, choose_table
 from canvas_reports_nb.scheduling import breather
@@ -145,7 +145,7 @@ class Runs:
             report,
             wanted,
             stored=[equal] if equal else [],
-            history=self._remembered(report, wanted, history),
+            history=self._remembered(report, wanted, history, seconds(max_age)),
             now=jobs.utc(self.clock),
             max_age=seconds(max_age),
         )
@@ -198,9 +198,12 @@ class Runs:
         return next((kept for run in young if (kept := self.store.sound(run))), None)
 
     def _remembered(
-        self, report: str, wanted: Mapping[str, Any], history: Iterable[ReportRun]
+        self, report: str, wanted: Mapping[str, Any], history: Iterable[ReportRun], max_age: float
     ) -> Iterator[ReportRun]:
-        """The runs this disk asked for and never fetched, as they stand now; then Canvas's own list."""
+        """The runs this disk asked for and never fetched, as they stand now; then Canvas's own list.
+
+        Whoever reads it stops at the first run that is too old, so none such comes before the list.
+        """
         for run_id in self.ledger.equal(report, wanted):
             run = None
             if self.store.find(self.url, self.account, report, run_id) is None:
@@ -208,7 +211,7 @@ class Runs:
                     run = self.api.show(report, run_id)
             if run is None or (run.is_ended and not run.is_complete):
                 self.ledger.forget(report, run_id)
-            else:
+            elif is_recent(run, jobs.utc(self.clock), max_age):
                 yield run
         yield from history
 

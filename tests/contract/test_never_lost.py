@@ -107,6 +107,18 @@ def test_a_dead_kernel_leaves_its_run_to_the_next_one(canvas: Any) -> None:
     assert connection.starts() == 2, "a deleted run is forgotten"
 
 
+@pytest.mark.parametrize("hours", [0.5, 1.5], ids=["in flight", "finished"])
+def test_an_old_note_hides_no_fresh_run(canvas: Any, hours: float) -> None:
+    connection = canvas(duration=3600)
+    connection.start("grade_export_csv")
+    connection.server.clock.advance(3 * 86400)
+    fresh = connection._api.start("grade_export_csv", {})  # a colleague's: this disk knows nothing of it
+    connection.server.clock.advance(hours * 3600)
+    frame = connection.read_report("grade_export_csv", **QUIET)
+    assert frame.canvas.provenance["run_id"] == fresh.id
+    assert connection.starts() == 2
+
+
 def test_a_torn_note_is_passed_over(canvas: Any) -> None:
     connection = canvas(duration=600)
     connection.start("grade_export_csv")
