@@ -70,12 +70,14 @@ def requests_of(requests: Any) -> list[Request]:
     rows = _rows(requests)
     if not rows:
         raise ParameterError("There is no request: the frame has no rows.", hint="Give one row a run.")
-    if any("report" not in row for row in rows):
+    # Mappings may leave out what is blank; the stacked frame has the columns of all.
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    if "report" not in names:
         raise ParameterError(
-            f"Requests need a column 'report'; there are: {', '.join(map(str, rows[0])) or 'none'}.",
+            f"Requests need a column 'report'; there are: {', '.join(map(str, names)) or 'none'}.",
             hint="crn.requests_for(report, terms=[...]) builds such a frame.",
         )
-    return [_request(number, row) for number, row in enumerate(rows)]
+    return [_request(number, {name: row.get(name) for name in names}) for number, row in enumerate(rows)]
 
 
 def _rows(requests: Any) -> list[Mapping[str, Any]]:
@@ -85,6 +87,10 @@ def _rows(requests: Any) -> list[Mapping[str, Any]]:
         return list(requests)
     try:
         known = nw.from_native(requests)
+    except nw.exceptions.DuplicateError:
+        raise ParameterError(
+            "The requests have several columns of one name.", hint="Give each column once."
+        ) from None
     except TypeError:
         raise ParameterError(
             f"Requests are the rows of a frame, not {type(requests).__name__}.",

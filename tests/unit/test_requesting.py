@@ -37,6 +37,13 @@ def test_any_frame_gives_the_same_requests(frame: Any) -> None:
     assert first.label == f"{GRADES}, account 7, enrollment_term_id=12, include_deleted=True"
 
 
+def test_mappings_need_not_have_the_same_keys() -> None:
+    first, second = requests_of([{"report": GRADES}, {"enrollment_term_id": 1, "report": GRADES}])
+    assert first.given == {"report": GRADES, "enrollment_term_id": None}
+    assert (first.parameters, second.parameters) == ({}, {"enrollment_term_id": 1})
+    assert list(first.given) == list(second.given), "one order of columns for all"
+
+
 @given(st.sampled_from([None, np.nan, pd.NA, pd.NaT, "", "  ", [], float("nan")]))
 def test_a_blank_is_not_sent(blank: Any) -> None:
     frame = pd.DataFrame(
@@ -71,6 +78,7 @@ def test_values_go_as_canvas_takes_them() -> None:
         ([{"report": GRADES}, {"report": " "}], "Row 1 of the requests"),
         (GRADES, "not str"),
         (7, "not int"),
+        (pd.DataFrame([[GRADES, 1, 2]], columns=["report", "account", "account"]), "several columns"),
     ],
 )
 def test_what_is_no_request(requests: Any, said: str) -> None:
