@@ -7,6 +7,7 @@ therefore a name neither the schemas nor the server list is an error here.
 from __future__ import annotations
 
 import difflib
+import json
 import math
 from collections.abc import Collection, Mapping, Sequence, Sized
 from datetime import date, datetime
@@ -188,6 +189,8 @@ def check(report: str, parameters: Mapping[str, Any], listed: Collection[str]) -
     """
     known = schema(report)
     names = {*listed, *COMMON_PARAMETERS, *((known.parameters if known else None) or ())}
+    for name, value in parameters.items():
+        _check_sendable(report, name, value)
     _check_twice(report, parameters)
     for name, value in parameters.items():
         declared = known.parameter(name) if known else None
@@ -200,6 +203,19 @@ def check(report: str, parameters: Mapping[str, Any], listed: Collection[str]) -
                 )
         elif not is_blank(value):
             _check_value(report, declared, value)
+
+
+def _check_sendable(report: str, name: str, value: object) -> None:
+    """Refuse what JSON has no word for: bytes, a period, an infinite number."""
+    try:
+        if not is_blank(value):
+            json.dumps(wire_value(value), allow_nan=False)
+    except (TypeError, ValueError):
+        raise InvalidChoiceError(
+            f"{name} does not take {value!r}.",
+            hint="Give a text, a number, a date, True or False, or a list of them.",
+            report=report,
+        ) from None
 
 
 def _check_twice(report: str, parameters: Mapping[str, Any]) -> None:
@@ -226,9 +242,15 @@ def _check_value(report: str, declared: schemas.Parameter, value: object) -> Non
                 f"{declared.name} is yes or no, not {value!r}.", hint="Give True or False.", report=report
             )
         return
+    plain = wire_value(value)
+    if declared.type == "term" and isinstance(plain, list):
+        raise InvalidChoiceError(
+            f"{declared.name} is one term, not {plain!r}.",
+            hint="Ask for one run a term; crn.requests_for(report, terms=[...]) makes requests of a list.",
+            report=report,
+        )
     if not declared.choices:
         return
-    plain = wire_value(value)
     given = plain if isinstance(plain, list) else str(plain).split(",")
     for item in given:
         word = str(item).strip()

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["requests_option", "run_many"]
 
+_WRITTEN_AS_FLOAT = r"^(\d+)\.0$"
+
 requests_option = click.option(
     "--requests",
     type=click.Path(exists=True, dir_okay=False),
@@ -43,6 +45,8 @@ def run_many(
         check_output(output, ".parquet")
     # As a report nobody knows: every cell is text, and what Excel makes of a CSV is understood.
     asked = read_file(requests, "requests")
+    # pandas writes a whole number beside a blank as 12.0, and no id looks like that.
+    asked = asked.replace(_WRITTEN_AS_FLOAT, r"\1", regex=True)
     one_table = output is not None or table is not None
     with connected() as canvas:
         found = canvas.obtain_reports(asked, table=table, one_table=one_table, on_error="return", **how)

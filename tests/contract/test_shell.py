@@ -176,6 +176,18 @@ def test_many_runs_stacked(shell: Callable[..., Shell], tmp_path: Path) -> None:
     assert len(rows) == 3
 
 
+def test_requests_as_pandas_writes_them(shell: Callable[..., Shell]) -> None:
+    busy = shell()
+    wanted = pd.DataFrame(
+        {"report": ["grade_export_csv"] * 2, "account": [1, None], "enrollment_term": [12, None]}
+    )
+    wanted.to_csv("wanted.csv", index=False)
+    assert "12.0" in Path("wanted.csv").read_text()
+    first, second = busy.told("run", "--requests", "wanted.csv")
+    assert (first["account"], first["enrollment_term"], second["account"]) == ("1", "12", None)
+    assert (first["state"], second["state"]) == ("done", "done")
+
+
 @pytest.mark.parametrize(
     ("rows", "more", "code", "says"),
     [

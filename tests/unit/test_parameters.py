@@ -206,6 +206,12 @@ def test_lists_from_numpy_are_plain() -> None:
             "TeacherEnrollment",
         ),
         (PROVISIONING, {"enrollment_states": np.array(["nope"])}, InvalidChoiceError, "It takes: invited"),
+        (GRADES, {"enrollment_term_id": [1, 2]}, InvalidChoiceError, "one term"),
+        *(
+            (GRADES, {name: value}, InvalidChoiceError, f"{name} does not take")
+            for name in ("enrollment_term", "extra_text", "include_deleted")
+            for value in (pd.Period("2026"), b"12", float("inf"), [1, float("nan")], {1, "x"}, object())
+        ),
     ],
 )
 def test_refused_before_the_start(
