@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -22,9 +23,10 @@ from canvas_reports_nb.exceptions import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["EXIT_CODES", "FAILED", "GOES_ON", "PARTLY", "WRONG_CALL", "refusing", "tell_error"]
+__all__ = ["EXIT_CODES", "FAILED", "GOES_ON", "INTERRUPTED", "PARTLY", "WRONG_CALL", "refusing", "tell_error"]
 
 FAILED, WRONG_CALL, GOES_ON, PARTLY = 1, 2, 3, 4
+INTERRUPTED = 130  # as every shell counts: 128, and the signal's own number
 EXIT_CODES = """
 \b
 Exit codes:
@@ -33,7 +35,14 @@ Exit codes:
   2  the call itself is wrong: its options, the report's parameters, a name
   3  --timeout is over; the runs go on, and the same call later joins them
   4  of many runs some failed; the finished ones are written
+  130  interrupted (Ctrl-C); what was started goes on
 """
+_IN_PYTHON = {
+    re.compile(r"Later: canvas\.attach\('([^']+)', (\d+)\)\.result\(\)"): (
+        r"The same call joins it, canvas-reports status \1 \2 looks at it."
+    ),
+    re.compile(r"Later: canvas\.read_reports\(requests\)"): "The same call",
+}
 
 
 @contextmanager
@@ -44,11 +53,21 @@ def refusing() -> Iterator[None]:
     except (CanvasReportsError, DemoUnavailableError) as error:
         tell_error(error)
         raise click.exceptions.Exit(_code(error)) from None
+    except KeyboardInterrupt as interrupt:
+        for note in getattr(interrupt, "__notes__", ["Interrupted."]):
+            click.echo(plain(_in_shell_words(note)), err=True)
+        raise click.exceptions.Exit(INTERRUPTED) from None
 
 
 def tell_error(error: Exception) -> None:
     """Say an error in one line on stderr."""
     click.echo(f"Error: {plain(_said(error))}", err=True)
+
+
+def _in_shell_words(note: str) -> str:
+    for python, words in _IN_PYTHON.items():
+        note = python.sub(words, note)
+    return note
 
 
 def _code(error: Exception) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -17,11 +17,12 @@ from canvas_reports_nb.cli.options import (
     parameters_of,
 )
 from canvas_reports_nb.cli.refusals import refusing
-from canvas_reports_nb.cli.showing import notice, tell_head, tell_json
+from canvas_reports_nb.cli.showing import ShellProgress, notice, tell_head, tell_json
 from canvas_reports_nb.cli.writing import check_output, output_option, write_result
 from canvas_reports_nb.exceptions import DamagedFileError
 from canvas_reports_nb.lineage import ATTRS_KEY
 from canvas_reports_nb.obtaining import foresee_table
+from canvas_reports_nb.progress import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -60,7 +61,7 @@ def run(
     table: str | None,
     max_age: float,
     timeout: float | None,
-    progress: str,
+    progress: Literal["auto", "tqdm", "log", "off"],
     as_json: bool,
     account: str,
     on_demo: bool,
@@ -73,10 +74,11 @@ def run(
     With --requests in place of REPORT many run at once, and -o out.parquet takes them stacked, the columns
     of the requests in front. What failed is said, one line each.
     """
-    how = {"max_age": max_age, "timeout": timeout, "progress": False if progress == "off" else progress}
     connected = partial(connection, account, on_demo=on_demo)
     with refusing():
         asked = parameters_of(given)
+        sink = False if progress == "off" else ShellProgress(resolve(progress))
+        how = {"max_age": max_age, "timeout": timeout, "progress": sink}
         if report is not None and requests is None:
             _run_one(connected, report, asked, table, output, as_json=as_json, **how)
         elif requests is None or report is not None:

@@ -20,7 +20,19 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-__all__ = ["facts_of", "notice", "plain", "tell", "tell_facts", "tell_head", "tell_json", "telling_warnings"]
+    from canvas_reports_nb.progress import ProgressEvent, ProgressSink
+
+__all__ = [
+    "ShellProgress",
+    "facts_of",
+    "notice",
+    "plain",
+    "tell",
+    "tell_facts",
+    "tell_head",
+    "tell_json",
+    "telling_warnings",
+]
 
 _LOG = logging.getLogger(__name__)
 _LINE = 120
@@ -43,6 +55,27 @@ def facts_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """The rows, with ``None`` for what is missing."""
     rows = frame.astype(object).mask(frame.isna(), None).to_dict("records")
     return [{str(name): value for name, value in row.items()} for row in rows]
+
+
+class ShellProgress:
+    """The progress asked for, but for the note of an interrupt: `refusing` has it in the shell's words.
+
+    Parameters
+    ----------
+    sink : ProgressSink
+    """
+
+    def __init__(self, sink: ProgressSink) -> None:
+        self._sink = sink
+
+    def show(self, event: ProgressEvent) -> None:
+        """Show what is no such note."""
+        if event.stage != "note" or not event.text.startswith("Interrupted"):
+            self._sink.show(event)
+
+    def close(self) -> None:
+        """Let go of what was opened."""
+        self._sink.close()
 
 
 @contextmanager

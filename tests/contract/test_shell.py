@@ -22,6 +22,8 @@ from canvas_reports_nb import demo_canvas
 from canvas_reports_nb.api import AccountReports
 from canvas_reports_nb.cli import cli
 from canvas_reports_nb.exceptions import TableRequiredError
+from canvas_reports_nb.fanout import FanOut
+from canvas_reports_nb.jobs import ReportJob
 
 DATA = Path(__file__).parents[1] / "data"
 GRADES = ("run", "grade_export_csv", "--timeout", "0.01s")
@@ -134,6 +136,32 @@ def test_a_run_that_outlasts_the_timeout_goes_on(shell: Callable[..., Shell]) ->
     slow(*GRADES, "-o", "grades.csv")
     assert slow.starts == 1, "the second call joined the first one's run"
     assert len(pd.read_csv("grades.csv")) > 0
+
+
+def interrupted(*_: Any) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("progress", ["off", "tqdm"])
+def test_an_interrupt_says_how_to_go_on(
+    shell: Callable[..., Shell], monkeypatch: pytest.MonkeyPatch, progress: str
+) -> None:
+    slow = shell(duration=600)
+    with monkeypatch.context() as patched:
+        patched.setattr(ReportJob, "_usual", interrupted)
+        patched.setattr(FanOut, "_wait", interrupted)
+        alone = slow("run", "grade_export_csv", "--progress", progress, code=130).stderr
+        Path("wanted.csv").write_text("report\nlast_user_access_csv\nzero_activity_csv\n")
+        many = slow("run", "--requests", "wanted.csv", "--progress", progress, code=130).stderr
+        patched.setattr(AccountReports, "available", interrupted)
+        assert slow("list", code=130).stderr == "Interrupted.\n"
+    (run,) = slow.told("history", "grade_export_csv")
+    (other,) = slow.told("history", "zero_activity_csv")
+    *_, line = alone.splitlines()
+    assert f"canvas-reports status grade_export_csv {run['run_id']} " in line
+    assert str(other["run_id"]) in many.splitlines()[-1]
+    assert alone.count("Interrupted") == many.count("Interrupted") == 1
+    assert "canvas." not in alone + many
 
 
 def test_stopping_and_deleting(shell: Callable[..., Shell]) -> None:

@@ -104,7 +104,7 @@ def test_a_repeated_parameter_is_a_list(runner: CliRunner, monkeypatch: pytest.M
     monkeypatch.setattr(Connection, "obtain", stop)
     pairs = ["-p", "s=a", "-p", "s=b", "-p", "s=c", "-p", "term=sis_term_id:A=B", "-p", "none="]
     result = runner.invoke(cli, ["run", "x", *pairs, "--progress", "off"])
-    assert result.exit_code == 1
+    assert result.exit_code == 130
     assert asked == [("x", {"s": ["a", "b", "c"], "term": "sis_term_id:A=B", "none": ""}, False)]
 
 
