@@ -29,7 +29,7 @@ from canvas_reports_nb.parameters import comparable
 from canvas_reports_nb.planning import is_recent
 from canvas_reports_nb.progress import ProgressEvent, resolve
 from canvas_reports_nb.requesting import requests_of
-from canvas_reports_nb.results import ReportResult
+from canvas_reports_nb.results import ReportResult, choose_table
 from canvas_reports_nb.settings import DEFAULT_MAX_AGE
 from canvas_reports_nb.starting import checked
 from canvas_reports_nb.store import seconds
@@ -225,6 +225,8 @@ def gather(
             FanOut(tasks, sink, timeout).settle(on_interrupt)
         finally:
             sink.close()
+    if one_table:
+        _set_aside(tasks, table)
     found = ReportsResult(asked, rows)
     if found.errors and on_error == "raise":
         reasons = dict.fromkeys(error.message for error in found.errors)
@@ -303,6 +305,23 @@ def _decide(tasks: Sequence[Task], max_age: Age, sink: ProgressSink, rows: int) 
     words = [f"{decisions[action]} {said}" for action, said in _SAID.items() if decisions[action]]
     repeats = f" ({rows - len(tasks)} rows repeat others)" if rows > len(tasks) else ""
     sink.show(ProgressEvent("note", "read_reports", text=f"{len(tasks)} runs{repeats}: {', '.join(words)}"))
+
+
+def _set_aside(tasks: Sequence[Task], table: str | None) -> None:
+    """Settle with its error each run that has not the one table, so that the others' can be stacked.
+
+    Where none has it the call is wrong, not the runs: stacking says so.
+    """
+    finished = [(task, task.result) for task in tasks if task.result is not None]
+    lacking: dict[Task, TableError] = {}
+    for task, result in finished:
+        try:
+            choose_table(result.tables, table, task.report, result.provenance["run_id"])
+        except TableError as error:
+            lacking[task] = error
+    if len(lacking) < len(finished):
+        for task, error in lacking.items():
+            task.settle(error)
 
 
 _SAID = {

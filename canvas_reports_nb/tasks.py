@@ -64,7 +64,8 @@ class Task:
     def settle(self, outcome: ReportResult | CanvasReportsError) -> None:
         """End the task with its result or its error."""
         if isinstance(outcome, CanvasReportsError):
-            self.error = outcome
+            # One that has a result may still turn out not to have what was wanted of it.
+            self.error, self.result, self.rows = outcome, None, None
         else:
             self.result = outcome
             self.rows = sum(outcome.load("arrow", table, []).num_rows for table in outcome.tables)

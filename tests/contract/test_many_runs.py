@@ -271,6 +271,27 @@ def test_all_fail(canvas: Any) -> None:
         connection.scan_reports(REQUESTS, **QUIET)
 
 
+PERIODS = crn.requests_for("mgp_grade_export_csv", terms=[6, 12])
+
+
+def test_a_run_without_the_table_costs_no_other_run_its_rows(canvas: Any) -> None:
+    connection = canvas(duration=30)
+    found = connection.obtain_reports(PERIODS, **QUIET)
+    (table, *_), (other, *_) = (result.tables for result in found.results)
+    assert table != other
+    frame, status = connection.read_reports(PERIODS, table=table, on_error="return", **QUIET)
+    assert set(frame["enrollment_term_id"]) == {6}
+    assert status["state"].tolist() == ["done", "failed"]
+    assert other in status["error"][1]
+    assert status["run_id"].tolist() == [result.provenance["run_id"] for result in found.results]
+    with pytest.raises(ex.ReportsFailedError, match="1 of 2 runs failed: No table") as caught:
+        connection.scan_reports(PERIODS, table=table, **QUIET)
+    assert len(caught.value.reports.to_pandas(table)) == len(frame)
+    with pytest.raises(ex.UnknownTableError, match="No table 'nowhere'"):
+        connection.read_reports(PERIODS, table="nowhere", on_error="return", **QUIET)
+    assert connection.starts() == 2
+
+
 @pytest.mark.parametrize(
     ("row", "error", "said"),
     [
