@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from polars.exceptions import PolarsError
 
 from canvas_reports_nb import frames
+from canvas_reports_nb.cli.showing import plain
 from canvas_reports_nb.exceptions import CanvasReportsError, ParameterError
 from canvas_reports_nb.results import choose_table
 
@@ -68,10 +70,14 @@ def whole(output: Path) -> Iterator[Path]:
             else:
                 part.chmod(0o600)
             part.replace(place)
-    except OSError as error:
+    except (OSError, PolarsError) as error:
         if isinstance(error, CanvasReportsError):
             raise
-        raise click.FileError(str(error.filename or output), error.strerror) from None
+        # Which file the trouble is told of differs: a full disk is said of the one that is copied.
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise click.ClickException(
+            f"{output} was not written: {plain(reason)}. Make room there, or name another place with -o."
+        ) from None
 
 
 def write_result(result: ReportResult, table: str | None, output: Path) -> list[str]:

@@ -383,6 +383,23 @@ def test_an_output_is_whole_and_private(
     assert {path.name for path in tmp_path.iterdir()} == {"store", "terms.parquet"}
 
 
+def test_a_disk_that_is_full_where_the_output_goes(shell: Callable[..., Shell], tmp_path: Path) -> None:
+    busy = shell(enrollments=5000)
+    Path("wanted.csv").write_text("report\ngrade_export_csv\n")
+    busy("run", "grade_export_csv")
+    for wanted in (["grade_export_csv"], ["--requests", "wanted.csv"]):
+        call = [sys.executable, "-m", "canvas_reports_nb", "run", *wanted, "-o", "out.parquet"]
+        limited = ["sh", "-c", 'ulimit -f 20; exec "$@"', "sh", *call]
+        done = subprocess.run(limited, capture_output=True, text=True, check=False, timeout=60)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.startswith("Error: out.parquet was not written: "), done.stderr
+        assert "File too large" in done.stderr
+        assert "-o" in done.stderr
+        assert done.stderr.count("\n") == 1
+        assert str(tmp_path / "store") not in done.stderr
+    assert not Path("out.parquet").exists()
+
+
 def full_disk(*_: object) -> None:
     raise OSError(28, "No space left on device")
 
