@@ -22,6 +22,7 @@ from canvas_reports_nb.cli.writing import check_output, output_option, write_res
 from canvas_reports_nb.exceptions import DamagedFileError
 from canvas_reports_nb.lineage import ATTRS_KEY
 from canvas_reports_nb.obtaining import foresee_table
+from canvas_reports_nb.parameters import expected_tables
 from canvas_reports_nb.progress import resolve
 
 if TYPE_CHECKING:
@@ -100,7 +101,9 @@ def _run_one(
     **how: Any,
 ) -> None:
     if output is not None:
-        check_output(output, ".parquet", ".csv", ".zip")
+        # One file by itself comes without a zip around it.
+        is_single = len(expected_tables(report, asked) or ()) == 1
+        check_output(output, ".parquet", ".csv", *([] if is_single else [".zip"]))
     if table is not None or (output is not None and output.suffix.lower() != ".zip"):
         foresee_table(report, asked, table)
     with connected() as canvas:

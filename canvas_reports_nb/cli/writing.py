@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from contextlib import contextmanager
@@ -37,7 +38,7 @@ def check_output(output: Path, *suffixes: str) -> None:
     Raises
     ------
     ParameterError
-        Another kind of file, or no such folder.
+        Another kind of file, no such folder, or one that takes no new files.
     """
     if output.suffix.lower() not in suffixes:
         raise _unwritable(output, suffixes)
@@ -45,6 +46,9 @@ def check_output(output: Path, *suffixes: str) -> None:
         raise ParameterError(
             f"{output}: there is no folder {output.absolute().parent}.", hint="Make it first."
         )
+    place = output.resolve().parent
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise ParameterError(f"{output}: {place} takes no new files of yours.", hint="Name another place.")
 
 
 def _unwritable(output: Path, suffixes: tuple[str, ...]) -> ParameterError:

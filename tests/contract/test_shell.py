@@ -116,11 +116,28 @@ def test_a_failed_run(shell: Callable[..., Shell]) -> None:
         (["abort", "grade_export_csv", "77"], "canvas-reports history grade_export_csv"),
         (["delete", "grade_export_csv", "77", "--yes"], "canvas-reports history grade_export_csv"),
         (["file", str(DATA / "21_provisioning_multi.zip"), "-o", "out.csv"], "-t "),
+        (["run", "eportfolio_report_csv", "-o", "out.zip"], "Write to .parquet or .csv"),
+        (["run", "provisioning_csv", "-p", "users=1", "-o", "out.zip"], "Write to .parquet or .csv"),
     ],
 )
 def test_a_wrong_call_starts_nothing(shell: Callable[..., Shell], arguments: list[str], says: str) -> None:
     wrong = shell()
     assert says in wrong.refused(*arguments, code=2)
+    assert wrong.starts == 0
+
+
+def test_an_output_nobody_may_write_starts_nothing(
+    shell: Callable[..., Shell], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    wrong, access = shell(), os.access
+    # Asked and not tried: the tests may run as root, who may write anywhere.
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "theirs" and access(path, mode))
+    (tmp_path / "theirs").mkdir()
+    Path("link.csv").symlink_to(tmp_path / "theirs" / "out.csv")
+    Path("wanted.csv").write_text("report\ngrade_export_csv\n")
+    assert "theirs" in wrong.refused("run", "grade_export_csv", "-o", "theirs/out.csv", code=2)
+    assert "theirs" in wrong.refused("run", "grade_export_csv", "-o", "link.csv", code=2)
+    assert "theirs" in wrong.refused("run", "--requests", "wanted.csv", "-o", "theirs/out.parquet", code=2)
     assert wrong.starts == 0
 
 
