@@ -320,8 +320,8 @@ def _set_aside(tasks: Sequence[Task], table: str | None) -> None:
         except TableError as error:
             lacking[task] = error
     if len(lacking) < len(finished):
-        for task, error in lacking.items():
-            task.settle(error)
+        for task, reason in lacking.items():
+            task.settle(reason)
 
 
 _SAID = {
