@@ -231,9 +231,9 @@ class Transport:
     def _send(self, session: requests.Session, method: str, url: str, request: Mapping[str, Any]) -> _Try:
         rest = left() + GRACE
         if rest <= 0:
-            return _Try(
-                error=NotReachedError("The time is over; Canvas was not asked.", url=url), again=False
-            )
+            hint = "Call again with a larger timeout=."
+            late = NotReachedError("The time is over; Canvas was not asked.", hint=hint, url=url)
+            return _Try(error=late, again=False)
         timeout = (min(self._settings.connect_timeout, rest), min(self._settings.read_timeout, rest))
         try:
             response = session.request(method, url, timeout=timeout, **request)

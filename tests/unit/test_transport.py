@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
@@ -13,6 +14,7 @@ import requests
 import requests.adapters
 import urllib3
 
+from canvas_reports_nb import budget
 from canvas_reports_nb import exceptions as exc
 from canvas_reports_nb.credentials import Token
 from canvas_reports_nb.settings import Settings
@@ -29,10 +31,12 @@ class Wire(requests.adapters.BaseAdapter):
         self.answers = list(answers)
         self.requests: list[requests.PreparedRequest] = []
         self.verified: list[Any] = []
+        self.timeouts: list[Any] = []
 
     def send(self, request: requests.PreparedRequest, *_: Any, **kwargs: Any) -> requests.Response:
         self.requests.append(request)
         self.verified.append(kwargs["verify"])
+        self.timeouts.append(kwargs["timeout"])
         answer = self.answers.pop(0)
         if isinstance(answer, BaseException):
             raise answer
@@ -171,6 +175,36 @@ def test_the_server_says_how_long_to_wait(
     assert made.json(method, "accounts/self") == {"id": 1}
     (pause,) = slept
     assert least < pause <= most + 1
+
+
+def test_the_network_is_given_what_is_left_of_the_budget(transport: Made, slept: list[float]) -> None:
+    now = [1000.0]
+    made, wire = transport(GOOD, GOOD, LOST, GOOD)
+    made.json("GET", "accounts/self")
+    with budget.within(20, lambda: now[0]):
+        made.json("GET", "accounts/self")
+        now[0] += 20.5
+        with pytest.raises(exc.NotReachedError):
+            made.json("GET", "accounts/self")
+        now[0] += 0.5
+        with pytest.raises(exc.NotReachedError, match="The time is over"):
+            made.json("GET", "accounts/self")
+    assert wire.timeouts == [(10.0, 60.0), (10.0, 21.0), (0.5, 0.5)]
+    assert slept == [], "nothing is tried again"
+    assert made.json("GET", "accounts/self") == {"id": 1}
+
+
+def test_the_earlier_end_of_two_budgets_counts() -> None:
+    now = [0.0]
+    clock = lambda: now[0]  # noqa: E731 - one line is all there is to it
+    assert budget.left() == math.inf
+    with budget.within(10, clock):
+        now[0] = 4.0
+        for inner, left in ((None, 6.0), (20, 6.0), (2, 2.0)):
+            with budget.within(inner, clock):
+                assert budget.left() == left
+        assert budget.left() == 6.0
+    assert not budget.is_spent()
 
 
 def test_certificates_are_always_checked(
