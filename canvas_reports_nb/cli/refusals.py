@@ -83,9 +83,7 @@ def _said(error: Exception) -> str:
     """The error in words, its advice in those of the shell where the error's own are Python."""
     match error:
         case WaitTimeoutError(report=report, run_id=run_id):
-            advice = (
-                f"It goes on: the same call joins it, canvas-reports status {report} {run_id} looks at it."
-            )
+            advice = f"The same call joins it, canvas-reports status {report} {run_id} looks at it."
         case UnknownRunError(report=report):
             advice = f"canvas-reports history {report} lists the runs there are."
         case TableError(tables=[first, *_]):

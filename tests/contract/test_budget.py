@@ -132,6 +132,20 @@ class Acting:
         self.closed += 1
 
 
+def test_many_runs_are_as_patient_as_their_budget(timed: Any) -> None:
+    connection = timed(duration=5 * 3600)
+    gone: list[None] = []
+    sink = Acting(
+        "waiting", lambda: connection.starts() < 3 or gone or gone.append(connection.server.close())
+    )
+    requests = crn.requests_for(REPORT, terms=[10, 12, 13])
+    found = connection.obtain_reports(requests, timeout=4 * 3600, on_error="return", progress=sink)
+    assert gone, "the server left once all was started"
+    assert connection.passed() == pytest.approx(4 * 3600, abs=0.01)
+    assert [type(error) for error in found.errors] == [ex.WaitTimeoutError] * 3
+    assert all(error.job.run.id for error in found.errors)
+
+
 def test_a_file_that_trickles_in_is_given_up_with_the_budget(
     timed: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
