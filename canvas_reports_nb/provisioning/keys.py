@@ -37,8 +37,6 @@ _POINTERS = {
     "user_observers": {"observer_id": "users", "student_id": "users"},
     "admins": {"user_id": "users", "account_id": "accounts"},
 }
-
-
 #: The tables that point or are pointed to.
 KNOWN = tuple(dict.fromkeys([*_KEYS, *_POINTERS]))
 

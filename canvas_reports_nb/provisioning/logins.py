@@ -31,10 +31,10 @@ def people(tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
     Returns
     -------
     frame
-        Of the kind of ``users``, one row a ``canvas_user_id``, in its order; behind them one row each login without
-        that id, for nobody knows whose it is. First the columns of ``users``,
-        as they stand at one login: an active one before a suspended before a deleted one, then one with
-        a SIS id, then the first by SIS id, name and provider, whatever the order of the file. Then ``logins``,
+        Of the kind of ``users``, one row a ``canvas_user_id``, in its order, and behind them one row for each
+        login without that id, for nobody knows whose it is. First the columns of ``users``, as they stand at
+        one login: an active one before a suspended before a deleted one, then one with a SIS id, then the
+        first by SIS id, name and provider, whatever the order of the file. Then ``logins``,
         ``active_logins``, ``suspended_logins`` and ``sis_ids`` (Int64; the last counts different SIS ids).
     """
     return persons(tables)
