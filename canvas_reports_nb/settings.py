@@ -42,6 +42,7 @@ DEFAULT_MAX_AGE = 24 * 60 * 60
 DEFAULT_STORE_LIMIT = 20 * 1000**3
 """Bytes the store may take."""
 
+_LABEL = 63
 _HOST = re.compile(r"[\w.:\[\]-]+")
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://[^?]+")
 _PASSWORD = re.compile(r"://[^/@]*:[^@]*@")
@@ -94,7 +95,7 @@ def canvas_url(text: str) -> str:
     """
     try:
         parts = urlsplit(text.strip() if "://" in text else f"https://{text.strip()}")
-        known = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        known = parts.scheme in {"http", "https"} and _is_host(parts.hostname or "") and parts.port != 0
     except ValueError:  # a port that is none, a bracket that is never closed
         known = False
     if not known or "@" in parts.netloc or not _HOST.fullmatch(parts.netloc):
@@ -105,6 +106,11 @@ def canvas_url(text: str) -> str:
         msg = f"{parts.hostname} was given with plain http, which would show the token to the network."
         raise ConfigurationError(msg, hint=f'Use "https://{parts.netloc}".')
     return f"{parts.scheme}://{parts.netloc.lower()}"
+
+
+def _is_host(name: str) -> bool:
+    """Whether a name can be looked up: parts of 1 to 63 characters (RFC 1035), or an address of IPv6."""
+    return ":" in name or all(0 < len(part) <= _LABEL for part in name.removesuffix(".").split("."))
 
 
 def is_loopback(host: str | None) -> bool:

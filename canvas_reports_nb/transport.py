@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 import requests
+import urllib3
 
 from canvas_reports_nb._version import __version__
 from canvas_reports_nb.budget import GRACE, is_spent, left
@@ -237,7 +238,8 @@ class Transport:
         timeout = (min(self._settings.connect_timeout, rest), min(self._settings.read_timeout, rest))
         try:
             response = session.request(method, url, timeout=timeout, **request)
-        except requests.RequestException as error:
+        # `requests` lets some of the library's below it through, such as of a host that is none.
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             return _unreached(error, url)
         except UnexpectedAnswerError as error:  # of a redirect we don't follow
             return _Try(error=error)
@@ -317,7 +319,7 @@ def _outcome(state: RetryCallState) -> _Try:
     return tried
 
 
-def _unreached(error: requests.RequestException, url: str) -> _Try:
+def _unreached(error: Exception, url: str) -> _Try:
     # The library's texts can hold the whole address, signed links included: only its kind is told.
     if isinstance(error, requests.TooManyRedirects):
         return _Try(error=UnexpectedAnswerError("Canvas redirects in circles.", hint=_ADDRESS, url=url))

@@ -347,7 +347,13 @@ def test_a_refused_download(transport: Made, host: str, status: int, error: type
 
 
 @pytest.mark.parametrize(
-    "lost", [LOST, requests.exceptions.SSLError(f"{SECRET} in the text"), requests.Timeout(SECRET)]
+    "lost",
+    [
+        LOST,
+        requests.exceptions.SSLError(f"{SECRET} in the text"),
+        requests.Timeout(SECRET),
+        urllib3.exceptions.LocationParseError(SECRET),
+    ],
 )
 def test_no_secret_in_an_error_of_the_wire(transport: Made, lost: Exception) -> None:
     made, _ = transport(*[lost] * 4)
