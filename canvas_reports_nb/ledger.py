@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -70,7 +71,8 @@ class Ledger:
 
     def forget(self, report: str, run_id: int) -> None:
         """A run that is fetched, or will never be, needs no remembering."""
-        (self._folder(report) / f"{run_id}.json").unlink(missing_ok=True)
+        with suppress(OSError):  # a store that is only to be read serves, too
+            (self._folder(report) / f"{run_id}.json").unlink(missing_ok=True)
 
     def equal(self, report: str, parameters: Mapping[str, Any]) -> list[int]:
         """The remembered runs of equal parameters, newest id first; damaged entries are passed over."""

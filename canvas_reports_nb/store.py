@@ -191,21 +191,35 @@ class Store:
         -------
         int
             How many runs were removed.
+
+        Raises
+        ------
+        StoreError
+            This disk lets none be removed.
         """
         if shared:
             raise StoreError("This store is on this disk alone.", hint="Leave shared=True out.")
         limit = oldest(older_than)
         gone = [run for run in self.runs(report) if limit is None or run.finished_at < limit]
-        for run in gone:
-            _remove(run.folder)
-        if limit is None:
-            # What is damaged or was left half-made is in no list, but it takes room and holds names.
-            for folder in self._folders(report):
-                for rest in folder.iterdir():
-                    with suppress(TimeoutError), _locked(rest.name.partition(".")[0], folder, timeout=0):
-                        if rest.is_dir() and (rest.suffix == ASIDE or not (rest / SIDECAR).exists()):
-                            shutil.rmtree(rest, ignore_errors=True)
+        try:
+            for run in gone:
+                _remove(run.folder)
+            if limit is None:
+                self._sweep(report)
+        except OSError as error:
+            raise StoreError(
+                f"The store at {self.path} can't be cleared: {error.strerror}.",
+                hint="Ask who owns its files.",
+            ) from None
         return len(gone)
+
+    def _sweep(self, report: str | None) -> None:
+        """Remove what is damaged or was left half-made: it is in no list, but takes room and holds names."""
+        for folder in self._folders(report):
+            for rest in folder.iterdir():
+                with suppress(TimeoutError), _locked(rest.name.partition(".")[0], folder, timeout=0):
+                    if rest.is_dir() and (rest.suffix == ASIDE or not (rest / SIDECAR).exists()):
+                        shutil.rmtree(rest, ignore_errors=True)
 
     def evict(self, keep: StoredRun) -> list[StoredRun]:
         """Remove the runs stored first until the limit is kept; ``keep`` stays, however large."""

@@ -1,11 +1,13 @@
 """Finished runs on this disk: private, whole or not there at all."""
 
+import errno
 import json
 import stat
 import threading
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
@@ -15,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from canvas_reports_nb.exceptions import StoreError
+from canvas_reports_nb.ledger import Ledger
 from canvas_reports_nb.lineage import Provenance
 from canvas_reports_nb.settings import Settings
 from canvas_reports_nb.shared_store import open_store
@@ -198,6 +201,24 @@ def test_clear(store: Store, asked: dict[str, Any], left: set[int]) -> None:
     assert store.clear(**asked) == 3 - len(left)
     assert {run.provenance.run_id for run in store.runs()} == left
     assert {int(path.parent.name) for path in store.path.rglob("raw.csv")} == left
+
+
+def test_a_store_that_is_only_to_be_read(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = keep(store, 1)
+    ledger = Ledger(store.path, URL, ACCOUNT)
+    entry = SimpleNamespace(id=1, report=GRADES)
+    ledger.note(entry, {})  # type: ignore[arg-type]
+
+    def refused(path: Path, **_: Any) -> None:
+        # Pretended: the tests may run as root, who may remove anything.
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "unlink", refused)
+    ledger.forget(GRADES, 1)
+    assert ledger.equal(GRADES, {}) == [1]
+    with pytest.raises(StoreError, match="can't be cleared: Permission denied"):
+        store.clear()
+    assert [kept.folder for kept in store.runs()] == [run.folder]
 
 
 def test_one_writer_at_a_time(store: Store) -> None:
