@@ -18,7 +18,6 @@ from canvas_reports_nb.exceptions import (
     ReportWarning,
     ServerError,
     ThrottledError,
-    UnknownParameterError,
     UserAgentRefusedError,
 )
 from canvas_reports_nb.parameters import asked_of, check, comparable, expected_tables, switches, to_wire
@@ -55,17 +54,7 @@ def checked(api: AccountReports, report: str, asked: Mapping[str, Any]) -> dict[
     if report not in offers:
         raise api.not_offered(report, list(offers))
     check(report, asked, _listed(api, offers[report], asked))
-    tables, offered = expected_tables(report, asked), offers[report].parameters
-    for name, table in switches(report).items():
-        # Canvas takes a switch it does not know without a word, and the file is not in the zip.
-        if offered and name not in offered and table in (tables or ()):
-            raise UnknownParameterError(
-                f"This Canvas has no {name} to write.",
-                hint=f"It is older, or the feature is switched off there. It takes: {', '.join(offered)}.",
-                account=api.account,
-                report=report,
-            )
-    if tables == ():
+    if expected_tables(report, asked) == ():
         raise ParameterError(
             f"{report} writes only the files it is asked for, and none is.",
             hint=f"Set one or more to True: {', '.join(switches(report))}.",

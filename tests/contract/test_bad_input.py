@@ -43,12 +43,6 @@ from canvas_reports_nb import exceptions as ex
             ["users, xlist", "table='users'"],
         ),
         ("provisioning_csv", {"users": True, "table": "user"}, ex.UnknownTableError, ["there are: users"]),
-        (
-            "provisioning_csv",
-            {"users": True, "institutional_tags": True, "table": "users"},
-            ex.UnknownParameterError,
-            ["no institutional_tags", "group_membership"],
-        ),
         ("provisioning_csv", {}, ex.ParameterError, ["users", "group_membership"]),
         ("provisioning_csv", {"users": False}, ex.ParameterError, ["none is"]),
         (
