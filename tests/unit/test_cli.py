@@ -45,7 +45,7 @@ def runner(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> CliRunner:
         (["run", "x", "-o", "no-such-folder/out.csv"], 2, "no-such-folder"),
         (["status", "x", "first"], 2, "first"),
         (["file", "no-such-file.zip"], 2, "no-such-file"),
-        (["file", __file__], 1, "Error: "),
+        (["file", str(Path(__file__).parents[2] / "notebooks/images/form.png")], 1, "Error: "),
         (["file", __file__, "--check", "-o", "out.csv"], 2, "writes no file"),
         (["file", __file__, "-o", "out.zip"], 2, ".parquet or .csv"),
         (["store", "clear", "--older-than", "30x"], 2, "30x"),
