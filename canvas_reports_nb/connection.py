@@ -211,7 +211,7 @@ class Connection:
         runs = list(self._api.index(report))
         if not runs:
             self.report(report)
-        return history_frame(report, runs)
+        return history_frame(report, runs, self.account_id)
 
     # -- all in one --------------------------------------------------------------------------
 

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from canvas_reports_nb.models import AvailableReport, ReportRun
     from canvas_reports_nb.stored import StoredRun
 
-__all__ = ["history_frame", "reports_frame", "store_frame"]
+__all__ = ["HISTORY_KEY", "history_frame", "reports_frame", "store_frame"]
 
+#: Key in ``DataFrame.attrs``. Not the one of a table's origin: a list of runs is no table of a run.
+HISTORY_KEY = "canvas_history"
 _TIME = "datetime64[us, UTC]"
 
 
@@ -46,8 +48,11 @@ def reports_frame(offers: Iterable[AvailableReport]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(types)).astype(types)
 
 
-def history_frame(report: str, runs: Iterable[ReportRun]) -> pd.DataFrame:
-    """One row a run, in the order given; the columns are those of `Connection.history`."""
+def history_frame(report: str, runs: Iterable[ReportRun], account: str | None = None) -> pd.DataFrame:
+    """One row a run, in the order given; the columns are those of `Connection.history`.
+
+    Report and account are in its ``attrs``, for a chart's title.
+    """
     rows = [
         {
             "run_id": run.id,
@@ -73,7 +78,9 @@ def history_frame(report: str, runs: Iterable[ReportRun]) -> pd.DataFrame:
         "parameters": "object",
         "message": "str",
     }
-    return pd.DataFrame(rows, columns=list(types)).astype(types)
+    made = pd.DataFrame(rows, columns=list(types)).astype(types)
+    made.attrs[HISTORY_KEY] = {"report": report, "account": account}
+    return made
 
 
 def store_frame(runs: Iterable[StoredRun], now: datetime) -> pd.DataFrame:

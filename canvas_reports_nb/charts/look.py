@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import os
-import textwrap
+import unicodedata
+from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from canvas_reports_nb.exceptions import MissingDependencyError
-from canvas_reports_nb.frames import exchange
-from canvas_reports_nb.lineage import ATTRS_KEY
 
 try:
     import matplotlib.pyplot as plt
@@ -18,19 +18,41 @@ except ImportError:
     raise MissingDependencyError("matplotlib", "plot", "crn.charts") from None
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from matplotlib.axes import Axes
 
-__all__ = ["BARS", "COLOURS", "alt_text", "describe", "label", "looked", "rows_high", "said_of", "save"]
+__all__ = [
+    "BARS",
+    "COLOURS",
+    "SLANTED_CELLS",
+    "alt_text",
+    "columns_wide",
+    "describe",
+    "label",
+    "labels",
+    "legend",
+    "looked",
+    "name_columns",
+    "rows_high",
+    "save",
+]
 
 #: Okabe and Ito's palette (2008), told apart by every kind of colour vision; each stands on white and on black.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9")
 #: The most bars a chart shows.
 BARS = 100
+#: The room of a name below a column.
+SLANTED_CELLS = 26
 # This grey has a contrast of 4.5:1 on white and of 4.6:1 on black (WCAG 2.2, 1.4.3).
 _INK = "#767676"
-_WORDS = 44
+_CELLS = 44
+# The inches a slanted name takes, and what share of a figure is left for names beside that which hangs over.
+_COLUMN, _SHARE, _WIDEST = 0.32, 0.58, 12.0
+# The same share of the axes as matplotlib first lays them out.
+_OF_AXES = 0.75
+# The points between axes and title in which a legend of one line stands.
+_LEGEND = 26
 _LOOK: dict[Any, Any] = {
     "figure.facecolor": "none",
     "axes.facecolor": "none",
@@ -76,29 +98,67 @@ def rows_high(rows: int) -> tuple[float, float]:
     return 7.2, 1.4 + 0.22 * max(rows, 3)
 
 
-def label(text: object) -> str:
-    """A name as an axis can show it: one line, not too long, no formula."""
-    return textwrap.shorten(str(text), _WORDS, placeholder="...").replace("$", r"\$") or " "
+def columns_wide(columns: int) -> tuple[float, float]:
+    """Size in inches of a chart of so many columns beside each other, as wide as a page can be at most."""
+    return min(max(7.2, _COLUMN * columns / _SHARE), _WIDEST), 3.6
 
 
-def said_of(frame: Any, term: str | None = None) -> str:
-    """Account, term and date of the run a frame came from, as far as it knows."""
-    origin = getattr(frame, "attrs", {}).get(ATTRS_KEY, {})
-    terms: Sequence[str] = ()
-    if term is not None:
-        found = exchange.lazy(frame).select(term).drop_nulls().unique().sort(term).collect()
-        terms = found[term].to_list()
-    parts = [
-        f"account {origin['account']}" if origin.get("account") else "",
-        f"{len(terms)} terms" if len(terms) > 2 else " and ".join(terms),  # noqa: PLR2004 - more fill the line
-        f"run of {origin['ended_at'][:10]}" if origin.get("ended_at") else "",
-    ]
-    return ", ".join(part for part in parts if part)
+def label(text: object, cells: int = _CELLS) -> str:
+    """A name as an axis can show it: one line, not too long, no formula.
+
+    Parameters
+    ----------
+    cells : int
+        The room it has; a letter takes one, a Chinese, Japanese or Korean one takes two.
+    """
+    line = " ".join(str(text).split())
+    return (line if _cells(line) <= cells else _cut(line, cells - 3)).replace("$", r"\$") or " "
+
+
+def _cells(line: str) -> int:
+    return sum(1 + (unicodedata.east_asian_width(letter) in "WF") for letter in line)
+
+
+def _cut(line: str, cells: int) -> str:
+    fits = next(end for end in range(len(line), -1, -1) if _cells(line[:end]) <= cells)
+    words = line[: fits + 1].rpartition(" ")[0]
+    # At a space, unless that leaves little, as in scripts without spaces.
+    return f"{words if _cells(words) * 2 > cells else line[:fits].rstrip()}..."
+
+
+def labels(names: Iterable[object], *ids: Iterable[object], cells: int = _CELLS) -> list[str]:
+    """Names as an axis can show them; those that would look the same get the first of their ids that differs."""
+    names = list(names)
+    shown = [label(name, cells) for name in names]
+    for known in ids:
+        often = Counter(shown)
+        for at, (name, text, own) in enumerate(zip(names, tuple(shown), known, strict=True)):
+            if often[text] > 1 and own is not None:
+                told = label(own, cells // 2)
+                shown[at] = f"{label(name, cells - _cells(told) - 3)} [{told}]"
+    return shown
+
+
+def name_columns(ax: Axes, names: Sequence[str]) -> None:
+    """Slanted names below columns, every n-th where not all have room."""
+    # The axes' width is that before the layout makes room for the names.
+    room = ax.bbox.width / ax.figure.dpi * _OF_AXES
+    every = max(math.ceil(len(names) * _COLUMN / room), 1)
+    ax.set_xticks(range(0, len(names), every), names[::every], rotation=30, ha="right", fontsize="small")
+
+
+def legend(ax: Axes) -> None:
+    """What the colours mean, in a line between title and bars, where it covers none."""
+    handles, _ = ax.get_legend_handles_labels()
+    ax.legend(
+        loc="lower left", bbox_to_anchor=(0, 1), ncols=len(handles), fontsize="small", borderaxespad=0.2
+    )
 
 
 def describe(ax: Axes, title: str, said: str, alt: str) -> None:
     """Give a chart its title, what it was made from, and its alternative text."""
-    ax.set_title(label(title) if not said else f"{label(title)}\n{said.replace('$', chr(92) + '$')}")
+    pad = None if ax.get_legend() is None else _LEGEND
+    ax.set_title(label(title) if not said else f"{label(title)}\n{said.replace('$', chr(92) + '$')}", pad=pad)
     # The label of axes is drawn nowhere and lost by nothing: the text travels with the chart.
     ax.set_label(f"{title}. {f'{said[0].upper()}{said[1:]}. ' if said else ''}{alt}")
 

@@ -9,9 +9,23 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 from matplotlib.colors import LinearSegmentedColormap, LogNorm
 
-from canvas_reports_nb.charts.look import COLOURS, describe, label, looked, rows_high, said_of
+from canvas_reports_nb.charts.demands import times, whole, zoned
+from canvas_reports_nb.charts.look import (
+    COLOURS,
+    SLANTED_CELLS,
+    columns_wide,
+    describe,
+    label,
+    labels,
+    legend,
+    looked,
+    name_columns,
+    rows_high,
+)
+from canvas_reports_nb.charts.origins import said_of
 from canvas_reports_nb.frames import exchange
-from canvas_reports_nb.provisioning.inputs import over_tables
+from canvas_reports_nb.provisioning.inputs import REPORT, once, over_tables
+from canvas_reports_nb.schemas import schema
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,6 +38,7 @@ __all__ = ["enrollments_over_terms", "last_access_calendar", "role_by_state"]
 _GONE = ("deleted", "rejected")
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _FEW = 10
+_MOST_WEEKS = 520
 # From a tint seen on white and on black to the darkest of the palette's first colour.
 _TINTS = LinearSegmentedColormap.from_list("tints", ["#B8D9EE", "#56B4E9", "#0072B2", "#003A5C"])
 
@@ -46,7 +61,7 @@ def enrollments_over_terms(tables: Mapping[str, Any], *, ax: Axes | None = None)
     matplotlib.axes.Axes
     """
     counted = exchange.lazy(_by_term(tables)).collect()
-    with looked(ax) as drawn:
+    with looked(ax, columns_wide(counted.height)) as drawn:
         at = list(range(counted.height))
         for shift, (column, name, colour, hatch) in enumerate(
             [
@@ -58,9 +73,10 @@ def enrollments_over_terms(tables: Mapping[str, Any], *, ax: Axes | None = None)
             bars = drawn.bar(places, counted[column].to_list(), 0.38, label=name, color=colour, hatch=hatch)
             if counted.height <= _FEW:
                 drawn.bar_label(bars, fmt="{:,.0f}", fontsize="x-small")
-        drawn.set_xticks(at, [label(name) for name in counted["name"]], rotation=30, ha="right")
+        name_columns(drawn, labels(counted["name"], counted["canvas_term_id"], cells=SLANTED_CELLS))
         drawn.yaxis.set_major_formatter("{x:,.0f}")
-        drawn.legend()
+        drawn.yaxis.get_major_locator().set_params(integer=True)
+        legend(drawn)
         alt = "; ".join(
             f"{row['name']}: {row['people']:,} students, {row['enrollments']:,} enrolments"
             for row in counted.iter_rows(named=True)
@@ -80,16 +96,18 @@ def enrollments_over_terms(tables: Mapping[str, Any], *, ax: Axes | None = None)
     terms=("canvas_term_id", "name", "start_date"),
 )
 def _by_term(tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
+    enrollments, courses, terms = tables["enrollments"], once(tables, "courses"), once(tables, "terms")
+    exchange.same_ids(enrollments, "canvas_course_id", courses, "canvas_course_id")
+    exchange.same_ids(courses, "canvas_term_id", terms, "canvas_term_id")
     return (
-        tables["enrollments"]
-        .filter(
+        enrollments.filter(
             pl.col("base_role_type").cast(pl.String) == "StudentEnrollment",
             ~pl.col("status").cast(pl.String).is_in(_GONE),
         )
         .select("canvas_course_id", "canvas_user_id")
         .unique()
-        .join(tables["courses"].select("canvas_course_id", "canvas_term_id").unique(), on="canvas_course_id")
-        .join(tables["terms"].select("canvas_term_id", "name", "start_date"), on="canvas_term_id")
+        .join(courses.select("canvas_course_id", "canvas_term_id"), on="canvas_course_id")
+        .join(terms.select("canvas_term_id", "name", "start_date"), on="canvas_term_id")
         .group_by("canvas_term_id", "name", "start_date")
         .agg(people=pl.col("canvas_user_id").n_unique(), enrollments=pl.len())
         # A term without dates is the default one: it belongs before them all.
@@ -110,9 +128,10 @@ def role_by_state(enrollments: Any, *, ax: Axes | None = None) -> Axes:
     -------
     matplotlib.axes.Axes
     """
-    exchange.require(exchange.lazy(enrollments), ("role", "status"), "This chart")
+    rows = exchange.lazy(enrollments)
+    exchange.require(rows, ("role", "status"), "This chart")
     counted = (
-        exchange.lazy(enrollments)
+        _each_once(rows)
         .select(pl.col("role", "status").cast(pl.String).fill_null("none"))
         .group_by("role", "status")
         .len("n")
@@ -139,15 +158,26 @@ def role_by_state(enrollments: Any, *, ax: Axes | None = None) -> Axes:
     return drawn
 
 
+def _each_once(enrollments: pl.LazyFrame) -> pl.LazyFrame:
+    """Enrolments once each, where they can be told apart: of roles and states alone all are alike."""
+    held = enrollments.collect_schema().names()
+    table = schema(REPORT).table("enrollments")  # type: ignore[union-attr] # it is known
+    keys = (table.key, table.older_key) if table else ()
+    known = any(key and set(key) <= set(held) for key in keys)
+    return once({"enrollments": enrollments}, "enrollments") if known else enrollments
+
+
 def last_access_calendar(access: Any, *, weeks: int = 26, zone: str = "UTC", ax: Axes | None = None) -> Axes:
     """On which day people were last seen, the latest weeks as a calendar.
+
+    A person counts once, at the latest moment any of their logins shows.
 
     Parameters
     ----------
     access : DataFrame
         The last user access report, of any kind.
     weeks : int
-        How many, back from the latest access.
+        How many, back from the latest access; 520 at most.
     zone : str
         Where a day begins, such as ``"America/Denver"``; the report's times are UTC.
     ax : matplotlib.axes.Axes, optional
@@ -155,17 +185,14 @@ def last_access_calendar(access: Any, *, weeks: int = 26, zone: str = "UTC", ax:
     Returns
     -------
     matplotlib.axes.Axes
+
+    Raises
+    ------
+    ParameterError
+        ``weeks`` is no count, ``zone`` no zone, or the moments are no times.
     """
-    exchange.require(exchange.lazy(access), ("last access at",), "This chart")
-    days = (
-        exchange.lazy(access)
-        .select(day=pl.col("last access at").dt.convert_time_zone(zone).dt.date())
-        .drop_nulls()
-        .group_by("day")
-        .len("n")
-        .sort("day")
-        .collect()
-    )
+    weeks = whole("weeks", weeks, _MOST_WEEKS)
+    days = _last_days(access, zoned(zone))
     with looked(ax, (7.2, 2.4)) as drawn:
         alt = "Nobody was ever seen."
         if days.height:
@@ -192,6 +219,24 @@ def last_access_calendar(access: Any, *, weeks: int = 26, zone: str = "UTC", ax:
         drawn.set_yticks([at + 0.5 for at in range(7)], _DAYS)
         describe(drawn, "Day of last access", said_of(access), alt)
     return drawn
+
+
+def _last_days(access: Any, zone: str) -> pl.DataFrame:
+    """How many people were last seen on each day."""
+    rows, moment = exchange.lazy(access), pl.col("last access at")
+    exchange.require(rows, ("user id", "last access at"), "This chart")
+    times(rows, ("last access at",), "This chart")
+    day = moment.max().cast(pl.Datetime("us", "UTC")).dt.convert_time_zone(zone).dt.date()
+    return (
+        rows.filter(pl.col("user id").is_not_null())
+        .group_by("user id")
+        .agg(day=day)
+        .drop_nulls("day")
+        .group_by("day")
+        .len("n")
+        .sort("day")
+        .collect()
+    )
 
 
 def _by_size(counted: pl.DataFrame, column: str) -> list[str]:
