@@ -95,7 +95,8 @@ class FanOut:
         for task in pending[: room(len(self._queued()), self._taken)]:
             task.runs.breathe()
             try:
-                task.join(task.runs.begin(task.report, task.wire, task.known).run, ours=True)
+                job = task.runs.begin(task.report, task.wire, task.known)
+                task.join(job.run, ours=not job.is_joined)
                 self._failing_since = None
                 self._queue.add(task)
             except (ThrottledError, NotReachedError) as error:

@@ -83,14 +83,24 @@ class ReportJob:
     ----------
     run : ReportRun
         As Canvas last told it; `refresh` asks again.
+    is_joined : bool
+        Whether a start found the run under way: somebody else's, too, so no Interrupt stops it.
     """
 
     def __init__(
-        self, api: AccountReports, store: Store, url: str, run: ReportRun, *, clock: Clock, sleep: Sleep
+        self,
+        api: AccountReports,
+        store: Store,
+        url: str,
+        run: ReportRun,
+        *,
+        joined: bool = False,
+        clock: Clock,
+        sleep: Sleep,
     ) -> None:
         self._api, self._store, self._url = api, store, url
         self._clock, self._sleep = clock, sleep
-        self.run = run
+        self.run, self.is_joined = run, joined
 
     def __repr__(self) -> str:
         return f"ReportJob({self.run.report!r}, run {self.run.id}, {self.run.status})"
@@ -134,7 +144,7 @@ class ReportJob:
             Canvas takes, but half an hour at most for any answer at all.
         progress : {"auto", "widget", "tqdm", "log", False} or ProgressSink
         on_interrupt : {"detach", "abort"}
-            What an Interrupt does to the run on Canvas: lets it go on, or stops it.
+            What an Interrupt does to the run on Canvas: lets it go on, or stops it, unless it was joined.
 
         Raises
         ------
@@ -255,7 +265,10 @@ class ReportJob:
         self, interrupt: KeyboardInterrupt, sink: ProgressSink, on_interrupt: OnInterrupt
     ) -> None:
         text = f"Interrupted; run {self.run.id} {self._fate}. Later: {self.attach_line}"
-        if on_interrupt == "abort" and not self.run.is_ended:
+        stop = on_interrupt == "abort" and not self.run.is_ended
+        if stop and self.is_joined:
+            text += " It was not stopped: it was under way before, and may be somebody else's."
+        elif stop:
             try:
                 self.abort()
                 text = f"Interrupted; run {self.run.id} was stopped."

@@ -127,7 +127,7 @@ class Runs:
             sink.close()
             return ReportResult(equal), sink
         if decision.run_id is not None:
-            return self.attach(report, decision.run_id), sink
+            return self.job(self.api.show(report, decision.run_id), joined=True), sink
         return self.begin(report, wanted, decision.known), sink
 
     def decide(
@@ -162,9 +162,9 @@ class Runs:
 
         ``known`` are the runs Canvas's list held before, where it was read.
         """
-        run = start_once(self.api, report, wire, known=known, clock=self.clock, sleep=self.sleep)
+        run, joined = start_once(self.api, report, wire, known=known, clock=self.clock, sleep=self.sleep)
         self.ledger.note(run, wire)
-        return self.job(run)
+        return self.job(run, joined=joined)
 
     def breathe(self) -> None:
         """Slow down where Canvas says that little is left of the token's allowance, which all its runs share."""
@@ -172,9 +172,11 @@ class Runs:
         if pause and not is_spent():
             self.sleep(min(pause, left()))
 
-    def job(self, run: ReportRun) -> jobs.ReportJob:
+    def job(self, run: ReportRun, *, joined: bool = False) -> jobs.ReportJob:
         """A handle on a run as Canvas last told it."""
-        return jobs.ReportJob(self.api, self.store, self.url, run, clock=self.clock, sleep=self.sleep)
+        return jobs.ReportJob(
+            self.api, self.store, self.url, run, joined=joined, clock=self.clock, sleep=self.sleep
+        )
 
     def _held(self, report: str, asked: Mapping[str, Any], run_id: int | None) -> ReportResult:
         if run_id is not None:

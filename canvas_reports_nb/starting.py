@@ -95,7 +95,7 @@ def start_once(
     known: Collection[int] | None,
     clock: Clock,
     sleep: Sleep,
-) -> ReportRun:
+) -> tuple[ReportRun, bool]:
     """Start a run, or join the equal one Canvas says is in flight.
 
     Where the answer is lost, the run may have been queued all the same: it is looked for in Canvas's
@@ -105,6 +105,11 @@ def start_once(
     ----------
     known : collection of int or None
         The runs Canvas listed before: none of them is the one whose answer is lost. ``None`` to ask.
+
+    Returns
+    -------
+    ReportRun, bool
+        And whether it was joined: it is somebody else's, too.
     """
     if known is None:
         known = _listed_now(api, report)
@@ -113,7 +118,9 @@ def start_once(
         try:
             run = api.start(report, wire)
         except DuplicateRunError as duplicate:
-            return api.show(report, duplicate.run.id)
+            # After a lost answer Canvas may well mean the run which that one has started.
+            joined = attempt == 1 or duplicate.run.id in known
+            return api.show(report, duplicate.run.id), joined
         except (ThrottledError, UserAgentRefusedError):
             raise
         except (NotReachedError, ServerError) as lost:
@@ -128,7 +135,7 @@ def start_once(
                 continue
             run = found
         _compare(report, wire, run)
-        return run
+        return run, False
     raise AssertionError("the last attempt returns or raises")
 
 

@@ -9,7 +9,8 @@ import canvas_reports_nb as crn
 from canvas_reports_nb import exceptions as ex
 
 QUIET: dict[str, Any] = {"progress": False}
-REQUEST = {"report": "grade_export_csv"}
+GRADES = "grade_export_csv"
+ROW = {"report": GRADES}
 UNREACHED = ex.NotReachedError("reset")
 
 
@@ -57,12 +58,14 @@ def test_a_start_that_never_arrived_is_sent_again(canvas: Any) -> None:
     assert connection.starts() == 1
 
 
-CALLS: dict[str, Callable[[Any], Any]] = {
-    "one": lambda connection: connection.obtain("grade_export_csv", **QUIET),
-    "one anew": lambda connection: connection.obtain("grade_export_csv", max_age=0, **QUIET),
-    "many": lambda connection: connection.obtain_reports([REQUEST], **QUIET).results[0],
-    "many anew": lambda connection: connection.obtain_reports([REQUEST], max_age=0, **QUIET).results[0],
-    "start": lambda connection: connection.start("grade_export_csv").result(**QUIET),
+CALLS: dict[str, Callable[..., Any]] = {
+    "one": lambda connection, **how: connection.obtain(GRADES, **how, **QUIET),
+    "one anew": lambda connection, **how: connection.obtain(GRADES, max_age=0, **how, **QUIET),
+    "many": lambda connection, **how: connection.obtain_reports([ROW], **how, **QUIET).results[0],
+    "many anew": lambda connection, **how: connection.obtain_reports(
+        [ROW], max_age=0, **how, **QUIET
+    ).results[0],
+    "start": lambda connection, **how: connection.start(GRADES).result(**how, **QUIET),
 }
 
 
@@ -126,6 +129,40 @@ def test_a_torn_note_is_passed_over(canvas: Any) -> None:
         note.write_text('{"run_id": 1, "parame')
     assert len(connection.read_report("grade_export_csv", **QUIET)) > 0
     assert connection.starts() == 1
+
+
+def interrupt_at(connection: Any, nap: int) -> None:
+    sleep, naps = connection._sleep, []
+
+    def sleeping(seconds: float) -> None:
+        naps.append(seconds)
+        if len(naps) == nap:
+            raise KeyboardInterrupt
+        sleep(seconds)
+
+    connection._sleep = sleeping
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_an_interrupt_stops_no_run_that_was_joined(canvas: Any, call: str) -> None:
+    connection = canvas(duration=3600)
+    colleagues = connection._api.start("grade_export_csv", {"skip_message": True})
+    interrupt_at(connection, 1)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        CALLS[call](connection, on_interrupt="abort")
+    assert str(colleagues.id) in caught.value.__notes__[0]
+    assert "PUT" not in {record.method for record in connection.server.log}
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("lost", [False, True], ids=["answered", "lost"])
+def test_an_interrupt_stops_what_the_call_has_started(canvas: Any, call: str, lost: bool) -> None:
+    connection = canvas(duration=3600)
+    lose_answers(connection, int(lost))
+    interrupt_at(connection, 1 + lost)  # the first nap of a lost start is the one before the list is asked
+    with pytest.raises(KeyboardInterrupt):
+        CALLS[call](connection, on_interrupt="abort")
+    assert connection.history("grade_export_csv")["status"].tolist() == ["aborted"]
 
 
 def test_a_term_by_its_name(canvas: Any) -> None:
