@@ -107,7 +107,9 @@ class Connection:
             ``"self"``, a Canvas id, or ``"sis_account_id:X"``.
         """
         settings = replace(self._settings, account=str(account))
-        return Connection(self._transport, settings, clock=self._clock, sleep=self._sleep)
+        sibling = Connection(self._transport, settings, clock=self._clock, sleep=self._sleep)
+        sibling.store = self.store
+        return sibling
 
     def pausing(self, sleep: Sleep) -> Connection:
         """The same connection with another way to wait, for a thread that must notice a click."""

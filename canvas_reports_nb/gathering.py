@@ -220,9 +220,10 @@ def gather(
         tasks = list(dict.fromkeys(rows))
         sink = resolve(progress)
         try:
-            with in_time(timeout):
-                _decide(tasks, max_age, sink, len(rows))
-            FanOut(tasks, sink, timeout).settle(on_interrupt)
+            with runs_of(None).store.sparing():
+                with in_time(timeout):
+                    _decide(tasks, max_age, sink, len(rows))
+                FanOut(tasks, sink, timeout).settle(on_interrupt)
         finally:
             sink.close()
     if one_table:

@@ -77,6 +77,7 @@ class Store:
     def __init__(self, path: str | os.PathLike[str], limit: int = DEFAULT_STORE_LIMIT) -> None:
         self.path = Path(path)
         self.limit = limit
+        self._spared: list[set[Path]] = []
 
     def __repr__(self) -> str:
         return f"Store({self._told!r})"
@@ -162,6 +163,7 @@ class Store:
         sealed = load(folder)
         if sealed is None:
             raise StoreError(f"The store at {self.path} lost a run while it was written.", hint="Call again.")
+        self._spare(sealed)
         return sealed
 
     def info(self) -> pd.DataFrame:
@@ -221,14 +223,29 @@ class Store:
                     if rest.is_dir() and (rest.suffix == ASIDE or not (rest / SIDECAR).exists()):
                         shutil.rmtree(rest, ignore_errors=True)
 
+    @contextmanager
+    def sparing(self) -> Iterator[None]:
+        """Let every run that is stored or used inside stay to its end, however large they are together."""
+        spared: set[Path] = set()
+        self._spared.append(spared)
+        try:
+            yield
+        finally:
+            self._spared = [other for other in self._spared if other is not spared]
+
+    def _spare(self, run: StoredRun) -> None:
+        for spared in self._spared:
+            spared.add(run.folder)
+
     def evict(self, keep: StoredRun) -> list[StoredRun]:
         """Remove the runs stored first until the limit is kept; ``keep`` stays, however large."""
         runs = sorted(self.runs(), key=lambda run: run.provenance.retrieved_at or "")
         total, gone = sum(run.size for run in runs), []
+        kept = {keep.folder}.union(*self._spared)
         for run in runs:
             if total <= self.limit:
                 break
-            if run.folder != keep.folder:
+            if run.folder not in kept:
                 total -= run.size
                 _remove(run.folder)
                 gone.append(run)
@@ -238,7 +255,10 @@ class Store:
 
     def sound(self, run: StoredRun | None) -> StoredRun | None:
         """The run if its files are what was stored; a damaged one is set aside, and there is none."""
-        if run is None or run.is_sound():
+        if run is None:
+            return None
+        if run.is_sound():
+            self._spare(run)
             return run
         run.set_aside()
         return None

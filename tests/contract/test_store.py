@@ -93,6 +93,29 @@ def test_beyond_the_limit_the_oldest_go_and_the_newest_stays(canvas: Any) -> Non
     assert connection.store.info()["report"].tolist() == ["zero_activity_csv"]
 
 
+def test_a_batch_larger_than_the_limit_is_whole_and_what_is_older_goes(canvas: Any) -> None:
+    connection = canvas()
+    connection.read_report("zero_activity_csv", **QUIET)
+    connection = crn.connect(
+        connection.url,
+        connection.server.token,
+        store=connection.store.path,
+        store_limit=1,
+        clock=connection.clock,
+        sleep=connection.sleep,
+    )
+    batch = [{"report": "grade_export_csv"}, {"report": "grade_export_csv", "account": 3}]
+    first = connection.read_reports(batch, **QUIET)
+    held = connection.store.info()
+    assert held["report"].tolist() == ["grade_export_csv"] * 2
+    again = connection.obtain_reports([*batch, {"report": "grade_export_csv", "account": 2}], **QUIET)
+    assert set(held["run_id"]) < set(connection.store.info()["run_id"])
+    assert len(again.to_pandas()) > len(first) > 0
+    assert connection.read_reports(batch, **QUIET).equals(first)
+    connection.read_report("zero_activity_csv", max_age=0, **QUIET)
+    assert connection.store.info()["report"].tolist() == ["zero_activity_csv"], "spared for one call only"
+
+
 def test_clear_removes_what_a_killed_process_left(canvas: Any) -> None:
     connection = canvas()
     connection.read_report("grade_export_csv", **QUIET)
