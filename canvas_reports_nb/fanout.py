@@ -313,9 +313,10 @@ def _late(task: Task, timeout: float) -> CanvasReportsError:
             account=account,
             report=report,
         )
-    hint, missing = "It goes on; the same call later joins it.", ""
+    hint, missing = "It goes on; the same call later joins it, unless with max_age=0.", ""
     if task.run.is_ended:
-        hint, missing = "The same call later fetches it.", ", and its file is not here yet"
+        hint = "The same call later fetches it, unless with max_age=0."
+        missing = ", and its file is not here yet"
     said = f"The run is {task.run.status} after {timeout:g} s{missing}."
     late = WaitTimeoutError(said, task.run, hint=hint, account=account)
     late.job = task.runs.job(task.run)

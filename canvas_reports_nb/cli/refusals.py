@@ -33,15 +33,16 @@ Exit codes:
   0  done
   1  a run failed, a check found something, or something else went wrong
   2  the call itself is wrong: its options, the report's parameters, a name
-  3  --timeout is over; the runs go on, and the same call later joins them
+  3  --timeout is over; the runs go on, and the same call later (without --max-age 0) joins them
   4  of many runs some failed; the finished ones are written
   130  interrupted (Ctrl-C); what was started goes on
 """
+_JOINS = "the same call (without --max-age 0) joins it"
 _IN_PYTHON = {
     re.compile(r"Later: canvas\.attach\('([^']+)', (\d+)\)\.result\(\)"): (
-        r"The same call joins it, canvas-reports status \1 \2 looks at it."
+        rf"Later: {_JOINS}, canvas-reports status \1 \2 looks at it."
     ),
-    re.compile(r"Later: canvas\.read_reports\(requests\)"): "The same call",
+    re.compile(r"Later: canvas\.read_reports\(requests\)"): "Later: the same call (without --max-age 0)",
 }
 
 
@@ -83,7 +84,7 @@ def _said(error: Exception) -> str:
     """The error in words, its advice in those of the shell where the error's own are Python."""
     match error:
         case WaitTimeoutError(report=report, run_id=run_id):
-            advice = f"The same call joins it, canvas-reports status {report} {run_id} looks at it."
+            advice = f"Later {_JOINS}, canvas-reports status {report} {run_id} looks at it."
         case UnknownRunError(report=report):
             advice = f"canvas-reports history {report} lists the runs there are."
         case TableError(tables=[first, *_]):

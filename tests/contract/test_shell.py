@@ -143,10 +143,11 @@ def test_an_output_nobody_may_write_starts_nothing(
 
 def test_a_run_that_outlasts_the_timeout_goes_on(shell: Callable[..., Shell]) -> None:
     slow = shell(duration=600)
-    said = slow.refused(*GRADES, "-o", "grades.csv", code=3)
+    said = slow.refused(*GRADES, "--max-age", "0", "-o", "grades.csv", code=3)
     (run,) = slow.told("history", "grade_export_csv")
     number = str(run["run_id"])
     assert f"canvas-reports status grade_export_csv {number}" in said
+    assert "the same call (without --max-age 0) joins it" in said
     slow("status", "grade_export_csv", number, code=3)
     slow.caller.server.clock.advance(900)
     slow("status", "grade_export_csv", number)
