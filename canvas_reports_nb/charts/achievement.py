@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from canvas_reports_nb.charts.demands import number, whole
-from canvas_reports_nb.charts.look import BARS, COLOURS, describe, labels, looked, rows_high
+from canvas_reports_nb.charts.look import BARS, COLOURS, describe, labels, looked, rows_high, whole_numbers
 from canvas_reports_nb.charts.origins import said_of
 from canvas_reports_nb.frames import exchange
 from canvas_reports_nb.grades import summary
@@ -73,8 +73,7 @@ def grade_distribution(
         _scale(drawn, places)
         drawn.set_xlabel(f"score ({score}), %")
         drawn.set_ylabel("grades")
-        drawn.yaxis.set_major_formatter("{x:,.0f}")
-        drawn.yaxis.get_major_locator().set_params(integer=True)
+        whole_numbers(drawn.yaxis)
         alt = f"{len(stayed) - len(found):,} without a score, {left:,} withdrawn."
         if len(found):
             lowest, middle, highest = (float(found.quantile(part, "linear") or 0) for part in (0, 0.5, 1))

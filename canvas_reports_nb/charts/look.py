@@ -14,6 +14,7 @@ from canvas_reports_nb.exceptions import MissingDependencyError
 try:
     import matplotlib.pyplot as plt
     from matplotlib import font_manager
+    from matplotlib.ticker import MaxNLocator
 except ImportError:
     raise MissingDependencyError("matplotlib", "plot", "crn.charts") from None
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
 
 __all__ = [
     "BARS",
@@ -36,6 +38,7 @@ __all__ = [
     "name_columns",
     "rows_high",
     "save",
+    "whole_numbers",
 ]
 
 #: Okabe and Ito's palette (2008), told apart by every kind of colour vision; each stands on white and on black.
@@ -137,6 +140,12 @@ def labels(names: Iterable[object], *ids: Iterable[object], cells: int = _CELLS)
                 told = label(own, cells // 2)
                 shown[at] = f"{label(name, cells - _cells(told) - 3)} [{told}]"
     return shown
+
+
+def whole_numbers(axis: Axis) -> None:
+    """Whole numbers along an axis, thousands set apart."""
+    axis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 5, 10], integer=True))
+    axis.set_major_formatter("{x:,.0f}")
 
 
 def name_columns(ax: Axes, names: Sequence[str]) -> None:

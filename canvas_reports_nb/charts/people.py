@@ -21,6 +21,7 @@ from canvas_reports_nb.charts.look import (
     looked,
     name_columns,
     rows_high,
+    whole_numbers,
 )
 from canvas_reports_nb.charts.origins import said_of
 from canvas_reports_nb.frames import exchange
@@ -74,8 +75,7 @@ def enrollments_over_terms(tables: Mapping[str, Any], *, ax: Axes | None = None)
             if counted.height <= _FEW:
                 drawn.bar_label(bars, fmt="{:,.0f}", fontsize="x-small")
         name_columns(drawn, labels(counted["name"], counted["canvas_term_id"], cells=SLANTED_CELLS))
-        drawn.yaxis.set_major_formatter("{x:,.0f}")
-        drawn.yaxis.get_major_locator().set_params(integer=True)
+        whole_numbers(drawn.yaxis)
         legend(drawn)
         alt = "; ".join(
             f"{row['name']}: {row['people']:,} students, {row['enrollments']:,} enrolments"
