@@ -15,7 +15,7 @@ from canvas_reports_nb.exceptions import (
     UnknownRunError,
 )
 from canvas_reports_nb.models import AvailableReport, ReportRun
-from canvas_reports_nb.parameters import near
+from canvas_reports_nb.parameters import named_report, near, numbered
 from canvas_reports_nb.schemas import schema
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class AccountReports:
         with self._located(report=report):
             try:
                 answer = self._transport.json(
-                    "POST", f"{self._base}/reports/{quote(report)}", body={"parameters": dict(parameters)}
+                    "POST", f"{self._base}/reports/{_quoted(report)}", body={"parameters": dict(parameters)}
                 )
             except NotFoundError:
                 raise self.not_offered(report, [r.report for r in self.available()]) from None
@@ -90,7 +90,7 @@ class AccountReports:
     def index(self, report: str) -> Iterator[ReportRun]:
         """Past runs of a report, newest first: ``GET reports/:report``. An unknown report has none."""
         with self._located(report=report, missing=UnknownAccountError):
-            for item in self._all(f"reports/{quote(report)}"):
+            for item in self._all(f"reports/{_quoted(report)}"):
                 yield ReportRun.from_api(item)
 
     def show(self, report: str, run_id: int) -> ReportRun:
@@ -150,7 +150,7 @@ class AccountReports:
 
     def _one(self, method: str, report: str, run_id: int, tail: str = "") -> ReportRun:
         with self._located(report=report, run_id=run_id, missing=UnknownRunError):
-            path = f"{self._base}/reports/{quote(report)}/{int(run_id)}{tail}"
+            path = f"{self._base}/reports/{_quoted(report)}/{numbered(run_id)}{tail}"
             return ReportRun.from_api(self._transport.json(method, path))
 
     def _all(self, path: str, **request: Any) -> Iterator[Any]:
@@ -183,6 +183,10 @@ _MISSING = {
     UnknownAccountError: "Canvas has no such account, or hides it from this token.",
     UnknownRunError: "No such run: it is unknown, deleted, or of another report or account.",
 }
+
+
+def _quoted(report: str) -> str:
+    return quote(named_report(report), safe="")
 
 
 def _columns(item: Any) -> dict[str, tuple[str, ...]]:

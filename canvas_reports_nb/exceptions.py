@@ -419,4 +419,4 @@ class StoreError(CanvasReportsError):
 
 
 class NotStoredError(StoreError, LookupError):
-    """``offline=True``, and the run is not on this disk."""
+    """``offline=True``, or a result is read again, and the run is not on this disk."""

@@ -17,7 +17,7 @@ from canvas_reports_nb.exceptions import (
     ServerError,
     UnknownRunError,
 )
-from canvas_reports_nb.parameters import expected_tables
+from canvas_reports_nb.parameters import expected_tables, named_report, numbered
 from canvas_reports_nb.planning import is_recent, reuse_or_start
 from canvas_reports_nb.progress import ProgressEvent, resolve
 from canvas_reports_nb.results import ReportResult, choose_table
@@ -99,6 +99,7 @@ class Runs:
     ) -> ReportResult:
         """Use a run again or start one, wait, fetch; see `Connection.read_report`."""
         jobs.check_wait(timeout, on_interrupt)
+        run_id = None if run_id is None else numbered(run_id)
         if offline:
             return self._held(report, asked, run_id)
         if run_id is not None:
@@ -246,8 +247,15 @@ def merged(report: str, parameters: Parameters | None, named: Mapping[str, Any])
     Raises
     ------
     ParameterError
-        A name stands in both.
+        A name stands in both, or they are no mapping, or the report is no name.
     """
+    named_report(report)
+    if not isinstance(parameters, Mapping | None):
+        raise ParameterError(
+            f"parameters={parameters!r} is no mapping.",
+            hint='Give them as keywords, or as parameters={"name": value}.',
+            report=report,
+        )
     both = sorted((parameters or {}).keys() & named.keys())
     if both:
         raise ParameterError(

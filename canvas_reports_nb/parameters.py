@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from canvas_reports_nb.exceptions import InvalidChoiceError, UnknownParameterError
+from canvas_reports_nb.exceptions import InvalidChoiceError, ParameterError, UnknownParameterError
 from canvas_reports_nb.schemas import COMMON_PARAMETERS, schema
 
 if TYPE_CHECKING:
@@ -30,7 +30,9 @@ __all__ = [
     "expected_tables",
     "is_blank",
     "is_number",
+    "named_report",
     "near",
+    "numbered",
     "switches",
     "to_wire",
     "wire_value",
@@ -66,6 +68,26 @@ def is_blank(value: Any) -> bool:
 def is_number(value: Any) -> bool:
     """Whether a value counts something: no truth value, no text, no NaN."""
     return isinstance(value, Real) and not isinstance(value, bool) and not math.isnan(value)
+
+
+def named_report(report: Any) -> str:
+    """The report, if it is a name."""
+    if not isinstance(report, str):
+        raise ParameterError(
+            f"{report!r} is no report.", hint='Reports have names, such as "grade_export_csv".'
+        )
+    return report
+
+
+def numbered(run_id: Any) -> int:
+    """The id of a run as a number, which a text may hold, too."""
+    try:
+        return int(run_id)
+    except (TypeError, ValueError):
+        raise ParameterError(
+            f"run_id={run_id!r} is no run.",
+            hint="Give a number; canvas.history(report) lists the runs there are.",
+        ) from None
 
 
 def to_wire(report: str, parameters: Mapping[str, Any]) -> dict[str, Any]:

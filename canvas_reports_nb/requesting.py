@@ -147,8 +147,10 @@ def requests_for(
     >>> requests_for("grade_export_csv", terms=["sis_term_id:FA25", "sis_term_id:SP26"])["report"].tolist()
     ['grade_export_csv', 'grade_export_csv']
     """
-    frames = [_combined(name, terms, accounts, parameters) for name in _several(report)]
-    return pd.concat(frames, ignore_index=True)
+    names = _several(report)
+    if not names:
+        raise ParameterError("report is an empty list.", hint="Name one report at least.")
+    return pd.concat([_combined(name, terms, accounts, parameters) for name in names], ignore_index=True)
 
 
 def _combined(report: str, terms: Any, accounts: Any, parameters: Mapping[str, Any]) -> pd.DataFrame:

@@ -22,6 +22,7 @@ from canvas_reports_nb.exceptions import (
     CanvasReportsError,
     DamagedFileError,
     NotReachedError,
+    NotStoredError,
     StoreError,
     TableRequiredError,
     UnexpectedAnswerError,
@@ -74,7 +75,7 @@ class ReportResult:
     @cached_property
     def path(self) -> Path:
         """The file as Canvas sent it; a `DamagedFileError` where the stored one is no longer that."""
-        if not self._stored.is_raw_sound():
+        if not self._kept.is_raw_sound():
             self._stored.set_aside()
             error = DamagedFileError("The stored file is not what Canvas sent; it was set aside.", hint=_KEPT)
             made = self._stored.provenance
@@ -98,11 +99,11 @@ class ReportResult:
     ) -> Any:
         """One table as a frame of an engine; ``table`` may be left out where there is one."""
         name = self._choose(table)
-        return frames.load(self._stored.path_of(name), self._stored.provenance_of(name), engine, columns)
+        return frames.load(self._kept.path_of(name), self._stored.provenance_of(name), engine, columns)
 
     def parquet(self, table: str | None = None) -> Path:
         """The typed Parquet file of one table."""
-        return self._stored.path_of(self._choose(table))
+        return self._kept.path_of(self._choose(table))
 
     def to_pandas(self, table: str | None = None, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """One table as pandas."""
@@ -125,6 +126,20 @@ class ReportResult:
     def scan(self, table: str | None = None, columns: Sequence[str] | None = None) -> pl.LazyFrame:
         """One table as a lazy polars frame over the stored Parquet."""
         return frames.scan(self.parquet(table), columns)
+
+    @property
+    def _kept(self) -> StoredRun:
+        """The run, if the store still has it."""
+        if not self._stored.is_sealed:
+            made = self._stored.provenance
+            raise NotStoredError(
+                "The run is no longer in the store: it was cleared, or gave way to newer ones.",
+                hint=_KEPT,
+                account=made.account,
+                report=made.report,
+                run_id=made.run_id,
+            )
+        return self._stored
 
     def _choose(self, table: str | None) -> str:
         return choose_table(self.tables, table, self.provenance["report"], self.provenance["run_id"])

@@ -81,6 +81,11 @@ class StoredRun:
         return [self.facts["raw"], *self.facts["tables"].values()]
 
     @property
+    def is_sealed(self) -> bool:
+        """Whether the run exists on this disk; its files may be damaged."""
+        return (self.folder / SIDECAR).is_file()
+
+    @property
     def is_here(self) -> bool:
         """Whether the run is on this disk."""
         files = [self.folder / SIDECAR, *(self.folder / each["file"] for each in self.files)]

@@ -9,12 +9,14 @@ import click
 from canvas_reports_nb.cli.refusals import FAILED, GOES_ON, PARTLY, tell_error
 from canvas_reports_nb.cli.showing import notice, tell
 from canvas_reports_nb.cli.writing import check_output, whole
-from canvas_reports_nb.exceptions import NotStartedError, WaitTimeoutError
+from canvas_reports_nb.exceptions import FileError, NotStartedError, ParameterError, WaitTimeoutError
 from canvas_reports_nb.files import read_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    import pandas as pd
 
     from canvas_reports_nb.connection import Connection
     from canvas_reports_nb.gathering import ReportsResult
@@ -43,10 +45,7 @@ def run_many(
     """Run the requests, write the finished ones stacked, say what failed; give the exit code."""
     if output is not None:
         check_output(output, ".parquet")
-    # As a report nobody knows: every cell is text, and what Excel makes of a CSV is understood.
-    asked = read_file(requests, "requests")
-    # pandas writes a whole number beside a blank as 12.0, and no id looks like that.
-    asked = asked.replace(_WRITTEN_AS_FLOAT, r"\1", regex=True)
+    asked = _asked(requests)
     one_table = output is not None or table is not None
     with connected() as canvas:
         found = canvas.obtain_reports(asked, table=table, one_table=one_table, on_error="return", **how)
@@ -68,3 +67,16 @@ def _code(found: ReportsResult) -> int:
     if all(isinstance(error, WaitTimeoutError | NotStartedError) for error in found.errors):
         return GOES_ON
     return PARTLY if any(found.results) else FAILED
+
+
+def _asked(requests: str) -> pd.DataFrame:
+    """The rows of the file of requests, every cell as text."""
+    try:
+        # As a report nobody knows: what Excel makes of a CSV is understood.
+        rows: pd.DataFrame = read_file(requests, "requests")
+    except FileError as error:
+        raise ParameterError(
+            error.message, hint="--requests takes a CSV: one row a run, and a column named report."
+        ) from None
+    # pandas writes a whole number beside a blank as 12.0, and no id looks like that.
+    return rows.replace(_WRITTEN_AS_FLOAT, r"\1", regex=True)

@@ -43,6 +43,7 @@ _IN_PYTHON = {
         rf"Later: {_JOINS}, canvas-reports status \1 \2 looks at it."
     ),
     re.compile(r"Later: canvas\.read_reports\(requests\)"): "Later: the same call (without --max-age 0)",
+    re.compile(r"\bshared=True"): "--shared",
 }
 
 
@@ -90,5 +91,5 @@ def _said(error: Exception) -> str:
         case TableError(tables=[first, *_]):
             advice = f"Name one: -t {first}."
         case _:
-            return str(error)
+            return _in_shell_words(str(error))
     return str(error).removesuffix(error.hint or "") + advice

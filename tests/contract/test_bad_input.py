@@ -62,9 +62,14 @@ from canvas_reports_nb import exceptions as ex
         ("grade_export_csv", {"timeout": "1h"}, ex.ParameterError, ["'1h' is no number of seconds"]),
         ("grade_export_csv", {"on_interrupt": "stop"}, ex.ParameterError, ['"detach" or "abort"']),
         ("grade_export_csv", {"progress": "loud"}, ex.ConfigurationError, ["tqdm"]),
+        ("grade_export_csv", {"parameters": ["include_deleted"]}, ex.ParameterError, ["no mapping"]),
+        ("grade_export_csv", {"run_id": "newest"}, ex.ParameterError, ["'newest' is no run", "history"]),
+        ("grade_export_csv", {"run_id": "..", "offline": True}, ex.ParameterError, ["'..' is no run"]),
+        (None, {}, ex.ParameterError, ["None is no report"]),
+        (3, {"offline": True}, ex.ParameterError, ["3 is no report"]),
     ],
 )
-def test_nothing_is_started(canvas: Any, report: str, keywords: dict, error: type, says: list[str]) -> None:
+def test_nothing_is_started(canvas: Any, report: Any, keywords: dict, error: type, says: list[str]) -> None:
     connection = canvas()
     with pytest.raises(error) as caught:
         connection.read_report(report, **{"progress": False, **keywords})
@@ -79,6 +84,27 @@ def test_a_history_without_runs_is_no_typo(canvas: Any) -> None:
     assert connection.history("grade_export_csv").empty
     with pytest.raises(ex.UnknownReportError, match="Did you mean 'grade_export_csv'"):
         connection.history("grade_exprot_csv")
+
+
+def test_what_is_no_report_and_no_run(canvas: Any) -> None:
+    connection = canvas()
+    for call in (connection.history, connection.start, connection.api.show, connection.attach):
+        with pytest.raises(ex.ParameterError, match="is no report"):
+            call(3) if call in (connection.history, connection.start) else call(3, 4)
+    with pytest.raises(ex.ParameterError, match="'x' is no run"):
+        connection.attach("grade_export_csv", "x")
+
+
+def test_a_result_whose_run_was_cleared(canvas: Any) -> None:
+    connection = canvas()
+    result = connection.obtain("zero_activity_csv", progress=False)
+    connection.store.clear()
+    for read in (result.to_pandas, result.to_polars, result.scan, result.parquet, lambda: result.path):
+        with pytest.raises(ex.NotStoredError, match="no longer in the store") as caught:
+            read()
+        assert caught.value.run_id == result.provenance["run_id"]
+    again = connection.obtain("zero_activity_csv", progress=False)
+    assert (len(again.to_pandas()) > 0, len(result.to_pandas()) > 0, connection.starts()) == (True, True, 1)
 
 
 @pytest.mark.parametrize("term", ["999999", "sis_term_id:NOPE", "Autumn of love"])

@@ -243,8 +243,10 @@ def test_requests_as_pandas_writes_them(shell: Callable[..., Shell]) -> None:
         ("report,users,terms\nprovisioning_csv,true,true\n", ["-o", "out.parquet"], 2, "-t "),
         ("report\ngrade_export_csv\n", ["-o", "out.csv"], 2, "Write to .parquet"),
         ("report\ngrade_export_csv\n", ["-p", "x=1"], 2, "column of the requests"),
+        ("", [], 2, "a column named report"),
+        ("PAR1", [], 2, "takes a CSV"),
         ("report\ngrade_export_csv\n", ["grade_export_csv"], 2, "either REPORT or --requests"),
-        ("<html>", [], 1, "Error: "),
+        ("<html>", [], 2, "takes a CSV"),
     ],
 )
 def test_wrong_requests_start_nothing(
@@ -454,12 +456,16 @@ def test_a_file_that_has_changed(shell: Callable[..., Shell], tmp_path: Path) ->
         crn.read_file(DATA / "21_provisioning_multi.zip")
 
 
-def test_the_store_is_cleared_when_meant(shell: Callable[..., Shell], tmp_path: Path) -> None:
+def test_the_store_is_cleared_when_meant(
+    shell: Callable[..., Shell], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "copies"))
     busy = shell()
+    assert "Leave --shared out" in busy("store", "clear", "--shared", "--yes", code=1).stderr
     busy(*PEOPLE, "-o", "people.zip")
     (tmp_path / "team").mkdir()
     address = (tmp_path / "team").as_uri()
-    os.environ["CANVAS_REPORTS_CACHE"] = address  # set by the fixture, and so put back
+    monkeypatch.setenv("CANVAS_REPORTS_CACHE", address)
     busy(*PEOPLE, "-o", "people.zip")
     (kept,) = busy.told("store")
     assert (kept["store"], kept["here"], kept["shared"]) == (address, True, True)

@@ -99,6 +99,8 @@ def test_every_combination() -> None:
         "enrollment_term_id",
     ]
     assert crn.requests_for(GRADES)["report"].tolist() == [GRADES]
+    with pytest.raises(ParameterError, match="report is an empty list"):
+        crn.requests_for([])
 
 
 @pytest.mark.parametrize(
