@@ -147,7 +147,8 @@ def role_by_state(enrollments: Any, *, ax: Axes | None = None) -> Axes:
         drawn.set_xticks([at + 0.5 for at in range(len(states))], [label(state) for state in states])
         drawn.set_yticks([at + 0.5 for at in range(len(roles))], [label(role) for role in roles])
         alt = "; ".join(
-            f"{role}, {state}: {n:,}" for (role, state), n in sorted(held.items(), key=lambda one: -one[1])
+            f"{role}, {state}: {n:,}"
+            for (role, state), n in sorted(held.items(), key=lambda one: (-one[1], one[0]))
         )
         describe(
             drawn,

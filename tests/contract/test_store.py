@@ -149,6 +149,9 @@ def steps(store, limit):
     results._Body._take = taking
     with crn.connect(url, token, store=store) as canvas:
         canvas.read_report("grade_export_csv", run_id=int(run_id), progress=False)
+    if limit:
+        # The body came in fewer pieces than the first time: the last point is the end.
+        os.kill(os.getpid(), signal.SIGKILL)
     return count
 
 def child(store, limit):

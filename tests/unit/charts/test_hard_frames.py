@@ -140,6 +140,12 @@ def test_roles_and_states_alone_are_counted_row_by_row():
     assert "student, active: 3" in charts.alt_text(ax)
 
 
+def test_equal_counts_are_told_in_one_order_whatever_the_rows():
+    frame = pd.DataFrame({"role": ["ta", "student", "observer", "designer"], "status": "active"})
+    told = {charts.alt_text(charts.role_by_state(frame.sample(frac=1, random_state=at))) for at in range(8)}
+    assert len(told) == 1
+
+
 GOOD = export([90.0, 60.0])
 SEEN = pd.DataFrame({"user id": [1], "last access at": [MONDAY]})
 STORAGE = pd.DataFrame({"id": [1], "short name": ["ART"], "storage used in MB": ["9 or so"]})
