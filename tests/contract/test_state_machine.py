@@ -156,7 +156,6 @@ class Account(RuleBasedStateMachine):
 Account.TestCase.settings = settings(
     max_examples=15,
     stateful_step_count=15,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 TestAccount = Account.TestCase

@@ -88,7 +88,7 @@ def applied(found: crn.Diff[pl.DataFrame], older: pl.DataFrame) -> Counter[tuple
     return made
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(tables, tables)
 def test_applied_to_the_older_it_gives_the_newer(older: pl.DataFrame, newer: pl.DataFrame) -> None:
     found = quietly(older, newer, key=KEY)
@@ -104,7 +104,7 @@ def test_applied_to_the_older_it_gives_the_newer(older: pl.DataFrame, newer: pl.
     assert plain(back.ambiguous) == plain(found.ambiguous.select(*KEY, older="newer", newer="older"))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(tables, tables)
 def test_sql_finds_the_same(older: pl.DataFrame, newer: pl.DataFrame) -> None:
     older, newer = (

@@ -28,16 +28,7 @@ CHECKS = [
 
 @pytest.fixture(autouse=True)
 def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A host that is found; nothing of the developer's own settings."""
-    for name in (
-        "CANVAS_API_URL",
-        "CANVAS_API_TOKEN",
-        "HTTPS_PROXY",
-        "https_proxy",
-        "ALL_PROXY",
-        "all_proxy",
-    ):
-        monkeypatch.delenv(name, raising=False)
+    """A host that is found; no keyring, no terminal."""
     monkeypatch.setitem(sys.modules, "keyring", None)
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: False))
     found = [(None, None, None, "", ("192.0.2.7", 443))]

@@ -133,7 +133,7 @@ def test_tables_that_share_a_header_agree_on_what_is_personal() -> None:
 cells = st.lists(st.none() | st.integers(0, 10**17), max_size=8)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(cells, cells)
 def test_joins_hold_whatever_the_column_is_called_and_its_type(left: list[Any], right: list[Any]) -> None:
     grades = pl.DataFrame({"student id": pl.Series(left, dtype=pl.Int64)})

@@ -88,7 +88,7 @@ def test_innocent(tmp_path):
 """
 
 
-def run(folder: Path, tests: str, processes: int) -> tuple[int, str, dict[str, str]]:
+def run(folder: Path, tests: str, processes: int, **environment: str) -> tuple[int, str, dict[str, str]]:
     """Run tests beside a copy of the search; give exit code, output, and each test's outcome."""
     (folder / "conftest.py").write_text(Path(__file__).parents[1].joinpath("conftest.py").read_text())
     (folder / "test_leaks.py").write_text(tests)
@@ -98,7 +98,7 @@ def run(folder: Path, tests: str, processes: int) -> tuple[int, str, dict[str, s
         f"--numprocesses={processes}",
         *(f"--basetemp={folder / 'base'}", f"--junitxml={folder / 'report.xml'}"),
     ]
-    environment = {**os.environ, "PYTHONPATH": str(Path(crn.__file__).parents[1])}
+    environment = {**os.environ, "PYTHONPATH": str(Path(crn.__file__).parents[1]), **environment}
     done = subprocess.run(call, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     cases = ET.parse(folder / "report.xml").getroot().iter("testcase")
     outcomes = {case.get("name", ""): "".join(each.tag for each in case) for case in cases}
@@ -130,6 +130,35 @@ def test_what_is_left_on_the_disk_fails_the_run(tmp_path: Path, processes: int) 
         "kept", "packed.zip",
     ]  # fmt: skip
     assert len(found) == 2
+
+
+ALONE = """
+import os
+import requests
+
+def test_alone():
+    assert not [name for name in os.environ if "proxy" in name.lower() or name.startswith("CANVAS_API_")]
+    assert os.environ["CANVAS_REPORTS_CACHE"] != "of the machine"
+    assert requests.utils.get_netrc_auth("http://127.0.0.1:1") is None
+"""
+
+
+@processes
+def test_no_setting_of_the_machine_reaches_a_test(tmp_path: Path, processes: int) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("default login somebody password else\n")
+    code, output, _ = run(
+        tmp_path,
+        ALONE,
+        processes,
+        HTTP_PROXY="http://proxy.example.org:1",
+        https_proxy="http://proxy.example.org:1",
+        CANVAS_API_URL="https://canvas.example.edu",
+        CANVAS_API_TOKEN="of the machine",
+        CANVAS_REPORTS_CACHE="of the machine",
+        NETRC=str(netrc),
+    )
+    assert code == pytest.ExitCode.OK, output
 
 
 def test_the_tokens_of_demos_bear_the_mark() -> None:

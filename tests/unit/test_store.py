@@ -140,7 +140,7 @@ json_values = st.recursive(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture], max_examples=60)
 @given(
     st.fixed_dictionaries(
         {"format": st.just(1), "raw": json_values, "tables": json_values, "provenance": json_values}

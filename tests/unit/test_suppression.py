@@ -57,7 +57,7 @@ def tables(draw: st.DrawFn) -> list[dict[str, Any]]:
     ]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(tables())
 # Every line of the two squares shows two blanks, and yet the cell between them can be computed.
 @example(

@@ -182,13 +182,13 @@ def compare(asking: Any, tables: dict[str, pa.Table], kinds: tuple[str, ...]) ->
                 asking.check(found, wanted)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(tables=TABLES)
 def test_any_reports_give_what_sql_gives(asking: Any, tables: dict[str, pa.Table]) -> None:
     compare(asking, tables, ("polars",))
 
 
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=4)
 @given(tables=TABLES)
 def test_every_kind_gives_the_same(asking: Any, tables: dict[str, pa.Table]) -> None:
     compare(asking, tables, asking.kinds)
@@ -277,7 +277,7 @@ def tidy(asking: Any, tables: dict[str, pa.Table], heavy: float, kinds: tuple[st
         asking.check(found, wanted)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     unused=COURSES,
     unpublished=COURSES,

@@ -234,7 +234,7 @@ QUESTIONS: dict[str, Question] = {
 }
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(table=EXPORTS)
 def test_any_export_gives_what_sql_gives(asking: Any, table: pa.Table) -> None:
     export = asking.as_kind(table, "polars")
@@ -244,7 +244,7 @@ def test_any_export_gives_what_sql_gives(asking: Any, table: pa.Table) -> None:
             asking.check(analysis(export), answer(query))
 
 
-@settings(max_examples=3, deadline=None)
+@settings(max_examples=3)
 @given(table=EXPORTS)
 def test_every_kind_gives_the_same(asking: Any, table: pa.Table) -> None:
     for question, (analysis, _) in QUESTIONS.items():
@@ -256,7 +256,7 @@ def test_every_kind_gives_the_same(asking: Any, table: pa.Table) -> None:
             asking.check(found, wanted)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(table=EXPORTS, seed=st.randoms())
 def test_counting_once_is_final_loses_nothing_and_minds_no_order(
     asking: Any, table: pa.Table, seed: Any

@@ -95,7 +95,7 @@ def test_the_showpieces_are_in_a_world_of_any_size(size: int):
     assert world.courses["name"].str.contains("\n").any()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.datetimes(datetime(2025, 1, 15), datetime(2045, 1, 1)))
 def test_exactly_one_term_is_current_whenever_the_world_is_made(moment: datetime):
     now = moment.replace(tzinfo=UTC)

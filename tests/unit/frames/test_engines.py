@@ -91,7 +91,7 @@ def cells(frame: Any) -> dict[str, list[Any]]:
     return {name: plain(frame[name]) for name in frame.columns}
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(rows=st.lists(ROW, max_size=7))
 def test_any_table_is_the_same_in_every_engine(rows: list[tuple[Any, ...]], tmp_path_factory: Any) -> None:
     data = canvas_csv(rows)

@@ -64,7 +64,7 @@ def every_kind(table: pa.Table) -> dict[str, Any]:
     }
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(table=TABLES)
 def test_there_and_back_nothing_changes(table: pa.Table) -> None:
     with dask.config.set({"dataframe.convert-string": False}):
@@ -90,7 +90,7 @@ def test_there_and_back_nothing_changes(table: pa.Table) -> None:
                 assert back.lazy().collect().equals(pl.from_arrow(table))
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(table=TABLES)
 def test_an_analysis_of_several_frames_is_one_for_every_kind(table: pa.Table) -> None:
     def joined(frame: Any, other: Any) -> Any:

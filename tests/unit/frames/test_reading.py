@@ -321,7 +321,7 @@ def canvas_csv(rows: list[list[str | None]], header: list[str]) -> bytes:
     return "".join(",".join(map(cell, row)) + "\n" for row in [header, *rows]).encode()
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(st.lists(st.lists(CELLS, min_size=3, max_size=3), max_size=8))
 def test_any_text_comes_back_cell_for_cell(rows: list[list[str | None]]) -> None:
     data = canvas_csv(rows, ["a", "b", "c"])
@@ -333,7 +333,7 @@ IDS = st.one_of(st.none(), st.integers(-(2**63), 2**63 - 1))
 TIMES = st.one_of(st.none(), st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC)))
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.lists(st.tuples(IDS, TIMES, st.sampled_from([-12, -7, -6, 0, 1, 14])), max_size=8))
 def test_any_id_and_time_comes_back(rows: list[tuple[int | None, datetime | None, int]]) -> None:
     from datetime import timedelta, timezone  # noqa: PLC0415 - only here

@@ -57,7 +57,7 @@ def plain(value: Any) -> Any:
     return value.to_pydatetime() if isinstance(value, pd.Timestamp) else value
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(parts=st.lists(tables(), min_size=1, max_size=3), data=st.data())
 def test_all_engines_agree_on_any_mix(
     parts: list[pa.Table], data: st.DataObject, tmp_path_factory: Any

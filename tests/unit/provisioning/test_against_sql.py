@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
@@ -203,7 +203,7 @@ def runs(draw: st.DrawFn) -> Tables:
 
 
 @given(tables=runs(), kind=st.sampled_from(KINDS))
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15)
 def test_on_any_tables(database: Any, asked: Any, tables: Tables, kind: str) -> None:
     with database(tables) as loaded:
         compare(tables, loaded, kind, asked)
