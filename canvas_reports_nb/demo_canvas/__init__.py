@@ -1,7 +1,7 @@
-"""A Canvas of its own: one synthetic university behind the real Account Reports API.
+"""An embedded Canvas: one synthetic university behind the real Account Reports API.
 
-For a try without a token, for teaching, and for tests. It listens on this machine only, and any client can
-talk to it.
+It serves trials without a token, teaching, and tests. It listens on this machine only, and any client can
+use it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from .clock import Clock, SteppedClock, SystemClock
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .server import Server
+    from .server import Middleware, Server
 
 __all__ = ["Clock", "DemoUnavailableError", "SteppedClock", "SystemClock", "serve"]
 
@@ -35,6 +35,7 @@ def serve(
     width: int = 1,
     duration: float | None = None,
     old: bool = False,
+    middleware: Middleware | None = None,
 ) -> Server:
     """Start a demo Canvas and return it, listening.
 
@@ -43,20 +44,22 @@ def serve(
     seed, enrollments
         Which university, and how large.
     files
-        A folder whose CSV and zip files are served as finished runs, unchanged; started runs then deliver
-        them too.
+        A folder whose CSV and zip files are served as finished runs, unchanged; new runs then deliver them
+        too.
     clock
-        Where it reads the time; this machine's clock if None.
+        The source of time; this machine's clock if None.
     scenarios
-        Names of faults to show: of a whole Canvas (``"throttle_403"``), of single calls
-        (``"reset_while@show"``; ``*3`` behind it for three of them, ``*`` for all), or ``"schedule:7"`` for
-        some passing ones drawn from that seed. A wrong name raises ValueError with those there are.
+        Names of faults to show, such as ``"throttle_403"``. A wrong name raises ValueError with the known
+        ones.
     width
         How many runs are worked on at once.
     duration
         Seconds every run takes; if None, a few, and more for large reports.
     old
         Behave as servers did before 2026.
+    middleware
+        Wraps the web application, to inject faults in tests. Its requests find the connection's transport in
+        ``scope["state"]["transport"]``.
 
     Examples
     --------
@@ -64,12 +67,12 @@ def serve(
     ...     requests.get(f"{server.url}/api/v1/users/self", headers={"Authorization": f"Bearer {server.token}"})
     """
     try:
-        from .server import Settings, start  # noqa: PLC0415 - the web framework is loaded on use only
+        from .server import Options, start  # noqa: PLC0415 - the web framework is loaded on use only
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in REQUIRED:
             raise
         raise DemoUnavailableError(
             'The demo Canvas needs more packages:\npython -m pip install "canvas-reports-nb[demo]"'
         ) from error
-    settings = Settings(seed, enrollments, clock or SystemClock(), width, duration, old)
-    return start(settings, None if files is None else Path(files).expanduser(), scenarios)
+    options = Options(seed, enrollments, clock or SystemClock(), width, duration, old)
+    return start(options, None if files is None else Path(files).expanduser(), scenarios, middleware)

@@ -1,17 +1,24 @@
 """The six calls of the Account Reports API."""
 
+import json
+from collections.abc import Iterable
+from email import message_from_bytes
+from email.policy import HTTP
+from urllib.parse import parse_qsl
+
 from starlette.requests import Request
 from starlette.responses import Response
 
-from . import answers
+from . import refusals
 from .accounts import account_id
 from .bodies import run_body
 from .canvas import Canvas
-from .fields import read_parameters
 from .replies import json_reply, page_reply
 from .reports import REPORT_TYPES, parameters_html, resolve_term
 from .runs import IN_FLIGHT, QUEUED, Run
 from .world import World
+
+PREFIX = "parameters"
 
 
 async def available(canvas: Canvas, request: Request) -> Response:
@@ -44,13 +51,13 @@ async def start(canvas: Canvas, request: Request) -> Response:
     world = await canvas.world()
     account, report = account_id(world, request), request.path_params["report"]
     if report not in canvas.types or report in canvas.switched_off:
-        raise answers.not_found()
-    parameters = await read_parameters(request)
+        raise refusals.not_found()
+    parameters = await _read_parameters(request)
     if not isinstance(parameters, dict):
-        raise answers.server_fault(len(canvas.traffic.log))
+        raise refusals.server_fault(len(canvas.traffic.log))
     _check_term(world, parameters)
     await canvas.settled()
-    same = None if canvas.settings.old else canvas.duplicate(report, account, parameters)
+    same = None if canvas.options.old else canvas.duplicate(report, account, parameters)
     if same is None:
         # The answer shows the run as it was queued, even where a run takes no time at all.
         run = canvas.start(report, account, parameters)
@@ -89,8 +96,8 @@ async def abort(canvas: Canvas, request: Request) -> Response:
     world = await canvas.world()
     run = _run(canvas, world, request)
     state = (await canvas.settled())[run.id]
-    if canvas.settings.old or state.status not in IN_FLIGHT:
-        raise answers.not_found()
+    if canvas.options.old or state.status not in IN_FLIGHT:
+        raise refusals.not_found()
     run.stop("aborted", canvas.clock.now())
     return await _reply(canvas, request, world, run)
 
@@ -99,7 +106,7 @@ def _run(canvas: Canvas, world: World, request: Request) -> Run:
     where = request.path_params
     run = canvas.find(where["report"], account_id(world, request), where["id"])
     if run is None:
-        raise answers.not_found()
+        raise refusals.not_found()
     return run
 
 
@@ -114,4 +121,51 @@ def _check_term(world: World, parameters: dict[str, object]) -> None:
     if text in {"", "active_terms"}:
         return
     if all(resolve_term(world, part.strip()) is None for part in text.split(",")):
-        raise answers.invalid_term(text)
+        raise refusals.invalid_term(text)
+
+
+async def _read_parameters(request: Request) -> object:
+    """Return the `parameters` that a client sent as JSON, form or multipart: normally a dict."""
+    body = await request.body()
+    media = request.headers.get("content-type", "")
+    if media.startswith("application/json"):
+        try:
+            sent = json.loads(body or b"{}")
+        except ValueError:
+            return body
+        parameters = sent.get(PREFIX) if isinstance(sent, dict) else sent
+        return {} if parameters is None else parameters
+    pairs = request.query_params.multi_items()
+    if media.startswith("multipart/form-data"):
+        pairs += _multipart(media, body)
+    else:
+        pairs += parse_qsl(body.decode(errors="replace"), keep_blank_values=True)
+    return _nested(pairs)
+
+
+def _multipart(media: str, body: bytes) -> list[tuple[str, str]]:
+    message = message_from_bytes(b"Content-Type: %s\r\n\r\n%s" % (media.encode(), body), policy=HTTP)
+    pairs = []
+    for part in message.walk():
+        name = part.get_param("name", header="content-disposition")
+        content = part.get_payload(decode=True)
+        if isinstance(name, str) and isinstance(content, bytes):
+            pairs.append((name, content.decode(errors="replace")))
+    return pairs
+
+
+def _nested(pairs: Iterable[tuple[str, str]]) -> object:
+    parameters: dict[str, object] = {}
+    for name, value in pairs:
+        if name == PREFIX:
+            return value
+        if not name.startswith(f"{PREFIX}[") or "]" not in name:
+            continue
+        key, _, rest = name.removeprefix(f"{PREFIX}[").partition("]")
+        if rest == "[]":
+            listed = parameters.setdefault(key, [])
+            if isinstance(listed, list):
+                listed.append(value)
+        else:
+            parameters[key] = value
+    return parameters

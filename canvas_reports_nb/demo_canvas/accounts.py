@@ -4,7 +4,7 @@ import polars as pl
 from starlette.requests import Request
 from starlette.responses import Response
 
-from . import answers
+from . import refusals
 from .bodies import account_body, course_body, term_body, user_body
 from .canvas import Canvas
 from .replies import json_reply, page_reply
@@ -19,7 +19,7 @@ def account_id(world: World, request: Request) -> int:
 
     Raises
     ------
-    answers.Refusal
+    refusals.Refusal
         404, if there is none.
     """
     text: str = request.path_params["account"]
@@ -28,10 +28,10 @@ def account_id(world: World, request: Request) -> int:
         try:
             text = f"{kind}:{bytes.fromhex(digits).decode()}"
         except ValueError:
-            raise answers.not_found() from None
+            raise refusals.not_found() from None
     number = resolve_account(world, text)
     if number is None:
-        raise answers.not_found()
+        raise refusals.not_found()
     return number
 
 
@@ -78,7 +78,7 @@ async def course(canvas: Canvas, request: Request) -> Response:
     world = await canvas.world()
     rows = world.courses.filter(pl.col("id") == request.path_params["id"]).to_dicts()
     if not rows:
-        raise answers.not_found()
+        raise refusals.not_found()
     return json_reply(canvas, request, course_body(rows[0]))
 
 

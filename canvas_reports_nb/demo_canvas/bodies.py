@@ -45,7 +45,7 @@ def run_body(canvas: Canvas, world: World, run: Run, state: RunState) -> dict[st
         "ended_at": None if state.ended_at is None else local_time(state.ended_at, world.zone),
         "file_url": None,
     }
-    if not canvas.settings.old:
+    if not canvas.options.old:
         body |= {
             "run_time": _run_time(run, state, canvas.clock.now()),
             "message": _message(canvas, world, run, state),
@@ -144,7 +144,7 @@ def _attachment(canvas: Canvas, run: Run, state: RunState) -> dict[str, object]:
         raise LookupError(run.id)
     at = local_time(state.ended_at or made.at, "UTC")
     url = f"{canvas.hosts.api}/files/{run.attachment_id}/download?download_frd=1"
-    old = {"uuid": file_uuid(canvas, run)} if canvas.settings.old else {}
+    old = {"uuid": file_uuid(canvas, run)} if canvas.options.old else {}
     return {
         **_PLAIN_FILE,
         **old,

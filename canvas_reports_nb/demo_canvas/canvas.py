@@ -10,27 +10,25 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from .clock import Clock, SystemClock
+from .clock import Clock, Limits, SystemClock, Throttle
 from .delivery import Delivery
 from .files import FoundFile
-from .mishaps import Fault, call_of
 from .reports import REPORT_TYPES, ReportType
 from .runs import IN_FLIGHT, LATE, Outcome, Run, RunState, states_at, stored_parameters
 from .scenarios import Scenario
-from .throttle import Bucket, Limits
 from .world import World, build_world
 
 MARK = "demo-canvas~"
-"""Real tokens begin with a number and a tilde; whoever comes upon one of these can tell that it opens nothing."""
+"""Real tokens begin with a number and a tilde, so nobody takes one of these for a real one."""
 FIRST_RUN, FIRST_FILE, FIRST_IMPORTED = 81_234, 99_017, 70_001
 PATIENCE = 10.0
-"""Real seconds an answer waits for the making of a file that is due by the clock."""
+"""Real seconds a response waits for a file that is due by the clock."""
 DUPLICATE_WINDOW = timedelta(hours=12)
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """What a demo Canvas is asked to be; see `canvas_reports_nb.demo_canvas.serve`."""
+class Options:
+    """The arguments of `canvas_reports_nb.demo_canvas.serve`."""
 
     seed: int
     enrollments: int
@@ -39,7 +37,7 @@ class Settings:
     duration: float | None
     old: bool
     found: tuple[FoundFile, ...] | None = None
-    """Report files to serve; None to compute reports."""
+    """Report files to serve; None computes the reports."""
     scenarios: tuple[Scenario, ...] = ()
 
 
@@ -64,54 +62,36 @@ class Hosts:
 
 @dataclass(slots=True)
 class Traffic:
-    """What has been asked so far."""
+    """The requests so far."""
 
     log: list[RequestRecord] = field(default_factory=list)
     calls: Counter[tuple[str, str]] = field(default_factory=Counter)
-    kinds: Counter[str] = field(default_factory=Counter)
-    """By the names of `mishaps.CALLS`."""
     links: int = 0
 
 
 class Canvas:
     """Everything the handlers share; only the server's event loop writes to it."""
 
-    def __init__(self, settings: Settings, folder: Path, hosts: Hosts) -> None:
-        self.settings = settings
+    def __init__(self, options: Options, folder: Path, hosts: Hosts) -> None:
+        self.options = options
         self.hosts = hosts
-        self.clock = settings.clock
-        self.scenarios = settings.scenarios
+        self.clock = options.clock
+        self.scenarios = options.scenarios
         self.token = MARK + secrets.token_urlsafe(32)
         self.secret = secrets.token_bytes(32)
         self.traffic = Traffic()
         self.runs: list[Run] = []
         self.worker = ThreadPoolExecutor(1, "demo-canvas")
-        found = settings.found
-        # Built beside the listening server, so that the first answers need not wait for it.
-        self._world = self.worker.submit(build_world, settings.seed, settings.enrollments)
+        found = options.found
+        # Built in the worker, so that the server listens at once.
+        self._world = self.worker.submit(build_world, options.seed, options.enrollments)
         self._deliver = Delivery(folder, self.clock, self._world.result, self.scenarios, found)
         self._import(found or ())
         self.types = _types(found or ())
         self.switched_off: set[str] = set()
         limits = next((s.limits for s in self.scenarios if s.limits), Limits())
-        self.bucket = Bucket(limits, self.clock.now())
+        self.throttle = Throttle(limits, self.clock.now())
         self._numbers = itertools.count(self._first_number())
-
-    def fault(self, method: str, path: str) -> Fault | None:
-        """Count an exchange, and return the fault that spoils it, if one does."""
-        call = call_of(method, path)
-        if call is None:
-            return None
-        self.traffic.kinds[call] += 1
-        nth = self.traffic.kinds[call]
-        planned = (each for scenario in self.scenarios for each in scenario.faults)
-        fault = next((each.fault for each in planned if each.strikes(call, nth)), None)
-        if fault is not None and fault.stops:
-            for run in self.runs:
-                run.stop(fault.stops, self.clock.now())
-        if fault is not None and fault.switches_off:
-            self.switched_off |= self.types.keys() & set(path.split("/"))
-        return fault
 
     async def world(self) -> World:
         """Return the university once it is built."""
@@ -122,14 +102,14 @@ class Canvas:
         number = next(self._numbers)
         now, sent = self.clock.now(), dict(parameters)
         run = Run(FIRST_RUN + number, FIRST_FILE + number, report, account_id, now, sent, Future())
-        # The worker takes one run after the other, as the strand does. To make a file before the clock
-        # says so shows nowhere, and needs no timer.
+        # The worker takes the runs in order, like the queue. Nobody sees that a file is ready before the
+        # clock reaches the end of its run, so no timer is needed.
         run.outcome = self.worker.submit(self._deliver, run)
         self.runs.append(run)
         return run
 
     def find(self, report: str, account_id: int, run_id: str) -> Run | None:
-        """Return a run that is not deleted, by what its address says."""
+        """Return a run that is not deleted, by the parts of its address."""
         return next((run for run in self.history(account_id, report) if str(run.id) == run_id), None)
 
     def history(self, account_id: int, report: str) -> list[Run]:
@@ -140,18 +120,19 @@ class Canvas:
         )
 
     def by_attachment(self, attachment_id: int) -> Run | None:
-        """Return the run that made a file; also a deleted one, whose file stays."""
+        """Return the run of a file; deleted runs keep theirs."""
         return next((run for run in self.runs if run.attachment_id == attachment_id), None)
 
     def states(self, now: datetime) -> dict[int, RunState]:
         """Return what every run looks like at `now`, by id."""
-        return states_at(self.runs, self.settings.width, self.settings.duration, now)
+        return states_at(self.runs, self.options.width, self.options.duration, now)
 
     async def settled(self) -> dict[int, RunState]:
-        """Return the states of now, after waiting for files that are due by the clock.
+        """Return the present states, after waiting for files that are due by the clock.
 
-        A stepped clock stands still meanwhile, so every started run gets its file first and the answer is
-        always the same. With this machine's clock and no fixed duration a run lasts as long as its making.
+        A stepped clock does not move meanwhile, so every started run gets its file first and the response
+        is always the same. With this machine's clock and no fixed duration, a run lasts as long as its file
+        takes to compute.
         """
         real = isinstance(self.clock, SystemClock)
         while True:
@@ -165,7 +146,7 @@ class Canvas:
 
     def _is_late(self, state: RunState, *, real: bool) -> bool:
         if real:
-            return self.settings.duration is not None and state.share >= LATE
+            return self.options.duration is not None and state.share >= LATE
         return state.started_at is not None
 
     def duplicate(self, report: str, account_id: int, parameters: Mapping[str, object]) -> Run | None:
@@ -182,14 +163,14 @@ class Canvas:
         return None
 
     def _first_number(self) -> int:
-        # Two demos on one machine should rarely give out the same run ids: clients keep runs by id.
+        # Clients keep runs by id, so two demos on one machine should rarely use the same ids.
         if isinstance(self.clock, SystemClock):
             return int((self.clock.now() - datetime(2020, 1, 1, tzinfo=UTC)).total_seconds())
         return 0
 
     def _import(self, found: Iterable[FoundFile]) -> None:
         for index, file in enumerate(found):
-            # A file may be younger than a stepped clock, but no run was started in the future.
+            # A file may be newer than a stepped clock, but no run starts in the future.
             at = min(file.modified, self.clock.now())
             outcome: Future[Outcome] = Future()
             outcome.set_result(Outcome(at, file.path, file.path.name))
@@ -199,7 +180,7 @@ class Canvas:
 
 
 def _types(found: Iterable[FoundFile]) -> Mapping[str, ReportType]:
-    strangers = {file.report for file in found} - REPORT_TYPES.keys()
+    unknown = {file.report for file in found} - REPORT_TYPES.keys()
     plain = replace(REPORT_TYPES["zero_activity_csv"], parameters=None, description_html=None)
-    titles = {name: name.removesuffix("_csv").replace("_", " ").capitalize() for name in sorted(strangers)}
+    titles = {name: name.removesuffix("_csv").replace("_", " ").capitalize() for name in sorted(unknown)}
     return {**REPORT_TYPES, **{name: replace(plain, title=title) for name, title in titles.items()}}

@@ -11,7 +11,7 @@ from uuid import NAMESPACE_URL, uuid5
 from starlette.requests import Request
 from starlette.responses import FileResponse, RedirectResponse, Response, StreamingResponse
 
-from . import answers
+from . import refusals
 from .bodies import content_type, file_uuid
 from .canvas import Canvas
 from .runs import Run, has_file
@@ -26,7 +26,7 @@ async def redirect(canvas: Canvas, request: Request) -> Response:
     made = run.made() if run else None
     # The file may be there before the clock says that the run has ended.
     if run is None or made is None or not has_file(run, (await canvas.settled())[run.id]):
-        raise answers.not_found()
+        raise refusals.not_found()
     canvas.traffic.links += 1
     lives = [s.link_seconds(canvas.traffic.links) for s in canvas.scenarios]
     seconds = next((life for life in lives if life is not None), LINK_SECONDS)
@@ -44,7 +44,7 @@ async def deliver(canvas: Canvas, request: Request) -> Response:
     run = next((run for run in canvas.runs if _stored_as(canvas, run) == uuid), None)
     made = run.made() if run else None
     if run is None or made is None or made.file is None:
-        raise answers.not_found()
+        raise refusals.not_found()
     expires, _, signature = token.partition(".")
     genuine = expires.isdecimal() and hmac.compare_digest(signature, _signature(canvas, run, int(expires)))
     if not genuine or canvas.clock.now().timestamp() >= int(expires):
@@ -56,7 +56,7 @@ def has_verifier(canvas: Canvas, request: Request) -> bool:
     """Whether an old-style link opens the file by itself."""
     run = canvas.by_attachment(request.path_params["file"])
     sent = request.query_params.get("verifier", "")
-    return canvas.settings.old and run is not None and hmac.compare_digest(sent, file_uuid(canvas, run))
+    return canvas.options.old and run is not None and hmac.compare_digest(sent, file_uuid(canvas, run))
 
 
 def _stored_as(canvas: Canvas, run: Run) -> str:

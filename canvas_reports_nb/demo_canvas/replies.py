@@ -1,25 +1,29 @@
-"""JSON replies, whole or in pages."""
+"""JSON replies, whole or in pages with Canvas's Link header."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from . import answers
+from . import refusals
 from .bodies import stringified
 from .canvas import Canvas
-from .pagination import NoSuchPageError, paginate
 
 T = TypeVar("T")
 JSON = "application/json; charset=utf-8"
 STRING_IDS = "application/json+canvas-string-ids"
-LARGEST_PAGE, OLD_LARGEST_PAGE = 100, 50
+DEFAULT_PER_PAGE, LARGEST_PAGE, OLD_LARGEST_PAGE = 10, 100, 50
+HEADER_LIMIT = 6_000
+LINK_ORDER = ("current", "next", "prev", "first", "last")
+LINK_PRIORITY = ("next", "last", "prev", "current", "first")
+"""Links that don't fit into the header are dropped from the end of this list."""
 
 
 def json_reply(canvas: Canvas, request: Request, body: object, status: int = 200) -> Response:
-    """Return `body` as JSON, with ids as text if the client, or a scenario, wants so."""
+    """Return `body` as JSON, with ids as text if the client, or a scenario, asks for that."""
     if STRING_IDS in request.headers.get("accept", "") or any(s.string_ids for s in canvas.scenarios):
         body = stringified(body)
     return Response(json.dumps(body, separators=(",", ":")), status, {"content-type": JSON})
@@ -28,30 +32,66 @@ def json_reply(canvas: Canvas, request: Request, body: object, status: int = 200
 def page_reply(
     canvas: Canvas, request: Request, items: Sequence[T], body: Callable[[T], object], root: str | None = None
 ) -> Response:
-    """Return the page of `items` that the request asks for.
-
-    Parameters
-    ----------
-    root
-        Key of an object around the list, where there is one.
-    """
+    """Return the page of `items` that the request asks for; `root` is the key of an object around the list."""
     url = f"{canvas.hosts.api}{request.url.path}"
-    largest = OLD_LARGEST_PAGE if canvas.settings.old else LARGEST_PAGE
-    try:
-        page = paginate(items, url, request.query_params.multi_items(), largest)
-    except NoSuchPageError:
-        raise answers.not_found() from None
-    listed = [body(item) for item in page.items]
+    largest = OLD_LARGEST_PAGE if canvas.options.old else LARGEST_PAGE
+    page, link = paginate(items, url, request.query_params.multi_items(), largest)
+    listed = [body(item) for item in page]
     reply = json_reply(canvas, request, listed if root is None else {root: listed})
-    reply.headers["Link"] = page.link
+    reply.headers["Link"] = link
     return reply
 
 
-def refusal_reply(canvas: Canvas, request: Request, refusal: answers.Refusal) -> Response:
-    """Return what a refusal says."""
+def refusal_reply(canvas: Canvas, request: Request, refusal: refusals.Refusal) -> Response:
+    """Return a refusal as a response."""
     if isinstance(refusal.body, str):
         headers = {"content-type": refusal.media_type, **refusal.headers}
         return Response(refusal.body, refusal.status, headers)
     reply = json_reply(canvas, request, refusal.body, refusal.status)
     reply.headers.update(refusal.headers)
     return reply
+
+
+def paginate(
+    items: Sequence[T], url: str, query: Iterable[tuple[str, str]], largest: int = LARGEST_PAGE
+) -> tuple[Sequence[T], str]:
+    """Return the page of `items` that `query` asks for, and its Link header.
+
+    The links keep every query parameter but the token; `per_page` is silently limited to `largest`.
+
+    Raises
+    ------
+    refusals.Refusal
+        404, if the page is not a positive number.
+    """
+    asked = dict(query)
+    number = _integer(asked.get("page", "1"), 0)
+    if number < 1:
+        raise refusals.not_found()
+    size = min(max(_integer(asked.get("per_page", ""), DEFAULT_PER_PAGE), 1), largest)
+    last = max(1, -(-len(items) // size))
+    pages = {"current": number, "first": 1, "last": last}
+    if number < last:
+        pages["next"] = number + 1
+    if number > 1:
+        pages["prev"] = number - 1
+    kept = [(k, v) for k, v in query if k not in {"page", "per_page", "access_token"}]
+    links = {
+        rel: f'<{url}?{urlencode([*kept, ("page", page), ("per_page", size)], safe="[]")}>; rel="{rel}"'
+        for rel, page in pages.items()
+    }
+    return items[(number - 1) * size : number * size], _header(links)
+
+
+def _header(links: dict[str, str]) -> str:
+    fitting: set[str] = set()
+    room = HEADER_LIMIT
+    for rel in LINK_PRIORITY:
+        if rel in links and len(links[rel]) < room:
+            room -= len(links[rel]) + 1
+            fitting.add(rel)
+    return ",".join(links[rel] for rel in LINK_ORDER if rel in fitting)
+
+
+def _integer(text: str, default: int) -> int:
+    return int(text) if text.isascii() and text.isdecimal() else default

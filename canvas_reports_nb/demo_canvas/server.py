@@ -1,15 +1,13 @@
-"""The listening side: one thread, one loop, two sockets."""
+"""The listening side: one thread, one event loop, two sockets."""
 
 import asyncio
 import shutil
 import socket
-import struct
 import tempfile
 import threading
 import weakref
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -18,15 +16,16 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from . import app
-from .canvas import Canvas, Hosts, RequestRecord, Settings
+from .canvas import Canvas, Hosts, Options, RequestRecord
 from .clock import Clock
 from .files import scan
 from .scenarios import choose
 
-__all__ = ["Server", "Settings", "start"]
+__all__ = ["Middleware", "Options", "Server", "start"]
 
 LOOPBACK = "127.0.0.1"
 START_SECONDS = 10.0
+Middleware = Callable[[ASGIApp], ASGIApp]
 
 
 class Server:
@@ -37,38 +36,36 @@ class Server:
     url
         Address of the Canvas host, such as `http://127.0.0.1:40123`.
     token
-        The one access token it knows; random.
+        The only valid access token; random.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, options: Options, middleware: Middleware | None = None) -> None:
         folder = Path(tempfile.mkdtemp(prefix="demo-canvas-"))
         sockets = [_listener(), _listener()]
         urls = ["http://{}:{}".format(*listener.getsockname()) for listener in sockets]
-        self._canvas = Canvas(settings, folder, Hosts(*urls))
-        listening = _Listening(app.build(self._canvas, sockets[1].getsockname()[1]))
-        thread = threading.Thread(
-            target=listening.work, args=(sockets,), name="demo-canvas-server", daemon=True
-        )
-        self._stop = weakref.finalize(self, _stop, listening, thread, self._canvas, folder)
+        self._canvas = Canvas(options, folder, Hosts(*urls))
+        web = _WebServer(app.build(self._canvas, sockets[1].getsockname()[1], middleware))
+        thread = threading.Thread(target=web.work, args=(sockets,), name="demo-canvas-server", daemon=True)
+        self._stop = weakref.finalize(self, _stop, web, thread, self._canvas, folder)
         thread.start()
-        if not listening.ready.wait(START_SECONDS):
+        if not web.ready.wait(START_SECONDS):
             self.close()
-            raise RuntimeError("the demo Canvas did not start")
+            raise RuntimeError(f"The demo Canvas did not start within {START_SECONDS:.0f} s. Try again.")
         self.url = urls[0]
         self.token = self._canvas.token
 
     @property
     def clock(self) -> Clock:
-        """The clock it goes by."""
+        """The source of its time."""
         return self._canvas.clock
 
     @property
     def log(self) -> tuple[RequestRecord, ...]:
-        """The requests answered so far, oldest first, of both hosts; without secrets."""
+        """The requests answered so far by both hosts, oldest first, without secrets."""
         return tuple(self._canvas.traffic.log)
 
     def close(self) -> None:
-        """Stop listening and remove the files made; again does nothing."""
+        """Stop listening and remove the files; closing again does nothing."""
         self._stop()
 
     def __enter__(self) -> Self:
@@ -81,38 +78,33 @@ class Server:
         return f"<demo Canvas at {self.url}{'' if self._stop.alive else ', closed'}>"
 
 
-def start(settings: Settings, files: Path | None, scenarios: Iterable[str]) -> Server:
+def start(
+    options: Options, files: Path | None, scenarios: Iterable[str], middleware: Middleware | None = None
+) -> Server:
     """Start a server; `canvas_reports_nb.demo_canvas.serve` explains the arguments."""
-    if settings.width < 1:
-        raise ValueError(f"width must be at least 1, not {settings.width}")
+    if options.width < 1:
+        raise ValueError(f"Can't work on width={options.width} runs at once. Use 1 or more.")
     found = None if files is None else scan(files)
-    return Server(replace(settings, found=found, scenarios=choose(scenarios)))
+    return Server(replace(options, found=found, scenarios=choose(scenarios)), middleware)
 
 
-class _Breakable(H11Protocol):
-    """Gives the application the means to break its connection off, for which ASGI has no word."""
+class _Protocol(H11Protocol):
+    """Shows middleware the transport of a connection, which ASGI hides."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn
         super().connection_made(transport)
-        self.app_state = {**self.app_state, "reset": partial(_reset, transport)}
+        self.app_state = {**self.app_state, "transport": transport}
 
 
-def _reset(transport: asyncio.Transport) -> None:
-    # To linger for no time at all makes the kernel send a reset in place of a goodbye.
-    no_time = struct.pack("ii", 1, 0)
-    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, no_time)
-    transport.abort()
-
-
-class _Listening(uvicorn.Server):
-    """A uvicorn server that tells another thread when it is up."""
+class _WebServer(uvicorn.Server):
+    """A uvicorn server that signals another thread when it is up."""
 
     def __init__(self, application: ASGIApp) -> None:
         super().__init__(
             uvicorn.Config(
                 application,
                 loop="asyncio",
-                http=_Breakable,
+                http=_Protocol,
                 ws="none",
                 lifespan="off",
                 interface="asgi3",
@@ -135,14 +127,14 @@ class _Listening(uvicorn.Server):
 
 def _listener() -> socket.socket:
     # Bound here and handed over, so that no other program can take the port in between. The protocol is
-    # named because asyncio turns delayed sending off only where it is: 40 ms an answer.
+    # named because asyncio sends small pieces at once only where it is: otherwise 40 ms per response.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind((LOOPBACK, 0))
     return listener
 
 
-def _stop(listening: _Listening, thread: threading.Thread, canvas: Canvas, folder: Path) -> None:
-    listening.should_exit = listening.force_exit = True
+def _stop(web: _WebServer, thread: threading.Thread, canvas: Canvas, folder: Path) -> None:
+    web.should_exit = web.force_exit = True
     canvas.worker.shutdown(wait=False, cancel_futures=True)
     thread.join(START_SECONDS)
     shutil.rmtree(folder, ignore_errors=True)

@@ -10,6 +10,7 @@ import requests
 
 import canvas_reports_nb as crn
 from canvas_reports_nb import demo_canvas
+from tests import faults
 
 START = datetime(2026, 3, 2, 16, 14, 7, tzinfo=UTC)
 
@@ -42,12 +43,12 @@ class Caller(requests.Session):
 
 @pytest.fixture
 def demo() -> Iterator[Callable[..., Caller]]:
-    """Start demo Canvases with a stepped clock; all are closed at the end."""
+    """Start demo Canvases with a stepped clock; ``scenarios`` may name faults. All are closed at the end."""
     opened = []
 
     def serve(**settings: Any) -> Caller:
         clock = demo_canvas.SteppedClock(START)
-        server = demo_canvas.serve(**{"enrollments": 300, "clock": clock, "duration": 0, **settings})
+        server = faults.serve(**{"enrollments": 300, "clock": clock, "duration": 0, **settings})
         opened.append(Caller(server))
         return opened[-1]
 

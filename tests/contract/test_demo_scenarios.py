@@ -1,10 +1,10 @@
-"""Faults on request."""
+"""Scenarios of the demo Canvas, and the faults that the tests inject into it."""
 
 import pytest
 import requests
 
 from canvas_reports_nb import demo_canvas
-from canvas_reports_nb.demo_canvas.scenarios import choose
+from tests.faults import choose
 
 
 def finished(caller):
@@ -12,12 +12,12 @@ def finished(caller):
 
 
 def test_an_unknown_scenario_is_named_with_the_known_ones(demo):
-    with pytest.raises(ValueError, match=r"no scenario trottle.*throttle_403"):
+    with pytest.raises(ValueError, match=r"Unknown scenario trottle.*throttle_403"):
         demo(scenarios=["trottle"])
 
 
 @pytest.mark.parametrize("status", [403, 429])
-def test_throttling_bites_and_lets_go(demo, status):
+def test_the_throttle_refuses_and_recovers(demo, status):
     caller = demo(scenarios=[f"throttle_{status}"])
     replies = [caller.reports() for _ in range(12)]
     good = [reply for reply in replies if reply.ok]
@@ -55,7 +55,7 @@ def test_passing_faults(demo):
     assert caller.get("api/v1/users/self").status_code == 502
 
 
-def test_an_unknown_state_shows_for_a_while(demo):
+def test_an_unknown_state_is_shown_for_half_the_run(demo):
     caller = demo(scenarios=["unknown_state"], duration=600)
     run = caller.start()
     seen = []
@@ -98,11 +98,11 @@ def test_download_faults(demo):
     assert (reply.status_code, reply.headers["content-type"]) == (200, "text/html; charset=utf-8")
 
 
-@pytest.mark.parametrize(("times", "spoilt"), [("", 1), ("*2", 2), ("*", 4)])
-def test_a_fault_of_single_calls(demo, times, spoilt):
+@pytest.mark.parametrize(("times", "failing"), [("", 1), ("*2", 2), ("*", 4)])
+def test_a_fault_hits_as_many_calls_as_its_name_says(demo, times, failing):
     caller = demo(scenarios=[f"http_503_retry@list{times}"])
     replies = [caller.reports() for _ in range(4)]
-    assert [reply.status_code for reply in replies] == [503] * spoilt + [200] * (4 - spoilt)
+    assert [reply.status_code for reply in replies] == [503] * failing + [200] * (4 - failing)
     assert "GMT" in replies[0].headers["Retry-After"]
     assert caller.get("api/v1/users/self").ok
     assert [record.status for record in caller.server.log][:4] == [reply.status_code for reply in replies]
@@ -117,18 +117,18 @@ def test_a_broken_connection(demo, fault, made):
 
 
 def test_the_same_seed_draws_the_same_faults():
-    drawn = [choose([f"schedule:{seed}"]) for seed in (*range(20), *range(20))]
+    drawn = [choose(f"schedule:{seed}") for seed in (*range(20), *range(20))]
     assert drawn[:20] == drawn[20:]
-    assert len({scenario.faults for (scenario,) in drawn}) > 10
+    assert len(set(drawn)) > 10
 
 
 @pytest.mark.parametrize("name", ["reset_before@nowhere", "nothing@show", "schedule:x", "cut@file*x", "cut@"])
-def test_a_misspelt_fault_is_no_scenario(name):
-    with pytest.raises(ValueError, match=r"no scenario .*schedule:SEED.*reset_before.*delete"):
-        choose([name])
+def test_an_unknown_fault_is_refused(name):
+    with pytest.raises(ValueError, match=r"Unknown fault .*schedule:SEED.*reset_before.*delete"):
+        choose(name)
 
 
-def test_text_ids_without_asking(demo):
+def test_ids_as_text_unrequested(demo):
     assert finished(demo(scenarios=["string_ids"]))["id"] == "81234"
 
 

@@ -24,10 +24,10 @@ from canvas_reports_nb import demo_canvas, frames
 from canvas_reports_nb import exceptions as ex
 from canvas_reports_nb.connection import Connection
 from canvas_reports_nb.credentials import Token
-from canvas_reports_nb.demo_canvas.mishaps import CALLS, FAULTS
 from canvas_reports_nb.settings import Settings
 from canvas_reports_nb.stored import SIDECAR
 from canvas_reports_nb.transport import Transport
+from tests.faults import CALLS, FAULTS, serve
 
 REPORT, QUIET = "grade_export_csv", {"progress": False}
 START, RUN = datetime(2026, 3, 2, 16, 14, 7, tzinfo=UTC), 90.0
@@ -117,7 +117,7 @@ def impatient(aside: Executor, tmp_path: Path) -> Iterator[Callable[..., Connect
 
     def connect(*, lead: float = 0.0, **settings: Any) -> Connection:
         stepped = demo_canvas.SteppedClock(START)
-        server = demo_canvas.serve(enrollments=300, duration=RUN, clock=stepped, **settings)
+        server = serve(enrollments=300, duration=RUN, clock=stepped, **settings)
 
         def sleep(seconds: float) -> None:
             stepped.advance(seconds)
@@ -192,7 +192,7 @@ def test_fault(
     connection = impatient(scenarios=[f"{fault}@{call}"])
     kind = call.rstrip("*")
     matrix[fault, call] = end(connection, kind, ending, wanted)
-    assert connection.server._canvas.traffic.kinds[kind] >= 1, "the fault was played"
+    assert connection.server.kinds[kind] >= 1, "the fault was played"
     assert runs_made(connection) <= 1
     assert_nothing_partial(connection, stored=ending == FRAME and kind not in {"abort", "delete"})
 

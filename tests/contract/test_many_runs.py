@@ -79,7 +79,7 @@ def test_a_throttle_somebody_else_has_used_up(canvas: Any) -> None:
     start, level = connection._api.start, [5000.0]
 
     def used_up(report: str, wire: Any) -> Any:
-        connection.server._canvas.bucket.level += level.pop() if level else 0.0
+        connection.server._canvas.throttle.level += level.pop() if level else 0.0
         return start(report, wire)
 
     connection._api.start = used_up

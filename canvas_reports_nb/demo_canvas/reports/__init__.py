@@ -8,10 +8,9 @@ from canvas_reports_nb.demo_canvas.world import World
 
 from . import courses, grades, outcomes, students, tools
 from .csv_out import Rows, Table, write_cells, write_table
-from .headers import COLUMNS, HEADERS, TABLES
 from .parameters import ReportFailed, Request, resolve_account, resolve_term
 from .provisioning import provisioning_tables, sis_tables
-from .types import REPORT_TYPES, ReportType, parameters_html
+from .types import COLUMNS, HEADERS, REPORT_TYPES, TABLES, ReportType, parameters_html
 
 __all__ = ["HEADERS", "REPORT_TYPES", "Product", "ReportFailed", "ReportType", "parameters_html", "produce",
            "resolve_account", "resolve_term"]  # fmt: skip

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import polars as pl
 
-from canvas_reports_nb.demo_canvas.joins import attach
+from canvas_reports_nb.demo_canvas.data import attach
 
 from .csv_out import Rows
 from .parameters import Request

@@ -1,17 +1,17 @@
-"""The two grade exports: one row a student enrolment."""
+"""The two grade exports: one row a student enrollment."""
 
 from datetime import timedelta
 from functools import partial
 
 import polars as pl
 
-from canvas_reports_nb.demo_canvas.joins import attach, restrict
+from canvas_reports_nb.demo_canvas.data import attach, restrict
 from canvas_reports_nb.demo_canvas.world import World
 from canvas_reports_nb.demo_canvas.world.learning import letter, marks
 
 from .csv_out import Rows, Table
-from .headers import COLUMNS
 from .parameters import Request
+from .types import COLUMNS
 
 _NO_PERIODS = "no grading periods configured for this term"
 _SCORES = ("current score", "final score", "unposted current score", "unposted final score", "override score")
@@ -34,7 +34,7 @@ def _graded_courses(world: World, courses: pl.DataFrame) -> pl.DataFrame:
 
 
 def _enrolled(request: Request, courses: pl.DataFrame) -> pl.DataFrame:
-    """Return the enrolments of students that the export lists."""
+    """Return the enrollments of students that the export lists."""
     state, deleted = pl.col("state").cast(pl.String), request.deleted
     open_states = ["available", "completed", "deleted"] if deleted else ["available", "completed"]
     shown = courses.filter(pl.col("status").is_in(open_states))["id"]
@@ -49,7 +49,7 @@ def _enrolled(request: Request, courses: pl.DataFrame) -> pl.DataFrame:
 
 
 def _named(request: Request, courses: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
-    """Return enrolments with the names and ids of their people, courses, sections and terms."""
+    """Return enrollments with the names and ids of their people, courses, sections and terms."""
     people = request.world.users.filter(request.has_login())
     frame = restrict(rows, people, "user_id", "name", "integration_id", user_sis="sis_id")
     frame = restrict(frame, courses, "course_id", *(name for name in courses.columns if name != "id"))

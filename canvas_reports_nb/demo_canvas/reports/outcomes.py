@@ -5,13 +5,13 @@ from functools import partial
 
 import polars as pl
 
-from canvas_reports_nb.demo_canvas.joins import attach
+from canvas_reports_nb.demo_canvas.data import attach
 from canvas_reports_nb.demo_canvas.world.learning import outcome_marks
 
 from .csv_out import Rows
-from .headers import HEADERS
 from .parameters import Request
 from .students import in_places
+from .types import HEADERS
 
 _NOTHING = "No outcomes found"
 _ORDERS = {

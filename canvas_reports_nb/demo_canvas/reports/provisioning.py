@@ -6,13 +6,13 @@ from functools import partial
 
 import polars as pl
 
-from canvas_reports_nb.demo_canvas.joins import attach, restrict
+from canvas_reports_nb.demo_canvas.data import attach, restrict
 from canvas_reports_nb.demo_canvas.world.enrollments import ROLES
 
 from .courses import ENFORCED_DATES, STATUS_WORDS
 from .csv_out import Rows, Table
-from .headers import COLUMNS, TABLES
 from .parameters import ReportFailed, Request
+from .types import COLUMNS, TABLES
 
 _KEPT_DAYS = 120  # how long a course deleted by hand stays in an export with include_deleted
 
@@ -105,7 +105,7 @@ def _wanted_enrollments(request: Request) -> pl.Expr:
 
 
 def enrollments(request: Request) -> Rows:
-    """Return one row an enrolment of people with a usable login."""
+    """Return one row an enrollment of people with a usable login."""
     world = request.world
     sections = world.sections.filter(_alive(request))
     roles = pl.DataFrame({"id": list(ROLES), "role": list(ROLES.values())}).cast({"id": pl.UInt8})

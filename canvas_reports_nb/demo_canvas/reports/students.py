@@ -5,7 +5,7 @@ from functools import partial
 
 import polars as pl
 
-from canvas_reports_nb.demo_canvas.joins import attach, restrict
+from canvas_reports_nb.demo_canvas.data import attach, restrict
 from canvas_reports_nb.demo_canvas.world import World
 from canvas_reports_nb.demo_canvas.world.learning import submitted_between
 
@@ -21,13 +21,13 @@ def submission_window(request: Request) -> tuple[datetime, datetime]:
 
 
 def in_places(world: World, rows: pl.DataFrame) -> pl.DataFrame:
-    """Return enrolments with the name and SIS id of course and section."""
+    """Return enrollments with the name and SIS id of course and section."""
     frame = attach(rows, world.courses, "course_id", course="name", course_sis="sis_id")
     return attach(frame, world.sections, "section_id", section="name", section_sis="sis_id")
 
 
 def _course_ids(request: Request, *states: str) -> pl.Expr:
-    """Return the condition for enrolments of the one course asked for, else of the term's, in the account."""
+    """Return the condition for enrollments of the one course asked for, else of the term's, in the account."""
     course, every = request.course(), request.world.courses
     chosen = request.courses() if course is None else every.filter(request.within_account(), id=course)
     if states:
@@ -77,7 +77,7 @@ def zero_activity(request: Request) -> Rows:
 
 
 def students_with_no_submissions(request: Request) -> Rows:
-    """Return student enrolments with nothing handed in within the window."""
+    """Return student enrollments with nothing handed in within the window."""
     world, window = request.world, submission_window(request)
     states = request.words("enrollment_state") or ["all"]
     wanted = pl.lit(True) if "all" in states else pl.col("state").cast(pl.String).is_in(states)

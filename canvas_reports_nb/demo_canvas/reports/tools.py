@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from canvas_reports_nb.demo_canvas.joins import attach, restrict
+from canvas_reports_nb.demo_canvas.data import attach, restrict
 
 from .csv_out import Rows, iso_text, utc_text
 from .parameters import Request

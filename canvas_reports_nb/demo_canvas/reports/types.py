@@ -1,4 +1,4 @@
-"""The report types the school offers: their titles, parameters and forms, as `GET reports` shows them."""
+"""The report types the school offers: their titles, parameters, forms and columns."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,6 +7,20 @@ from typing import Any
 
 from canvas_reports_nb.demo_canvas.data import read
 from canvas_reports_nb.demo_canvas.world import World
+
+COLUMNS: Mapping[str, Mapping[str, Mapping[str, str]]] = read("columns")
+"""For each report and table: the names in its header, and the column of our frames each one prints.
+
+Final-grade overrides, pronouns and integration ids are on; temporary enrollments, consortium columns and
+account-level mastery scales are off.
+"""
+
+HEADERS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    report: {table: tuple(columns) for table, columns in tables.items()} for report, tables in COLUMNS.items()
+}
+
+TABLES = tuple(COLUMNS["provisioning_csv"])
+"""Canvas writes the members of a zip in this order, whatever the order of the switches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +31,7 @@ class ReportType:
     parameters: Mapping[str, Mapping[str, object]] | None
     description_html: str | None
     form: Sequence[Mapping[str, Any]] = ()
-    """The controls on its page: the kind of each, and what this kind needs."""
+    """The controls on its page, each with its kind and settings."""
 
 
 REPORT_TYPES: Mapping[str, ReportType] = {name: ReportType(**kind) for name, kind in read("reports").items()}
@@ -41,7 +55,7 @@ def _terms(control: Mapping[str, Any], world: World) -> str:
 
 
 def _switch(control: Mapping[str, Any], _world: World) -> str:
-    """Return a box to tick, without the hidden twin that would send a false; some wait for another box."""
+    """Return a checkbox; an unchecked one sends nothing."""
     off = " disabled" if control.get("disabled") else ""
     box = f'<input type="checkbox" name="parameters[{control["name"]}]" value="1"{off}>'
     return f"<label>{box} {escape(control['label'])}</label>"
@@ -73,7 +87,7 @@ _CONTROLS: Mapping[str, Callable[[Mapping[str, Any], World], str]] = {
 
 
 def parameters_html(report: str, world: World, account_id: int) -> str | None:
-    """Return the form of a report, one control to a row of a table; None for the two that have none."""
+    """Return the form of a report, one table row per control; None for the two without a form."""
     form = REPORT_TYPES[report].form
     rows = "".join(f"<tr><td>{_CONTROLS[c['control']](c, world)}</td></tr>" for c in form)
     action = f"/api/v1/accounts/{account_id}/reports/{report}"

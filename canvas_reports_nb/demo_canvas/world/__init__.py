@@ -11,7 +11,7 @@ import numpy as np
 
 from canvas_reports_nb.demo_canvas.data import table
 
-from . import belonging, catalogue, learning, people, tools
+from . import belonging, catalog, learning, people
 from .draws import Draws
 from .enrollments import Plan, plan_rows
 from .enrollments import enrollments as draw_enrollments
@@ -79,27 +79,27 @@ class World:
 
 
 def _taught(
-    draws: Draws, enrollments: int, students: int, calendar: catalogue.Calendar, terms: pl.DataFrame
+    draws: Draws, enrollments: int, students: int, calendar: catalog.Calendar, terms: pl.DataFrame
 ) -> tuple[pl.DataFrame, Plan]:
-    """Return just as many courses as the enrolments fill, and the plan of their rows."""
-    courses = catalogue.courses(draws, enrollments // 30 + 10, calendar, terms)
-    drawn = courses["id"] >= catalogue.FIRST_COURSE
+    """Return just as many courses as the enrollments fill, and the plan of their rows."""
+    courses = catalog.courses(draws, enrollments // 30 + 10, calendar, terms)
+    drawn = courses["id"] >= catalog.FIRST_COURSE
     plan = plan_rows(draws, courses.filter(drawn), students)
     rows = sum(counts for name, counts in plan.items() if name != "base")
     enough = int(np.searchsorted(np.cumsum(rows), enrollments)) + 1
-    kept = courses.filter(~drawn | (courses["id"] < catalogue.FIRST_COURSE + enough))
+    kept = courses.filter(~drawn | (courses["id"] < catalog.FIRST_COURSE + enough))
     return kept, {name: counts[:enough] for name, counts in plan.items()}
 
 
 def build_world(seed: int = 2026, enrollments: int = 3_000, now: datetime | None = None) -> World:
-    """Return the university for a seed, a number of enrolments and an instant (aware; default `NOW`).
+    """Return the university for a seed, a number of enrollments and an instant (aware; default `NOW`).
 
-    Equal arguments give equal frames on every machine. Memory is about 70 bytes an enrolment.
+    Equal arguments give equal frames on every machine. Memory is about 70 bytes an enrollment.
     """
     now = (now or NOW).astimezone(UTC).replace(microsecond=0)
     draws, zone = Draws(seed), ZoneInfo(_ZONE)
-    calendar = catalogue.Calendar(now, catalogue.current_term_id(now, zone))
-    terms = catalogue.terms(now, zone)
+    calendar = catalog.Calendar(now, catalog.current_term_id(now, zone))
+    terms = catalog.terms(now, zone)
     students = max(300, enrollments // 50 * 10)
     courses, plan = _taught(draws, enrollments, students, calendar, terms)
     pools = people.Pools(students, max(12, students // 15), students // 10, int(plan["views"].sum()))
@@ -116,9 +116,9 @@ def build_world(seed: int = 2026, enrollments: int = 3_000, now: datetime | None
         current_term=calendar.current_term,
         accounts=table("accounts"),
         terms=terms,
-        grading_periods=catalogue.grading_periods(terms),
+        grading_periods=catalog.grading_periods(terms),
         courses=courses,
-        sections=catalogue.sections(draws, courses),
+        sections=catalog.sections(draws, courses),
         users=users,
         logins=logins,
         enrollments=enrolled,
@@ -130,8 +130,8 @@ def build_world(seed: int = 2026, enrollments: int = 3_000, now: datetime | None
         outcome_groups=table("outcome_groups"),
         outcomes=outcomes,
         assessments=learning.assessments(draws, courses, outcomes, now),
-        external_tools=tools.external_tools(now),
+        external_tools=belonging.external_tools(now),
         developer_keys=table("developer_keys"),
-        tokens=tools.tokens(draws, pools, now),
-        eportfolios=tools.eportfolios(draws, pools, now),
+        tokens=belonging.tokens(draws, pools, now),
+        eportfolios=belonging.eportfolios(draws, pools, now),
     )

@@ -1,4 +1,4 @@
-"""Who is in which course: one row an enrolment, drawn course by course without a loop over people."""
+"""Who is in which course: one row an enrollment, drawn course by course without a loop over people."""
 
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from canvas_reports_nb.demo_canvas.data import table
 
-from .catalogue import DAY, DEFAULT_TERM, DELETED_TERM, FIRST_COURSE, FIRST_SECTION, MOMENT, Calendar, moments
+from .catalog import DAY, DEFAULT_TERM, DELETED_TERM, FIRST_COURSE, FIRST_SECTION, MOMENT, Calendar, moments
 from .draws import Draws, Ints
 from .people import Pools
 
@@ -192,7 +192,7 @@ def _showpieces(calendar: Calendar) -> pl.DataFrame:
 def enrollments(
     draws: Draws, pools: Pools, courses: pl.DataFrame, *, plan: Plan, count: int, calendar: Calendar
 ) -> pl.DataFrame:
-    """Return `count` enrolments (never fewer than the showpieces), sorted by id."""
+    """Return `count` enrollments (never fewer than the showpieces), sorted by id."""
     pieces = _showpieces(calendar)
     taught = courses.filter(pl.col("id") >= FIRST_COURSE)
     at = _places(plan, max(0, count - pieces.height))

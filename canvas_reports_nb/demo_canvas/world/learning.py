@@ -1,7 +1,7 @@
 """What was learnt: outcomes, the assessments aligned with them, marks and hand-ins.
 
 Marks and hand-ins are functions of the person and the course, computed for the rows in hand: a world of
-twenty million enrolments holds none of them.
+twenty million enrollments holds none of them.
 """
 
 from datetime import datetime
@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from .catalogue import DAY, moments
+from .catalog import DAY, moments
 from .draws import Draws
 from .enrollments import pair_key
 

@@ -8,7 +8,7 @@ import polars as pl
 
 from canvas_reports_nb.demo_canvas.data import read, table
 
-from .catalogue import DAY, moments
+from .catalog import DAY, moments
 from .draws import Draws, Ints
 
 GUEST = 12_340_000_000_000_567  # a person of a trusted institution: the home's number, then the id there

@@ -18,8 +18,8 @@ from canvas_reports_nb.demo_canvas.reports import (
     resolve_account,
     resolve_term,
 )
-from canvas_reports_nb.demo_canvas.reports.headers import TABLES
 from canvas_reports_nb.demo_canvas.reports.parameters import truth
+from canvas_reports_nb.demo_canvas.reports.types import TABLES
 from canvas_reports_nb.demo_canvas.world import NOW, World, build_world
 
 ALL = dict.fromkeys(TABLES, "1")

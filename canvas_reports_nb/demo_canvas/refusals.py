@@ -1,10 +1,11 @@
-"""The ways in which Canvas says no: status, body and headers of each."""
+"""The ways in which Canvas refuses: status, body and headers of each."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
 
 CHALLENGE: Mapping[str, str] = MappingProxyType({"WWW-Authenticate": 'Bearer realm="canvas-lms"'})
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+PLAIN_TEXT = "text/plain; charset=utf-8"
 LOGIN_PAGE = """<!DOCTYPE html>
 <html lang="en"><head><title>Log in to Canvas</title></head>
 <body><form action="/login/canvas" method="post"><label>Login <input name="unique_id"></label></form></body>
@@ -15,16 +16,8 @@ GATEWAY_PAGE = (
 )
 
 
-class Refusal(Exception):  # noqa: N818 - an answer to send, not a fault of the program
-    """An answer other than the one asked for.
-
-    Parameters
-    ----------
-    body
-        Sent as JSON, or as it is when it is text.
-    media_type
-        Of a text body.
-    """
+class Refusal(Exception):  # noqa: N818 - a response to send, not a fault of the program
+    """A response other than the one asked for; a text body is sent as it is, any other as JSON."""
 
     def __init__(
         self,
@@ -52,36 +45,36 @@ def unauthenticated() -> Refusal:
 
 
 def invalid_token() -> Refusal:
-    """Refuse a token that is not one of this server."""
+    """Refuse an unknown token."""
     return Refusal(401, {"errors": [{"message": "Invalid access token."}]}, CHALLENGE)
 
 
 def expired_token(since: str) -> Refusal:
-    """Refuse a token that was good until `since`."""
+    """Refuse a token that expired at `since`."""
     body = {"errors": [{"message": "Expired access token.", "expired_at": since}]}
     return Refusal(401, body, CHALLENGE)
 
 
 def no_permission(*, old: bool) -> Refusal:
-    """Refuse what the token's owner may not do; older servers say 401."""
+    """Refuse what the token's owner may not do; older servers send 401."""
     message = "user not authorized to perform that action"
     return Refusal(401 if old else 403, {"status": "unauthorized", "errors": [{"message": message}]})
 
 
 def no_user_agent() -> Refusal:
     """Refuse a request without a User-Agent, as hosted Canvas does."""
-    return Refusal(403, "403 Forbidden\n", media_type="text/plain; charset=utf-8")
+    return Refusal(403, "403 Forbidden\n", media_type=PLAIN_TEXT)
 
 
 def throttled(status: int) -> Refusal:
-    """Refuse for a full bucket: 403 or, where so configured, 429."""
+    """Refuse a token that used up its throttle: 403 or, where so configured, 429."""
     phrase = {403: "Forbidden", 429: "Too Many Requests"}[status]
     text = f"{status} {phrase} (Rate Limit Exceeded)\n"
-    return Refusal(status, text, {"X-Rate-Limit-Remaining": "0.0"}, "text/plain; charset=utf-8")
+    return Refusal(status, text, {"X-Rate-Limit-Remaining": "0.0"}, PLAIN_TEXT)
 
 
 def invalid_term(text: str) -> Refusal:
-    """Refuse a term that the school does not have."""
+    """Refuse an unknown term."""
     return Refusal(400, {"error": f"invalid enrollment_term_id '{text}'"})
 
 
@@ -92,10 +85,10 @@ def server_fault(report_id: int) -> Refusal:
 
 
 def bad_gateway() -> Refusal:
-    """Answer as the balancer in front of a Canvas that is away."""
+    """Respond as the load balancer in front of a Canvas that is down."""
     return Refusal(502, GATEWAY_PAGE)
 
 
 def login_page() -> Refusal:
-    """Show what a web address shows to somebody who is not logged in."""
+    """Show what a web address shows to someone who is not logged in."""
     return Refusal(200, LOGIN_PAGE)

@@ -8,8 +8,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import polars as pl
 
-from canvas_reports_nb.demo_canvas.data import table
-from canvas_reports_nb.demo_canvas.joins import attach
+from canvas_reports_nb.demo_canvas.data import attach, table
 
 from .draws import Draws, Ints
 

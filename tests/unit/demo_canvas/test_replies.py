@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canvas_reports_nb.demo_canvas.pagination import HEADER_LIMIT, NoSuchPageError, paginate
+from canvas_reports_nb.demo_canvas.refusals import Refusal
+from canvas_reports_nb.demo_canvas.replies import HEADER_LIMIT, paginate
 
 URL = "http://127.0.0.1:1/api/v1/accounts/1/terms"
 
@@ -20,10 +21,10 @@ def number(url):
 @given(count=st.integers(0, 60), size=st.integers(-3, 120), page=st.integers(1, 70))
 def test_pages_cover_the_list_once_and_links_agree(count, size, page):
     items = range(count)
-    found = paginate(items, URL, [("page", str(page)), ("per_page", str(size)), ("kept[]", "a b")])
+    found, link = paginate(items, URL, [("page", str(page)), ("per_page", str(size)), ("kept[]", "a b")])
     clamped = 10 if size < 0 else min(max(size, 1), 100)
-    assert list(found.items) == list(items)[(page - 1) * clamped : page * clamped]
-    seen = links(found.link)
+    assert list(found) == list(items)[(page - 1) * clamped : page * clamped]
+    seen = links(link)
     assert list(seen) == [rel for rel in ("current", "next", "prev", "first", "last") if rel in seen]
     assert ("next" in seen) == (page * clamped < count)
     assert ("prev" in seen) == (page > 1)
@@ -33,14 +34,15 @@ def test_pages_cover_the_list_once_and_links_agree(count, size, page):
 
 
 @pytest.mark.parametrize("page", ["0", "-1", "x", "1.5", ""])
-def test_nonsense_is_no_page(page):
-    with pytest.raises(NoSuchPageError):
+def test_an_invalid_page_is_not_found(page):
+    with pytest.raises(Refusal) as caught:
         paginate([1], URL, [("page", page)])
+    assert caught.value.status == 404
 
 
 def test_the_token_is_left_out_and_a_long_header_loses_the_least_useful_links():
     query = [("page", "2"), ("per_page", "1"), ("access_token", "secret"), ("q", "x" * 1_300)]
-    header = paginate([1, 2, 3], URL, query).link
+    _, header = paginate([1, 2, 3], URL, query)
     assert "secret" not in header
     assert len(header) <= HEADER_LIMIT
     assert list(links(header)) == ["current", "next", "prev", "last"]
