@@ -111,7 +111,7 @@ def _by_term(tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
         .group_by("canvas_term_id", "name", "start_date")
         .agg(people=pl.col("canvas_user_id").n_unique(), enrollments=pl.len())
         # A term without dates is the default one: it belongs before them all.
-        .sort("start_date", "name", nulls_last=False)
+        .sort("start_date", "name", "canvas_term_id", nulls_last=False)
     )
 
 

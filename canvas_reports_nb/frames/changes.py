@@ -133,7 +133,7 @@ def _matched(old: pl.DataFrame, new: pl.DataFrame, names: list[str], unclear: pl
 def _loose(side: pl.DataFrame, names: list[str], unclear: pl.DataFrame) -> Rows:
     if not len(unclear):
         return np.empty(0, dtype=np.int64)
-    return side.join(unclear, on=names, how="semi", nulls_equal=True)[_ROW].to_numpy()
+    return side.join(unclear, on=names, how="semi", nulls_equal=True)[_ROW].sort().to_numpy()
 
 
 def _rest(height: int, matched: Rows, loose: Rows) -> Rows:

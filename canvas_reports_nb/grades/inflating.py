@@ -8,7 +8,16 @@ import polars as pl
 
 from canvas_reports_nb.frames.exchange import FrameT, lazy, like, require, same_ids, several
 from canvas_reports_nb.grades.counting import NEEDED, once
-from canvas_reports_nb.grades.marks import LETTER, OVERRIDE, SCORE, Score, counted, require_scores, scored
+from canvas_reports_nb.grades.marks import (
+    LETTER,
+    OVERRIDE,
+    SCORE,
+    Score,
+    counted,
+    mean,
+    require_scores,
+    scored,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -63,7 +72,7 @@ def inflation(
         .agg(
             pl.col("term sis", "term").drop_nulls().max(),
             pl.col(SCORE).count().cast(pl.Int64).alias("n"),
-            pl.col(SCORE).mean().alias("mean"),
+            mean(pl.col(SCORE)).alias("mean"),
             pl.col(SCORE).median().alias("median"),
             pl.col(LETTER).count().cast(pl.Int64).alias("lettered"),
             pl.col(LETTER).is_in(several(top)).mean().alias("top share"),

@@ -16,6 +16,7 @@ from canvas_reports_nb.grades.marks import (
     SCORE,
     Score,
     counted,
+    mean,
     require_scores,
     scored,
 )
@@ -159,7 +160,7 @@ def _measures(failing: pl.Expr, withdrawn: list[str]) -> list[pl.Expr]:
         stayed.count().cast(pl.Int64).alias("n"),
         stayed.null_count().cast(pl.Int64).alias("missing"),
         (~left & pl.col(SCORE).is_not_null() & ~pl.col(MARKED)).sum().cast(pl.Int64).alias("ungraded"),
-        stayed.mean().alias("mean"),
+        mean(stayed).alias("mean"),
         stayed.quantile(0.25, "linear").alias("lower quartile"),
         stayed.median().alias("median"),
         stayed.quantile(0.75, "linear").alias("upper quartile"),
