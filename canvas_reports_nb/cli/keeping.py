@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 import click
 
 from canvas_reports_nb import settings
-from canvas_reports_nb.cli.options import json_option, lasting, yes_option
+from canvas_reports_nb.cli.options import json_option, lasting, timing, yes_option
 from canvas_reports_nb.cli.refusals import refusing
 from canvas_reports_nb.cli.showing import tell, tell_json
 from canvas_reports_nb.shared_store import open_store
@@ -74,4 +73,4 @@ def _store() -> Store:
         store_limit=settings.store_limit(),
         shared=settings.shared_address(),
     )
-    return open_store(named, time.time, time.sleep)
+    return open_store(named, **timing())

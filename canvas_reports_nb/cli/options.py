@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -23,6 +24,7 @@ __all__ = [
     "lasting",
     "parameters_of",
     "report_argument",
+    "timing",
     "yes_option",
 ]
 
@@ -70,7 +72,13 @@ def connecting(command: _F) -> _F:
 
 def connection(account: str, *, on_demo: bool) -> Connection:
     """The connection those options ask for."""
-    return opening.demo(account=account) if on_demo else opening.connect(account=account)
+    opened = opening.demo if on_demo else opening.connect
+    return opened(account=account, **timing())
+
+
+def timing() -> dict[str, Any]:
+    """Return the keywords ``clock`` and ``sleep``: this machine's, or those a test gives as ``obj``."""
+    return click.get_current_context().obj or {"clock": time.time, "sleep": time.sleep}
 
 
 def parameters_of(given: tuple[str, ...]) -> dict[str, Any]:

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import termios
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,6 @@ import pytest
 from click.testing import CliRunner, Result
 
 import canvas_reports_nb as crn
-from canvas_reports_nb import demo_canvas
 from canvas_reports_nb.api import AccountReports
 from canvas_reports_nb.cli import cli
 from canvas_reports_nb.exceptions import TableRequiredError
@@ -31,13 +29,15 @@ PEOPLE = ("run", "provisioning_csv", "-p", "users=true", "-p", "terms=true")
 
 
 class Shell:
-    """A shell whose environment names one demo Canvas, and nobody looks on."""
+    """A shell whose environment names one demo Canvas, whose clock it goes by, and nobody looks on."""
 
     def __init__(self, caller: Any) -> None:
         self.caller = caller
+        clock = caller.server.clock
+        self.timing = {"clock": lambda: clock.now().timestamp(), "sleep": clock.advance}
 
     def __call__(self, *arguments: str, code: int = 0, typed: str = "") -> Result:
-        result = CliRunner().invoke(cli, list(arguments), input=typed)
+        result = CliRunner().invoke(cli, list(arguments), input=typed, obj=self.timing)
         assert result.exit_code == code, (arguments, result.output, result.exception)
         assert "Traceback" not in result.output
         return result
@@ -64,8 +64,7 @@ class Shell:
 @pytest.fixture
 def shell(demo: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Shell]:
     def opened(**settings: Any) -> Shell:
-        # The shell goes by this machine's clock, and so must the age of a run.
-        caller = demo(clock=demo_canvas.SteppedClock(datetime.now(UTC)), **settings)
+        caller = demo(**settings)
         monkeypatch.setitem(sys.modules, "keyring", None)
         monkeypatch.setenv("CANVAS_API_URL", caller.server.url)
         monkeypatch.setenv("CANVAS_API_TOKEN", caller.server.token)
@@ -210,7 +209,7 @@ def test_many_runs_stacked(shell: Callable[..., Shell], tmp_path: Path) -> None:
     assert busy.starts == 2
     wanted = crn.requests_for("grade_export_csv").assign(enrollment_term_id=["current"], include_deleted=None)
     wanted = pd.concat([wanted, wanted.assign(enrollment_term_id=None, include_deleted="true")])
-    expected = crn.connect().read_reports(wanted, engine="polars", progress=False)
+    expected = crn.connect(**busy.timing).read_reports(wanted, engine="polars", progress=False)
     assert pl.read_parquet("grades.parquet").equals(expected)
     told = busy.told("run", "--requests", "wanted.csv")
     assert [each["state"] for each in told] == ["done"] * 3
@@ -300,8 +299,8 @@ def test_many_runs_that_outlast_the_timeout_go_on(shell: Callable[..., Shell]) -
 
 
 def test_json_lines_say_what_the_frames_say(shell: Callable[..., Shell], tmp_path: Path) -> None:
-    told = shell().told
-    canvas = crn.connect()
+    asked = shell()
+    told, canvas = asked.told, crn.connect(**asked.timing)
     assert [each["report"] for each in told("list")] == canvas.reports()["report"].tolist()
     made = {each["table"]: each for each in told(*PEOPLE, "-o", "people.zip")}
     frames = canvas.read_tables("provisioning_csv", users=True, terms=True, progress=False)
@@ -408,7 +407,9 @@ def test_a_disk_that_is_full_where_the_output_goes(shell: Callable[..., Shell], 
     Path("wanted.csv").write_text("report\ngrade_export_csv\n")
     busy("run", "grade_export_csv")
     for wanted in (["grade_export_csv"], ["--requests", "wanted.csv"]):
-        call = [sys.executable, "-m", "canvas_reports_nb", "run", *wanted, "-o", "out.parquet"]
+        # Another process has the machine's clock, by which the stored run is old.
+        age = ("--max-age", "36500d")
+        call = [sys.executable, "-m", "canvas_reports_nb", "run", *wanted, *age, "-o", "out.parquet"]
         limited = ["sh", "-c", 'ulimit -f 20; exec "$@"', "sh", *call]
         done = subprocess.run(limited, capture_output=True, text=True, check=False, timeout=60)
         assert (done.returncode, done.stdout) == (1, "")
