@@ -24,6 +24,8 @@ from email.utils import format_datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from urllib3.connection import HTTPConnection
+
 from canvas_reports_nb import demo_canvas
 from canvas_reports_nb.demo_canvas import refusals
 
@@ -83,6 +85,8 @@ class Exchange:
     scope: Scope
     receive: Receive
     send: Send
+    silent: set[int]
+    """The client's ports to which nothing more is sent."""
 
     async def send_head(self, response: Response) -> None:
         """Send status and headers; the length is that of the whole body."""
@@ -101,6 +105,13 @@ class Exchange:
         """Wait until the client has closed the connection."""
         while (await self.receive())["type"] != "http.disconnect":
             pass
+
+    async def fall_silent(self) -> None:
+        """Send nothing more until the client has closed the connection."""
+        _, port = self.scope["client"]
+        self.silent.add(port)
+        await self.wait_for_disconnect()
+        self.silent.discard(port)
 
     async def reset(self) -> None:
         """Break the connection with a TCP reset."""
@@ -149,11 +160,11 @@ async def _half_then_close(exchange: Exchange, response: Response) -> None:
 async def _half_then_stall(exchange: Exchange, response: Response) -> None:
     await exchange.send_head(response)
     await exchange.send_part(_half(response.body))
-    await exchange.wait_for_disconnect()
+    await exchange.fall_silent()
 
 
 async def _silence(exchange: Exchange, _response: Response) -> None:
-    await exchange.wait_for_disconnect()
+    await exchange.fall_silent()
 
 
 async def _byte_by_byte(exchange: Exchange, response: Response) -> None:
@@ -204,12 +215,14 @@ class FaultInjector:
         self.planned = tuple(planned)
         self.kinds: Counter[str] = Counter()
         """Exchanges so far, by the names of `CALLS`."""
+        self.silent: set[int] = set()
+        """The client's ports to which nothing more is sent."""
         self.server: Any = None
 
     def wrap(self, app: ASGIApp) -> ASGIApp:
         async def injecting(scope: Scope, receive: Receive, send: Send) -> None:
             fault = self._next(scope["method"], scope["path"])
-            exchange = Exchange(scope, receive, send)
+            exchange = Exchange(scope, receive, send, self.silent)
             if fault is None:
                 await app(scope, receive, send)
             elif fault.instead is not None:
@@ -369,12 +382,35 @@ def _schedule(seed: int) -> tuple[Planned, ...]:
 def serve(*, scenarios: Iterable[str] = (), **options: Any) -> Any:
     """Start a demo Canvas as `demo_canvas.serve` does, where `scenarios` may also name faults.
 
-    ``server.kinds`` counts the exchanges by the names of `CALLS`.
+    ``server.kinds`` counts the exchanges by the names of `CALLS`; ``server.silent`` has the client's ports to
+    which nothing more is sent, for `patient_connection`.
     """
     names = list(scenarios)
     faulty = [name for name in names if "@" in name or ":" in name]
     injector = FaultInjector(plan for name in faulty for plan in choose(name))
     plain = [name for name in names if name not in faulty]
     server = demo_canvas.serve(scenarios=plain, middleware=injector.wrap, **options)
-    injector.server, server.kinds = server, injector.kinds
+    injector.server, server.kinds, server.silent = server, injector.kinds, injector.silent
     return server
+
+
+def patient_connection(silent: Callable[[], set[int]]) -> type[HTTPConnection]:
+    """Return a connection that times out only when the server sends nothing more, however slow the machine is."""
+
+    class PatientSocket(socket.socket):
+        def recv_into(self, *arguments: Any) -> int:
+            while True:
+                try:
+                    return super().recv_into(*arguments)
+                except TimeoutError:
+                    if self.getsockname()[1] in silent():
+                        raise
+
+    class PatientConnection(HTTPConnection):
+        def _new_conn(self) -> socket.socket:
+            opened = super()._new_conn()
+            patient = PatientSocket(fileno=opened.detach())
+            patient.settimeout(self.timeout)
+            return patient
+
+    return PatientConnection

@@ -1,7 +1,7 @@
 """Every fault on every call it can hit: the right frame or the right error, one run at most, nothing half-done.
 
-The demo plays the fault, the client knows nothing of it. Time is stepped; where a real clock decides (a server
-that falls silent), the client waits a fraction of a second. The matrix is printed at the end: ``pytest -n0 -s``.
+The demo plays the fault, the client knows nothing of it. Time is stepped; a read times out when the demo has fallen
+silent, and only then. The matrix is printed at the end: ``pytest -n0 -s``.
 """
 
 import errno
@@ -19,6 +19,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from urllib3.connectionpool import HTTPConnectionPool
 
 from canvas_reports_nb import demo_canvas, frames
 from canvas_reports_nb import exceptions as ex
@@ -27,13 +28,13 @@ from canvas_reports_nb.credentials import Token
 from canvas_reports_nb.settings import Settings
 from canvas_reports_nb.stored import SIDECAR
 from canvas_reports_nb.transport import Transport
-from tests.faults import CALLS, FAULTS, serve
+from tests.faults import CALLS, FAULTS, patient_connection, serve
 
 REPORT, QUIET = "grade_export_csv", {"progress": False}
 START, RUN = datetime(2026, 3, 2, 16, 14, 7, tzinfo=UTC), 90.0
 """When the stepped clock begins, and how many of its seconds a run takes."""
-SOON = 0.4
-"""Seconds of real time the client waits for the next byte."""
+SOON = 0.05
+"""Seconds between two looks of a waiting client at whether the demo has fallen silent."""
 FRAME = "frame"
 READING = "list history start show link file"
 ALL = f"{READING} abort delete"
@@ -111,9 +112,13 @@ def aside() -> Iterator[Executor]:
 
 
 @pytest.fixture
-def impatient(aside: Executor, tmp_path: Path) -> Iterator[Callable[..., Connection]]:
-    """Connect to a demo as `canvas` does, with a client that soon gives a silent server up."""
+def impatient(
+    aside: Executor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., Connection]]:
+    """Connect to a demo as `canvas` does, with a client that gives a silent server up at once."""
     opened: list[Connection] = []
+    silent = patient_connection(lambda: set().union(*(each.server.silent for each in opened)))  # type: ignore[attr-defined]
+    monkeypatch.setattr(HTTPConnectionPool, "ConnectionCls", silent)
 
     def connect(*, lead: float = 0.0, **settings: Any) -> Connection:
         stepped = demo_canvas.SteppedClock(START)
@@ -122,7 +127,7 @@ def impatient(aside: Executor, tmp_path: Path) -> Iterator[Callable[..., Connect
         def sleep(seconds: float) -> None:
             stepped.advance(seconds)
 
-        known = Settings(server.url, store=tmp_path / "store", connect_timeout=SOON, read_timeout=SOON)
+        known = Settings(server.url, store=tmp_path / "store", read_timeout=SOON)
         transport = Transport(known, Token(server.token), sleep)
         clock = lambda: stepped.now().timestamp() + lead  # noqa: E731 - one line is all there is to it
         connection = Connection(transport, known, clock=clock, sleep=sleep, on_close=transport.close)
