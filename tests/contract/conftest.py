@@ -25,7 +25,7 @@ class Caller(requests.Session):
 
     def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> requests.Response:
         where = url if url.startswith("http") else f"{self.server.url}/{url.lstrip('/')}"
-        return super().request(method, where, *args, **{"timeout": 10, **kwargs})
+        return super().request(method, where, *args, **{"timeout": 60, **kwargs})
 
     def reports(self, rest: str = "", method: str = "GET", **kwargs: Any) -> requests.Response:
         return self.request(method, f"api/v1/accounts/self/reports{rest}", **kwargs)

@@ -154,7 +154,7 @@ def test_a_task_waits_for_no_other_task(contradictory: Path) -> None:
         Client(one_thread) as client,
         pytest.warns(crn.ReportWarning),
     ):
-        made = client.submit(derived_from, contradictory).result(timeout=30)
+        made = client.submit(derived_from, contradictory).result(timeout=120)
     assert (contradictory.parent / made.tables["last_user_access_csv"]["file"]).exists()
 
 

@@ -77,7 +77,7 @@ def test_a_duplicate_gets_409_until_the_run_has_started(demo):
     again = caller.reports(f"/{PARALLEL}", "POST", json={"parameters": {"enrollment_term_id": "1"}})
     assert (again.status_code, again.json()["id"]) == (409, first["id"])
     assert (
-        requests.get(again.headers["Location"], headers=caller.headers, timeout=10).json()["id"]
+        requests.get(again.headers["Location"], headers=caller.headers, timeout=60).json()["id"]
         == first["id"]
     )
     assert caller.start(PARALLEL, enrollment_term_id="1", include_deleted=True)["id"] != first["id"]

@@ -58,7 +58,7 @@ def test_the_token_stays_on_the_canvas_host(demo):
     assert first.status_code == 302
     assert urlsplit(link).netloc != urlsplit(caller.server.url).netloc
     assert caller.get(attachment["url"]).ok, "requests drops the header on the way"
-    assert requests.get(link, headers=caller.headers, timeout=10).status_code == 400
+    assert requests.get(link, headers=caller.headers, timeout=60).status_code == 400
     assert caller.server.log[-1].status == 400
 
 
@@ -66,10 +66,10 @@ def test_a_link_lives_a_minute(demo):
     caller = demo()
     link = caller.get(finished(caller)["attachment"]["url"], allow_redirects=False).headers["Location"]
     caller.server.clock.advance(59)
-    assert requests.get(link, timeout=10).status_code == 200
+    assert requests.get(link, timeout=60).status_code == 200
     caller.server.clock.advance(2)
-    assert requests.get(link, timeout=10).status_code == 403
-    assert requests.get(link[:-1] + ("0" if link[-1] != "0" else "1"), timeout=10).status_code == 403
+    assert requests.get(link, timeout=60).status_code == 403
+    assert requests.get(link[:-1] + ("0" if link[-1] != "0" else "1"), timeout=60).status_code == 403
 
 
 def test_ranges(demo):
@@ -89,18 +89,18 @@ def test_without_a_token_the_login_page_comes(demo, key):
     caller = demo()
     body = finished(caller)
     url = body.get(key) or body["attachment"][key]
-    reply = requests.get(url, timeout=10)
+    reply = requests.get(url, timeout=60)
     assert (reply.status_code, reply.history[0].status_code) == (200, 302)
     assert reply.url.endswith("/login")
     assert reply.headers["content-type"].startswith("text/html")
-    as_json = requests.get(url, headers={"Accept": "application/json"}, timeout=10)
+    as_json = requests.get(url, headers={"Accept": "application/json"}, timeout=60)
     assert (as_json.status_code, as_json.json()["status"]) == (401, "unauthenticated")
 
 
 def test_old_servers_give_a_key_in_the_link_and_want_a_browser_otherwise(demo):
     caller = demo(old=True)
     body = finished(caller)
-    assert requests.get(body["attachment"]["url"], timeout=10).headers["content-type"] == "text/csv"
+    assert requests.get(body["attachment"]["url"], timeout=60).headers["content-type"] == "text/csv"
     assert caller.get(body["file_url"]).headers["content-type"].startswith("text/html")
 
 

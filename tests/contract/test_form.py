@@ -17,7 +17,7 @@ from canvas_reports_nb.transport import Transport
 from canvas_reports_nb.widgets.form import ReportForm
 
 GRADES, SEVERAL = "grade_export_csv", "provisioning_csv"
-SECONDS = 10.0
+SECONDS = 60.0
 
 
 def parts(widget: Any) -> Iterator[Any]:

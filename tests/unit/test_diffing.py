@@ -259,7 +259,7 @@ def test_what_can_not_be_compared_says_why() -> None:
 
 
 def test_a_file_that_pandas_wrote_and_read_as_text_has_not_changed() -> None:
-    with crn.demo() as canvas:
+    with crn.demo(duration=0) as canvas:
         users = canvas.read_report("provisioning_csv", users=True, include_deleted=True, progress=False)
     again = pd.read_csv(
         io.StringIO(users.to_csv(index=False)), dtype=str, keep_default_na=False, na_values=[""]

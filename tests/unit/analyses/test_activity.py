@@ -425,7 +425,7 @@ def test_a_state_alone_is_one_state() -> None:
 
 @pytest.mark.parametrize("kind", ["pandas", "arrow"])
 def test_a_status_beside_zero_activity_is_that_of_the_enrolment(asking: Any, kind: str) -> None:
-    with crn.demo() as canvas:
+    with crn.demo(duration=0) as canvas:
         tables = canvas.read_tables(
             "provisioning_csv",
             users=True,

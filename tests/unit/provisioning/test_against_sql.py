@@ -32,7 +32,7 @@ def demo() -> Tables:
         ),
         True,
     )
-    with crn.demo(enrollments=20_000) as canvas:
+    with crn.demo(enrollments=20_000, duration=0) as canvas:
         return canvas.read_tables("provisioning_csv", **switches, engine="polars", progress=False)
 
 

@@ -139,7 +139,7 @@ def test_a_circle_of_accounts_is_cut() -> None:
 @pytest.fixture(scope="module")
 def demo() -> dict[str, pl.DataFrame]:
     names = ("users", "accounts", "terms", "courses", "sections", "enrollments", "xlist")
-    with crn.demo() as canvas:
+    with crn.demo(duration=0) as canvas:
         return canvas.read_tables(
             "provisioning_csv",
             **dict.fromkeys(names, True),
