@@ -13,16 +13,17 @@ from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
 
 from canvas_reports_nb import accessors, demo_canvas, exceptions
-from canvas_reports_nb._version import __version__
-from canvas_reports_nb.accessors.twins import dictionary, provenance, refresh
+from canvas_reports_nb.accessors.functions import dictionary, provenance, refresh
+from canvas_reports_nb.analysis.diffing import Diff, diff
+from canvas_reports_nb.analysis.privacy.pseudonyms import check_pseudonymized, pseudonymize
+from canvas_reports_nb.analysis.privacy.spreadsheets import for_spreadsheet
+from canvas_reports_nb.analysis.privacy.suppression import suppress_small_cells
+from canvas_reports_nb.canvas_api.models import AvailableReport, ReportRun, RunStatus
+from canvas_reports_nb.catalog.requests import requests_for
 from canvas_reports_nb.connection import Connection
-from canvas_reports_nb.diffing import Diff, diff
-from canvas_reports_nb.drift import check_file
 from canvas_reports_nb.exceptions import CanvasReportsError, ReportWarning
-from canvas_reports_nb.files import read_file
-from canvas_reports_nb.gathering import ReportsResult
-from canvas_reports_nb.jobs import ReportJob
-from canvas_reports_nb.models import AvailableReport, ReportRun, RunStatus
+from canvas_reports_nb.frames.files import check_file, read_file
+from canvas_reports_nb.notebook import report_form
 from canvas_reports_nb.opening import (
     connect,
     demo,
@@ -32,17 +33,15 @@ from canvas_reports_nb.opening import (
     scan_report,
     scan_reports,
 )
-from canvas_reports_nb.progress import ProgressEvent
-from canvas_reports_nb.pseudonyms import check_pseudonymized, pseudonymize
-from canvas_reports_nb.requesting import requests_for
-from canvas_reports_nb.results import ReportResult
-from canvas_reports_nb.spreadsheets import for_spreadsheet
-from canvas_reports_nb.store import Store
-from canvas_reports_nb.suppression import suppress_small_cells
-from canvas_reports_nb.widgets import report_form
+from canvas_reports_nb.runs.job import ReportJob
+from canvas_reports_nb.runs.many import ReportsResult
+from canvas_reports_nb.runs.progress import ProgressEvent
+from canvas_reports_nb.settings import __version__
+from canvas_reports_nb.store.store import Store
+from canvas_reports_nb.store.stored_run import ReportResult
 
 if _TYPE_CHECKING:
-    from canvas_reports_nb import activity, charts, grades, provisioning
+    from canvas_reports_nb.analysis import activity, charts, grades, provisioning
 
 __all__ = [
     "AvailableReport",
@@ -91,14 +90,14 @@ _logging.getLogger(__name__).addHandler(_logging.NullHandler())
 
 def load_ipython_extension(ipython: _Any) -> None:
     """``%load_ext canvas_reports_nb``."""
-    from canvas_reports_nb import magics  # noqa: PLC0415 - only this needs IPython
+    from canvas_reports_nb.notebook import magics  # noqa: PLC0415 - only this needs IPython
 
     magics.load(ipython)
 
 
 def unload_ipython_extension(ipython: _Any) -> None:
     """``%unload_ext canvas_reports_nb``."""
-    from canvas_reports_nb import magics  # noqa: PLC0415 - as above
+    from canvas_reports_nb.notebook import magics  # noqa: PLC0415 - as above
 
     magics.unload(ipython)
 
@@ -109,5 +108,5 @@ _ANALYSES = frozenset({"activity", "charts", "grades", "provisioning"})
 
 def __getattr__(name: str) -> _Any:
     if name in _ANALYSES:
-        return _import_module(f"{__name__}.{name}")
+        return _import_module(f"{__name__}.analysis.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 from urllib.parse import urlsplit
 
 from canvas_reports_nb import _html, frames
-from canvas_reports_nb.api import AccountReports
-from canvas_reports_nb.gathering import gather
-from canvas_reports_nb.ledger import Ledger
-from canvas_reports_nb.listings import history_frame, reports_frame
-from canvas_reports_nb.obtaining import Runs, foresee_table, merged, split, tables_of
-from canvas_reports_nb.shared_store import open_store
-from canvas_reports_nb.starting import checked
+from canvas_reports_nb.canvas_api.client import AccountReports
+from canvas_reports_nb.runs.account import Runs, foresee_table, merged, split, tables_of
+from canvas_reports_nb.runs.ledger import Ledger
+from canvas_reports_nb.runs.listings import history_frame, reports_frame
+from canvas_reports_nb.runs.many import gather
+from canvas_reports_nb.runs.start import checked
+from canvas_reports_nb.store.shared import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -22,15 +22,13 @@ if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
 
-    from canvas_reports_nb.gathering import Gathering, ReportsResult
-    from canvas_reports_nb.jobs import ReportJob
-    from canvas_reports_nb.models import AvailableReport
-    from canvas_reports_nb.results import ReportResult
+    from canvas_reports_nb.canvas_api.models import AvailableReport
+    from canvas_reports_nb.canvas_api.transport import Transport
+    from canvas_reports_nb.runs.job import ReportJob
+    from canvas_reports_nb.runs.many import Gathering, ReportsResult
     from canvas_reports_nb.settings import Settings
-    from canvas_reports_nb.transport import Transport
+    from canvas_reports_nb.store.stored_run import ReportResult
     from canvas_reports_nb.typing import Clock, Engine, OnError, Parameters, Sleep
-
-__all__ = ["Connection"]
 
 
 class Connection:
@@ -138,10 +136,9 @@ class Connection:
         ReportForm
             ``form.job``, ``form.result``, ``form.frame``, ``form.wait()``.
         """
-        from importlib.metadata import entry_points  # noqa: PLC0415 - slow to import, and asked for only here
+        from canvas_reports_nb.notebook.form import ReportForm  # noqa: PLC0415 - only a form needs ipywidgets
 
-        # What a notebook shows stands above this layer, so it is found by name, not by import.
-        return entry_points(group="canvas_reports_nb.faces")["form"].load()(self)
+        return ReportForm(self)
 
     # -- the six calls -----------------------------------------------------------------------
 

@@ -18,12 +18,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from canvas_reports_nb.store import make_private
+from canvas_reports_nb._disk import make_private
 
 if TYPE_CHECKING:
     from filelock import FileLock
-
-__all__ = ["fresh_folder"]
 
 _NAME = re.compile(r"\d{4}-\d\d-\d\dT\d{6}-\w+")
 _DAY = 24 * 3600.0

@@ -23,23 +23,20 @@ from urllib.parse import urlsplit
 
 import requests
 
-from canvas_reports_nb import schemas
-from canvas_reports_nb._version import __version__
-from canvas_reports_nb.api import AccountReports
-from canvas_reports_nb.credentials import find_token, find_url
+from canvas_reports_nb.canvas_api.client import AccountReports
+from canvas_reports_nb.canvas_api.credentials import find_token, find_url
+from canvas_reports_nb.canvas_api.transport import Transport
+from canvas_reports_nb.catalog import schemas
 from canvas_reports_nb.exceptions import CanvasReportsError, NotFoundError, NotPermittedError
-from canvas_reports_nb.settings import Settings, is_loopback, store_root
-from canvas_reports_nb.transport import Transport
+from canvas_reports_nb.settings import Settings, __version__, is_loopback, store_root
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from canvas_reports_nb.credentials import Token
-    from canvas_reports_nb.models import AvailableReport
+    from canvas_reports_nb.canvas_api.credentials import Token
+    from canvas_reports_nb.canvas_api.models import AvailableReport
     from canvas_reports_nb.typing import Clock, Sleep
-
-__all__ = ["Finding", "examine"]
 
 _SECONDS = 10.0
 _SKEW_SECONDS = 120.0

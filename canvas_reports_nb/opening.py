@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
 from canvas_reports_nb import settings as settings_of
+from canvas_reports_nb.canvas_api.credentials import Token, find_token, find_url
+from canvas_reports_nb.canvas_api.transport import Transport
 from canvas_reports_nb.connection import Connection
-from canvas_reports_nb.credentials import Token, find_token, find_url
 from canvas_reports_nb.demo_folders import fresh_folder
 from canvas_reports_nb.exceptions import ConfigurationError
 from canvas_reports_nb.settings import Settings, shared_address, store_root
-from canvas_reports_nb.transport import Transport
 
 if TYPE_CHECKING:
     import os
@@ -23,18 +23,6 @@ if TYPE_CHECKING:
     import polars as pl
 
     from canvas_reports_nb.typing import Clock, Sleep
-
-__all__ = [
-    "connect",
-    "connection_to",
-    "demo",
-    "newest",
-    "read_report",
-    "read_reports",
-    "read_tables",
-    "scan_report",
-    "scan_reports",
-]
 
 
 class _Open:

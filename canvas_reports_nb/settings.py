@@ -24,17 +24,7 @@ from urllib.parse import urlsplit
 
 from canvas_reports_nb.exceptions import ConfigurationError
 
-__all__ = [
-    "DEFAULT_MAX_AGE",
-    "DEFAULT_STORE_LIMIT",
-    "Settings",
-    "canvas_url",
-    "host_folder",
-    "is_loopback",
-    "shared_address",
-    "store_limit",
-    "store_root",
-]
+__version__ = "0.1.0"
 
 DEFAULT_MAX_AGE = 24 * 60 * 60
 """Seconds for which a finished run is good enough to be used again."""

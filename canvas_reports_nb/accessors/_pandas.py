@@ -2,21 +2,87 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pandas as pd
 
 from canvas_reports_nb import opening
-from canvas_reports_nb.accessors.plotting import Plots
-from canvas_reports_nb.accessors.registration import canvas_of, reading
-from canvas_reports_nb.accessors.twins import dictionary, provenance, refresh
-from canvas_reports_nb.diffing import Diff, diff
-from canvas_reports_nb.pseudonyms import pseudonymize
+from canvas_reports_nb.accessors.functions import dictionary, provenance, refresh
+from canvas_reports_nb.analysis.diffing import Diff, diff
+from canvas_reports_nb.analysis.privacy.pseudonyms import pseudonymize
+from canvas_reports_nb.exceptions import ParameterError
 
-__all__ = ["CanvasAccessor"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
 
 
-@canvas_of(pd.DataFrame, pd.api.extensions.register_dataframe_accessor)
+_Accessor = TypeVar("_Accessor", bound=type)
+
+
+def register(
+    frame: type, register: Callable[[str], Callable[[Any], Any]]
+) -> Callable[[_Accessor], _Accessor]:
+    """Register a class as ``canvas`` of a kind of frame.
+
+    pandas and polars warn where the name is taken. That is right for somebody else's accessor, and noise
+    for our own, imported anew.
+    """
+
+    def registered(accessor: _Accessor) -> _Accessor:
+        standing = getattr(frame, "canvas", None)
+        if getattr(standing, "__module__", None) == accessor.__module__:
+            delattr(frame, "canvas")
+        register("canvas")(accessor)
+        return accessor
+
+    return registered
+
+
+def reading(engine: str, keywords: dict[str, Any]) -> dict[str, Any]:
+    """The keywords of a reader that gives one kind of frame; another engine is refused."""
+    if keywords.get("engine", engine) != engine:
+        raise ParameterError(
+            f"Here a report becomes a {engine} frame, not one of {keywords['engine']!r}.",
+            hint="canvas.read_report(..., engine=...) gives any.",
+        )
+    return {**keywords, "engine": engine}
+
+
+class Plots:
+    """The charts of one frame; each takes the keywords of its twin in ``crn.charts`` and gives matplotlib Axes."""
+
+    def __init__(self, frame: Any) -> None:
+        self._frame = frame
+
+    def grade_distribution(self, **keywords: Any) -> Any:
+        """How many grades fall on each five points. Of the grade export."""
+        return _charts().grade_distribution(self._frame, **keywords)
+
+    def dfw_by_course(self, **keywords: Any) -> Any:
+        """The courses with the highest share of D, F and withdrawals. Of the grade export."""
+        return _charts().dfw_by_course(self._frame, **keywords)
+
+    def role_by_state(self, **keywords: Any) -> Any:
+        """How many enrolments there are of each role in each state. Of the provisioning enrollments."""
+        return _charts().role_by_state(self._frame, **keywords)
+
+    def last_access_calendar(self, **keywords: Any) -> Any:
+        """On which day people were last seen. Of the last user access report."""
+        return _charts().last_access_calendar(self._frame, **keywords)
+
+    def storage_pareto(self, **keywords: Any) -> Any:
+        """The courses that take most room. Of the course storage report."""
+        return _charts().storage_pareto(self._frame, **keywords)
+
+
+def _charts() -> ModuleType:
+    from canvas_reports_nb.analysis import charts  # noqa: PLC0415 - an extra, and slow to import
+
+    return charts
+
+
+@register(pd.DataFrame, pd.api.extensions.register_dataframe_accessor)
 class CanvasAccessor:
     """What this package adds to a pandas frame.
 

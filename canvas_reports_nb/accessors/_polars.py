@@ -11,13 +11,10 @@ from typing import Any, Generic, TypeVar
 import polars as pl
 
 from canvas_reports_nb import opening
-from canvas_reports_nb.accessors.plotting import Plots
-from canvas_reports_nb.accessors.registration import canvas_of, reading
-from canvas_reports_nb.accessors.twins import dictionary, provenance, refresh
-from canvas_reports_nb.diffing import Diff, diff
-from canvas_reports_nb.pseudonyms import pseudonymize
-
-__all__ = ["CanvasLazyNamespace", "CanvasNamespace"]
+from canvas_reports_nb.accessors._pandas import Plots, reading, register
+from canvas_reports_nb.accessors.functions import dictionary, provenance, refresh
+from canvas_reports_nb.analysis.diffing import Diff, diff
+from canvas_reports_nb.analysis.privacy.pseudonyms import pseudonymize
 
 _Frame = TypeVar("_Frame", pl.DataFrame, pl.LazyFrame)
 
@@ -64,7 +61,7 @@ class _Namespace(Generic[_Frame]):
         return Plots(self._frame)
 
 
-@canvas_of(pl.DataFrame, pl.api.register_dataframe_namespace)
+@register(pl.DataFrame, pl.api.register_dataframe_namespace)
 class CanvasNamespace(_Namespace[pl.DataFrame]):
     """What this package adds to a polars frame."""
 
@@ -80,7 +77,7 @@ class CanvasNamespace(_Namespace[pl.DataFrame]):
         return opening.read_tables(report, **reading("polars", keywords))
 
 
-@canvas_of(pl.LazyFrame, pl.api.register_lazyframe_namespace)
+@register(pl.LazyFrame, pl.api.register_lazyframe_namespace)
 class CanvasLazyNamespace(_Namespace[pl.LazyFrame]):
     """What this package adds to a lazy polars frame."""
 

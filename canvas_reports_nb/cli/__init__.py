@@ -11,12 +11,10 @@ import sys
 
 import click
 
-from canvas_reports_nb._version import __version__
-from canvas_reports_nb.cli import by_hand, checking, keeping, running, runs, touring
-from canvas_reports_nb.cli.refusals import EXIT_CODES
-from canvas_reports_nb.cli.showing import telling_warnings
-
-__all__ = ["cli"]
+from canvas_reports_nb.cli import demo, files, run, runs
+from canvas_reports_nb.cli.errors import EXIT_CODES
+from canvas_reports_nb.cli.output import telling_warnings
+from canvas_reports_nb.settings import __version__
 
 _COMPLETION = """
 \b
@@ -42,14 +40,14 @@ def cli(context: click.Context, *, verbose: bool) -> None:
 
 for command in (
     runs.list_,
-    running.run,
+    run.run,
     runs.history,
     runs.status,
     runs.abort,
     runs.delete,
-    by_hand.file,
-    keeping.store,
-    checking.doctor,
-    touring.demo,
+    files.file,
+    files.store,
+    demo.doctor,
+    demo.demo,
 ):
     cli.add_command(command)

@@ -8,25 +8,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from canvas_reports_nb import opening, schemas
+from canvas_reports_nb import opening
+from canvas_reports_nb.catalog import schemas
 from canvas_reports_nb.exceptions import ParameterError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from canvas_reports_nb.connection import Connection
-
-__all__ = [
-    "complete_report",
-    "connecting",
-    "connection",
-    "json_option",
-    "lasting",
-    "parameters_of",
-    "report_argument",
-    "timing",
-    "yes_option",
-]
 
 _F = TypeVar("_F", bound="Callable[..., Any]")
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
@@ -41,7 +30,7 @@ def _seconds(_context: click.Context, _parameter: click.Parameter, given: str | 
     return float(found[1]) * _SECONDS[found[2]]
 
 
-def lasting(name: str, says: str, default: str | None = None) -> Callable[[_F], _F]:
+def duration_option(name: str, says: str, default: str | None = None) -> Callable[[_F], _F]:
     """An option that takes a time with a unit, seconds without one."""
     return click.option(
         name, callback=_seconds, metavar="TIME", default=default, show_default=True, help=says

@@ -6,16 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from canvas_reports_nb.canvas_api.models import RunStatus
+from canvas_reports_nb.cli.errors import FAILED, GOES_ON, refusing
 from canvas_reports_nb.cli.options import connecting, connection, json_option, report_argument, yes_option
-from canvas_reports_nb.cli.refusals import FAILED, GOES_ON, refusing
-from canvas_reports_nb.cli.showing import facts_of, notice, tell, tell_facts
-from canvas_reports_nb.listings import history_frame
-from canvas_reports_nb.models import RunStatus
+from canvas_reports_nb.cli.output import facts_of, notice, tell, tell_facts
+from canvas_reports_nb.runs.listings import history_frame
 
 if TYPE_CHECKING:
-    from canvas_reports_nb.jobs import ReportJob
-
-__all__ = ["abort", "delete", "history", "list_", "status"]
+    from canvas_reports_nb.runs.job import ReportJob
 
 _SHOWN = ("run_id", "status", "created_at", "ended_at", "rows", "parameters")
 

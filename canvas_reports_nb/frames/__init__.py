@@ -9,12 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from canvas_reports_nb.frames.contents import Member, Source, held, members
-    from canvas_reports_nb.frames.derived import Derived, derive, type_file
     from canvas_reports_nb.frames.dialect import read_dialect
     from canvas_reports_nb.frames.engines import check_engine, frame, load, pick, scan
     from canvas_reports_nb.frames.identity import Identity, identify
+    from canvas_reports_nb.frames.parquet import (
+        Derived,
+        derive,
+        read_arrow,
+        type_file,
+        write_parquet,
+    )
     from canvas_reports_nb.frames.reading import Facts
-    from canvas_reports_nb.frames.sinks import read_arrow, write_parquet, write_private
     from canvas_reports_nb.frames.stacking import Part, Stack
 
 __all__ = [
@@ -38,15 +43,13 @@ __all__ = [
     "scan",
     "type_file",
     "write_parquet",
-    "write_private",
 ]
 
 _HOME = {
     **dict.fromkeys(("Member", "Source", "held", "members"), "contents"),
-    **dict.fromkeys(("Derived", "derive", "type_file"), "derived"),
     **dict.fromkeys(("check_engine", "frame", "load", "pick", "scan"), "engines"),
     **dict.fromkeys(("Identity", "identify"), "identity"),
-    **dict.fromkeys(("read_arrow", "write_parquet", "write_private"), "sinks"),
+    **dict.fromkeys(("Derived", "derive", "read_arrow", "type_file", "write_parquet"), "parquet"),
     **dict.fromkeys(("Part", "Stack"), "stacking"),
     "Facts": "reading",
     "read_dialect": "dialect",

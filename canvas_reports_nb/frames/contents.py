@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     Opener: TypeAlias = Callable[[], AbstractContextManager[BinaryIO]]
 
-__all__ = ["Member", "Source", "held", "members"]
-
 Source = str | os.PathLike[str] | bytes | BinaryIO
 
 _ZIP, _EMPTY_ZIP = b"PK\x03\x04", b"PK\x05\x06"

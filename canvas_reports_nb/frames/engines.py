@@ -10,32 +10,18 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from canvas_reports_nb.catalog.parameters import near
 from canvas_reports_nb.exceptions import MissingDependencyError, ParameterError, UnknownColumnError
-from canvas_reports_nb.lineage import ATTRS_KEY
-from canvas_reports_nb.parameters import near
+from canvas_reports_nb.frames.provenance import ATTRS_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
-    from canvas_reports_nb.lineage import Provenance
+    from canvas_reports_nb.frames.provenance import Provenance
     from canvas_reports_nb.typing import Engine
 
 Categories: TypeAlias = "dict[str, list[str]]"
-
-__all__ = [
-    "categories_of",
-    "check_engine",
-    "dask_frame",
-    "frame",
-    "load",
-    "pick",
-    "scan",
-    "to_dask",
-    "to_pandas",
-    "typed",
-    "unknown_engine",
-]
 
 _PANDAS_TYPES = {
     pa.int64(): pd.Int64Dtype(),

@@ -6,18 +6,17 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from canvas_reports_nb.catalog.recognize import recognize
+from canvas_reports_nb.catalog.schemas import schema
+from canvas_reports_nb.exceptions import TableRequiredError, UnknownTableError
 from canvas_reports_nb.frames.dialect import read_dialect
-from canvas_reports_nb.schemas import schema
-from canvas_reports_nb.schemas.recognise import recognise
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
+    from canvas_reports_nb.catalog.schemas import Report, Table
     from canvas_reports_nb.frames.contents import Member
-    from canvas_reports_nb.schemas import Report, Table
-
-__all__ = ["Identity", "identify"]
 
 # As "grade_export_csv_02_Mar_2026_81234...": the report, the day, ids.
 _NAMED_BY_CANVAS = re.compile(r"(\w+_csv)_\d{2}_[A-Z][a-z]{2}_\d{4}_\d+", re.ASCII)
@@ -86,7 +85,7 @@ def _of_several(
     member: Member, known: Report, header: tuple[str, ...], parameters: Mapping[str, Any]
 ) -> Table:
     """The table of a lone CSV: by its header, by the run's one file switch, by the columns in common."""
-    match = recognise(header, f"{known.report}/{member.name}.csv")
+    match = recognize(header, f"{known.report}/{member.name}.csv")
     if match and match.report == known.report:
         return known.tables[match.table]
     switched = [
@@ -98,7 +97,7 @@ def _of_several(
 
 
 def _by_header(member: Member, header: tuple[str, ...], label: str) -> Identity:
-    match = recognise(header, f"{label}/{member.name}.csv" if member.in_zip else label)
+    match = recognize(header, f"{label}/{member.name}.csv" if member.in_zip else label)
     if match is None:
         named = _NAMED_BY_CANVAS.match(label)
         report = named[1] if named else None
@@ -108,3 +107,27 @@ def _by_header(member: Member, header: tuple[str, ...], label: str) -> Identity:
     table = known.table(match.table) if known else None
     name = member.name if table and table.dynamic else match.table
     return Identity(match.report, name, table, bool(known and known.locale_csv))
+
+
+def choose_table(
+    tables: Sequence[str], table: str | None, report: str | None, run_id: int | None = None
+) -> str:
+    """The table meant, checked against those there are.
+
+    Raises
+    ------
+    TableRequiredError, UnknownTableError
+        The tables are named.
+    """
+    if table is None and len(tables) == 1:
+        return tables[0]
+    listed = ", ".join(tables)
+    if table is None:
+        raise TableRequiredError(
+            f"This run holds {len(tables)} tables: {listed}.", tables, report=report, run_id=run_id
+        )
+    if table not in tables:
+        raise UnknownTableError(
+            f"No table {table!r}; there are: {listed}.", tables, report=report, run_id=run_id
+        )
+    return table

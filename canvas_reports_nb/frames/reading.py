@@ -17,17 +17,21 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 
 from canvas_reports_nb.exceptions import DamagedFileError
-from canvas_reports_nb.frames import cells as typing_of
-from canvas_reports_nb.frames.dialect import Dialect, read_dialect, records, unique
-from canvas_reports_nb.frames.endings import other_encoding, refuse_cut
+from canvas_reports_nb.frames import kinds
+from canvas_reports_nb.frames.dialect import (
+    Dialect,
+    check_complete,
+    other_encoding,
+    read_dialect,
+    records,
+    unique,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from canvas_reports_nb.catalog.schemas import Column, Table
     from canvas_reports_nb.frames.contents import Member
-    from canvas_reports_nb.schemas import Column, Table
-
-__all__ = ["Facts", "Reading", "read"]
 
 # Small enough that the buffers of a block are used again instead of going back to the system.
 _BLOCK = 1024 * 1024
@@ -54,7 +58,7 @@ class Facts:
 
     dialect: Dialect
     rows: int = 0
-    as_text: dict[str, typing_of.Contradiction] = field(default_factory=dict)
+    as_text: dict[str, kinds.Contradiction] = field(default_factory=dict)
     offsets: set[str] = field(default_factory=set)
     remarks: list[str] = field(default_factory=list)
     last: Sequence[str | None] = ()
@@ -91,7 +95,7 @@ class Reading:
         """The Arrow schema of every batch."""
         return pa.schema(
             [
-                pa.field(name, typing_of.arrow_type(column), metadata=_marks(column))
+                pa.field(name, kinds.arrow_type(column), metadata=_marks(column))
                 for name, column in zip(self.names, self.columns, strict=True)
             ]
         )
@@ -138,7 +142,7 @@ def read(
     """
     dialect = read_dialect(member)
     slow = bool(table and table.ragged)
-    as_text: dict[str, typing_of.Contradiction] = {}
+    as_text: dict[str, kinds.Contradiction] = {}
     while True:
         facts = Facts(dialect, as_text=as_text)
         try:
@@ -158,7 +162,7 @@ def read(
             raise DamagedFileError(f"{member.name} can't be read to its end: {error}.") from None
         if not contradictions:
             facts.remarks += filter(
-                None, [refuse_cut(member, dialect.encoding, len(dialect.header), facts.last)]
+                None, [check_complete(member, dialect.encoding, len(dialect.header), facts.last)]
             )
             if dialect.encoding in {"cp1252", "latin-1"}:
                 facts.remarks.append(f"read as {dialect.encoding}: the bytes are no UTF-8")
@@ -220,8 +224,8 @@ def _fast(member: Member, reading: Reading, facts: Facts) -> Iterator[pa.RecordB
 
 def _parsed_as(column: Column | None) -> pa.DataType:
     """Text, to be judged afterwards; an enumeration takes any text, so the parser may number it at once."""
-    kind = typing_of.arrow_type(column)
-    return kind if pa.types.is_dictionary(kind) else typing_of.TEXT
+    kind = kinds.arrow_type(column)
+    return kind if pa.types.is_dictionary(kind) else kinds.TEXT
 
 
 def _patient(member: Member, reading: Reading, facts: Facts) -> Iterator[pa.RecordBatch]:
@@ -240,7 +244,7 @@ def _patient(member: Member, reading: Reading, facts: Facts) -> Iterator[pa.Reco
             facts.last = row
             full.append([cell or None for cell in row] + [None] * (width - len(row)))
         if full:
-            arrays = [pa.array(column, typing_of.TEXT) for column in zip(*full, strict=True)]
+            arrays = [pa.array(column, kinds.TEXT) for column in zip(*full, strict=True)]
             yield pa.RecordBatch.from_arrays(arrays, list(reading.names))
     if other:
         facts.remarks.append(f"{other} rows are longer or shorter than the header")
@@ -251,22 +255,22 @@ def _pour(
     reading: Reading,
     facts: Facts,
     sink: Callable[[pa.Schema], Callable[[pa.RecordBatch], None]],
-) -> dict[str, typing_of.Contradiction]:
+) -> dict[str, kinds.Contradiction]:
     """Type the batches and hand them on, until a contradiction: then only look for further ones."""
     schema = reading.schema
     take = sink(schema)
-    contradictions: dict[str, typing_of.Contradiction] = {}
+    contradictions: dict[str, kinds.Contradiction] = {}
     for batch in batches:
         typed = []
         for name, column, cells in zip(reading.names, reading.columns, batch.columns, strict=True):
             if name in contradictions:
                 continue
-            made = typing_of.cast(cells, column, decimal_comma=reading.decimal_comma)
-            if isinstance(made, typing_of.Contradiction):
+            made = kinds.cast(cells, column, decimal_comma=reading.decimal_comma)
+            if isinstance(made, kinds.Contradiction):
                 contradictions[name] = replace(made, row=made.row + facts.rows)
                 continue
-            if made.type == typing_of.TIME:
-                facts.offsets |= typing_of.offsets(cells)
+            if made.type == kinds.TIME:
+                facts.offsets |= kinds.offsets(cells)
             typed.append(made)
         facts.rows += batch.num_rows
         if not contradictions:

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from canvas_reports_nb.frames.engines import Categories
     from canvas_reports_nb.typing import Engine
 
-__all__ = ["Part", "Stack"]
-
 _ENUM = pa.dictionary(pa.int32(), pa.string())
 _ID_LIMIT = 2**63
 _COLUMNS_AT_ONCE = 4

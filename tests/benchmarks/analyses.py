@@ -83,14 +83,14 @@ def eager_tables(folder: Path, *names: str) -> dict[str, Any]:
 
 def our_people(tables: dict[str, Any]) -> int:
     """One row a person."""
-    from canvas_reports_nb import provisioning
+    from canvas_reports_nb.analysis import provisioning
 
     return _height(provisioning.people(tables))
 
 
 def our_roster(tables: dict[str, Any]) -> int:
     """One row an enrolment."""
-    from canvas_reports_nb import provisioning
+    from canvas_reports_nb.analysis import provisioning
 
     return _height(provisioning.roster(tables))
 
@@ -171,7 +171,7 @@ READ = {"people": ("users",), "roster": TABLES}
 
 def measure(place: int, folder: Path) -> Measured:
     """Run a way in this process, once."""
-    import canvas_reports_nb.provisioning  # noqa: F401 - its import is not part of the work
+    import canvas_reports_nb.analysis.provisioning  # noqa: F401 - its import is not part of the work
 
     what, _, read, way = WAYS[place]
     tables = read(folder, *READ[what])

@@ -24,8 +24,8 @@ from distributed import Client, LocalCluster
 
 import canvas_reports_nb as crn
 from canvas_reports_nb import demo_canvas, frames
-from canvas_reports_nb.lineage import Provenance
-from canvas_reports_nb.stored import file_facts
+from canvas_reports_nb._disk import file_facts
+from canvas_reports_nb.frames.provenance import Provenance
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,7 +14,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import canvas_reports_nb as crn
-from canvas_reports_nb.transport import Transport
+from canvas_reports_nb.canvas_api.transport import Transport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,7 +34,7 @@ def part(form: Any, css: str) -> Any:
     return next(each for each in parts(form) if css in getattr(each, "_dom_classes", ()))
 
 
-def settle(name: str = "canvas-reports-errand") -> None:
+def settle(name: str = "canvas-reports-in_background") -> None:
     """Wait for the threads of this name."""
     for thread in threading.enumerate():
         if thread.name == name:

@@ -6,7 +6,7 @@ import pytest
 
 import canvas_reports_nb as crn
 from canvas_reports_nb import exceptions as ex
-from canvas_reports_nb import results
+from canvas_reports_nb.runs import download as results
 
 REPORT = "grade_export_csv"
 QUIET: dict[str, Any] = {"progress": False}

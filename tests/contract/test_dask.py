@@ -15,8 +15,8 @@ from distributed import Client, LocalCluster
 
 import canvas_reports_nb as crn
 from canvas_reports_nb.exceptions import DamagedFileError
-from canvas_reports_nb.frames import derived
-from canvas_reports_nb.lineage import Provenance
+from canvas_reports_nb.frames import parquet as derived
+from canvas_reports_nb.frames.provenance import Provenance
 
 ENROLMENTS: dict[str, Any] = {"report": "provisioning_csv", "enrollments": True, "users": True}
 QUIET: dict[str, Any] = {"progress": False}

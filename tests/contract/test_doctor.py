@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from canvas_reports_nb.catalog.schemas import reports
 from canvas_reports_nb.cli import cli
 from canvas_reports_nb.doctor import Finding, examine
-from canvas_reports_nb.schemas import reports
 
 CALLS = ("token accepted", "permission", "reports")
 

@@ -23,11 +23,11 @@ from urllib3.connectionpool import HTTPConnectionPool
 
 from canvas_reports_nb import demo_canvas, frames
 from canvas_reports_nb import exceptions as ex
+from canvas_reports_nb.canvas_api.credentials import Token
+from canvas_reports_nb.canvas_api.transport import Transport
 from canvas_reports_nb.connection import Connection
-from canvas_reports_nb.credentials import Token
 from canvas_reports_nb.settings import Settings
-from canvas_reports_nb.stored import SIDECAR
-from canvas_reports_nb.transport import Transport
+from canvas_reports_nb.store.stored_run import SIDECAR
 from tests.faults import CALLS, FAULTS, patient_connection, serve
 
 REPORT, QUIET = "grade_export_csv", {"progress": False}
@@ -98,7 +98,7 @@ def matrix() -> Iterator[dict[tuple[str, str], str]]:
     rows: dict[str, dict[str, str]] = {}
     for (fault, call), ending in seen.items():
         row, kind = rows.setdefault(fault, {}), call.rstrip("*")
-        told = ending.removesuffix("Error") + (" (lasting)" if call.endswith("*") else "")
+        told = ending.removesuffix("Error") + (" (duration_option)" if call.endswith("*") else "")
         row[kind] = ", ".join(filter(None, [row.get(kind), told]))
     table = pd.DataFrame.from_dict(rows, orient="index", columns=[*CALLS, "other"]).fillna("")
     print(f"\n{len(seen)} pairs of fault and call\n{table.to_string()}")
@@ -311,16 +311,16 @@ def test_a_full_disk(*, impatient: Any, wanted: Any, monkeypatch: Any, matrix: A
     class Full(io.FileIO):
         write = no_room
 
-    def write_private(path: Path) -> Any:
+    def open_private(path: Path) -> Any:
         return Full(path, "w+") if path.name == name else made_private(path)
 
     def replace(path: Path, target: Path) -> Path:
         return no_room() if target.name == name else moved(path, target)
 
-    made_private, moved = frames.write_private, Path.replace
+    made_private, moved = frames.open_private, Path.replace
     with monkeypatch.context() as full:
-        full.setattr(frames, "write_private", write_private)
-        full.setattr(frames.sinks, "write_private", write_private)
+        full.setattr(frames, "write_private", open_private)
+        full.setattr(frames.sinks, "write_private", open_private)
         full.setattr(Path, "replace", replace)
         with pytest.raises(ex.StoreError, match=r"needs about [\d.]+ MB of room, [\d,.]+ MB are free"):
             connection.read_report(REPORT, **QUIET)

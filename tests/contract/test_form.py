@@ -12,9 +12,9 @@ import pytest
 
 import canvas_reports_nb as crn
 from canvas_reports_nb import exceptions
-from canvas_reports_nb.api import AccountReports
-from canvas_reports_nb.transport import Transport
-from canvas_reports_nb.widgets.form import ReportForm
+from canvas_reports_nb.canvas_api.client import AccountReports
+from canvas_reports_nb.canvas_api.transport import Transport
+from canvas_reports_nb.notebook.form import ReportForm
 
 GRADES, SEVERAL = "grade_export_csv", "provisioning_csv"
 SECONDS = 60.0
@@ -105,7 +105,7 @@ def test_a_run_from_choice_to_frame(canvas: Callable[..., crn.Connection], calle
     assert term.options[0].startswith("Spring 2026")
     driver.fill("enrollment_term_id", term.options[0])
     driver.run("crn-start")
-    assert callers == {"canvas-reports-errand", "canvas-reports-run"}
+    assert callers == {"canvas-reports-in_background", "canvas-reports-run"}
     assert connection.starts() == 1
     assert driver.form.job.status == "complete"
     assert isinstance(driver.form.result, crn.ReportResult)
@@ -351,7 +351,7 @@ def test_an_error_in_a_callback_is_shown(
     def broken(*_: Any) -> None:
         raise LookupError("<b>nothing</b> there")
 
-    monkeypatch.setattr("canvas_reports_nb.widgets.asking.fields_of", broken)
+    monkeypatch.setattr("canvas_reports_nb.notebook.controls.fields_of", broken)
     driver.choose(GRADES)
     assert "LookupError: &lt;b&gt;nothing&lt;/b&gt; there" in driver.html("crn-status")
     assert "the form failed" in caplog.text

@@ -13,7 +13,8 @@ from pandas.testing import assert_frame_equal
 from traitlets.config import Config
 
 import canvas_reports_nb as crn
-from canvas_reports_nb import exceptions, schemas
+from canvas_reports_nb import exceptions
+from canvas_reports_nb.catalog import schemas
 from canvas_reports_nb.opening import newest
 
 REPORT = "provisioning_csv"

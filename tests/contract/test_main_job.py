@@ -11,7 +11,7 @@ from urllib3.util import SKIP_HEADER
 
 import canvas_reports_nb as crn
 from canvas_reports_nb import exceptions
-from canvas_reports_nb.schemas import reports, schema
+from canvas_reports_nb.catalog.schemas import reports, schema
 
 QUIET: dict[str, Any] = {"progress": False}
 

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 import canvas_reports_nb as crn
-from canvas_reports_nb.schemas import reports, schema
+from canvas_reports_nb.catalog.schemas import reports, schema
 
 KEY = b"a key of the test, 32 bytes long"
 

@@ -28,11 +28,11 @@ from click.testing import CliRunner
 from nbclient import NotebookClient
 
 import canvas_reports_nb as crn
+from canvas_reports_nb.canvas_api.models import Attachment
 from canvas_reports_nb.cli import cli
 from canvas_reports_nb.demo_canvas import downloads
 from canvas_reports_nb.demo_canvas.bodies import file_uuid
 from canvas_reports_nb.exceptions import CanvasReportsError
-from canvas_reports_nb.models import Attachment
 from tests.conftest import spellings, told
 
 FAILING = [

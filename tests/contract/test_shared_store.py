@@ -18,7 +18,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 import canvas_reports_nb as crn
-from canvas_reports_nb.stored import SIDECAR
+from canvas_reports_nb.store.stored_run import SIDECAR
 
 QUIET: dict[str, Any] = {"progress": False}
 POINTS = 8
@@ -140,7 +140,7 @@ READER = """
 import json, os, signal, sys
 import s3fs
 import canvas_reports_nb as crn
-from canvas_reports_nb import claims
+from canvas_reports_nb.store import claims
 
 claims._POLL = 0.2
 url, token, run_id, plan = sys.argv[1:]

@@ -17,11 +17,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 import canvas_reports_nb as crn
-from canvas_reports_nb.api import AccountReports
+from canvas_reports_nb.canvas_api.client import AccountReports
 from canvas_reports_nb.cli import cli
 from canvas_reports_nb.exceptions import TableRequiredError
-from canvas_reports_nb.fanout import FanOut
-from canvas_reports_nb.jobs import ReportJob
+from canvas_reports_nb.runs.batch import Batch
+from canvas_reports_nb.runs.job import ReportJob
 
 DATA = Path(__file__).parents[1] / "data"
 GRADES = ("run", "grade_export_csv", "--timeout", "1s")
@@ -166,7 +166,7 @@ def test_an_interrupt_says_how_to_go_on(
     slow = shell(duration=600)
     with monkeypatch.context() as patched:
         patched.setattr(ReportJob, "_usual", interrupted)
-        patched.setattr(FanOut, "_wait", interrupted)
+        patched.setattr(Batch, "_wait", interrupted)
         alone = slow("run", "grade_export_csv", "--progress", progress, code=130).stderr
         Path("wanted.csv").write_text("report\nlast_user_access_csv\nzero_activity_csv\n")
         many = slow("run", "--requests", "wanted.csv", "--progress", progress, code=130).stderr

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import canvas_reports_nb as crn
-from canvas_reports_nb.listings import history_frame, reports_frame
+from canvas_reports_nb.runs.listings import history_frame, reports_frame
 
 EVIL = "<img src=x onerror=alert(1)>\"'&"
 TAGS = {"div", "strong", "table", "thead", "tbody", "tr", "th", "td", "details", "summary"}

@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 import canvas_reports_nb as crn
 from canvas_reports_nb import demo_canvas
 from canvas_reports_nb import exceptions as ex
-from canvas_reports_nb.parameters import asked_of, comparable
+from canvas_reports_nb.catalog.parameters import asked_of, comparable
 
 from .conftest import START
 

@@ -13,7 +13,7 @@ import pytest
 
 import canvas_reports_nb as crn
 from canvas_reports_nb import exceptions
-from canvas_reports_nb.stored import SIDECAR
+from canvas_reports_nb.store.stored_run import SIDECAR
 
 QUIET: dict[str, Any] = {"progress": False}
 POINTS = 20
@@ -128,7 +128,7 @@ def test_clear_removes_what_a_killed_process_left(canvas: Any) -> None:
 READER = """
 import json, os, signal, sys
 import canvas_reports_nb as crn
-from canvas_reports_nb import results
+from canvas_reports_nb.runs import download as results
 
 url, token, run_id, plan = sys.argv[1:]
 

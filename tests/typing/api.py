@@ -8,7 +8,7 @@ import polars as pl
 
 import canvas_reports_nb as crn
 from canvas_reports_nb import demo_canvas, exceptions
-from canvas_reports_nb.models import Attachment, ReportParameter
+from canvas_reports_nb.canvas_api.models import Attachment, ReportParameter
 
 
 def a_connection() -> None:

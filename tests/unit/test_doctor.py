@@ -158,7 +158,7 @@ def test_where_the_token_is_from(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     assert "keyring" in found(tmp_path, url=URL)["token"].says
     monkeypatch.setitem(sys.modules, "keyring", None)
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True))
-    monkeypatch.setattr("canvas_reports_nb.credentials.getpass", lambda _: SECRET)
+    monkeypatch.setattr("canvas_reports_nb.canvas_api.credentials.getpass", lambda _: SECRET)
     assert found(tmp_path, url=URL)["token"].says == "typed at the prompt; not shown"
 
 

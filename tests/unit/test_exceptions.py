@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from canvas_reports_nb import exceptions as exc
-from canvas_reports_nb.models import ReportRun
+from canvas_reports_nb.canvas_api.models import ReportRun
 
 CLASSES = [getattr(exc, name) for name in exc.__all__ if name != "ReportWarning"]
 

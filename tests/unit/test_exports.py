@@ -23,8 +23,8 @@ ON_USE_ONLY = (
     "uvicorn",
     "keyring",
     "jupyterlab",
-    "canvas_reports_nb.activity",
-    "canvas_reports_nb.grades",
+    "canvas_reports_nb.analysis.activity",
+    "canvas_reports_nb.analysis.grades",
 )
 
 

@@ -32,9 +32,9 @@ def test_imports_go_downward() -> None:
     ("module", "line"),
     [
         ("exceptions", "from canvas_reports_nb import connection"),
-        ("jobs", "from canvas_reports_nb.demo_canvas import server"),
+        ("runs/job", "from canvas_reports_nb.demo_canvas import server"),
         ("demo_canvas/clock", "from canvas_reports_nb import settings"),
-        ("jobs", "import ipywidgets"),
+        ("runs/job", "import ipywidgets"),
         ("without_a_place", "VALUE = 1"),
     ],
     ids=["upward", "into-the-demo", "out-of-the-demo", "widgets", "unplaced"],

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 import canvas_reports_nb as crn
 from canvas_reports_nb import frames
 from canvas_reports_nb.exceptions import DamagedFileError
-from canvas_reports_nb.lineage import Provenance
+from canvas_reports_nb.frames.provenance import Provenance
 
 REPORT = "lti_report_csv"
 HEADER = [

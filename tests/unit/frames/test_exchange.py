@@ -15,8 +15,14 @@ from hypothesis import strategies as st
 
 from canvas_reports_nb.exceptions import ParameterError, UnknownColumnError
 from canvas_reports_nb.frames.engines import typed
-from canvas_reports_nb.frames.exchange import LOWEST_PSEUDONYM, lazy, like, require, same_ids
-from canvas_reports_nb.frames.origin import column_names
+from canvas_reports_nb.frames.exchange import (
+    LOWEST_PSEUDONYM,
+    check_joinable,
+    column_names,
+    lazy,
+    like,
+    require,
+)
 
 STATES = ["active", "concluded", "deleted"]
 SCHEMA = pa.schema(
@@ -124,7 +130,7 @@ def test_a_lazy_frame_is_never_collected() -> None:
 
     frame = pl.LazyFrame({"id": [1]}).map_batches(unreadable, schema={"id": pl.Int64})
     require(lazy(frame), ["id"], "This", numbers=["id"])
-    same_ids(frame, "id", frame, "id")
+    check_joinable(frame, "id", frame, "id")
     back = like(lazy(frame, ["id"]).with_columns(more=1), frame)
     assert isinstance(back, pl.LazyFrame)
     with pytest.raises(AssertionError, match="collected"):
@@ -170,8 +176,8 @@ def test_a_missing_column_is_named_with_one_like_it() -> None:
 def test_ids_of_two_dtypes_are_not_joined() -> None:
     numbers, texts, nothing = (pl.LazyFrame({"id": values}) for values in ([1], ["1"], [None]))
     with pytest.raises(ParameterError, match=r"'id' \(Int64\) and 'id' \(String\)"):
-        same_ids(numbers, "id", texts, "id")
-    same_ids(numbers, "id", nothing, "id")
+        check_joinable(numbers, "id", texts, "id")
+    check_joinable(numbers, "id", nothing, "id")
 
 
 def test_pseudonyms_are_not_joined_to_ids() -> None:
@@ -186,10 +192,10 @@ def test_pseudonyms_are_not_joined_to_ids() -> None:
     )
     for left, right in ((raw, hidden), (hidden, raw)):
         with pytest.raises(ParameterError, match="are pseudonyms and 'id' are not"):
-            same_ids(left.lazy(), "id", right.lazy(), "id", made_of=(left, right))
-        same_ids(left.lazy(), "id", right.lazy(), "id", made_of=(left.lazy(), right))
+            check_joinable(left.lazy(), "id", right.lazy(), "id", made_of=(left, right))
+        check_joinable(left.lazy(), "id", right.lazy(), "id", made_of=(left.lazy(), right))
     for one, other in ((raw, raw), (hidden, hidden), (raw, nothing), (hidden, nothing), (texts, texts)):
-        same_ids(one.lazy(), "id", other.lazy(), "id", made_of=(one, other))
+        check_joinable(one.lazy(), "id", other.lazy(), "id", made_of=(one, other))
 
 
 TWICE = pd.DataFrame([[1, 2, 3]], columns=["id", "id", "name"])

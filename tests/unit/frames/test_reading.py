@@ -23,7 +23,7 @@ from canvas_reports_nb.exceptions import (
     UnknownTableError,
     UnsafeArchiveError,
 )
-from canvas_reports_nb.lineage import Provenance
+from canvas_reports_nb.frames.provenance import Provenance
 
 ACTIVITY = b"user id,user name,last activity at\n"
 ACCESS = b"user id,user sis id,user name,last access at,last ip\n"

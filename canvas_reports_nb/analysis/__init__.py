@@ -1,0 +1,1 @@
+"""Analyses: frames in; frames or charts out; no network."""

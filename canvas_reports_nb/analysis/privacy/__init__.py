@@ -1,0 +1,1 @@
+"""Pseudonyms, small-cell suppression and frames that are safe in a spreadsheet."""

@@ -1,0 +1,31 @@
+"""Questions to the tables of one run of provisioning_csv: frames in, a frame of the same kind out.
+
+Every function takes the tables by name, as ``canvas.read_tables`` gives them, and says which it needs. Any
+kind of frame will do: pandas, polars, lazy polars (``{"users": canvas.scan_report(..., table="users"), ...}``),
+Arrow, Dask.
+"""
+
+from canvas_reports_nb.analysis.provisioning.courses import account_tree, vacant_courses, vacant_sections
+from canvas_reports_nb.analysis.provisioning.people import (
+    cross_lists,
+    enrollment_counts,
+    people,
+    roster,
+    suspended_but_enrolled,
+)
+from canvas_reports_nb.analysis.provisioning.records import made_by_hand, origins, references, sis_id_clashes
+
+__all__ = [
+    "account_tree",
+    "cross_lists",
+    "enrollment_counts",
+    "made_by_hand",
+    "origins",
+    "people",
+    "references",
+    "roster",
+    "sis_id_clashes",
+    "suspended_but_enrolled",
+    "vacant_courses",
+    "vacant_sections",
+]

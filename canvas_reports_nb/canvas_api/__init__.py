@@ -1,0 +1,1 @@
+"""The wire: credentials, HTTP, the six calls, and the objects they return."""

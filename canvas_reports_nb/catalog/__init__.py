@@ -1,0 +1,1 @@
+"""Which reports there are: their parameters, tables and columns."""

@@ -1,0 +1,139 @@
+"""Which report and table a file holds, told from its header and, if need be, its name."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+from canvas_reports_nb.catalog.schemas import Table, reports, schema
+
+# Share of the file's columns that are known, times share of the expected columns that are there: a file that
+# lost a quarter of its columns and gained as many others still passes.
+THRESHOLD = 0.5
+# Below this a header says too little: "id" and "name" are in every second table.
+ENOUGH_COLUMNS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """What a header was recognised as.
+
+    Attributes
+    ----------
+    report
+        ``None`` if several reports write this very header and nothing else tells them apart.
+    table
+        The name of the table in `report`, or in the first candidate.
+    candidates
+        Each (report, table) that fits equally well, in the order of the names; one if there is no doubt.
+    exact
+        No column is unknown and none is missing, or it is a header that older servers wrote.
+    missing, unknown
+        Columns a current table always has but not the file; columns of the file no table has had.
+    """
+
+    report: str | None
+    table: str
+    candidates: tuple[tuple[str, str], ...]
+    exact: bool
+    missing: tuple[str, ...]
+    unknown: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Fit:
+    table: Table
+    score: float
+    exact: bool
+    missing: tuple[str, ...]
+    unknown: tuple[str, ...]
+
+
+def recognize(header: Sequence[str], name: str | None = None) -> Match | None:
+    """Tell which report and table have this header.
+
+    Parameters
+    ----------
+    header
+        The first line of the file, in any order and case.
+    name
+        A file name or path, such as ``provisioning_csv_02_Mar_2026_81234.zip/users.csv`` or
+        ``users (1).csv``. A report or table named in it wins, if the header can be that report's.
+
+    Returns
+    -------
+    Match or None
+        ``None`` if nothing fits. When several tables fit equally well they all give every column of the
+        header the same kind, so that the file can be typed without knowing which it is; if they did not,
+        nothing would be returned.
+    """
+    columns = tuple(dict.fromkeys(column.removeprefix("\ufeff").strip() for column in header))
+    words = _words(name)
+    fits = [fit for table in _tables() if (fit := _fit(table, columns, words))]
+    fits = [fit for fit in fits if _names(words, fit.table.report)] or fits
+    best = max((fit.score for fit in fits), default=0.0)
+    fits = [fit for fit in fits if fit.score == best]
+    fits = [fit for fit in fits if f"_{fit.table.name}_" in words] or fits
+    if not fits or any(len({_kind(fit.table, column) for fit in fits}) > 1 for column in columns):
+        return None
+    first = fits[0]
+    one_report = len({fit.table.report for fit in fits}) == 1
+    return Match(
+        report=first.table.report if one_report else None,
+        table=first.table.name,
+        candidates=tuple((fit.table.report, fit.table.name) for fit in fits),
+        exact=first.exact,
+        missing=first.missing,
+        unknown=first.unknown,
+    )
+
+
+def _tables() -> Iterator[Table]:
+    found = (schema(report) for report in reports())
+    return chain.from_iterable(report.tables.values() for report in found if report)
+
+
+def _kind(table: Table, name: str) -> str | None:
+    column = table.column(name)
+    return column.kind if column else None
+
+
+def _words(name: str | None) -> str:
+    """Spell a file name as ``_word_word_``, so that whole words can be looked for."""
+    return f"_{re.sub(r'[^a-z0-9]+', '_', (name or '').casefold()).strip('_')}_"
+
+
+def _names(words: str, report: str) -> bool:
+    stem = report.removesuffix("_csv")
+    # The longer name contains the shorter: a "grade export" is not meant by "mgp grade export".
+    return f"_{stem}_" in words and not (stem == "grade_export" and "_mgp_grade_export_" in words)
+
+
+def _told_by_name_only(table: Table, columns: tuple[str, ...], words: str) -> bool:
+    """Whether the header cannot tell, and the name does.
+
+    Nobody knows the columns of some tables; a term without grading periods is one line in the server's
+    language.
+    """
+    silent = not table.columns and f"_{table.name}_" in words
+    return (silent or (len(columns) == 1 and table.dynamic is not None)) and _names(words, table.report)
+
+
+def _fit(table: Table, columns: tuple[str, ...], words: str) -> _Fit | None:
+    """Compare a header with a table, and with the headers it used to have."""
+    if len(columns) == 1 and columns[0].casefold() in {text.casefold() for text in table.one_cell_results}:
+        return _Fit(table, 1.0, exact=True, missing=(), unknown=())
+    if _told_by_name_only(table, columns, words):
+        return _Fit(table, 1.0, exact=False, missing=(), unknown=columns)
+    lowered = {column.casefold() for column in columns}
+    unknown = tuple(column for column in columns if table.column(column) is None)
+    known = len(columns) - len(unknown)
+    always = tuple(column.name for column in table.columns if column.when is None)
+    missing = tuple(column for column in always if column.casefold() not in lowered)
+    older = any(lowered == {column.casefold() for column in header} for header in table.older_headers)
+    exact = older or not (missing or unknown)
+    if known < ENOUGH_COLUMNS:
+        return None
+    share_found = 1.0 if older else 1 - len(missing) / len(always)
+    score = known / len(columns) * share_found
+    return _Fit(table, score, exact, missing, unknown) if score >= THRESHOLD else None

@@ -1,0 +1,298 @@
+"""What is known about the open-source Canvas reports: their parameters, tables and columns.
+
+The facts are data: one JSON file a report in ``schemas/data``, read on first use. Everything here is
+immutable. Schools that host with the vendor see further report types; for those ``schema`` gives ``None``.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from types import MappingProxyType
+from typing import Any, Literal, get_args
+
+Kind = Literal[
+    "canvas_id", "sis_id", "guid", "text", "name", "login", "email", "url", "host", "ip", "token", "html",
+    "integer", "float", "grade", "boolean", "timestamp", "enum", "list",
+]  # fmt: skip
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+#: What a personal value of a kind identifies, unless the file says otherwise.
+_IDENTITIES: Mapping[str, str] = MappingProxyType(
+    {
+        "canvas_id": "person",
+        "sis_id": "sis",
+        "name": "name",
+        "login": "login",
+        "email": "email",
+        "ip": "ip",
+        "token": "token",
+    }
+)
+
+#: Parameters every report takes and none declares. The server itself overwrites ``locale``.
+COMMON_PARAMETERS = ("skip_message", "extra_text")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table.
+
+    Attributes
+    ----------
+    personal
+        The value points to a person, by itself or with a little help.
+    identity
+        What a personal value identifies: columns of one identity hold the same values, whatever their names
+        and tables. ``None`` for what is not personal, and for times and free text.
+    education_record
+        A mark, a result, or the time work was handed in.
+    nullable
+        Whether a cell may be empty; ``None`` if nobody knows.
+    when
+        The condition for the column to exist; ``None`` if it always does.
+    values, open
+        The values of an enumeration or boolean, and whether there may be others.
+    words
+        Words a timestamp column may print in place of a time.
+    """
+
+    name: str
+    kind: Kind
+    personal: bool
+    identity: str | None
+    education_record: bool
+    nullable: bool | None
+    when: str | None
+    values: tuple[str, ...] | None
+    open: bool
+    words: tuple[str, ...]
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class DynamicColumns:
+    """A group of columns that repeats, its names made from a title the school chose.
+
+    Attributes
+    ----------
+    placeholder
+        Stands for the title in the names of `columns`.
+    insert_after
+        The fixed column that the groups follow.
+    for_each
+        What there is one group of, and in which order.
+    """
+
+    placeholder: str
+    insert_after: str
+    for_each: str
+    columns: tuple[Column, ...]
+
+    def column(self, name: str) -> Column | None:
+        """Return the column whose fixed ending `name` has, under the name it has in the file.
+
+        The longest ending wins, for one ending may be the tail of another.
+        """
+        lowered = name.strip().casefold()
+        fitting = [
+            (len(ending), column)
+            for column in self.columns
+            if lowered.endswith(ending := column.name.removeprefix(self.placeholder).casefold())
+        ]
+        if not fitting:
+            return None
+        return replace(max(fitting, key=lambda pair: pair[0])[1], name=name)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One CSV of a report.
+
+    Attributes
+    ----------
+    grain
+        What one row stands for.
+    key, older_key
+        Columns that identify a row; `older_key` does with columns that older files have, too.
+    key_note
+        Why: each part begins with ``fact:`` or ``judgement:``.
+    ragged
+        Rows may be longer or shorter than the header.
+    one_cell_results
+        Texts that, alone in a line, stand for "nothing to report".
+    verified
+        ``False`` where the columns are not confirmed by any file seen.
+    older_headers
+        Headers that earlier Canvas versions wrote.
+    """
+
+    name: str
+    report: str
+    grain: str
+    key: tuple[str, ...]
+    older_key: tuple[str, ...] | None
+    key_note: str
+    ragged: bool
+    one_cell_results: tuple[str, ...]
+    verified: bool
+    older_headers: tuple[tuple[str, ...], ...]
+    columns: tuple[Column, ...]
+    dynamic: DynamicColumns | None
+
+    def column(self, name: str) -> Column | None:
+        """Find a column: by its exact name, else whatever the case and blanks around it, else by pattern."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        lowered = name.strip().casefold()
+        for column in self.columns:
+            if column.name.casefold() == lowered:
+                return column
+        return self.dynamic.column(name) if self.dynamic else None
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter of a report.
+
+    Attributes
+    ----------
+    advertised
+        Whether Canvas lists it; the others work all the same.
+    aliases
+        Other names the server takes for it.
+    when
+        Which servers know it; ``None`` if all do.
+    selects_table
+        The table that a true value switches on.
+    """
+
+    name: str
+    type: Literal["term", "boolean", "date", "string", "integer", "enum", "list"]
+    choices: tuple[str, ...] | None
+    default: Any
+    advertised: bool
+    aliases: tuple[str, ...]
+    description: str
+    when: str | None
+    selects_table: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One report type.
+
+    Attributes
+    ----------
+    report
+        Its name in the API, such as ``grade_export_csv``.
+    output
+        ``"csv"``, or ``"csv-or-zip"`` where the parameters decide.
+    locale_csv
+        Whether byte order mark, separator and decimal sign follow the settings of whoever asked for it.
+    """
+
+    report: str
+    title: str
+    description: str
+    output: Literal["csv", "csv-or-zip"]
+    locale_csv: bool
+    parameters: Mapping[str, Parameter]
+    tables: Mapping[str, Table]
+
+    def table(self, name: str) -> Table | None:
+        """Return the table of this name; where files are named after terms, any name fits."""
+        pattern = next((table for table in self.tables.values() if table.dynamic), None)
+        return self.tables.get(name, pattern)
+
+    def parameter(self, name: str) -> Parameter | None:
+        """Return the parameter of this name or alias."""
+        return self.parameters.get(name) or next(
+            (parameter for parameter in self.parameters.values() if name in parameter.aliases), None
+        )
+
+
+def _texts(raw: list[str] | None) -> tuple[str, ...]:
+    return tuple(raw or ())
+
+
+def _column(raw: Mapping[str, Any]) -> Column:
+    personal = raw.get("personal", False)
+    return Column(
+        name=raw["name"],
+        kind=raw["kind"],
+        personal=personal,
+        identity=raw.get("identity", _IDENTITIES.get(raw["kind"])) if personal else None,
+        education_record=raw.get("education_record", False),
+        nullable=raw["nullable"],
+        when=raw.get("when"),
+        values=tuple(raw["values"]) if "values" in raw else None,
+        open=raw.get("open", False),
+        words=_texts(raw.get("words")),
+        meaning=raw["meaning"],
+    )
+
+
+def _dynamic(raw: Mapping[str, Any]) -> DynamicColumns:
+    return DynamicColumns(**{**raw, "columns": tuple(map(_column, raw["columns"]))})
+
+
+def _table(report: str, name: str, raw: Mapping[str, Any]) -> Table:
+    return Table(
+        name=name,
+        report=report,
+        grain=raw["grain"],
+        key=_texts(raw["key"]),
+        older_key=_texts(raw["older_key"]) if "older_key" in raw else None,
+        key_note=raw["key_note"],
+        ragged=raw.get("ragged", False),
+        one_cell_results=_texts(raw.get("one_cell_results")),
+        verified=raw["verified"],
+        older_headers=tuple(map(tuple, raw.get("older_headers", ()))),
+        columns=tuple(map(_column, raw["columns"])),
+        dynamic=_dynamic(raw["pattern"]) if "pattern" in raw else None,
+    )
+
+
+def _parameter(name: str, raw: Mapping[str, Any]) -> Parameter:
+    return Parameter(
+        name=name,
+        type=raw["type"],
+        choices=tuple(raw["choices"]) if "choices" in raw else None,
+        default=raw["default"],
+        advertised=raw.get("advertised", True),
+        aliases=_texts(raw.get("aliases")),
+        description=raw["description"],
+        when=raw.get("when"),
+        selects_table=raw.get("selects_table"),
+    )
+
+
+@cache
+def reports() -> tuple[str, ...]:
+    """Return the names of the reports described here, sorted."""
+    # Not at the top: importlib.resources would double the import time of this module.
+    from importlib.resources import files  # noqa: PLC0415  (see above)
+
+    data = files("canvas_reports_nb.catalog") / "data"
+    return tuple(
+        sorted(file.name.removesuffix(".json") for file in data.iterdir() if file.name.endswith(".json"))
+    )
+
+
+@cache
+def schema(report: str) -> Report | None:
+    """Return what is known about a report, or ``None`` for a report that is not described here."""
+    if report not in reports():
+        return None
+    from importlib.resources import files  # noqa: PLC0415  (as above)
+
+    raw = json.loads(
+        (files("canvas_reports_nb.catalog") / "data" / f"{report}.json").read_text(encoding="utf-8")
+    )
+    parameters = {name: _parameter(name, value) for name, value in raw["parameters"].items()}
+    tables = {name: _table(report, name, value) for name, value in raw["tables"].items()}
+    return Report(
+        **{**raw, "parameters": MappingProxyType(parameters), "tables": MappingProxyType(tables)},
+    )

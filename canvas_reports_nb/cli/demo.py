@@ -1,0 +1,145 @@
+"""The demo: a tour of the main job, the notebooks in JupyterLab, or a folder of files served."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from contextlib import ExitStack
+from dataclasses import asdict
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from canvas_reports_nb import demo_canvas, opening
+from canvas_reports_nb import doctor as doctor_of
+from canvas_reports_nb.cli.errors import FAILED, refusing
+from canvas_reports_nb.cli.options import connecting, json_option
+from canvas_reports_nb.cli.output import print_head, tell, tell_json
+from canvas_reports_nb.exceptions import MissingDependencyError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from canvas_reports_nb.connection import Connection
+    from canvas_reports_nb.doctor import Finding
+
+
+@click.command()
+@click.option(
+    "--files",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Serve the report files of this folder.",
+)
+@click.option("--lab", is_flag=True, help="Open the notebooks in JupyterLab.")
+def demo(files: Path | None, *, lab: bool) -> None:
+    """Show the main job on the Canvas that ships in the package; no token needed."""
+    with refusing():
+        if lab:
+            _open_lab()
+        elif files is not None:
+            _serve_files(files)
+        else:
+            with opening.demo() as canvas:
+                _tour(canvas)
+
+
+def _tour(canvas: Connection) -> None:
+    click.secho(f"An embedded Canvas listens at {canvas.url}. It offers:", bold=True)
+    tell(canvas.reports(), ("report", "title", "parameters"), as_json=False, header=False)
+    asked: list[tuple[str, dict[str, Any]]] = [
+        ("grade_export_csv", {"enrollment_term_id": "current"}),
+        ("provisioning_csv", {"users": True, "enrollments": True}),
+    ]
+    for report, parameters in asked:
+        keywords = ", ".join(f"{name}={value!r}" for name, value in parameters.items())
+        click.secho(f"\ncanvas.read_tables({report!r}, {keywords})", bold=True)
+        for name, frame in canvas.read_tables(report, progress="tqdm", **parameters).items():
+            print_head(frame, name)
+    click.secho("\nKept on this disk:", bold=True)
+    kept = canvas.store.info()[["report", "run_id", "tables", "rows", "bytes"]]
+    click.echo(f"{canvas.store.path}\n{kept.to_string(index=False)}")
+    click.secho("\nNext:", bold=True)
+    click.echo("canvas-reports demo --lab    opens the notebooks in JupyterLab, on this same embedded Canvas")
+
+
+def _serve_files(files: Path) -> None:
+    with demo_canvas.serve(files=files) as server, tempfile.TemporaryDirectory() as store:
+        canvas = opening.connect(server.url, server.token, store=store)
+        for report in canvas.reports()["report"]:
+            for past in canvas.history(report).to_dict("records"):
+                click.echo(f"{report}  run {past['run_id']}  {past['parameters'] or ''}")
+        click.echo(f"\nexport CANVAS_API_URL={server.url}\nexport CANVAS_API_TOKEN={server.token}")
+        click.echo("Serving until Ctrl-C.", err=True)
+        try:
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            click.echo("Stopped.", err=True)
+
+
+def _open_lab() -> None:
+    if find_spec("jupyterlab") is None:
+        raise MissingDependencyError("JupyterLab", "demo", "--lab")
+    notebooks = _notebooks()
+    click.echo(f"Opening {notebooks}; stop with Ctrl-C.")
+    first = str(notebooks / "00_quickstart.ipynb")
+    subprocess.run(  # noqa: S603 - our own interpreter and our own words
+        [sys.executable, "-m", "jupyter", "lab", f"--notebook-dir={notebooks}", first], check=False
+    )
+
+
+def _notebooks() -> Path:
+    """The notebooks of the checkout; from a wheel, a copy in the working folder, to be edited."""
+    package = Path(__file__).parents[1]
+    checkout = package.parent / "notebooks"
+    if checkout.is_dir() and (package.parent / "pyproject.toml").is_file():
+        return checkout
+    return Path(
+        shutil.copytree(package / "notebooks", Path.cwd() / "canvas_reports_notebooks", dirs_exist_ok=True)
+    )
+
+
+_WORDS = {True: ("ok", "green"), False: ("FAILED", "red"), None: ("skipped", "yellow")}
+
+
+@click.command()
+@json_option
+@connecting
+@click.pass_context
+def doctor(context: click.Context, account: str, *, as_json: bool, on_demo: bool) -> None:
+    """Check address, TLS, token, rights, reports, store and versions, and say what to do.
+
+    The exit code is 1 where a check failed.
+    """
+    with refusing(), ExitStack() as stack:
+        if on_demo:
+            server = stack.enter_context(demo_canvas.serve())
+            store = stack.enter_context(tempfile.TemporaryDirectory())
+            findings = doctor_of.examine(server.url, server.token, account=account, store=store)
+        else:
+            findings = doctor_of.examine(account=account)
+        failed = _told(findings, as_json=as_json)
+    if failed and not as_json:
+        click.echo(f"\nNot right yet: {', '.join(failed)}.")
+    if failed:
+        context.exit(FAILED)
+
+
+def _told(findings: Iterable[Finding], *, as_json: bool) -> list[str]:
+    """Say each finding as it comes; give the names of the checks that failed."""
+    failed = []
+    for finding in findings:
+        if finding.ok is False:
+            failed.append(finding.name)
+        if as_json:
+            tell_json(asdict(finding))
+            continue
+        word, colour = _WORDS[finding.ok]
+        click.echo(f"{click.style(f'{word:<8}', fg=colour)}{finding.name:<16}{finding.says}")
+        if finding.do:
+            click.echo(f"{'':<24}{finding.do}")
+    return failed

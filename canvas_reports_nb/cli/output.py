@@ -1,0 +1,234 @@
+"""What the commands say: a table or JSON lines on stdout, and on stderr what only a person wants."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import sys
+import tempfile
+import warnings
+from collections.abc import Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+from polars.exceptions import PolarsError
+
+from canvas_reports_nb import frames
+from canvas_reports_nb.exceptions import CanvasReportsError, ParameterError, ReportWarning
+from canvas_reports_nb.frames.identity import choose_table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    import pandas as pd
+
+    from canvas_reports_nb.runs.progress import ProgressEvent, ProgressSink
+    from canvas_reports_nb.store.stored_run import ReportResult
+
+
+_LOG = logging.getLogger(__name__)
+_LINE = 120
+
+
+def plain(text: object) -> str:
+    """A text in one line, without what would steer a terminal: names and messages are other people's."""
+    return " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())
+
+
+def notice(text: str) -> None:
+    """Something for whoever looks on; cron would send a mail for it, so there it is a log line."""
+    if sys.stderr.isatty():
+        click.echo(text, err=True)
+    else:
+        _LOG.info("%s", text)
+
+
+def facts_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows, with ``None`` for what is missing."""
+    rows = frame.astype(object).mask(frame.isna(), None).to_dict("records")
+    return [{str(name): value for name, value in row.items()} for row in rows]
+
+
+class ShellProgress:
+    """The progress asked for, but for the note of an interrupt: `refusing` has it in the shell's words.
+
+    Parameters
+    ----------
+    sink : ProgressSink
+    """
+
+    def __init__(self, sink: ProgressSink) -> None:
+        self._sink = sink
+
+    def show(self, event: ProgressEvent) -> None:
+        """Show what is no such note."""
+        if event.stage != "note" or not event.text.startswith("Interrupted"):
+            self._sink.show(event)
+
+    def close(self) -> None:
+        """Let go of what was opened."""
+        self._sink.close()
+
+
+@contextmanager
+def telling_warnings() -> Iterator[None]:
+    """Say our warnings in one line each, without the place in the code they come from."""
+
+    def say(message: Warning | str, category: type[Warning], *rest: Any, **named: Any) -> None:
+        if issubclass(category, ReportWarning):
+            click.echo(f"Warning: {plain(message)}", err=True)
+        else:
+            usual(message, category, *rest, **named)
+
+    with warnings.catch_warnings():
+        # What they tell of is the data, and is no less true where Python's own warnings are silenced.
+        warnings.simplefilter("always", ReportWarning)
+        usual = warnings.showwarning
+        warnings.showwarning = say
+        yield
+
+
+def tell_json(facts: Mapping[str, Any]) -> None:
+    """One JSON object in a line of its own."""
+    click.echo(json.dumps(facts, default=_written))
+
+
+def _written(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def tell(frame: pd.DataFrame, shown: Sequence[str], *, as_json: bool, header: bool = True) -> None:
+    """A frame as JSON lines with all its columns, or as a table of those to be shown."""
+    if as_json:
+        for row in facts_of(frame):
+            tell_json(row)
+        return
+    if frame.empty:
+        return
+    used = [name for name in shown if frame[name].notna().any()]
+    cells = [used] if header else []
+    cells += [[_cell(row[name]) for name in used] for row in facts_of(frame)]
+    widths = [max(map(len, column)) + 2 for column in zip(*cells, strict=True)]
+    for record in cells:
+        # One record a line, whatever the terminal's width: names and ids are there to be copied.
+        line = "".join(cell.ljust(width) for cell, width in zip(record, widths, strict=True)).rstrip()
+        click.echo(line if len(line) <= _LINE else f"{line[: _LINE - 3]}...")
+
+
+def tell_facts(facts: Mapping[str, Any], *, as_json: bool) -> None:
+    """What is known of one thing: one JSON object, or a line for each fact."""
+    if as_json:
+        tell_json(facts)
+        return
+    cells = {name: text for name, value in facts.items() if (text := _cell(value))}
+    width = max(map(len, cells)) + 2
+    for name, text in cells.items():
+        click.echo(f"{name:<{width}}{text}")
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%SZ}"
+    if isinstance(value, Mapping):
+        return plain(", ".join(f"{name}={each}" for name, each in value.items()))
+    return plain(value)
+
+
+def print_head(frame: pd.DataFrame, name: str) -> None:
+    """A table's first rows, and its types."""
+    click.echo(f"\n{name}: {len(frame):,} rows, {frame.shape[1]} columns")
+    click.echo(frame.head().to_string(max_cols=8, max_colwidth=24, na_rep=""))
+    click.echo("dtypes: " + ", ".join(f"{column} {dtype}" for column, dtype in frame.dtypes.items()))
+
+
+_F = TypeVar("_F", bound="Callable[..., Any]")
+
+
+def output_option(says: str) -> Callable[[_F], _F]:
+    """``-o``, with what may be written."""
+    return click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help=says)
+
+
+def check_output(output: Path, *suffixes: str) -> None:
+    """Refuse what can't be written, now and not after an hour's run.
+
+    Raises
+    ------
+    ParameterError
+        Another kind of file, no such folder, or one that takes no new files.
+    """
+    if output.suffix.lower() not in suffixes:
+        raise _unwritable(output, suffixes)
+    if not output.absolute().parent.is_dir():
+        raise ParameterError(
+            f"{output}: there is no folder {output.absolute().parent}.", hint="Make it first."
+        )
+    place = output.resolve().parent
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise ParameterError(f"{output}: {place} takes no new files of yours.", hint="Name another place.")
+
+
+def _unwritable(output: Path, suffixes: tuple[str, ...]) -> ParameterError:
+    return ParameterError(
+        f"{output.name}: no such kind of file comes out of this.", hint=f"Write to {' or '.join(suffixes)}."
+    )
+
+
+@contextmanager
+def whole(output: Path) -> Iterator[Path]:
+    """A path to write to, which takes the output's place once all is written.
+
+    Whoever reads the output while cron writes it anew gets the old one or the new one. It holds names and
+    marks: a new file is its owner's alone, one that was there keeps its mode.
+    """
+    place = output.resolve()
+    try:
+        with tempfile.TemporaryDirectory(dir=place.parent, prefix=f".{place.name}.") as folder:
+            part = Path(folder) / place.name
+            yield part
+            if place.exists():
+                shutil.copymode(place, part)
+            else:
+                part.chmod(0o600)
+            part.replace(place)
+    except (OSError, PolarsError) as error:
+        if isinstance(error, CanvasReportsError):
+            raise
+        # Which file the trouble is told of differs: a full disk is said of the one that is copied.
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise click.ClickException(
+            f"{output} was not written: {plain(reason)}. Make room there, or name another place with -o."
+        ) from None
+
+
+def write_result(result: ReportResult, table: str | None, output: Path) -> list[str]:
+    """Write a run's table, or its zip; give the tables that are in it."""
+    tables = list(result.tables)
+    is_zip = output.suffix.lower() == ".zip"
+    if is_zip and result.path.suffix != ".zip":
+        raise _unwritable(output, (".parquet", ".csv"))
+    if not is_zip:
+        tables = [choose_table(tables, table, result.provenance["report"], result.provenance["run_id"])]
+    with whole(output) as part:
+        match output.suffix.lower():
+            case ".parquet":
+                shutil.copyfile(result.parquet(table), part)
+            case ".csv":
+                _copy_csv(result.path, tables[0], part)
+            case _:
+                shutil.copyfile(result.path, part)
+    return tables
+
+
+def _copy_csv(path: Path, table: str, target: Path) -> None:
+    found = frames.members(path)
+    member = next((each for each in found if each.in_zip and each.name == table), found[0])
+    with member.open() as source, target.open("wb") as file:
+        shutil.copyfileobj(source, file)

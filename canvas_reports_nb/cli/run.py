@@ -1,0 +1,207 @@
+"""Run a report, or use a recent equal run again, and write or show what it gives."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from canvas_reports_nb.catalog.parameters import expected_tables
+from canvas_reports_nb.cli.errors import FAILED, GOES_ON, PARTLY, refusing, tell_error
+from canvas_reports_nb.cli.options import (
+    complete_report,
+    connecting,
+    connection,
+    duration_option,
+    json_option,
+    parameters_of,
+)
+from canvas_reports_nb.cli.output import (
+    ShellProgress,
+    check_output,
+    notice,
+    output_option,
+    print_head,
+    tell,
+    tell_json,
+    whole,
+    write_result,
+)
+from canvas_reports_nb.exceptions import (
+    DamagedFileError,
+    FileError,
+    NotStartedError,
+    ParameterError,
+    WaitTimeoutError,
+)
+from canvas_reports_nb.frames.files import read_file
+from canvas_reports_nb.frames.provenance import ATTRS_KEY
+from canvas_reports_nb.runs.account import foresee_table
+from canvas_reports_nb.runs.progress import resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    import pandas as pd
+
+    from canvas_reports_nb.connection import Connection
+    from canvas_reports_nb.runs.many import ReportsResult
+    from canvas_reports_nb.store.stored_run import ReportResult
+    from canvas_reports_nb.typing import Parameters
+
+
+requests_option = click.option(
+    "--requests",
+    type=click.Path(exists=True, dir_okay=False),
+    metavar="FILE.csv",
+    help="Run many: one row a run, column report, optional account, one column a parameter.",
+)
+
+
+@click.command()
+@click.argument("report", required=False, shell_complete=complete_report)
+@requests_option
+@click.option(
+    "-p", "--parameter", "given", multiple=True, metavar="NAME=VALUE", help="A parameter; may be repeated."
+)
+@output_option("out.parquet, out.csv or out.zip.")
+@click.option("-t", "--table", help="Which table, where the run holds several.")
+@duration_option("--max-age", "Use a run no older: 45m, 12h, 7d; 0 starts one.", default="1d")
+@duration_option("--timeout", "Total budget: 90s, 45m, 2h.")
+@click.option(
+    "--progress", type=click.Choice(["auto", "tqdm", "log", "off"]), default="auto", show_default=True
+)
+@json_option
+@connecting
+@click.pass_context
+def run(
+    context: click.Context,
+    *,
+    report: str | None,
+    requests: str | None,
+    given: tuple[str, ...],
+    output: Path | None,
+    table: str | None,
+    max_age: float,
+    timeout: float | None,
+    progress: Literal["auto", "tqdm", "log", "off"],
+    as_json: bool,
+    account: str,
+    on_demo: bool,
+) -> None:
+    """Run REPORT, or use a recent equal run, and write or show its table.
+
+    A .parquet file is typed; a .csv or .zip is what Canvas sent, byte for byte. Without a file the tables'
+    first rows are shown. --json tells of each table where it came from, its rows, and the file written.
+
+    With --requests in place of REPORT many run at once, and -o out.parquet takes them stacked, the columns
+    of the requests in front. What failed is said, one line each.
+    """
+    connected = partial(connection, account, on_demo=on_demo)
+    with refusing():
+        asked = parameters_of(given)
+        sink = False if progress == "off" else ShellProgress(resolve(progress))
+        how = {"max_age": max_age, "timeout": timeout, "progress": sink}
+        if report is not None and requests is None:
+            _run_one(connected, report, asked, table, output, as_json=as_json, **how)
+        elif requests is None or report is not None:
+            raise click.UsageError("Give either REPORT or --requests FILE.csv.")
+        elif asked:
+            raise click.UsageError("-p goes with REPORT; here a parameter is a column of the requests.")
+        else:
+            context.exit(run_many(connected, requests, table, output, as_json=as_json, **how))
+
+
+def _run_one(
+    connected: Callable[[], Connection],
+    report: str,
+    asked: Parameters,
+    table: str | None,
+    output: Path | None,
+    *,
+    as_json: bool,
+    **how: Any,
+) -> None:
+    if output is not None:
+        # One file by itself comes without a zip around it.
+        is_single = len(expected_tables(report, asked) or ()) == 1
+        check_output(output, ".parquet", ".csv", *([] if is_single else [".zip"]))
+    if table is not None or (output is not None and output.suffix.lower() != ".zip"):
+        foresee_table(report, asked, table)
+    with connected() as canvas:
+        result = canvas.obtain(report, parameters=asked, **how)
+        tables = list(result.tables) if table is None else [table]
+        if output is not None:
+            try:
+                tables = write_result(result, table, output)
+            except DamagedFileError:
+                # It was set aside, so that the same call fetches it.
+                result = canvas.obtain(
+                    report, parameters=asked, **{**how, "run_id": result.provenance["run_id"]}
+                )
+                tables = write_result(result, table, output)
+            notice(f"{output} written.")
+        _told(result, tables, output, as_json=as_json)
+
+
+def _told(result: ReportResult, tables: Iterable[str], output: Path | None, *, as_json: bool) -> None:
+    for name in tables:
+        if as_json:
+            facts = result.to_pandas(name, columns=[]).attrs[ATTRS_KEY]
+            tell_json({**facts, "output": None if output is None else str(output)})
+        elif output is None:
+            print_head(result.to_pandas(name), name)
+
+
+_WRITTEN_AS_FLOAT = r"^(\d+)\.0$"
+
+
+def run_many(
+    connected: Callable[[], Connection],
+    requests: str,
+    table: str | None,
+    output: Path | None,
+    *,
+    as_json: bool,
+    **how: Any,
+) -> int:
+    """Run the requests, write the finished ones stacked, say what failed; give the exit code."""
+    if output is not None:
+        check_output(output, ".parquet")
+    asked = _asked(requests)
+    one_table = output is not None or table is not None
+    with connected() as canvas:
+        found = canvas.obtain_reports(asked, table=table, one_table=one_table, on_error="return", **how)
+    finished = sum(result is not None for result in found.results)
+    if output is not None and finished:
+        with whole(output) as part:
+            found.scan(table).sink_parquet(part)
+        notice(f"{output} written, with {finished} of {len(found.results)} requests.")
+    if as_json or output is None:
+        tell(found.status, [str(name) for name in found.status], as_json=as_json)
+    for error in found.errors:
+        tell_error(error)
+    return _code(found)
+
+
+def _code(found: ReportsResult) -> int:
+    if not found.errors:
+        return 0
+    if all(isinstance(error, WaitTimeoutError | NotStartedError) for error in found.errors):
+        return GOES_ON
+    return PARTLY if any(found.results) else FAILED
+
+
+def _asked(requests: str) -> pd.DataFrame:
+    """The rows of the file of requests, every cell as text."""
+    try:
+        # As a report nobody knows: what Excel makes of a CSV is understood.
+        rows: pd.DataFrame = read_file(requests, "requests")
+    except FileError as error:
+        raise ParameterError(
+            error.message, hint="--requests takes a CSV: one row a run, and a column named report."
+        ) from None
+    # pandas writes a whole number beside a blank as 12.0, and no id looks like that.
+    return rows.replace(_WRITTEN_AS_FLOAT, r"\1", regex=True)

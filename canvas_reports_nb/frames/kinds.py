@@ -1,0 +1,136 @@
+"""From the text of a column to the type of its kind, or the first value that contradicts it.
+
+A cell is never damaged: a value is typed only when its text can be read in one way, and an
+identifier only when printing the number gives the text again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from canvas_reports_nb.catalog.schemas import Column, Kind
+
+TEXT = pa.string()
+TIME = pa.timestamp("us", tz="UTC")
+_CATEGORY = pa.dictionary(pa.int32(), TEXT)
+_BOOLEANS = pa.array(["true", "false", "True", "False", "TRUE", "FALSE"])
+
+_TYPES: dict[Kind, pa.DataType] = {
+    "canvas_id": pa.int64(),
+    "integer": pa.int64(),
+    "float": pa.float64(),
+    "boolean": pa.bool_(),
+    "timestamp": TIME,
+    "enum": _CATEGORY,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Contradiction:
+    """The first value of a column that its kind can't hold.
+
+    Attributes
+    ----------
+    row : int
+        Counted from 1, the header not included.
+    value : str
+    """
+
+    row: int
+    value: str
+
+
+def arrow_type(column: Column | None) -> pa.DataType:
+    """The Arrow type of a column's kind; text for a column nobody knows."""
+    return TEXT if column is None else _TYPES.get(column.kind, TEXT)
+
+
+def cast(cells: pa.Array, column: Column | None, *, decimal_comma: bool = False) -> pa.Array | Contradiction:
+    """Type one piece of a column.
+
+    Parameters
+    ----------
+    cells : Array of string
+        ``null`` where nothing stood between two separators, ``""`` where quotes did.
+    column : Column or None
+    decimal_comma : bool
+        Whether the report writes numbers in the account's language: ``3,0``.
+
+    Returns
+    -------
+    Array or Contradiction
+        The row of a contradiction is counted within ``cells``.
+    """
+    wanted = arrow_type(column)
+    if cells.type == wanted:
+        return cells
+    if wanted == _CATEGORY:
+        return cells.dictionary_encode()
+    present = cells
+    if pc.min(pc.binary_length(cells)).as_py() == 0:
+        present = pc.if_else(pc.equal(cells, ""), None, cells)
+    if decimal_comma and wanted == pa.float64():
+        present = pc.replace_substring(present, ",", ".")
+    if wanted == TIME and _any(pc.ends_with(present, " UTC")):
+        present = pc.replace_substring_regex(present, " UTC$", "Z")
+    typed = _typed(present, wanted)
+    return typed if typed is not None else _first(cells, present, wanted)
+
+
+def _typed(cells: pa.Array, wanted: pa.DataType) -> pa.Array | None:
+    """The cells in the wanted type, or ``None`` where one of them is no such value."""
+    # Arrow would also take "1" and "0" for truth values, and those are numbers here.
+    if wanted == pa.bool_() and _any(pc.and_(pc.is_valid(cells), pc.invert(pc.is_in(cells, _BOOLEANS)))):
+        return None
+    try:
+        typed = cells.cast(wanted)
+    except pa.ArrowInvalid:
+        return None
+    if wanted == pa.int64() and _has_leading_zero(cells, typed):
+        return None
+    # "NaN" and "inf" would be numbers to the cast and missing to the reader of the frame.
+    if wanted == pa.float64() and not pc.all(pc.is_finite(typed), min_count=0).as_py():
+        return None
+    return typed
+
+
+def _has_leading_zero(cells: pa.Array, typed: pa.Array) -> bool:
+    """Whether printing a number would not give its text again: ``007``, ``-0``."""
+    zero = pc.starts_with(cells, "0")
+    if _any(zero) and _any(pc.and_(zero, pc.greater(pc.binary_length(cells), 1))):
+        return True
+    # A "-0..." is rare enough to be looked for only where a number is not positive.
+    smallest = pc.min(typed).as_py()
+    return smallest is not None and smallest <= 0 and _any(pc.starts_with(cells, "-0"))
+
+
+def _any(marks: pa.Array) -> bool:
+    return bool(pc.any(marks, min_count=0).as_py())
+
+
+def _first(cells: pa.Array, present: pa.Array, wanted: pa.DataType) -> Contradiction:
+    """Halve until one cell is left; casting is the only judge of what a cast takes."""
+    low, high = 0, len(present)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if _typed(present[low:middle], wanted) is None else (middle, high)
+    return Contradiction(low + 1, cells[low].as_py())
+
+
+def offsets(cells: pa.Array) -> set[str]:
+    """The UTC offsets written in a column of times: ``-07:00``, ``Z``, ``UTC``."""
+    tails: Iterable[str | None] = pc.unique(pc.utf8_slice_codeunits(cells, -6)).to_pylist()
+    return {_offset(tail) for tail in tails if tail}
+
+
+def _offset(tail: str) -> str:
+    if tail.endswith("Z"):
+        return "Z"
+    return "UTC" if tail.endswith("UTC") else tail

@@ -1,0 +1,1 @@
+"""Runs of reports: decide, start, wait, download."""

@@ -1,0 +1,252 @@
+"""From a finished run to its stored result: download, type, seal; and the result's frames."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import re
+import shutil
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, BinaryIO
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+
+from canvas_reports_nb import frames
+from canvas_reports_nb._disk import open_private
+from canvas_reports_nb.canvas_api.deadline import GRACE, left
+from canvas_reports_nb.canvas_api.responses import is_html
+from canvas_reports_nb.catalog.parameters import asked_of
+from canvas_reports_nb.exceptions import (
+    AuthenticationError,
+    CanvasReportsError,
+    DamagedFileError,
+    NotReachedError,
+    StoreError,
+    UnexpectedAnswerError,
+)
+from canvas_reports_nb.frames.provenance import Provenance
+from canvas_reports_nb.runs.progress import ProgressEvent
+from canvas_reports_nb.store.stored_run import ReportResult
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from canvas_reports_nb.canvas_api.client import AccountReports
+    from canvas_reports_nb.canvas_api.models import Attachment, ReportRun
+    from canvas_reports_nb.store.store import Store
+
+_CHUNK = 1 << 20
+# Tries in a row that bring nothing new; one that brings more starts the count again.
+_ATTEMPTS = 4
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_KEPT = "Call again; the run itself is kept on Canvas."
+
+
+def retrieve(
+    api: AccountReports, store: Store, url: str, run: ReportRun, show: Callable[[ProgressEvent], None]
+) -> ReportResult:
+    """The result of a complete run: from the store, else downloaded, typed and sealed.
+
+    Raises
+    ------
+    DamagedFileError
+        The file stays shorter than announced.
+    NotReachedError
+        The storage does not answer, or not within the budget of the call.
+    AuthenticationError
+        A login page came instead of the file.
+    NotAReportError
+        The bytes are neither CSV nor zip.
+    StoreError
+        The disk is full, or can't be written.
+    """
+    with store.lock(url, api.account, run.report, run.id) as folder:
+        stored = store.sound(store.find(url, api.account, run.report, run.id))
+        if stored is None:
+            origin = Provenance(host=urlsplit(url).netloc, account=api.account)
+            try:
+                stored = store.seal(folder, _fetch(api, folder, run, origin, show))
+                store.evict(keep=stored)
+            except BaseException as error:
+                # Nothing reads a part again, and it may hold names and marks.
+                if stored is None:
+                    shutil.rmtree(folder, ignore_errors=True)
+                told = _unwritable(error, folder, run) or error
+                if isinstance(told, CanvasReportsError):
+                    told.located(account=api.account, report=run.report, run_id=run.id)
+                if told is error:
+                    raise
+                raise told from None
+    return ReportResult(stored)
+
+
+def _unwritable(error: BaseException, folder: Path, run: ReportRun) -> StoreError | None:
+    """What an error of this disk means; ``None`` for any other."""
+    if not isinstance(error, OSError) or isinstance(error, CanvasReportsError) or error.errno is None:
+        return None
+    if error.errno not in _FULL:
+        return StoreError(
+            f"The store can't be written: {error.strerror}.",
+            hint="Name another folder with CANVAS_REPORTS_CACHE or store=.",
+        )
+    size = run.attachment.size if run.attachment else None
+    # Beside the file as it came lies its typed twin: smaller than a CSV, but larger than a zip may be.
+    needed = f"about {_mb(2 * size)} of room" if size else "more room"
+    free = shutil.disk_usage(folder.parent).free
+    return StoreError(
+        f"The disk of the store is full: this run needs {needed}, {_mb(free)} are free.",
+        hint="canvas.store.clear() makes room, or name another folder with CANVAS_REPORTS_CACHE or store=.",
+    )
+
+
+def _mb(size: int) -> str:
+    return f"{size / 1e6:,.1f} MB"
+
+
+def _fetch(
+    api: AccountReports,
+    folder: Path,
+    run: ReportRun,
+    origin: Provenance,
+    show: Callable[[ProgressEvent], None],
+) -> dict[str, Any]:
+    """Fill a run's folder; give the facts of its sidecar."""
+    if run.attachment is None or not run.attachment.url:
+        raise UnexpectedAnswerError(
+            "Canvas says the run is complete but gives no file.",
+            hint="The file may be locked for this token's owner; start the report again or ask a Canvas admin.",
+        )
+    part = folder / "raw.part"
+    digest = _download(api, run, run.attachment, part, show)
+    show(ProgressEvent("reading", run.report, run.id, run.status, text="reading"))
+    provenance = origin.of_table(
+        report=run.report,
+        run_id=run.id,
+        parameters=asked_of(run.report, run.parameters),
+        created_at=_iso(run.created_at),
+        started_at=_iso(run.started_at),
+        ended_at=_iso(run.ended_at),
+        retrieved_at=_iso(datetime.now(UTC)),
+        source=run.attachment.filename,
+        sha256=digest,
+    )
+    derived = frames.derive(part, folder, provenance, run.parameters)
+    raw = part.replace(folder / ("raw.zip" if derived.in_zip else "raw.csv"))
+    return {
+        "provenance": provenance.to_dict(),
+        "raw": {"file": raw.name, "size": raw.stat().st_size, "sha256": digest},
+        "tables": derived.tables,
+    }
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat(timespec="seconds")
+
+
+def _download(
+    api: AccountReports,
+    run: ReportRun,
+    attachment: Attachment,
+    part: Path,
+    show: Callable[[ProgressEvent], None],
+) -> str:
+    """Stream the file to disk, going on where a broken connection left off; give its SHA-256."""
+    with open_private(part) as file:
+        body, most, idle = _Body(file, attachment.size), 0, 0
+        while True:
+            try:
+                # Opened anew by Canvas's own address, which gives a fresh link where the last one expired.
+                body.receive(api, attachment.url, lambda: show(_downloading(run, body)))
+                break
+            except DamagedFileError:
+                idle = 0 if body.most > most else idle + 1
+                most = body.most
+                if idle == _ATTEMPTS:
+                    raise
+        file.flush()
+        os.fsync(file.fileno())
+        return body.digest.hexdigest()
+
+
+class _Body:
+    """The bytes of a file so far, and their digest."""
+
+    def __init__(self, file: BinaryIO, size: int | None) -> None:
+        self.file, self.size = file, size
+        self.digest = hashlib.sha256()
+        self.most = 0
+
+    def receive(self, api: AccountReports, url: str, moved: Callable[[], None]) -> None:
+        """Take what is still missing."""
+        try:
+            with api.download(url, offset=self.file.tell()) as response:
+                # "Not satisfiable": nothing lies beyond what is here. Whether that is all, its size tells.
+                if response.status_code != requests.codes.requested_range_not_satisfiable:
+                    _check_kind(response)
+                    self._place(response)
+                    # As they arrive, not in full chunks: what came before a break is kept.
+                    while chunk := response.raw.read1(_CHUNK):
+                        self._take(chunk, moved)
+                        self._heed()
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            # Where every byte is here, only the goodbye was lost, and there is nothing left to ask for.
+            if self.file.tell() != self.size:
+                what = f"The download broke off after {self.file.tell():,} bytes ({type(error).__name__})."
+                raise DamagedFileError(what, hint=_KEPT) from None
+        moved()
+        received = self.file.tell()
+        if self.size is not None and received != self.size:
+            if received > self.size:
+                self._restart()  # asking for the rest can't mend a file that is too long
+            raise DamagedFileError(
+                f"The file has {received:,} bytes, Canvas announced {self.size:,}.", hint=_KEPT
+            )
+
+    def _place(self, response: requests.Response) -> None:
+        """Make sure that what comes goes where it belongs: after the bytes that are here, or at the start."""
+        begins = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
+        part = response.status_code == requests.codes.partial_content
+        if part and begins is not None and int(begins[1]) == self.file.tell():
+            return
+        self._restart()
+        if part:
+            raise DamagedFileError("The server sent another part of the file than was asked for.", hint=_KEPT)
+
+    def _take(self, chunk: bytes, moved: Callable[[], None]) -> None:
+        before = self.file.tell() // _CHUNK
+        self.file.write(chunk)
+        self.digest.update(chunk)
+        self.most = max(self.most, self.file.tell())
+        if self.file.tell() // _CHUNK > before:
+            moved()
+
+    def _heed(self) -> None:
+        """Let no file that trickles in outlast the budget of the call."""
+        if left() + GRACE <= 0 and self.file.tell() != self.size:
+            raise NotReachedError(f"The time was over after {self.file.tell():,} bytes.", hint=_KEPT)
+
+    def _restart(self) -> None:
+        self.file.seek(0)
+        self.file.truncate()
+        self.digest = hashlib.sha256()
+
+
+def _check_kind(response: requests.Response) -> None:
+    """Refuse what tells of the file in place of being it; a report is neither a page nor JSON."""
+    if is_html(response):
+        raise AuthenticationError(
+            "Canvas sent a web page, most likely its login page, instead of the file.",
+            hint="The token may list runs but not fetch their files; make a new one or ask an admin.",
+        )
+    if "json" in response.headers.get("Content-Type", "").lower():
+        raise UnexpectedAnswerError("A message came instead of the file.", hint=_KEPT)
+
+
+def _downloading(run: ReportRun, body: _Body) -> ProgressEvent:
+    received = body.file.tell()
+    fraction = min(received / body.size, 1.0) if body.size else None
+    return ProgressEvent("downloading", run.report, run.id, run.status, fraction=fraction, rows=received)

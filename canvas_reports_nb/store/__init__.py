@@ -1,0 +1,1 @@
+"""Finished runs on this disk and in a shared store."""

@@ -1,0 +1,305 @@
+"""Finished runs on this disk: what Canvas sent, byte for byte, the typed Parquet beside it, and a sidecar.
+
+::
+
+    <root>/runs/<host>/<account>/<report>/<run id>/
+        raw.csv | raw.zip       as it came
+        <table>.parquet         derived
+        run.json                the sidecar, written last: a folder without it does not exist
+
+Folders are 0700, files 0600.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote
+
+import pandas as pd
+
+from canvas_reports_nb import _html
+from canvas_reports_nb._disk import make_private, open_private
+from canvas_reports_nb.catalog.parameters import comparable, is_number
+from canvas_reports_nb.exceptions import ParameterError, StoreError
+from canvas_reports_nb.settings import DEFAULT_STORE_LIMIT, host_folder
+from canvas_reports_nb.store.stored_run import ASIDE, SIDECAR, StoredRun, load, runs_in, sidecar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from contextlib import AbstractContextManager
+
+    from canvas_reports_nb.typing import Age
+
+_LOG = logging.getLogger(__name__)
+
+
+def seconds(age: Age) -> float:
+    """An age in seconds.
+
+    Raises
+    ------
+    ParameterError
+        It is neither a number nor a ``timedelta``.
+    """
+    if isinstance(age, timedelta):
+        return age.total_seconds()
+    if not is_number(age):
+        raise ParameterError(f"{age!r} is no age.", hint="Give seconds, such as 3600, or a timedelta.")
+    return float(age)
+
+
+def oldest(age: Age | None) -> datetime | None:
+    """The moment an age ago; ``None`` without one."""
+    return None if age is None else datetime.now(UTC) - timedelta(seconds=seconds(age))
+
+
+class Store:
+    """The finished runs on this disk.
+
+    Parameters
+    ----------
+    path : path
+        The root folder; made on first use.
+    limit : int
+        Bytes the runs may take; where a new one goes beyond, those stored first are removed.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], limit: int = DEFAULT_STORE_LIMIT) -> None:
+        self.path = Path(path)
+        self.limit = limit
+        self._spared: list[set[Path]] = []
+
+    def __repr__(self) -> str:
+        return f"Store({self._told!r})"
+
+    @property
+    def _told(self) -> str:
+        """The path without the user's name: a notebook that shows it is passed on."""
+        home = Path.home()
+        return (
+            str(Path("~") / self.path.relative_to(home)) if self.path.is_relative_to(home) else str(self.path)
+        )
+
+    def _repr_html_(self) -> str:
+        runs = list(self.runs())
+        total = sum(run.size for run in runs)
+        return _html.card(
+            "Store",
+            _html.facts([("path", self._told), ("runs", len(runs)), ("size", f"{total / 1e6:,.1f} MB")]),
+        )
+
+    @property
+    def address(self) -> str:
+        """Where the runs are, in words: this folder, or what a team shares."""
+        return str(self.path)
+
+    def folder(self, url: str, account: str, report: str, run_id: int | None = None) -> Path:
+        """Where the runs of a report, or one of them, are kept."""
+        base = self.path / "runs" / host_folder(url) / quote(account, safe="") / quote(report, safe="")
+        return base if run_id is None else base / str(run_id)
+
+    def find(self, url: str, account: str, report: str, run_id: int) -> StoredRun | None:
+        """A run by its id, or ``None``."""
+        return load(self.folder(url, account, report, run_id))
+
+    def equal(self, url: str, account: str, report: str, parameters: Mapping[str, Any]) -> list[StoredRun]:
+        """Stored runs of equal parameters, newest first."""
+        wanted = comparable(report, parameters)
+        found = [
+            run
+            for run in self._known(self.folder(url, account, report))
+            if comparable(report, run.provenance.parameters) == wanted
+        ]
+        return sorted(found, key=lambda run: run.finished_at, reverse=True)
+
+    def _known(self, folder: Path) -> Iterator[StoredRun]:
+        return runs_in(folder)
+
+    def runs(self, report: str | None = None) -> Iterator[StoredRun]:
+        """All runs on this disk, of one report if it is named."""
+        for folder in self._folders(report):
+            yield from runs_in(folder)
+
+    def _folders(self, report: str | None) -> list[Path]:
+        root = self.path / "runs"
+        found = sorted(root.glob("*/*/*")) if root.is_dir() else []
+        # What lies behind a link is not ours to list, or to clear.
+        real = root.resolve()
+        found = [folder for folder in found if folder.resolve() == real / folder.relative_to(root)]
+        return [folder for folder in found if report is None or unquote(folder.name) == report]
+
+    @contextmanager
+    def lock(self, url: str, account: str, report: str, run_id: int) -> Iterator[Path]:
+        """The folder of a run, for one writer at a time, on this machine."""
+        with self._alone(self.folder(url, account, report, run_id)) as folder:
+            yield folder
+
+    @contextmanager
+    def _alone(self, folder: Path) -> Iterator[Path]:
+        make_private(self.path, folder)
+        with _locked(folder.name, folder.parent):
+            # Another process may have cleared the store while this one waited for its turn.
+            make_private(self.path, folder)
+            yield folder
+
+    def seal(self, folder: Path, facts: Mapping[str, Any]) -> StoredRun:
+        """Write the sidecar, last and at once; from now on the run exists."""
+        part = folder / f"{SIDECAR}.part"
+        with open_private(part) as file:
+            file.write(sidecar(facts).encode())
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(folder / SIDECAR)
+        sealed = load(folder)
+        if sealed is None:
+            raise StoreError(f"The store at {self.path} lost a run while it was written.", hint="Call again.")
+        self._spare(sealed)
+        return sealed
+
+    def info(self) -> pd.DataFrame:
+        """What is kept: one row a run.
+
+        Returns
+        -------
+        DataFrame
+            ``report``, ``run_id`` (Int64), ``host``, ``account``, ``tables``, ``rows`` (Int64), ``bytes``
+            (Int64), ``finished_at`` (UTC), ``age``, ``parameters``.
+        """
+        return store_frame(self.runs(), datetime.now(UTC))
+
+    def clear(self, report: str | None = None, older_than: Age | None = None, *, shared: bool = False) -> int:
+        """Remove stored runs from this disk.
+
+        Parameters
+        ----------
+        report : str, optional
+            Only of this report.
+        older_than : float or timedelta, optional
+            Only runs that ended longer ago than this (seconds).
+        shared : bool
+            Also from the store a team shares, for everybody.
+
+        Returns
+        -------
+        int
+            How many runs were removed.
+
+        Raises
+        ------
+        StoreError
+            This disk lets none be removed.
+        """
+        if shared:
+            raise StoreError("This store is on this disk alone.", hint="Leave shared=True out.")
+        limit = oldest(older_than)
+        gone = [run for run in self.runs(report) if limit is None or run.finished_at < limit]
+        try:
+            for run in gone:
+                _remove(run.folder)
+            if limit is None:
+                self._sweep(report)
+        except OSError as error:
+            raise StoreError(
+                f"The store at {self.path} can't be cleared: {error.strerror}.",
+                hint="Ask who owns its files.",
+            ) from None
+        return len(gone)
+
+    def _sweep(self, report: str | None) -> None:
+        """Remove what is damaged or was left half-made: it is in no list, but takes room and holds names."""
+        for folder in self._folders(report):
+            for rest in folder.iterdir():
+                with suppress(TimeoutError), _locked(rest.name.partition(".")[0], folder, timeout=0):
+                    if rest.is_dir() and (rest.suffix == ASIDE or not (rest / SIDECAR).exists()):
+                        shutil.rmtree(rest, ignore_errors=True)
+
+    @contextmanager
+    def sparing(self) -> Iterator[None]:
+        """Let every run that is stored or used inside stay to its end, however large they are together."""
+        spared: set[Path] = set()
+        self._spared.append(spared)
+        try:
+            yield
+        finally:
+            self._spared = [other for other in self._spared if other is not spared]
+
+    def _spare(self, run: StoredRun) -> None:
+        for spared in self._spared:
+            spared.add(run.folder)
+
+    def evict(self, keep: StoredRun) -> list[StoredRun]:
+        """Remove the runs stored first until the limit is kept; ``keep`` stays, however large."""
+        runs = sorted(self.runs(), key=lambda run: run.provenance.retrieved_at or "")
+        total, gone = sum(run.size for run in runs), []
+        kept = {keep.folder}.union(*self._spared)
+        for run in runs:
+            if total <= self.limit:
+                break
+            if run.folder not in kept:
+                total -= run.size
+                _remove(run.folder)
+                gone.append(run)
+        if gone:
+            _LOG.info("the store at %s was over its limit: %d old runs removed", self.path, len(gone))
+        return gone
+
+    def sound(self, run: StoredRun | None) -> StoredRun | None:
+        """The run if its files are what was stored; a damaged one is set aside, and there is none."""
+        if run is None:
+            return None
+        if run.is_sound():
+            self._spare(run)
+            return run
+        run.quarantine()
+        return None
+
+
+def _remove(folder: Path) -> None:
+    # The sidecar goes first: a half-removed folder then does not exist.
+    (folder / SIDECAR).unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _locked(run: str, folder: Path, timeout: float = -1) -> AbstractContextManager[object]:
+    from filelock import FileLock  # noqa: PLC0415 - slow to import, and only a writer needs it
+
+    # One object a file, so that who holds a run may come by its lock again.
+    return FileLock(folder / f".{run}.lock", mode=0o600, is_singleton=True).acquire(timeout=timeout)
+
+
+def store_frame(runs: Iterable[StoredRun], now: datetime) -> pd.DataFrame:
+    """One row a stored run; the columns are those of `Store.info`."""
+    rows = [
+        {
+            "report": run.provenance.report,
+            "run_id": run.provenance.run_id,
+            "host": run.provenance.host,
+            "account": run.provenance.account,
+            "tables": ", ".join(run.tables),
+            "rows": sum(run.provenance_of(table).rows or 0 for table in run.tables),
+            "bytes": run.size,
+            "finished_at": run.finished_at,
+            "age": now - run.finished_at,
+            "parameters": run.provenance.parameters,
+        }
+        for run in runs
+    ]
+    types = {
+        "report": "str",
+        "run_id": "Int64",
+        "host": "str",
+        "account": "str",
+        "tables": "str",
+        "rows": "Int64",
+        "bytes": "Int64",
+        "finished_at": "datetime64[us, UTC]",
+        "age": "timedelta64[us]",
+        "parameters": "object",
+    }
+    return pd.DataFrame(rows, columns=list(types)).astype(types)

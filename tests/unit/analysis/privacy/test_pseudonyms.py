@@ -1,0 +1,207 @@
+"""Pseudonyms are stable, keyed and total: what is personal goes, what joins still joins."""
+
+import hashlib
+import hmac
+import io
+from typing import Any
+
+import dask.dataframe as dd
+import pandas as pd
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import canvas_reports_nb as crn
+from canvas_reports_nb.catalog.schemas import Column, reports, schema
+from canvas_reports_nb.exceptions import ParameterError, PersonalDataError
+
+KEY = b"a key of the test, 32 bytes long"
+ACCESS = b"""user id,user sis id,user name,last access at,last ip
+10000000000000481,000481,"Ng, Bea",2026-03-02T16:14:07-07:00,10.0.0.1
+7,,"O'Neil, Cem",,
+7,1e5,"O'Neil, Cem",2026-03-02T01:00:00Z,10.0.0.1
+"""
+TABLES = [table for report in reports() for table in schema(report).tables.values()]
+
+
+def access() -> pd.DataFrame:
+    return crn.read_file(ACCESS)
+
+
+def expected(identity: str, text: str) -> str:
+    own = hmac.new(KEY, identity.encode(), hashlib.sha256).digest()
+    return f"{identity}_{hmac.new(own, text.encode(), hashlib.sha256).hexdigest()[:20]}"
+
+
+def test_every_personal_cell_is_replaced_and_nothing_else() -> None:
+    frame = access()
+    before = frame.copy(deep=True)
+    made = frame.canvas.pseudonymize(KEY)
+    pd.testing.assert_frame_equal(frame, before)
+    assert made.dtypes.astype(str).to_dict() == frame.dtypes.astype(str).to_dict()
+    assert made["user sis id"].iloc[0] == expected("sis", "000481")
+    assert made["user name"].tolist() == [expected("name", name) for name in frame["user name"]]
+    assert made["last ip"].isna().tolist() == [False, True, False]
+    assert set(made["last ip"].dropna()) == {expected("ip", "10.0.0.1")}
+    assert made["user id"].iloc[1] == made["user id"].iloc[2] != made["user id"].iloc[0]
+    assert (made["user id"] >= 2**62).all()
+    assert made["last access at"].dt.strftime("%Y-%m-%d %H:%M").fillna("").tolist() == [
+        "2026-03-02 00:00", "", "2026-03-02 00:00",
+    ]  # fmt: skip
+    crn.check_pseudonymized(made)
+    again = access().canvas.pseudonymize(KEY.decode())
+    pd.testing.assert_frame_equal(again, made)
+    other = frame.canvas.pseudonymize(KEY[::-1])
+    for name in ("user id", "user sis id", "user name", "last ip"):
+        assert not set(other[name].dropna()) & set(made[name].dropna())
+
+
+def test_no_trace_is_left_in_what_is_saved() -> None:
+    frame = access()
+    frame.attrs["canvas_report"]["source"] = "Ng Bea.csv"
+    frame.attrs["canvas_report"]["notes"] = {"last ip": "kept as text: row 1 holds 'Ng, Bea'"}
+    frame.attrs["mine"] = "Ng"
+    frame.index = pd.Index(["Ng", "O'Neil", "O'Neil"], name="who")
+    made = frame.assign(role=pd.Categorical(["x", "y", "y"], categories=["x", "y", "Ng"])).canvas
+    with pytest.warns(crn.ReportWarning, match="Dropped, .* 'role'"):
+        made = made.pseudonymize(KEY)
+    assert made.canvas.provenance["report"] == "last_user_access_csv"
+    assert made.canvas.provenance["notes"]["file"] == "pseudonymized"
+    saved = io.BytesIO()
+    made.to_parquet(saved)
+    for blob in (saved.getvalue(), made.to_csv().encode(), repr(made.attrs).encode()):
+        for trace in (b"Ng", b"Neil", b"000481", b"1e5", b"10.0.0.1", b"10000000000000481", KEY, b"16:14"):
+            assert trace not in blob
+    reread = pd.read_csv(io.StringIO(made.to_csv(index=False)))
+    crn.check_pseudonymized(reread, report="last_user_access_csv")
+    crn.check_pseudonymized(pd.read_parquet(saved))
+
+
+@pytest.mark.parametrize("kind", ["polars", "lazy", "arrow", "dask"])
+def test_every_kind_gives_its_own_and_the_same(kind: str) -> None:
+    whole = pl.from_pandas(access())
+    frame: Any = {
+        "polars": lambda: whole,
+        "lazy": whole.lazy,
+        "arrow": whole.to_arrow,
+        "dask": lambda: dd.from_pandas(access(), npartitions=2),
+    }[kind]()
+    made = crn.pseudonymize(frame, KEY)
+    assert type(made) is type(frame)
+    crn.check_pseudonymized(made, report="last_user_access_csv")
+    with pytest.raises(PersonalDataError, match="user id, user sis id, user name, last access at, last ip"):
+        crn.check_pseudonymized(frame, report="last_user_access_csv")
+    held = made.compute() if kind == "dask" else made.collect() if kind == "lazy" else made
+    held = pl.from_pandas(held) if kind == "dask" else pl.DataFrame(held)
+    assert held.equals(pl.from_pandas(access().canvas.pseudonymize(KEY)))
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: f"{table.report}/{table.name}")
+def test_a_single_cell_left_as_it_was_is_found(table: Any) -> None:
+    personal = [column for column in table.columns if column.personal]
+    for column in personal:
+        assert (column.identity is None) == (column.kind in {"timestamp", "text"})
+        frame = pl.DataFrame({column.name: [None, *_values(column)]}, strict=False)
+        named = {"report": table.report, "table": None if table.dynamic else table.name}
+        with pytest.raises(PersonalDataError, match=column.name):
+            crn.check_pseudonymized(frame, **named)
+        made = crn.pseudonymize(frame, KEY, **named)
+        crn.check_pseudonymized(made, **named)
+        assert (column.name in made.columns) == (column.kind != "text")
+        if column.identity:
+            mixed = pl.concat([made.head(2), frame.tail(1)])
+            with pytest.raises(PersonalDataError, match=column.name):
+                crn.check_pseudonymized(mixed, **named)
+
+
+def _values(column: Column) -> list[Any]:
+    if column.kind == "timestamp":
+        return ["2026-03-02T16:14:07Z", "never" if column.words else None]
+    return [481, 10_000_000_000_000_481] if column.kind == "canvas_id" else ["000481", "Ng"]
+
+
+def test_tables_that_share_a_header_agree_on_what_is_personal() -> None:
+    by_header: dict[frozenset[str], set[Any]] = {}
+    for table in TABLES:
+        names = frozenset(column.name for column in table.columns)
+        marks = frozenset((column.name, column.personal, column.identity) for column in table.columns)
+        by_header.setdefault(names, set()).add((marks, table.key))
+    assert all(len(marks) == 1 for marks in by_header.values())
+
+
+cells = st.lists(st.none() | st.integers(0, 10**17), max_size=8)
+
+
+@settings(max_examples=30)
+@given(cells, cells)
+def test_joins_hold_whatever_the_column_is_called_and_its_type(left: list[Any], right: list[Any]) -> None:
+    grades = pl.DataFrame({"student id": pl.Series(left, dtype=pl.Int64)})
+    # One odd cell, and the reader keeps a column of ids as text.
+    users = pl.DataFrame({"canvas_user_id": pl.Series(right, dtype=pl.Int64).cast(pl.String)})
+    hidden = (
+        crn.pseudonymize(grades, KEY, report="grade_export_csv"),
+        crn.pseudonymize(users, KEY, report="provisioning_csv", table="users"),
+    )
+    before, after = (
+        one.with_columns(pl.col("student id").cast(pl.String)).join(
+            other, left_on="student id", right_on="canvas_user_id", nulls_equal=True
+        )
+        for one, other in ((grades, users), hidden)
+    )
+    assert before.height == after.height
+    assert hidden[0]["student id"].n_unique() == grades["student id"].n_unique()
+    assert hidden[0]["student id"].null_count() == grades["student id"].null_count()
+
+
+PORTFOLIOS = pl.DataFrame(
+    {
+        "eportfolio_name": ["Bea's works"],
+        "author_id": [7.0],
+        "campus": ["North"],
+        "advisor": [7],
+        "mentor": ["Ng"],
+    }
+)
+
+
+def test_free_text_and_unknown_columns_stay_only_where_asked_for() -> None:
+    said = {"report": "eportfolio_report_csv"}
+    with pytest.warns(crn.ReportWarning, match="Dropped, .* 'campus', 'advisor', 'mentor'"):
+        made = crn.pseudonymize(PORTFOLIOS, KEY, **said)
+    assert made.columns == ["author_id"]
+    identities = {"advisor": "person", "mentor": "guide"}
+    with pytest.warns(crn.ReportWarning, match="may name people: 'eportfolio_name', 'campus'"):
+        made = PORTFOLIOS.canvas.pseudonymize(
+            KEY, **said, free_text="keep", keep=["campus"], identities=identities
+        )
+    assert made.columns == PORTFOLIOS.columns
+    assert made["advisor"].item() == made["author_id"].item()
+    assert made["mentor"].item() == expected("guide", "Ng")
+    kept = {"keep": ["campus", "eportfolio_name"], "identities": identities}
+    crn.check_pseudonymized(made, **said, **kept)
+    with pytest.raises(PersonalDataError, match="left in: eportfolio_name, campus"):
+        crn.check_pseudonymized(made, **said, identities=identities)
+    with pytest.warns(crn.ReportWarning, match="may name people: 'last access at'"):
+        exact = access().canvas.pseudonymize(KEY, keep="last access at")
+    assert exact["last access at"].equals(access()["last access at"])
+
+
+@pytest.mark.parametrize(
+    ("key", "keywords", "message"),
+    [
+        (b"too short", {}, "The key has 9 bytes"),
+        (481, {}, "must be bytes or text"),
+        (KEY, {"keep": ["user name"]}, "'user name' identifies people"),
+        (KEY, {"keep": ["user nam"]}, "no column 'user nam'"),
+        (KEY, {"free_text": "mask"}, "neither 'drop' nor 'keep'"),
+        (KEY, {"identities": {"last ip": "A B"}}, "no identity"),
+        (KEY, {"report": "users"}, "no report described here"),
+    ],
+)
+def test_a_wrong_call_says_why_and_never_the_key(key: Any, keywords: dict[str, Any], message: str) -> None:
+    with pytest.raises(ParameterError, match=message) as error:
+        crn.pseudonymize(access(), key, **keywords)
+    assert "too short" not in str(error.value)
+    with pytest.raises(ParameterError, match="Nobody knows which columns"):
+        crn.check_pseudonymized(pl.DataFrame({"who": ["Ng"]}))

@@ -1,0 +1,206 @@
+"""The same frame gives the same answer to the last bit: in every call, of every kind, in any order of its rows."""
+
+import io
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import polars as pl
+import pyarrow as pa
+import pytest
+
+mpl.use("Agg")
+
+from canvas_reports_nb.listings import history_frame
+from canvas_reports_nb.models import ReportRun
+
+import canvas_reports_nb as crn
+from canvas_reports_nb import activity, charts, grades, provisioning
+from canvas_reports_nb.exceptions import ReportWarning
+
+Tables = dict[str, Any]
+CALLS = 5
+RUNS = history_frame(
+    "grade_export_csv",
+    [
+        ReportRun(
+            id=number,
+            report="grade_export_csv",
+            status="complete",
+            created_at=f"2026-03-0{number}T08:00:00Z",
+            started_at=f"2026-03-0{number}T08:01:00Z",
+            ended_at=f"2026-03-0{number}T08:0{2 + number}:00Z",
+        )
+        for number in range(1, 6)
+    ],
+)
+ANALYSES: dict[str, Callable[[Tables], Any]] = {
+    "grades.one_per_student": lambda of: grades.one_per_student(of["grades"]),
+    "grades.dropped": lambda of: grades.dropped(of["grades"]),
+    "grades.gap": lambda of: grades.gap(of["grades"]),
+    "grades.overrides": lambda of: grades.overrides(of["grades"]),
+    "grades.grading_periods": lambda of: grades.grading_periods(of["periods"]),
+    "grades.summary course": lambda of: grades.summary(of["grades"]),
+    "grades.summary section": lambda of: grades.summary(of["grades"], "section"),
+    "grades.summary term": lambda of: grades.summary(of["grades"], "term", score="current"),
+    "grades.summary account": lambda of: grades.summary(of["grades"], "account", courses=of["courses"]),
+    "grades.inflation": lambda of: grades.inflation(of["grades"]),
+    "grades.inflation dated": lambda of: grades.inflation(of["grades"], terms=of["terms"]),
+    "provisioning.account_tree": provisioning.account_tree,
+    "provisioning.cross_lists": provisioning.cross_lists,
+    "provisioning.enrollment_counts": provisioning.enrollment_counts,
+    "provisioning.made_by_hand": provisioning.made_by_hand,
+    "provisioning.origins": provisioning.origins,
+    "provisioning.people": provisioning.people,
+    "provisioning.references": provisioning.references,
+    "provisioning.roster": provisioning.roster,
+    "provisioning.sis_id_clashes": provisioning.sis_id_clashes,
+    "provisioning.suspended_but_enrolled": provisioning.suspended_but_enrolled,
+    "provisioning.vacant_courses": provisioning.vacant_courses,
+    "provisioning.vacant_sections": provisioning.vacant_sections,
+    "activity.clean_up": lambda of: activity.clean_up(unused=of["unused"], storage=of["storage"], heavy=1),
+    "activity.last_access_by_week": lambda of: activity.last_access_by_week(of["access"]),
+    "activity.no_submissions": lambda of: activity.no_submissions(
+        of["nothing"], enrollments=of["enrollments"]
+    ),
+    "activity.zero_activity": lambda of: activity.zero_activity(
+        of["zero"], users=of["users"], enrollments=of["enrollments"], grades=of["grades"]
+    ),
+}
+CHARTS: dict[str, Callable[[Tables], Any]] = {
+    "charts.dfw_by_course": lambda of: charts.dfw_by_course(of["grades"]),
+    "charts.enrollments_over_terms": charts.enrollments_over_terms,
+    "charts.grade_distribution": lambda of: charts.grade_distribution(of["grades"]),
+    "charts.last_access_calendar": lambda of: charts.last_access_calendar(of["access"]),
+    "charts.role_by_state": lambda of: charts.role_by_state(of["enrollments"]),
+    "charts.run_durations": lambda _: charts.run_durations(RUNS),
+    "charts.storage_pareto": lambda of: charts.storage_pareto(of["storage"]),
+}
+# The others keep the order of the file, or take the first of equal rows.
+ANY_ORDER = [
+    name
+    for name in ANALYSES
+    if name.startswith(("grades.summary", "grades.inflation", "activity."))
+    or name in {"provisioning.account_tree", "provisioning.enrollment_counts", "provisioning.references"}
+]
+
+
+def test_no_public_analysis_is_left_out() -> None:
+    rooms = {"grades": grades, "provisioning": provisioning, "activity": activity, "charts": charts}
+    public = {f"{room}.{name}" for room, module in rooms.items() for name in module.__all__}
+    asked = {name.partition(" ")[0] for name in (*ANALYSES, *CHARTS)}
+    assert asked == public - {"charts.alt_text", "charts.save"}
+
+
+@pytest.fixture(scope="module")
+def tables(larger: Callable[..., dict[str, pa.Table]]) -> dict[str, pa.Table]:
+    """What the analyses read, of a demo with 20 000 enrollments."""
+    every = (
+        *("users", "accounts", "terms", "courses", "sections", "enrollments", "groups", "xlist"),
+        "include_deleted",
+    )
+    found = larger("provisioning_csv", **dict.fromkeys(every, True))
+    reports = {
+        "access": ("last_user_access_csv", {}),
+        "grades": ("grade_export_csv", {"include_deleted": True}),
+        "periods": ("mgp_grade_export_csv", {}),
+        "nothing": ("students_with_no_submissions_csv", {"include_enrollment_state": True}),
+        "storage": ("course_storage_csv", {}),
+        "unused": ("unused_courses_csv", {}),
+        "zero": ("zero_activity_csv", {}),
+    }
+    for name, (report, parameters) in reports.items():
+        found[name] = max(larger(report, **parameters).values(), key=lambda table: len(table.column_names))
+    return {name: table.drop_columns("pos") for name, table in found.items()}
+
+
+@pytest.fixture(scope="module")
+def frames(tables: dict[str, pa.Table]) -> dict[str, pl.DataFrame]:
+    """The same as polars frames."""
+    return {name: pl.DataFrame(pl.from_arrow(table)) for name, table in tables.items()}
+
+
+@pytest.mark.parametrize("name", ANALYSES)
+def test_every_call_gives_the_same(frames: dict[str, pl.DataFrame], name: str) -> None:
+    wanted = ANALYSES[name](frames)
+    lazy = {name: frame.lazy() for name, frame in frames.items()}
+    for _ in range(CALLS):
+        assert ANALYSES[name](frames).equals(wanted)
+        assert ANALYSES[name](lazy).collect(engine="streaming").equals(wanted)
+
+
+def bits(rows: tuple[list[str], list[tuple[Any, ...]]]) -> str:
+    """Names and cells as text, floats to the last bit; pandas has types of its own for equal cells."""
+    names, cells = rows
+    spelled = [[cell.hex() if isinstance(cell, float) else str(cell) for cell in row] for row in cells]
+    return repr([names, *spelled])
+
+
+@pytest.mark.parametrize("name", ANY_ORDER)
+def test_every_kind_gives_the_same_bits(asking: Any, tables: dict[str, pa.Table], name: str) -> None:
+    wanted = bits(asking.rows(ANALYSES[name](tables)))
+    for kind in asking.kinds:
+        of_kind = {name: asking.as_kind(table, kind) for name, table in tables.items()}
+        assert bits(asking.rows(ANALYSES[name](of_kind))) == wanted, kind
+
+
+@pytest.mark.parametrize("name", ANY_ORDER)
+def test_the_order_of_the_rows_does_not_matter(frames: dict[str, pl.DataFrame], name: str) -> None:
+    wanted = ANALYSES[name](frames)
+    for seed in range(CALLS):
+        shuffled = {name: frame.sample(fraction=1, shuffle=True, seed=seed) for name, frame in frames.items()}
+        assert ANALYSES[name](shuffled).equals(wanted)
+
+
+def test_a_mean_is_the_same_in_300_calls(frames: dict[str, pl.DataFrame]) -> None:
+    means = {tuple(grades.summary(frames["grades"])["mean"]) for _ in range(300)}
+    assert len(means) == 1
+
+
+@pytest.mark.parametrize("name", CHARTS)
+def test_a_chart_is_drawn_alike(frames: dict[str, pl.DataFrame], name: str) -> None:
+    drawn = set()
+    for _ in range(CALLS):
+        axes, image = CHARTS[name](frames), io.BytesIO()
+        axes.figure.savefig(image, format="raw", dpi=50)
+        drawn.add((charts.alt_text(axes), image.getvalue()))
+        plt.close("all")
+    assert len(drawn) == 1
+
+
+def test_terms_with_one_name_and_no_dates_are_drawn_in_one_order() -> None:
+    ids = list(range(12))
+    of = {
+        "enrollments": pl.DataFrame(
+            {
+                "canvas_course_id": [at for at in ids for _ in range(at + 1)],
+                "canvas_user_id": [person for at in ids for person in range(at + 1)],
+                "base_role_type": "StudentEnrollment",
+                "status": "active",
+            }
+        ),
+        "courses": pl.DataFrame({"canvas_course_id": ids, "canvas_term_id": ids}),
+        "terms": pl.DataFrame({"canvas_term_id": ids, "name": "Fall", "start_date": None}),
+    }
+    for _ in range(CALLS):
+        heights = [bar.get_height() for bar in charts.enrollments_over_terms(of).patches]
+        plt.close("all")
+        assert heights[: len(ids)] == [at + 1 for at in ids]
+
+
+def test_two_frames_differ_alike(frames: dict[str, pl.DataFrame]) -> None:
+    older = frames["users"]
+    # Some rows twice, some once more, some gone, some changed: also what no key tells apart.
+    newer = pl.concat([older.head(300), older.head(40), older.slice(20, 10)]).with_columns(
+        pl.when(pl.int_range(pl.len()) % 7 == 0).then(pl.lit("x")).otherwise("login_id").alias("login_id")
+    )
+    found = set()
+    for _ in range(CALLS):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ReportWarning)
+            made = crn.diff(older, newer, key="canvas_user_id")
+        assert made.counts["ambiguous_newer"] > 0
+        found.add(repr([part.rows() for part in (made.added, made.removed, made.changed, made.ambiguous)]))
+    assert len(found) == 1

@@ -1,0 +1,180 @@
+"""What Canvas says, read once: old servers, new servers, and things that are no run at all."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from canvas_reports_nb.canvas_api.models import Attachment, AvailableReport, ReportRun, RunStatus, parse_time
+from canvas_reports_nb.exceptions import UnexpectedAnswerError
+
+SECRET = "verifier=hidden-key"
+FULL: dict[str, Any] = {
+    "id": 81234,
+    "report": "provisioning_csv",
+    "status": "complete",
+    "progress": 100,
+    "parameters": {"users": "true", "extra_text": "Term: Autumn;"},
+    "current_line": 1874,
+    "created_at": "2026-03-02T09:14:07-07:00",
+    "started_at": "2026-03-02T16:14:09Z",
+    "ended_at": "2026-03-02T16:14:21Z",
+    "run_time": 12.4,
+    "file_url": f"https://canvas.example.edu/accounts/1/files/99017/download?{SECRET}",
+    "message": "Provisioning report successfully generated.",
+    "attachment": {
+        "id": 99017,
+        "filename": "provisioning_csv.csv",
+        "content-type": "text/csv",
+        "url": f"https://canvas.example.edu/files/99017/download?{SECRET}",
+        "size": 210443,
+    },
+    "a_field_of_2031": [1],
+}
+OLD = {"id": 5, "report": "grade_export_csv", "status": "running", "parameters": None}
+
+
+def as_text(value: Any) -> Any:
+    """Ids as a server sends them when asked for string ids."""
+    return {**value, "id": str(value["id"])}
+
+
+@pytest.mark.parametrize("form", [dict, as_text])
+def test_a_full_run(form: Any) -> None:
+    run = ReportRun.from_api({**form(FULL), "attachment": form(FULL["attachment"])})
+    assert (run.id, run.status, run.progress, run.current_line, run.run_time) == (
+        81234,
+        "complete",
+        100,
+        1874,
+        12.4,
+    )
+    assert run.created_at == datetime(2026, 3, 2, 16, 14, 7, tzinfo=UTC)
+    assert run.attachment == Attachment(
+        99017, "provisioning_csv.csv", FULL["attachment"]["url"], 210443, "text/csv"
+    )
+    assert run.raw["a_field_of_2031"] == [1]
+    assert run.is_ended
+    assert run.is_complete
+
+
+def test_an_old_server_sends_less() -> None:
+    run = ReportRun.from_api(OLD)
+    assert (run.run_time, run.message, run.attachment, run.file_url, run.progress) == (None,) * 5
+    assert dict(run.parameters) == {}
+    assert run.reason == "Canvas gives no reason."
+
+
+@pytest.mark.parametrize("status", [*RunStatus, "archiving", ""])
+def test_only_four_states_are_the_end(status: str) -> None:
+    run = ReportRun.from_api({**OLD, "status": status, "progress": 100})
+    assert run.is_ended == (status in {"complete", "error", "aborted", "deleted"})
+    assert run.is_complete == (status == "complete")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        *(None, [], "running", 7, {}, {"id": 5}, {"status": "running"}, {"id": 5, "status": None}),
+        *({"id": no_id, "status": "running"} for no_id in (None, True, "x", 1.5, 2**63)),
+    ],
+)
+def test_what_is_no_run(answer: object) -> None:
+    with pytest.raises(UnexpectedAnswerError):
+        ReportRun.from_api(answer)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(
+    st.fixed_dictionaries(
+        {"id": st.integers(-(2**63) + 1, 2**63 - 1), "status": st.text()},
+        optional={name: json_values for name in FULL if name not in {"id", "status"}},
+    )
+)
+def test_whatever_else_is_odd_it_is_a_run(answer: dict[str, Any]) -> None:
+    run = ReportRun.from_api(answer)
+    assert (run.id, run.status) == (answer["id"], answer["status"])
+    assert repr(run) + run._repr_html_() + run.reason
+
+
+def test_keys_of_links_are_shown_nowhere() -> None:
+    run = ReportRun.from_api(FULL)
+    assert run.attachment is not None
+    shown = f"{run!r} {run} {run.attachment!r} {run._repr_html_()}"
+    assert SECRET not in shown
+    assert "download" not in shown
+
+
+@pytest.mark.parametrize(
+    ("message", "extra", "reason"),
+    [
+        ("It failed.", "ErrorReport:71;", "It failed. ErrorReport:71;"),
+        (None, "ErrorReport:71;", "ErrorReport:71;"),
+        ("It failed.", None, "It failed."),
+        (None, None, "Canvas gives no reason."),
+    ],
+)
+def test_the_reason_is_all_the_server_says(message: str | None, extra: str | None, reason: str) -> None:
+    run = ReportRun.from_api(
+        {**OLD, "status": "error", "message": message, "parameters": {"extra_text": extra}}
+    )
+    assert run.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("text", "hour"),
+    [
+        ("2026-03-02T09:14:07-07:00", 16),
+        ("2026-03-02T09:14:07Z", 9),
+        ("2026-03-02T09:14:07", 9),
+        ("0001-01-01T00:00:00+14:00", None),
+        ("yesterday", None),
+        ("", None),
+        (None, None),
+        (1772409600, None),
+    ],
+)
+def test_times(text: object, hour: int | None) -> None:
+    moment = parse_time(text)
+    assert (moment and (moment.hour, moment.tzinfo)) == (hour and (hour, UTC))
+
+
+def test_a_report_on_offer() -> None:
+    offer = AvailableReport.from_api(
+        {
+            "report": "zero_activity_csv",
+            "title": "<b>Zero</b>",
+            "parameters": {"start_at": {"required": True, "description": "<i>From</i>"}, "odd": None},
+            "last_run": as_text(OLD),
+        },
+        {"zero_activity_csv": ("student id",)},
+    )
+    assert offer.parameters["start_at"].required
+    assert offer.parameters["odd"].description is None
+    assert offer.last_run is not None
+    assert offer.last_run.id == 5
+    html = offer._repr_html_()
+    assert "&lt;i&gt;From&lt;/i&gt;" in html
+    assert "student id" in html
+    assert "<b>Zero" not in html
+
+
+@pytest.mark.parametrize("item", [None, [], {}, {"report": 5}, {"title": "x"}])
+def test_what_is_no_report(item: object) -> None:
+    with pytest.raises(UnexpectedAnswerError):
+        AvailableReport.from_api(item)
+
+
+@pytest.mark.parametrize("parameters", [None, [], {}])
+def test_a_report_without_parameters(parameters: object) -> None:
+    offer = AvailableReport.from_api({"report": "lti_report_csv", "parameters": parameters, "last_run": None})
+    assert dict(offer.parameters) == {}
+    assert offer.title == "lti_report_csv"

@@ -1,0 +1,178 @@
+"""A header, with or without a file name, tells which report and table it is."""
+
+import csv
+import io
+import zipfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from canvas_reports_nb.catalog.recognize import recognize
+from canvas_reports_nb.catalog.schemas import reports, schema
+
+DATA = Path(__file__).parents[2] / "data"
+TABLES = [t for report in reports() for t in schema(report).tables.values() if t.columns]
+COURSE_LISTS = ("public_courses_csv", "recently_deleted_courses_csv", "unpublished_courses_csv")
+UNKNOWN_TAGS = ("institutional_tag_categories", "institutional_tags", "institutional_tag_associations")
+
+
+def of(table) -> str:
+    return f"{table.report}/{table.name}"
+
+
+def full(table) -> list[str]:
+    return [column.name for column in table.columns]
+
+
+def always(table) -> list[str]:
+    return [column.name for column in table.columns if column.when is None]
+
+
+def assert_is(match, table):
+    assert match is not None
+    if table.report in COURSE_LISTS:
+        assert match.report is None
+        assert [report for report, _ in match.candidates] == list(COURSE_LISTS)
+    else:
+        assert (match.report, match.table) == (table.report, table.name)
+        assert match.candidates == ((table.report, table.name),)
+
+
+@pytest.mark.parametrize("table", TABLES, ids=of)
+def test_every_table_from_its_own_headers(table):
+    for header in (full(table), always(table), *table.older_headers):
+        match = recognize(header)
+        assert_is(match, table)
+        assert match.exact
+        assert match.unknown == ()
+
+
+@given(st.sampled_from(TABLES), st.data())
+def test_order_case_blanks_and_a_byte_order_mark_do_not_matter(table, data):
+    header = data.draw(st.permutations(full(table)))
+    spelled = [data.draw(st.sampled_from([name, name.upper(), f" {name} "])) for name in header]
+    spelled[0] = "\ufeff" + spelled[0]
+    assert_is(recognize(spelled), table)
+
+
+@given(
+    st.lists(st.text(alphabet=st.characters(codec="utf-8", categories=("Lu", "Ll", "Nd", "Zs"))), max_size=20)
+)
+def test_a_header_of_other_words_is_rejected(header):
+    assert recognize([f"{name}?" for name in header]) is None
+
+
+@pytest.mark.parametrize(
+    "header", [[], [""], ["id"], ["id", "name"], ["user_id", "status"], ["a", "b", "c", "status"]]
+)
+def test_a_header_that_says_too_little_is_rejected(header):
+    assert recognize(header) is None
+
+
+@given(st.sampled_from(TABLES), st.data())
+def test_whatever_is_returned_types_every_column_alike(table, data):
+    header = data.draw(st.lists(st.sampled_from(full(table)), unique=True))
+    match = recognize([*header, "a column of our own"])
+    if match is not None:
+        candidates = [schema(report).table(name) for report, name in match.candidates]
+        for name in header:
+            assert len({found.kind if (found := t.column(name)) else None for t in candidates}) == 1
+
+
+def headers_of(path: Path) -> dict[str, list[str]]:
+    if path.suffix == ".csv":
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            return {path.name: next(csv.reader(file))}
+    with zipfile.ZipFile(path) as archive:
+        return {
+            name: next(csv.reader(io.StringIO(archive.read(name).decode("utf-8-sig"))))
+            for name in archive.namelist()
+        }
+
+
+# Any numbered file somebody adds to the folder is tested too: its own name says what it must be taken for.
+@pytest.mark.parametrize("path", sorted(DATA.glob("[0-9]*.*")), ids=lambda path: path.name)
+def test_every_file_in_the_data_folder_without_its_name(path):
+    for name, header in headers_of(path).items():
+        match = recognize(header)
+        assert match is not None
+        assert match.exact
+        told = path.stem if path.suffix == ".csv" else f"provisioning_{Path(name).stem}"
+        assert match.report.removesuffix("_csv") in told
+        assert match.table.removesuffix("_csv") in told
+
+
+@pytest.mark.parametrize("report", COURSE_LISTS)
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "{}_02_Mar_2026_8123420260302-31-1b2c3d.csv",
+        "{} (1).csv",
+        "/home/rosa/Downloads/{}_02_Mar_2026_81234.csv",
+        "C:\\reports\\{}.CSV",
+    ],
+)
+def test_the_name_decides_between_equal_headers(report, pattern):
+    table = schema(report).table(report)
+    match = recognize(full(table), pattern.format(report))
+    assert (match.report, match.table, len(match.candidates)) == (report, report, 1)
+
+
+def test_a_name_alone_convinces_nobody():
+    assert recognize(["x", "y", "z"], "grade_export_csv_02_Mar_2026_81234.csv") is None
+    grades = schema("grade_export_csv").table("grade_export_csv")
+    assert recognize(full(grades), "provisioning_csv_02_Mar_2026_81234.csv").report == "grade_export_csv"
+
+
+@pytest.mark.parametrize(("report", "drops"), [("provisioning_csv", "password"), ("sis_export_csv", "email")])
+def test_users_renamed_by_hand_are_told_apart_by_their_columns(report, drops):
+    header = [name for name in full(schema(report).table("users")) if name != drops]
+    for name in (None, "users.csv", "users (1).csv"):
+        match = recognize(header, name)
+        assert (match.report, match.table) == (report, "users")
+
+
+def test_a_changed_header_says_what_changed():
+    users = schema("provisioning_csv").table("users")
+    header = [name for name in full(users) if name != "email"] + ["Room"]
+    match = recognize(header)
+    assert (match.report, match.table, match.exact) == ("provisioning_csv", "users", False)
+    assert (match.missing, match.unknown) == (("email",), ("Room",))
+
+
+def test_grading_period_columns_belong_to_the_table():
+    table = schema("mgp_grade_export_csv").table("Autumn 2025")
+    endings = [column.name.removeprefix(table.dynamic.placeholder) for column in table.dynamic.columns]
+    periods = [title + ending for title in ("Quarter 1", "第二学期", "Quarter 1") for ending in endings]
+    match = recognize([*full(table), *periods], "Autumn 2025.csv")
+    assert (match.report, match.table, match.exact) == ("mgp_grade_export_csv", table.name, True)
+
+
+@pytest.mark.parametrize(
+    ("cell", "name", "reports_found"),
+    [
+        ("No outcomes found", None, ["outcome_results_csv", "student_assignment_outcome_map_csv"]),
+        ("No outcomes found", "outcome_results_csv_1.csv", ["outcome_results_csv"]),
+        ("no grading periods configured for this term", "Autumn 2025.csv", ["mgp_grade_export_csv"]),
+        (
+            "keine Notenzeiträume",
+            "mgp_grade_export_csv_02_Mar_2026_7.zip/Herbst.csv",
+            ["mgp_grade_export_csv"],
+        ),
+        ("keine Notenzeiträume", "grade_export_csv_02_Mar_2026_7.csv", []),
+    ],
+)
+def test_files_of_one_cell(cell, name, reports_found):
+    match = recognize([cell], name)
+    assert ([report for report, _ in match.candidates] if match else []) == reports_found
+
+
+@pytest.mark.parametrize("stem", UNKNOWN_TAGS)
+def test_a_table_nobody_has_described_is_told_by_both_names(stem):
+    header = ["canvas_x_id", "x_id", "something"]
+    match = recognize(header, f"provisioning_csv_02_Mar_2026_81234.zip/{stem}.csv")
+    assert (match.report, match.table, match.exact) == ("provisioning_csv", stem, False)
+    assert match.unknown == tuple(header)
+    assert recognize(header, f"{stem}.csv") is None

@@ -1,0 +1,177 @@
+"""The shell: what it refuses, with which exit code, and the main job on the demo."""
+
+import json
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from click.shell_completion import ShellComplete
+from click.testing import CliRunner, Result
+from hypothesis import given
+from hypothesis import strategies as st
+
+from canvas_reports_nb.catalog import schemas
+from canvas_reports_nb.cli import cli
+from canvas_reports_nb.cli.output import plain
+from canvas_reports_nb.connection import Connection
+from canvas_reports_nb.store.store import Store
+
+
+@pytest.fixture
+def runner(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> CliRunner:
+    """A shell with an address and a token, a store of its own, and no way to reach a network."""
+
+    def unreachable(*_: object, **__: object) -> None:
+        raise AssertionError("nothing of this may be asked of a server")
+
+    monkeypatch.setattr("requests.adapters.HTTPAdapter.send", unreachable)
+    monkeypatch.setenv("CANVAS_API_URL", "https://canvas.example.edu")
+    monkeypatch.setenv("CANVAS_API_TOKEN", "1234~hidden")
+    monkeypatch.setenv("CANVAS_REPORTS_CACHE", str(tmp_path / "store"))
+    monkeypatch.setitem(sys.modules, "keyring", None)
+    return CliRunner()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["run", "x", "-p", "users"], 2, "Write -p name=value"),
+        (["run", "x", "-o", "out.xlsx"], 2, "out.xlsx: no such kind of file"),
+        (["run", "x", "-o", "out"], 2, ".parquet or .csv"),
+        (["run", "x", "--progress", "loud"], 2, "loud"),
+        (["run", "x", "--timeout", "soon"], 2, "soon"),
+        (["run", "x", "--max-age", "1 year"], 2, "write 90s, 45m, 12h, 30d or 2w"),
+        (["run", "x", "-o", "no-such-folder/out.csv"], 2, "no-such-folder"),
+        (["status", "x", "first"], 2, "first"),
+        (["file", "no-such-file.zip"], 2, "no-such-file"),
+        (["file", str(Path(__file__).parents[3] / "notebooks/images/form.png")], 1, "Error: "),
+        (["file", __file__, "--check", "-o", "out.csv"], 2, "writes no file"),
+        (["file", __file__, "-o", "out.zip"], 2, ".parquet or .csv"),
+        (["store", "clear", "--older-than", "30x"], 2, "30x"),
+        (["store", "clear"], 1, "Aborted"),
+        (["store", "clear", "--yes", "--shared"], 1, "on this disk alone"),
+        (["run"], 2, "REPORT"),
+        (["run", "x", "--token", "1234"], 2, "--token"),
+        (["demo", "--files", "no-such-folder"], 2, "no-such-folder"),
+        (["demo", "--files", __file__], 2, "is a file"),
+        (["list", "--account"], 2, "--account"),
+        (["nonsense"], 2, "nonsense"),
+        (["--help"], 0, "CANVAS_API_TOKEN"),
+        (["--version"], 0, "version"),
+    ],
+)
+def test_arguments(runner: CliRunner, arguments: list[str], code: int, says: str) -> None:
+    result = runner.invoke(cli, arguments)
+    assert result.exit_code == code, result.output
+    assert says in result.output
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "says"),
+    [
+        ("CANVAS_API_URL", "", "No Canvas was named"),
+        ("CANVAS_API_URL", "http://canvas.example.edu", "plain http"),
+        ("CANVAS_API_TOKEN", "", "No token for canvas.example.edu"),
+        ("CANVAS_API_TOKEN", "two hidden words", "not a Canvas token"),
+    ],
+)
+@pytest.mark.parametrize("arguments", [["list"], ["run", "grade_export_csv"]])
+def test_not_set_up(
+    *,
+    runner: CliRunner,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    variable: str,
+    value: str,
+    says: str,
+) -> None:
+    monkeypatch.setenv(variable, value)
+    result = runner.invoke(cli, arguments)
+    assert result.exit_code == 1
+    assert says in result.output
+    assert "hidden" not in result.output
+
+
+def test_a_repeated_parameter_is_a_list(runner: CliRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+
+    def stop(self: Connection, report: str, **keywords: object) -> None:
+        asked.append((report, keywords["parameters"], keywords["progress"]))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Connection, "obtain", stop)
+    pairs = ["-p", "s=a", "-p", "s=b", "-p", "s=c", "-p", "term=sis_term_id:A=B", "-p", "none="]
+    result = runner.invoke(cli, ["run", "x", *pairs, "--progress", "off"])
+    assert result.exit_code == 130
+    assert asked == [("x", {"s": ["a", "b", "c"], "term": "sis_term_id:A=B", "none": ""}, False)]
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("0", 0),
+        ("90", 90),
+        ("90s", 90),
+        ("1.5m", 90),
+        ("12 h", 43_200),
+        ("30d", 2_592_000),
+        ("2w", 1_209_600),
+    ],
+)
+def test_a_time_has_a_unit(
+    runner: CliRunner, monkeypatch: pytest.MonkeyPatch, text: str, seconds: float
+) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(
+        Store, "clear", lambda _, report, age, *, shared: asked.append((report, age, shared)) or 3
+    )
+    result = runner.invoke(cli, ["store", "clear", "--yes", "--older-than", text, "--report", "x", "--json"])
+    assert json.loads(result.output)["removed"] == 3
+    assert asked == [("x", seconds, False)]
+
+
+@given(st.text())
+def test_nothing_said_steers_the_terminal(text: str) -> None:
+    said = plain(text)
+    assert said.isprintable()
+    assert said.split() == "".join(c if c.isprintable() else " " for c in text).split()
+
+
+def test_the_shell_completes_a_report() -> None:
+    completed = ShellComplete(cli, {}, "canvas-reports", "_CANVAS_REPORTS_COMPLETE")
+    assert [found.value for found in completed.get_completions(["run"], "grade")] == ["grade_export_csv"]
+    assert {found.value for found in completed.get_completions([], "st")} == {"status", "store"}
+
+
+def quiet(result: Result) -> str:
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_the_demo_lists_its_reports(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("CANVAS_REPORTS_CACHE", str(tmp_path))
+    shown = quiet(CliRunner().invoke(cli, ["list", "--demo"]))
+    assert {line.split()[0] for line in shown.splitlines()} >= set(schemas.reports())
+
+
+def test_the_demo_runs_a_report(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("CANVAS_REPORTS_CACHE", str(tmp_path / "store"))
+    target = tmp_path / "terms.parquet"
+    asked = ["run", "provisioning_csv", "-p", "terms=true", "-o", str(target), "--progress", "off", "--demo"]
+    assert quiet(CliRunner().invoke(cli, asked)) == ""
+    frame = pd.read_parquet(target)
+    assert pd.api.types.is_integer_dtype(frame["canvas_term_id"])
+    assert pd.api.types.is_string_dtype(frame["term_id"])
+    assert len(frame) > 0
+
+
+def test_lab_opens_a_notebook_that_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[list[str]] = []
+    monkeypatch.setattr("subprocess.run", lambda call, **_: calls.append(call))
+    result = CliRunner().invoke(cli, ["demo", "--lab"])
+    assert result.exit_code == 0, result.output
+    (call,) = calls
+    assert Path(call[-1]).is_file()
+    assert call[-1].startswith(call[-2].partition("=")[2])

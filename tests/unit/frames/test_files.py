@@ -1,0 +1,128 @@
+"""A file downloaded by hand: recognised, typed, or refused with the reason."""
+
+import hashlib
+import io
+import re
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+import canvas_reports_nb as crn
+from canvas_reports_nb import exceptions as exc
+from canvas_reports_nb.catalog.schemas import schema
+
+ACCESS = b'user id,user sis id,user name,last access at,last ip\n7,007,"Ng, Bea",2026-03-02T09:14:07-07:00,192.0.2.1\n'
+
+
+def row(table: str, **cells: str) -> str:
+    """A CSV of one row, under the real header of a provisioning table."""
+    report = schema("provisioning_csv")
+    assert report is not None
+    names = [column.name for column in report.tables[table].columns]
+    return f"{','.join(names)}\n{','.join(cells.get(name, '') for name in names)}\n"
+
+
+PACKED = io.BytesIO()
+with zipfile.ZipFile(PACKED, "w") as _archive:
+    _archive.writestr("users.csv", row("users", canvas_user_id="1", user_id="007", status="active"))
+    _archive.writestr("terms.csv", row("terms", canvas_term_id="1", term_id="T1"))
+ZIP = PACKED.getvalue()
+
+
+def sources(tmp_path: Path, data: bytes, name: str) -> list[Any]:
+    path = tmp_path / name
+    path.write_bytes(data)
+    return [path, str(path), data, io.BytesIO(data)]
+
+
+@pytest.mark.parametrize("kind", range(4), ids=["path", "text", "bytes", "buffer"])
+def test_every_kind_of_source(tmp_path: Path, kind: int) -> None:
+    frame = crn.read_file(sources(tmp_path, ACCESS, "last_user_access_csv.csv")[kind])
+    assert frame["user sis id"].tolist() == ["007"]
+    assert frame["user id"].dtype == "Int64"
+    made = frame.attrs["canvas_report"]
+    assert (made["report"], made["rows"], made["run_id"]) == ("last_user_access_csv", 1, None)
+    assert made["sha256"] == hashlib.sha256(ACCESS).hexdigest()
+    assert made["zone"] == ["-07:00"]
+    assert made["source"] == ("last_user_access_csv.csv" if kind < 2 else "the buffer")
+
+
+@pytest.mark.parametrize(
+    ("engine", "kind"), [("pandas", pd.DataFrame), ("polars", pl.DataFrame), ("arrow", pa.Table)]
+)
+def test_engines_and_columns(engine: Any, kind: type) -> None:
+    frame = crn.read_file(ACCESS, columns=["user name", "user id"], engine=engine)
+    assert isinstance(frame, kind)
+    names = frame.column_names if engine == "arrow" else list(frame.columns)
+    assert names == ["user name", "user id"]
+
+
+def test_a_table_of_a_zip(tmp_path: Path) -> None:
+    for source in sources(tmp_path, ZIP, "provisioning_csv_02_Mar_2026_81234.zip"):
+        assert crn.read_file(source, table="users")["user_id"].tolist() == ["007"]
+    with pytest.raises(exc.TableRequiredError, match="users, terms"):
+        crn.read_file(ZIP)
+    with pytest.raises(exc.UnknownTableError, match="users, terms"):
+        crn.read_file(ZIP, table="courses")
+
+
+def test_an_unknown_report_is_all_text() -> None:
+    frame = crn.read_file(b"id,when\n007,2026-03-02T09:14:07Z\n", report="a_vendor_report")
+    assert frame.loc[0].tolist() == ["007", "2026-03-02T09:14:07Z"]
+
+
+STRANGER = b"user,hits\n007,1e3\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "report"),
+    [
+        ("user_course_access_log_csv_02_Mar_2026_8123420260302-31-1b2c3d.csv", "user_course_access_log_csv"),
+        ("recipes.csv", None),
+    ],
+)
+def test_a_report_nobody_described_is_text_with_a_warning(
+    tmp_path: Path, name: str, report: str | None
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(STRANGER)
+    with pytest.warns(crn.ReportWarning, match=re.escape(name)):
+        frame = crn.read_file(path)
+    assert frame.loc[0].tolist() == ["007", "1e3"]
+    assert frame.canvas.provenance["report"] == report
+
+
+def test_bytes_nobody_described_are_text_with_a_warning() -> None:
+    with pytest.warns(crn.ReportWarning, match="no report this package knows"):
+        assert crn.read_file(STRANGER)["user"].tolist() == ["007"]
+
+
+@pytest.mark.parametrize(
+    ("data", "asked", "error"),
+    [
+        (b"", {}, exc.NotAReportError),
+        (b"<!DOCTYPE html><title>Log in</title>", {}, exc.NotAReportError),
+        (b'{"errors":[]}', {}, exc.NotAReportError),
+        (b"\x89PNG\r\n\x1a\n", {}, exc.NotAReportError),
+        (ZIP[:40], {}, exc.DamagedFileError),
+        (ZIP[:-30], {"table": "users"}, exc.DamagedFileError),
+        (ACCESS, {"columns": ["grade"]}, exc.UnknownColumnError),
+        (ACCESS, {"table": "users"}, exc.UnknownTableError),
+    ],
+    # A zip holds the time it was made at, and each process that shares the tests makes its own.
+    ids=["empty", "page", "json", "picture", "zip's start", "zip cut short", "no column", "no table"],
+)
+def test_refused(data: bytes, asked: dict[str, Any], error: type[Exception]) -> None:
+    with pytest.raises(error) as caught:
+        crn.read_file(data, **asked)
+    assert type(caught.value) is error
+
+
+def test_a_missing_file_is_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        crn.read_file(tmp_path / "gone.csv")

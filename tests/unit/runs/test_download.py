@@ -1,0 +1,253 @@
+"""From a finished run to its stored result, over a wire that breaks in every known way."""
+
+import errno
+import hashlib
+import io
+import os
+import stat
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import urllib3
+
+from canvas_reports_nb import exceptions as exc
+from canvas_reports_nb.canvas_api.models import ReportRun
+from canvas_reports_nb.frames import parquet
+from canvas_reports_nb.frames.identity import choose_table
+from canvas_reports_nb.runs import download
+from canvas_reports_nb.runs.download import retrieve
+from canvas_reports_nb.runs.progress import ProgressEvent
+from canvas_reports_nb.store.store import Store
+
+URL, REPORT = "https://canvas.example.edu", "last_user_access_csv"
+HEADER = b"user id,user sis id,user name,last access at,last ip\n"
+BODY = HEADER + b"".join(
+    b'%d,00%d,"Ng, Bea",2026-03-02T09:14:07-07:00,192.0.2.1\n' % (n, n) for n in range(30_000)
+)
+HALF = len(BODY) // 2
+
+
+class Breaks(io.BytesIO):
+    """A body whose connection dies when its bytes are read."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        data = super().read(size)
+        if not data:
+            raise ConnectionResetError
+        return data
+
+    read1 = read
+
+
+class Api:
+    """Serves downloads from a plan: (status, body, content type) or an error; ``None`` of a body: the rest."""
+
+    account = "self"
+    starts: int | None = None
+    """Where every part begins that this server sends, whatever was asked for."""
+
+    def __init__(self, *plan: Any) -> None:
+        self.plan, self.offsets = list(plan), list[int]()
+
+    @contextmanager
+    def download(self, url: str, *, offset: int = 0) -> Iterator[requests.Response]:
+        assert url.endswith("/files/1/download?verifier=key")
+        self.offsets.append(offset)
+        answer = self.plan.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        status, body, kind = (*answer, "text/csv")[:3]
+        stream = body if isinstance(body, io.BytesIO) else io.BytesIO(BODY[offset:] if body is None else body)
+        raw = urllib3.HTTPResponse(
+            stream, headers={"Content-Type": kind}, status=status, preload_content=False
+        )
+        response = requests.Response()
+        response.status_code, response.raw, response.headers["Content-Type"] = status, raw, kind
+        if status == 206:
+            response.headers["Content-Range"] = f"bytes {self.starts or offset}-{len(BODY) - 1}/{len(BODY)}"
+        yield response
+
+
+def run(
+    size: int | None = len(BODY), url: str = f"{URL}/files/1/download?verifier=key", **more: Any
+) -> ReportRun:
+    return ReportRun.from_api(
+        {
+            "id": 7,
+            "report": REPORT,
+            "status": "complete",
+            "parameters": {"enrollment_term": "12", "locale": "en", "extra_text": "Term: Autumn;"},
+            "ended_at": "2026-03-02T09:14:21-07:00",
+            "attachment": {"id": 1, "filename": "access.csv", "url": url, "size": size},
+            **more,
+        }
+    )
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "store")
+
+
+@pytest.mark.parametrize(
+    ("plan", "offsets"),
+    [
+        ([(200, BODY)], [0]),
+        ([(200, Breaks(BODY[:HALF])), (206, None)], [0, HALF]),
+        ([(200, Breaks(BODY[:HALF])), (206, Breaks(BODY[HALF:-9])), (206, None)], [0, HALF, len(BODY) - 9]),
+        ([(200, Breaks(BODY[:HALF])), (200, BODY)], [0, HALF]),
+        ([(200, BODY[:HALF]), (206, None)], [0, HALF]),
+        ([(200, BODY + b"more"), (200, BODY)], [0, 0]),
+        ([(200, Breaks(BODY))], [0]),
+        # Tries that bring something new are not counted.
+        (
+            [*((206 if n else 200, Breaks(BODY[n * 90_000 :][:90_000])) for n in range(6)), (206, None)],
+            [n * 90_000 for n in range(7)],
+        ),
+    ],
+)
+def test_the_bytes_arrive_whole(store: Store, plan: list[Any], offsets: list[int]) -> None:
+    api, seen = Api(*plan), list[ProgressEvent]()
+    result = retrieve(api, store, URL, run(), seen.append)  # type: ignore[arg-type]
+    assert api.offsets == offsets
+    assert result.path.read_bytes() == BODY
+    assert result.provenance["sha256"] == hashlib.sha256(BODY).hexdigest()
+    assert result.provenance["parameters"] == {"enrollment_term_id": "12"}
+    assert result.provenance["ended_at"] == "2026-03-02T16:14:21+00:00"
+    frame = result.to_pandas()
+    assert (len(frame), frame["user sis id"][5]) == (30_000, "005")
+    assert [event.fraction for event in seen if event.stage == "downloading"][-1] == 1.0
+    assert seen[-1].stage == "reading"
+    files = list(result.path.parent.iterdir())
+    assert {file.name for file in files} == {"raw.csv", "run.json", f"{REPORT}.parquet"}
+    assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
+
+
+def test_a_stored_run_is_not_fetched_again(store: Store) -> None:
+    first = retrieve(Api((200, BODY)), store, URL, run(), lambda _: None)  # type: ignore[arg-type]
+    again = retrieve(Api(), store, URL, run(), lambda _: None)  # type: ignore[arg-type]
+    assert again.provenance == first.provenance
+
+
+def test_an_unknown_size_is_no_trouble(store: Store) -> None:
+    result = retrieve(Api((200, BODY)), store, URL, run(size=None), lambda _: None)  # type: ignore[arg-type]
+    assert result.path.read_bytes() == BODY
+
+
+LOGIN = b"<!DOCTYPE html><title>Log in to Canvas</title>"
+JSON = "application/json; charset=utf-8"
+
+
+@pytest.mark.parametrize(
+    ("asked", "plan", "error"),
+    [
+        (run(), [(200, BODY[:HALF]), *[(206, b"")] * 4], exc.DamagedFileError),
+        (run(), [(200, BODY[:HALF]), *[(416, LOGIN, "text/html")] * 4], exc.DamagedFileError),
+        (run(), [(200, BODY + b"more")] * 5, exc.DamagedFileError),
+        (run(), [(200, Breaks(b"")) for _ in range(4)], exc.DamagedFileError),
+        (run(size=None), [(200, Breaks(BODY[:HALF])) for _ in range(5)], exc.DamagedFileError),
+        (run(), [exc.NotReachedError("no")], exc.NotReachedError),
+        (run(), [exc.NotPermittedError("no")], exc.NotPermittedError),
+        (run(), [(200, LOGIN, "text/html; charset=utf-8")], exc.AuthenticationError),
+        (run(size=None), [(200, LOGIN)], exc.NotAReportError),
+        (
+            run(size=None),
+            [(200, b'{"errors":[{"message":"An error occurred."}]}', JSON)],
+            exc.UnexpectedAnswerError,
+        ),
+        (run(size=None), [(200, b"PK\x03\x04 cut short", "application/zip")], exc.DamagedFileError),
+        (run(url=""), [], exc.UnexpectedAnswerError),
+        (run(attachment=None), [], exc.UnexpectedAnswerError),
+    ],
+)
+def test_a_bad_file_is_never_sealed(
+    store: Store, asked: ReportRun, plan: list[Any], error: type[Exception]
+) -> None:
+    with pytest.raises(error) as caught:
+        retrieve(Api(*plan), store, URL, asked, lambda _: None)  # type: ignore[arg-type]
+    assert type(caught.value) is error
+    assert isinstance(caught.value, exc.CanvasReportsError)
+    assert (caught.value.report, caught.value.run_id, caught.value.account) == (REPORT, 7, "self")
+    assert "verifier" not in str(caught.value)
+    assert store.find(URL, "self", REPORT, 7) is None
+    assert not list(store.path.rglob("run.json"))
+    assert not list(store.path.rglob("*.part"))
+    mended = retrieve(Api((200, BODY)), store, URL, run(), lambda _: None)  # type: ignore[arg-type]
+    assert mended.path.read_bytes() == BODY
+
+
+@pytest.mark.parametrize("size", [len(BODY), None])
+def test_another_part_than_asked_for_is_not_put_in(store: Store, size: int | None) -> None:
+    api = Api((200, Breaks(BODY[:HALF])), (206, BODY[9:]), (200, BODY))
+    api.starts = 9
+    result = retrieve(api, store, URL, run(size=size), lambda _: None)  # type: ignore[arg-type]
+    assert api.offsets == [0, HALF, 0]
+    assert result.path.read_bytes() == BODY
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])
+@pytest.mark.parametrize("name", ["raw.part", f"{REPORT}.parquet"])
+def test_a_disk_that_takes_no_more(
+    store: Store, monkeypatch: pytest.MonkeyPatch, code: int, name: str
+) -> None:
+    class Full(io.FileIO):
+        def write(self, data: Any) -> int:
+            raise OSError(code, os.strerror(code))
+
+    def opened(path: Path) -> Any:
+        return Full(path, "w+") if path.name == name else path.open("w+b")
+
+    monkeypatch.setattr(download, "write_private", opened)
+    monkeypatch.setattr(parquet, "write_private", opened)
+    with pytest.raises(exc.StoreError) as caught:
+        retrieve(Api((200, BODY)), store, URL, run(), lambda _: None)  # type: ignore[arg-type]
+    room = f"needs about {2 * len(BODY) / 1e6:,.1f} MB"
+    assert (room in str(caught.value)) == (code != errno.EROFS)
+    assert "CANVAS_REPORTS_CACHE" in str(caught.value)
+    assert caught.value.run_id == 7
+    assert not [path for path in store.path.rglob("*") if path.is_file() and path.suffix != ".lock"]
+    monkeypatch.undo()
+    assert retrieve(Api((200, BODY)), store, URL, run(), lambda _: None).path.read_bytes() == BODY  # type: ignore[arg-type]
+
+
+def test_a_zip_holds_its_tables(store: Store) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("users.csv", "canvas_user_id,user_id\n1,007\n2,\n")
+        archive.writestr("terms.csv", "canvas_term_id,term_id\n1,T1\n")
+    asked = run(size=len(packed.getvalue()), report="provisioning_csv")
+    api = Api((200, packed.getvalue(), "text/csv"))
+    result = retrieve(api, store, URL, asked, lambda _: None)  # type: ignore[arg-type]
+    assert result.tables == ("users", "terms")
+    assert result.path.name == "raw.zip"
+    assert result.to_polars("users")["user_id"].to_list() == ["007", None]
+    assert result.to_arrow("terms", ["term_id"]).column_names == ["term_id"]
+    assert result.scan("users").collect().height == 2
+    assert "users" in result._repr_html_()
+    with pytest.raises(exc.TableRequiredError, match="users, terms"):
+        result.to_pandas()
+
+
+@pytest.mark.parametrize(
+    ("tables", "table", "chosen"),
+    [
+        (("a",), None, "a"),
+        (("a", "b"), "b", "b"),
+        (("a", "b"), None, exc.TableRequiredError),
+        (("a", "b"), "c", exc.UnknownTableError),
+        (("a",), "c", exc.UnknownTableError),
+    ],
+)
+def test_choose_table(tables: tuple[str, ...], table: str | None, chosen: Any) -> None:
+    if isinstance(chosen, str):
+        assert choose_table(tables, table, REPORT) == chosen
+    else:
+        with pytest.raises(chosen) as caught:
+            choose_table(tables, table, REPORT, 7)
+        assert caught.value.tables == tables
+        assert all(name in str(caught.value) for name in tables)

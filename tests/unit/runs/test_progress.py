@@ -1,0 +1,285 @@
+"""Progress: one event, and every way to show it."""
+
+import logging
+import sys
+from dataclasses import dataclass, field, replace
+from io import StringIO
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from ipywidgets.widgets.widget import _instances
+
+from canvas_reports_nb.exceptions import ConfigurationError
+from canvas_reports_nb.notebook.progress_bar import WidgetSink
+from canvas_reports_nb.runs.progress import LogSink, NullSink, ProgressEvent, TqdmSink, resolve
+
+GRADES = "grade_export_csv"
+EVENTS = [
+    ProgressEvent("note", GRADES, text="starting a new run"),
+    ProgressEvent("waiting", GRADES, 7, "created", 0.0, queued=3),
+    ProgressEvent("waiting", GRADES, 7, "created", 0.0, queued=5),
+    ProgressEvent("waiting", GRADES, 7, "running", 0.42, rows=12345, running=61),
+    ProgressEvent("waiting", GRADES, 7, "running", 0.44, rows=12999, running=65),
+    ProgressEvent("downloading", GRADES, 7, "complete", 0.5, rows=1_500_000),
+    ProgressEvent("done", GRADES, 7, "complete", 1.0, text="30,000 rows"),
+]
+
+
+@pytest.fixture(autouse=True)
+def plain_shell(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CANVAS_REPORTS_PROGRESS", raising=False)
+    monkeypatch.delitem(sys.modules, "IPython", raising=False)
+
+
+@pytest.mark.parametrize(
+    ("event", "sentence"),
+    [
+        (EVENTS[0], "starting a new run"),
+        (EVENTS[1], "queued, in the queue for 3 s"),
+        (EVENTS[3], "running, at work for 61 s, 12,345 rows"),
+        (
+            replace(EVENTS[3], queued=12, usual=(40, 62)),
+            "running, in the queue for 12 s, at work for 61 s, 12,345 rows, earlier runs took 40 to 62 s",
+        ),
+        (ProgressEvent("waiting", GRADES, 7, "shelving"), "shelving"),
+        (EVENTS[5], "downloading, 1.5 MB"),
+        (ProgressEvent("reading", GRADES, 7), "reading"),
+        (EVENTS[6], "30,000 rows"),
+    ],
+)
+def test_sentences(event: ProgressEvent, sentence: str) -> None:
+    assert event.sentence == sentence
+
+
+def test_a_log_line_for_each_change(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "canvas_reports_nb")
+    sink = LogSink()
+    for event in EVENTS:
+        sink.show(event)
+    sink.close()
+    lines = [record.getMessage() for record in caplog.records]
+    assert len(lines) == 5
+    assert lines[0] == f"{GRADES}: starting a new run"
+    assert lines[1:3] == [f"{GRADES} run 7: {EVENTS[n].sentence}" for n in (1, 3)]
+
+
+@pytest.mark.parametrize(
+    ("argument", "environment", "level", "seen"),
+    [
+        ("auto", None, None, (False, False)),
+        ("auto", None, logging.INFO, (False, True)),
+        ("log", None, None, (True, False)),
+        ("auto", "log", None, (True, False)),
+        ("log", None, logging.WARNING, (True, False)),
+        ("log", None, logging.INFO, (False, True)),
+    ],
+)
+def test_log_lines_are_seen_once_where_they_are_wanted(
+    monkeypatch: pytest.MonkeyPatch,
+    argument: Any,
+    environment: str | None,
+    level: int | None,
+    seen: tuple[bool, bool],
+) -> None:
+    if environment:
+        monkeypatch.setenv("CANVAS_REPORTS_PROGRESS", environment)
+    package, heard, err = logging.getLogger("canvas_reports_nb"), StringIO(), StringIO()
+    monkeypatch.setattr(sys, "stderr", err)
+    monkeypatch.setattr(package, "propagate", False)  # pytest itself listens at the root
+    handler = logging.StreamHandler(heard)
+    if level is not None:
+        monkeypatch.setattr(package, "level", level)
+        monkeypatch.setattr(package, "handlers", [*package.handlers, handler])
+    logging.getLogger("canvas_reports_nb.runs.progress")._cache.clear()
+    sink = resolve(argument)
+    sink.show(EVENTS[3])
+    sink.show(EVENTS[3])
+    assert (err.getvalue().count(EVENTS[3].sentence), heard.getvalue().count(EVENTS[3].sentence)) == seen
+
+
+def test_a_bar_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    sink = TqdmSink()
+    for event in EVENTS:
+        sink.show(event)
+    sink.close()
+    sink.close()
+    out, err = capsys.readouterr()
+    assert out == ""
+    for shown in ("starting a new run", f"{GRADES} #7", "42%", "50%", "100%", "30,000 rows"):
+        assert shown in err
+
+
+def test_a_null_sink_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    sink = NullSink()
+    for event in EVENTS:
+        sink.show(event)
+    sink.close()
+    assert capsys.readouterr() == ("", "")
+
+
+class Output:
+    """What a notebook does with a displayed object."""
+
+    def __init__(self) -> None:
+        self.shown: list[Any] = []
+
+    def display(self, shown: Any, *, display_id: bool) -> "Output":
+        assert display_id, "without an id it can't be replaced"
+        self.shown.append(shown)
+        return self
+
+    def update(self, bundle: dict[str, str], *, raw: bool) -> None:
+        assert raw
+        self.shown[-1] = bundle
+
+
+@pytest.fixture
+def output(monkeypatch: pytest.MonkeyPatch) -> Output:
+    output = Output()
+    monkeypatch.setattr("canvas_reports_nb.notebook.progress_bar.display", output.display)
+    return output
+
+
+def test_the_widget_writes_traits(output: Output) -> None:
+    sink = WidgetSink()
+    assert output.shown == []
+    for event in EVENTS[:4]:
+        sink.show(event)
+    bar = sink.box
+    assert output.shown == [bar]
+    assert (bar.bar.value, bar.bar.description) == (42, "running 42 %")
+    assert "starting a new run" in bar.notes.value
+    assert "at work for 61 s · 12,345 rows" in bar.label.value
+    sink.show(replace(EVENTS[3], queued=12, next_poll=4.2, usual=(40, 62)))
+    for fact in (
+        "in the queue for 12 s",
+        "73 s since the start",
+        "earlier runs took 40 to 62 s",
+        "again in 4 s",
+    ):
+        assert fact in bar.label.value
+    sink.show(EVENTS[-1])
+    assert (bar.bar.value, bar.bar.bar_style, bar.bar.description) == (100, "success", "done")
+
+
+def test_the_widget_leaves_words_and_no_widget(output: Output) -> None:
+    before = set(_instances)
+    WidgetSink().close()
+    assert output.shown == []
+    assert set(_instances) == before
+    sink = WidgetSink()
+    sink.show(EVENTS[0])
+    sink.show(EVENTS[-1])
+    assert set(_instances) > before
+    sink.close()
+    sink.close()
+    assert set(_instances) == before
+    (left,) = output.shown
+    assert left["text/plain"] == f"{GRADES} run 7: 30,000 rows\nstarting a new run"
+    assert "30,000 rows" in left["text/html"]
+
+
+def test_a_bar_that_others_placed_stays(output: Output) -> None:
+    sink = WidgetSink(placed=True)
+    sink.show(EVENTS[3])
+    sink.close()
+    assert output.shown == []
+    assert (sink.box.bar.value, sink.box.bar.bar_style) == (42, "warning")
+    sink.show(EVENTS[-1])
+    sink.close()
+    assert (sink.box.bar.value, sink.box.bar.bar_style) == (100, "success")
+
+
+def test_the_widget_escapes_all_text(output: Output) -> None:
+    evil, sink = "<img src=x onerror=alert(1)>", WidgetSink()
+    sink.show(ProgressEvent("note", GRADES, text=evil))
+    sink.show(ProgressEvent("waiting", evil, 7, evil))
+    sink.show(ProgressEvent("done", evil, 7, text=evil))
+    written = [sink.box.notes.value, sink.box.label.value]
+    sink.close()
+    for html in (*written, output.shown[-1]["text/html"]):
+        assert "<img" not in html
+        assert "&lt;img" in html
+
+
+@dataclass
+class OwnSink:
+    """A user's own, and unhashable, as data classes are."""
+
+    seen: list[ProgressEvent] = field(default_factory=list)
+
+    def show(self, event: ProgressEvent) -> None:
+        self.seen.append(event)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+@pytest.mark.parametrize(
+    ("argument", "environment", "kind"),
+    [
+        ("tqdm", None, TqdmSink),
+        ("log", None, LogSink),
+        (False, None, NullSink),
+        ("off", None, NullSink),
+        ("auto", None, LogSink),
+        (None, None, LogSink),
+        (True, None, LogSink),
+        ("auto", "tqdm", TqdmSink),
+        ("auto", "off", NullSink),
+        ("auto", "", LogSink),
+        (None, "0", NullSink),
+        ("log", "tqdm", LogSink),
+        ("auto", "auto", LogSink),
+        (False, "tqdm", NullSink),
+    ],
+)
+def test_resolve(
+    monkeypatch: pytest.MonkeyPatch, argument: Any, environment: str | None, kind: type[object]
+) -> None:
+    monkeypatch.setattr(sys, "stderr", SimpleNamespace(isatty=lambda: False))
+    if environment is not None:
+        monkeypatch.setenv("CANVAS_REPORTS_PROGRESS", environment)
+    assert type(resolve(argument)) is kind
+
+
+def test_a_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", SimpleNamespace(isatty=lambda: True))
+    assert isinstance(resolve("auto"), TqdmSink)
+    monkeypatch.setattr(sys, "stderr", None)
+    assert isinstance(resolve("auto"), LogSink)
+
+
+def test_an_own_sink_is_taken_as_it_is() -> None:
+    sink = OwnSink()
+    assert resolve(sink) is sink
+
+
+@pytest.mark.parametrize(("argument", "environment"), [("bar", None), ("auto", "bar")])
+def test_an_unknown_name(monkeypatch: pytest.MonkeyPatch, argument: Any, environment: str | None) -> None:
+    if environment:
+        monkeypatch.setenv("CANVAS_REPORTS_PROGRESS", environment)
+    with pytest.raises(ConfigurationError, match=r"'bar'.*\n.*widget"):
+        resolve(argument)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "server", "kind"),
+    [
+        (SimpleNamespace(_allow_stdin=True), "", WidgetSink),
+        (SimpleNamespace(), "", WidgetSink),
+        (SimpleNamespace(_allow_stdin=False), "", LogSink),
+        (SimpleNamespace(_allow_stdin=False), "voila/0.5", WidgetSink),
+        (None, "", LogSink),
+    ],
+    ids=["lab", "other-kernel", "machine", "voila", "no-kernel"],
+)
+def test_a_kernel_gets_the_widget_where_somebody_looks(
+    monkeypatch: pytest.MonkeyPatch, kernel: Any, server: str, kind: type[object]
+) -> None:
+    monkeypatch.setenv("SERVER_SOFTWARE", server)
+    shell = SimpleNamespace(kernel=kernel)
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
+    monkeypatch.setattr(sys, "stderr", SimpleNamespace(isatty=lambda: False))
+    assert isinstance(resolve("auto"), kind)

@@ -1,0 +1,437 @@
+"""A store a team shares: what is whole is seen by all, what is not by nobody, and trouble stops no report."""
+
+import json
+import stat
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import fsspec
+import pytest
+
+from canvas_reports_nb._disk import file_facts
+from canvas_reports_nb.exceptions import (
+    ConfigurationError,
+    MissingDependencyError,
+    ReportWarning,
+    StoreError,
+)
+from canvas_reports_nb.frames.provenance import Provenance
+from canvas_reports_nb.settings import Settings, shared_address, store_root
+from canvas_reports_nb.store.shared import SharedStore, open_store
+from canvas_reports_nb.store.store import Store
+from canvas_reports_nb.store.stored_run import StoredRun
+
+URL, ACCOUNT, GRADES = "https://canvas.example.edu", "sis_account_id:ENG/1", "grade_export_csv"
+RUN = (URL, ACCOUNT, GRADES, 7)
+
+
+def keep(store: Store, run_id: int, *, report: str = GRADES, age: float = 60, **parameters: Any) -> StoredRun:
+    """A run as `retrieve` leaves it."""
+    ended = datetime.now(UTC) - timedelta(seconds=age)
+    made = Provenance(
+        host="canvas.example.edu",
+        account=ACCOUNT,
+        report=report,
+        run_id=run_id,
+        parameters=parameters,
+        ended_at=ended.isoformat(timespec="seconds"),
+        rows=2,
+    ).to_dict()
+    with store.lock(URL, ACCOUNT, report, run_id) as folder:
+        (folder / "raw.csv").write_bytes(b"a\n1\n2\n")
+        (folder / f"{report}.parquet").write_bytes(b"PAR1" * run_id)
+        tables = {report: {**file_facts(folder / f"{report}.parquet"), "provenance": made}}
+        return store.seal(
+            folder, {"provenance": made, "raw": file_facts(folder / "raw.csv"), "tables": tables}
+        )
+
+
+@pytest.fixture(params=["memory", "file"])
+def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "memory":
+        return f"memory://{uuid4().hex}/team"
+    (tmp_path / "share").mkdir()
+    return f"file://{tmp_path}/share"
+
+
+@pytest.fixture
+def disk(address: str, tmp_path: Path) -> Callable[[str], SharedStore]:
+    """Stores of several machines at one address."""
+
+    def open_at(name: str) -> SharedStore:
+        settings = Settings(URL, store=tmp_path / name, shared=address)
+        store = open_store(settings, lambda: 0.0, lambda _: pytest.fail("nobody is there to wait for"))
+        assert isinstance(store, SharedStore)
+        return store
+
+    return open_at
+
+
+@pytest.fixture
+def there(address: str) -> Any:
+    """The files at the address: `find`, `read`, `write`, `remove` by the end of their names."""
+    files, base = fsspec.url_to_fs(address)
+
+    class There:
+        def find(self, end: str = "") -> list[str]:
+            return [name for name in files.find(base) if name.endswith(end)]
+
+        def read(self, end: str) -> bytes:
+            return files.cat_file(self.find(end)[0])
+
+        def write(self, end: str, data: bytes) -> None:
+            files.pipe_file(self.find(end)[0], data)
+
+        def remove(self, end: str) -> None:
+            files.rm_file(self.find(end)[0])
+
+        def add(self, name: str, data: bytes) -> None:
+            files.makedirs(f"{base}/{name}".rpartition("/")[0], exist_ok=True)
+            files.pipe_file(f"{base}/{name}", data)
+
+    return There()
+
+
+def test_what_one_keeps_the_other_finds(disk: Any, there: Any) -> None:
+    one, other = disk("one"), disk("other")
+    kept = keep(one, 7)
+    found = other.find(*RUN)
+    assert found is not None
+    assert not found.is_here
+    assert found.facts == kept.facts
+    assert not other.path.exists(), "looking makes nothing"
+    copied = other.sound(found)
+    assert copied is not None
+    assert copied.folder == found.folder
+    names = {"raw.csv", f"{GRADES}.parquet", "run.json"}
+    assert {file.name: file.read_bytes() for file in copied.folder.iterdir()} == {
+        name: (kept.folder / name).read_bytes() for name in names
+    }
+    assert {stat.S_IMODE(file.stat().st_mode) for file in copied.folder.iterdir()} == {0o600}
+    assert {name.rpartition("/")[2] for name in there.find()} == names, "and no claim is left"
+    assert [run.provenance.run_id for run in other.runs()] == [7]
+
+
+def test_equal_runs_of_here_and_there_newest_first(disk: Any) -> None:
+    one, other = disk("one"), disk("other")
+    keep(one, 7, age=300, enrollment_term_id="1")
+    keep(one, 8, age=100, enrollment_term_id="1")
+    keep(one, 9, age=50, enrollment_term_id="2")
+    other.sound(other.find(*RUN))
+    keep(other, 10, age=200, enrollment_term_id=1)
+    for store, here in ((one, [True, False, True]), (other, [False, True, True])):
+        found = store.equal(URL, ACCOUNT, GRADES, {"enrollment_term": 1})
+        assert [run.provenance.run_id for run in found] == [8, 10, 7]
+        assert [run.is_here for run in found] == here
+        assert [run.size > 0 for run in found] == [True] * 3
+
+
+def test_info_tells_where_a_run_is(disk: Any) -> None:
+    one, other = disk("one"), disk("other")
+    empty = one.info()
+    keep(one, 7)
+    full = one.info()
+    assert empty.dtypes.to_dict() == full.dtypes.to_dict()
+    assert full[["run_id", "here", "shared"]].to_numpy().tolist() == [[7, True, True]]
+    seen = other.info()
+    assert seen[["run_id", "here", "shared"]].to_numpy().tolist() == [[7, False, True]]
+    assert seen["bytes"][0] == len(b"a\n1\n2\n") + len(b"PAR1") * 7
+
+
+@pytest.mark.parametrize("gone", ["run.json", "raw.csv", f"{GRADES}.parquet"])
+def test_a_run_without_all_its_files_is_not_there(disk: Any, there: Any, gone: str) -> None:
+    keep(disk("one"), 7)
+    there.remove(gone)
+    assert disk("other").find(*RUN) is None
+    assert disk("other").info().empty
+
+
+def facts_with(facts: dict[str, Any], **raw: Any) -> bytes:
+    return json.dumps({**facts, "raw": {**facts["raw"], **raw}}).encode()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda _: b"",
+        lambda _: b'{"format": 1',
+        lambda _: b"[]",
+        lambda facts: json.dumps({**facts, "format": 2}).encode(),
+        lambda facts: facts_with(facts, file="../7/raw.csv"),
+        lambda facts: facts_with(facts, file=".."),
+        lambda facts: facts_with(facts, file="run.json"),
+        lambda facts: facts_with(facts, size="6"),
+        lambda facts: facts_with(facts, size=5),
+    ],
+)
+def test_a_foreign_sidecar_is_no_run(disk: Any, there: Any, damage: Any) -> None:
+    keep(disk("one"), 7)
+    there.write("run.json", damage(json.loads(there.read("run.json"))))
+    assert disk("other").find(*RUN) is None
+    assert disk("other").info().empty
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "run.json",
+        "runs/run.json",
+        "runs/host/account/report/notes/attempt/run.json",
+        "runs/host/account/report/7/run.json",
+        "runs/host/account/report/7/attempt/deeper/run.json",
+        "runs/host/ac count/report/7/attempt/run.json",
+        "runs/host/account/.../7/attempt/run.json",
+        "other/host/account/report/7/attempt/run.json",
+    ],
+)
+def test_what_is_not_ours_is_neither_read_nor_removed(disk: Any, there: Any, name: str) -> None:
+    store = disk("one")
+    keep(store, 7)
+    there.add(name, there.read("run.json"))
+    assert disk("other").info()["run_id"].tolist() == [7]
+    assert store.clear(shared=True) == 1
+    assert [found.endswith(name) for found in there.find()] == [True]
+
+
+@pytest.mark.parametrize("which", ["raw.csv", f"{GRADES}.parquet"])
+def test_a_damaged_run_is_set_aside_for_all_and_can_be_shared_anew(
+    disk: Any, there: Any, which: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    keep(disk("one"), 7)
+    good = there.read(which)
+    there.write(which, good[::-1])
+    other = disk("other")
+    assert other.sound(other.find(*RUN)) is None
+    assert "damaged" in caplog.text
+    assert list(other.path.rglob("*.csv")) == [], "nothing of it stays here"
+    assert disk("third").find(*RUN) is None
+    keep(other, 7)
+    third = disk("third")
+    assert third.sound(third.find(*RUN)) is not None
+    assert there.read(which) == good
+
+
+def test_a_damaged_copy_is_copied_again(disk: Any) -> None:
+    store = disk("one")
+    kept = keep(store, 7)
+    kept.path_of(GRADES).write_bytes(b"broken")
+    again = store.sound(kept)
+    assert again is not None
+    assert again.path_of(GRADES).read_bytes() == b"PAR1" * 7
+
+
+def test_two_writers_of_one_run_leave_one_run(disk: Any, there: Any) -> None:
+    one, other = disk("one"), disk("other")
+    kept = keep(one, 7)
+    other._shared._root = one.path
+    other._shared.upload(kept.folder, kept.facts)
+    assert len(there.find("run.json")) == 2
+    assert disk("third").info()["run_id"].tolist() == [7]
+    assert disk("third").clear(shared=True) == 1
+    assert there.find() == []
+
+
+def test_what_a_killed_writer_left_is_cleared_away_by_the_next(disk: Any, there: Any) -> None:
+    keep(disk("one"), 7)
+    there.remove("run.json")
+    keep(disk("other"), 7)
+    assert len(there.find()) == 3
+
+
+@pytest.mark.parametrize(
+    ("asked", "left"),
+    [
+        ({}, set()),
+        ({"report": GRADES}, {3}),
+        ({"older_than": timedelta(hours=1)}, {1, 3}),
+        ({"older_than": 30, "report": "zero_activity_csv"}, {1, 2}),
+        ({"report": "grade"}, {1, 2, 3}),
+    ],
+)
+@pytest.mark.parametrize("shared", [False, True])
+def test_clear(disk: Any, asked: dict[str, Any], left: set[int], *, shared: bool) -> None:
+    one, other = disk("one"), disk("other")
+    keep(one, 1, age=60)
+    keep(one, 2, age=7200)
+    keep(other, 3, age=600, report="zero_activity_csv")
+    mine = {run.provenance.run_id for run in one.runs()} - left
+    assert one.clear(**asked, shared=shared) == (3 - len(left) if shared else len(mine))
+    assert {run.provenance.run_id for run in one.runs()} == left - {3}
+    assert set(disk("third").info()["run_id"]) == (left if shared else {1, 2, 3})
+    assert {run.provenance.run_id for run in other.runs()} == {3}, "never another's copies"
+
+
+def test_all_that_is_half_made_goes_with_the_rest(disk: Any, there: Any) -> None:
+    store = disk("one")
+    keep(store, 7)
+    there.remove("run.json")
+    assert disk("other").clear(older_than=0, shared=True) == 0
+    assert len(there.find()) == 2
+    assert disk("other").clear(shared=True) == 0
+    assert there.find() == []
+
+
+def test_a_store_on_this_disk_has_nothing_shared(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="this disk alone"):
+        Store(tmp_path).clear(shared=True)
+
+
+def test_the_limit_is_for_the_copies(disk: Any, there: Any) -> None:
+    keep(disk("one"), 7)
+    keep(disk("one"), 8)
+    other = disk("other")
+    other.limit = 1
+    for run_id in (7, 8):
+        other.sound(other.find(URL, ACCOUNT, GRADES, run_id))
+    assert [run.provenance.run_id for run in other.runs()] == [8]
+    assert len(there.find("run.json")) == 2
+
+
+def test_it_says_what_it_is(disk: Any, address: str) -> None:
+    store = disk("one")
+    keep(store, 7)
+    for text in (repr(store), store._repr_html_()):
+        assert address in text
+        assert str(store.path) in text
+    assert store.address == address
+    assert Store(store.path).address == str(store.path)
+
+
+class Failing:
+    """A storage whose every call fails, with its key in the message."""
+
+    protocol, async_impl = ("failing",), True
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __getattr__(self, name: str) -> Any:
+        def call(*_: Any, **__: Any) -> None:
+            self.calls += 1
+            raise ConnectionError("https://storage.example.org/?sig=SECRET refused")
+
+        return call
+
+
+def test_trouble_is_said_once_and_stops_nothing(disk: Any) -> None:
+    store = disk("one")
+    store._shared.files = failing = Failing()
+    with pytest.warns(ReportWarning, match="Going on with this disk alone") as warned:
+        assert store.find(*RUN) is None
+    calls = failing.calls
+    kept = keep(store, 7)
+    assert store.sound(store.find(*RUN)) == kept
+    assert store.info()["shared"].tolist() == [False]
+    assert failing.calls == calls, "a storage that failed is left alone for a while"
+    assert "SECRET" not in str(warned[0].message)
+    assert "ConnectionError" in str(warned[0].message)
+    store._clock = lambda: 61.0
+    with pytest.warns(ReportWarning):
+        assert store.equal(URL, ACCOUNT, GRADES, {}) == [kept]
+    with pytest.raises(StoreError, match="can't be cleared") as told:
+        store.clear(shared=True)
+    assert "SECRET" not in str(told.value)
+    assert told.value.__suppress_context__
+
+
+def test_who_may_only_read_still_reads(disk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    keep(disk("one"), 7)
+    other = disk("other")
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise PermissionError(13, "no")
+
+    for name in ("pipe_file", "put_file", "makedirs", "mv", "rm", "rm_file"):
+        monkeypatch.setattr(type(other._shared.files), name, refuse)
+    assert other.sound(other.find(*RUN)) is not None
+    with pytest.warns(ReportWarning, match="can't be written: Permission denied") as warned:
+        kept = keep(other, 8)
+    assert len(warned) == 1
+    assert kept.is_sound()
+
+
+def test_beside_a_share_that_is_not_mounted_nothing_is_written(tmp_path: Path) -> None:
+    settings = Settings(URL, store=tmp_path / "one", shared=f"file://{tmp_path}/mnt/share")
+    store = open_store(settings, lambda: 0.0, lambda _: None)
+    with pytest.warns(
+        ReportWarning, match=r"can't be written: there is no folder .*/mnt/share.*make the folder"
+    ):
+        keep(store, 7)
+    assert not (tmp_path / "mnt").exists()
+
+
+@pytest.mark.parametrize(
+    ("address", "module", "line"),
+    [
+        ("s3://bucket/team", "fsspec", '"canvas-reports-nb[s3]"'),
+        ("s3://bucket/team", "s3fs", '"canvas-reports-nb[s3]"'),
+        ("gs://bucket/team", "fsspec", '"canvas-reports-nb[remote]"'),
+        ("gs://bucket/team", "gcsfs", '"canvas-reports-nb[remote]" gcsfs'),
+        ("abfs://box/team", "adlfs", '"canvas-reports-nb[remote]" adlfs'),
+        ("sftp://host.example.org/team", "paramiko", '"canvas-reports-nb[remote]" paramiko'),
+    ],
+)
+def test_what_is_missing_is_named(
+    address: str, module: str, line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    opened_before = sys.modules["fsspec.registry"]._registry
+    monkeypatch.delitem(opened_before, address.partition("://")[0], raising=False)
+    with pytest.raises(MissingDependencyError) as told:
+        open_store(Settings(URL, store=tmp_path, shared=address), lambda: 0.0, lambda _: None)
+    assert told.value.hint == f"Install it with: python -m pip install {line}"
+
+
+def test_an_address_nobody_knows(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="can't be opened"):
+        open_store(Settings(URL, store=tmp_path, shared="nonsense://x"), lambda: 0.0, lambda _: None)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "sftp://user:SECRET@host.example.org/team",
+        "sftp://user:SEC/RET@host.example.org/team",
+        "abfs://box@account.example.org/team?sig=SECRET",
+        "simplecache::s3://bucket",
+        "s3://",
+    ],
+)
+def test_an_address_with_a_key_in_it_is_refused_and_not_repeated(address: str) -> None:
+    with pytest.raises(ConfigurationError) as told:
+        shared_address(address)
+    assert not [part for part in ("user", "SEC", "RET", "sig") if part in str(told.value)]
+
+
+@pytest.mark.parametrize(
+    ("argument", "variable", "address", "root"),
+    [
+        (None, None, "", "user"),
+        ("/data/x", "s3://b/t", "", "/data/x"),
+        ("s3://b/t/", None, "s3://b/t", "user/shared"),
+        (None, "s3://b/t", "s3://b/t", "user/shared"),
+        ("s3://b/t", "/data/x", "s3://b/t", "/data/x/shared"),
+        ("s3://b/t", "gs://c", "s3://b/t", "user/shared"),
+        ("abfs://box@account.example.org/t", None, "abfs://box@account.example.org/t", "user/shared"),
+    ],
+)
+def test_where_the_copies_are(
+    argument: str | None, variable: str | None, address: str, root: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("platformdirs.user_cache_path", lambda *_, **__: Path("user"))
+    monkeypatch.delenv("CANVAS_REPORTS_CACHE", raising=False)
+    if variable:
+        monkeypatch.setenv("CANVAS_REPORTS_CACHE", variable)
+    assert shared_address(argument) == address
+    found = store_root(argument)
+    assert (found.parent if address else found) == Path(root)
+
+
+def test_each_address_has_copies_of_its_own() -> None:
+    roots = {store_root(f"s3://bucket/{'x' * 200}{end}") for end in ("a", "b", "a/")}
+    assert len(roots) == 2
+    assert all(len(root.name) < 80 for root in roots)

@@ -1,0 +1,290 @@
+"""Finished runs on this disk: private, whole or not there at all."""
+
+import errno
+import json
+import stat
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from uuid import uuid4
+
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from canvas_reports_nb._disk import file_facts
+from canvas_reports_nb.exceptions import StoreError
+from canvas_reports_nb.frames.provenance import Provenance
+from canvas_reports_nb.runs.ledger import Ledger
+from canvas_reports_nb.settings import Settings
+from canvas_reports_nb.store.shared import open_store
+from canvas_reports_nb.store.store import Store, seconds
+from canvas_reports_nb.store.stored_run import StoredRun
+
+URL, ACCOUNT, GRADES = "https://canvas.example.edu", "sis_account_id:ENG/1", "grade_export_csv"
+
+
+def keep(store: Store, run_id: int, *, report: str = GRADES, age: float = 60, **parameters: Any) -> StoredRun:
+    """A run of two rows as `retrieve` leaves it."""
+    ended = datetime.now(UTC) - timedelta(seconds=age)
+    made = Provenance(
+        host="canvas.example.edu",
+        account=ACCOUNT,
+        report=report,
+        run_id=run_id,
+        parameters=parameters,
+        ended_at=ended.isoformat(timespec="seconds"),
+        rows=2,
+    ).to_dict()
+    with store.lock(URL, ACCOUNT, report, run_id) as folder:
+        (folder / "raw.csv").write_bytes(b"a\n1\n2\n")
+        (folder / f"{report}.parquet").write_bytes(b"PAR1")
+        tables = {report: {**file_facts(folder / f"{report}.parquet"), "provenance": made}}
+        raw = file_facts(folder / "raw.csv")
+        return store.seal(folder, {"provenance": made, "raw": raw, "tables": tables})
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> Store:
+    return Store(tmp_path / "store")
+
+
+@pytest.fixture(params=["local", "shared"])
+def store(request: pytest.FixtureRequest, local: Store) -> Store:
+    """A store on this disk, and one shared in memory, which must do all the same here."""
+    if request.param == "local":
+        return local
+    shared = f"memory://{uuid4().hex}/team"
+    return open_store(Settings(URL, store=local.path, shared=shared), time.time, time.sleep)
+
+
+def test_layout_and_rights(store: Store) -> None:
+    kept = keep(store, 7)
+    inside = kept.folder.relative_to(store.path)
+    assert inside.parts == ("runs", "canvas.example.edu", "sis_account_id%3AENG%2F1", GRADES, "7")
+    folders = [store.path, *(path for path in store.path.rglob("*") if path.is_dir())]
+    assert {stat.S_IMODE(folder.stat().st_mode) for folder in folders} == {0o700}
+    assert stat.S_IMODE((kept.folder / "run.json").stat().st_mode) == 0o600
+    assert stat.S_IMODE((kept.folder.parent / ".7.lock").stat().st_mode) == 0o600
+    assert not list(store.path.rglob("*.part"))
+    found = store.sound(store.find(URL, ACCOUNT, GRADES, 7))
+    assert found == kept
+    assert found.tables == (GRADES,)
+    assert found.size > len(b"a\n1\n2\nPAR1")
+
+
+def test_looking_makes_nothing(store: Store) -> None:
+    assert store.find(URL, ACCOUNT, GRADES, 7) is None
+    assert store.equal(URL, ACCOUNT, GRADES, {}) == []
+    assert store.clear() == 0
+    assert "0.0 MB" in store._repr_html_()
+    assert not store.path.exists()
+
+
+@pytest.mark.parametrize("gone", ["run.json", "raw.csv", f"{GRADES}.parquet"])
+def test_a_run_without_all_its_files_does_not_exist(local: Store, gone: str) -> None:
+    (keep(local, 7).folder / gone).unlink()
+    assert local.find(URL, ACCOUNT, GRADES, 7) is None
+    assert list(local.runs()) == []
+
+
+def broken(text: str) -> Any:
+    return lambda _: text
+
+
+def outside(facts: dict[str, Any], name: str) -> str:
+    return json.dumps({**facts, "raw": {"file": name}})
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        broken(""),
+        broken("{"),
+        broken("[]"),
+        broken("null"),
+        broken('{"format": 1}'),
+        broken('{"format": 1, "raw": [], "tables": [], "provenance": 3}'),
+        lambda facts: json.dumps({**facts, "format": 2}),
+        lambda facts: json.dumps({**facts, "tables": {GRADES: {"file": "raw.csv"}}}),
+        lambda facts: json.dumps({**facts, "provenance": {"ended_at": "yesterday"}}),
+        lambda facts: json.dumps({**facts, "provenance": {"ended_at": "2026-03-02T09:00:00"}}),
+        lambda facts: json.dumps({**facts, "provenance": {"parameters": [1]}}),
+        lambda facts: outside(facts, "../secret.csv"),
+        lambda facts: outside(facts, "/etc/hostname"),
+        lambda facts: outside(facts, ".."),
+        lambda facts: outside(facts, ""),
+        lambda facts: outside(facts, "raw\x00.csv"),
+    ],
+)
+def test_a_foreign_sidecar_is_no_run(local: Store, damage: Any) -> None:
+    folder = keep(local, 7).folder
+    (folder.parent / "secret.csv").write_bytes(b"x")
+    sidecar = folder / "run.json"
+    sidecar.write_text(damage(json.loads(sidecar.read_text())))
+    assert local.find(URL, ACCOUNT, GRADES, 7) is None
+    assert local.info().empty
+    assert local.equal(URL, ACCOUNT, GRADES, {}) == []
+
+
+json_values = st.recursive(
+    st.none() | st.integers() | st.text(max_size=5) | st.just("raw.csv"),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(st.sampled_from(["file", "provenance", "rows", "ended_at", "parameters"]), inner)
+    ),
+    max_leaves=6,
+)
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture], max_examples=60)
+@given(
+    st.fixed_dictionaries(
+        {"format": st.just(1), "raw": json_values, "tables": json_values, "provenance": json_values}
+    )
+)
+def test_no_sidecar_breaks_the_store(local: Store, facts: dict[str, Any]) -> None:
+    with local.lock(URL, ACCOUNT, GRADES, 7) as folder:
+        (folder / "raw.csv").write_bytes(b"a\n")
+        (folder / "run.json").write_text(json.dumps(facts))
+    assert len(local.info()) == len(list(local.runs()))
+    assert len(local.equal(URL, ACCOUNT, GRADES, {})) <= 1
+
+
+def test_a_file_among_the_runs_is_passed_over(store: Store) -> None:
+    folder = keep(store, 7).folder.parent
+    (folder / "8").write_text("no folder")
+    (folder / "notes").mkdir()
+    assert [run.provenance.run_id for run in store.runs()] == [7]
+
+
+def test_equal_runs_newest_first(store: Store) -> None:
+    for run_id, age, term in ((9, 300, "1"), (7, 100, 1), (8, 200, "1"), (6, 50, "2")):
+        keep(store, run_id, age=age, enrollment_term_id=term)
+    keep(store, 5, report="zero_activity_csv", enrollment_term_id="1")
+    found = store.equal(URL, ACCOUNT, GRADES, {"enrollment_term": 1, "skip_message": True})
+    assert [run.provenance.run_id for run in found] == [7, 8, 9]
+    assert store.equal("https://other.example.edu", ACCOUNT, GRADES, {"enrollment_term": 1}) == []
+    assert store.equal(URL, "self", GRADES, {"enrollment_term": 1}) == []
+
+
+def test_info_has_the_same_types_when_empty(store: Store) -> None:
+    empty = store.info()
+    keep(store, 7, age=3600, enrollment_term_id="1")
+    full = store.info()
+    assert empty.empty
+    assert empty.dtypes.to_dict() == full.dtypes.to_dict()
+    row = full.loc[0]
+    assert (row["report"], row["run_id"], row["rows"], row["tables"]) == (GRADES, 7, 2, GRADES)
+    assert row["parameters"] == {"enrollment_term_id": "1"}
+    assert pd.Timedelta(hours=1) <= row["age"] < pd.Timedelta(hours=2)
+    assert full["finished_at"].dt.tz is not None
+
+
+@pytest.mark.parametrize(
+    ("asked", "left"),
+    [
+        ({}, set()),
+        ({"report": GRADES}, {3}),
+        ({"older_than": timedelta(hours=1)}, {1, 3}),
+        ({"older_than": 30, "report": "zero_activity_csv"}, {1, 2}),
+        ({"report": "grade"}, {1, 2, 3}),
+    ],
+)
+def test_clear(store: Store, asked: dict[str, Any], left: set[int]) -> None:
+    keep(store, 1, age=60)
+    keep(store, 2, age=7200)
+    keep(store, 3, age=600, report="zero_activity_csv")
+    assert store.clear(**asked) == 3 - len(left)
+    assert {run.provenance.run_id for run in store.runs()} == left
+    assert {int(path.parent.name) for path in store.path.rglob("raw.csv")} == left
+
+
+def test_a_store_that_is_only_to_be_read(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = keep(store, 1)
+    ledger = Ledger(store.path, URL, ACCOUNT)
+    entry = SimpleNamespace(id=1, report=GRADES)
+    ledger.note(entry, {})  # type: ignore[arg-type]
+
+    def refused(path: Path, **_: Any) -> None:
+        # Pretended: the tests may run as root, who may remove anything.
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "unlink", refused)
+    ledger.forget(GRADES, 1)
+    assert ledger.equal(GRADES, {}) == [1]
+    with pytest.raises(StoreError, match="can't be cleared: Permission denied"):
+        store.clear()
+    assert [kept.folder for kept in store.runs()] == [run.folder]
+
+
+def test_one_writer_at_a_time(store: Store) -> None:
+    inside, most, done = 0, 0, []
+
+    def write(worker: int) -> None:
+        nonlocal inside, most
+        for _ in range(5):
+            with store.lock(URL, ACCOUNT, GRADES, 7) as folder:
+                inside += 1
+                most = max(most, inside)
+                (folder / "raw.part").write_text(str(worker))
+                done.append((folder / "raw.part").read_text() == str(worker))
+                inside -= 1
+
+    workers = [threading.Thread(target=write, args=(number,)) for number in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(30)
+    assert (most, done) == (1, [True] * 20)
+
+
+def test_a_store_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    store = Store(tmp_path / "file" / "store")
+    with pytest.raises(StoreError, match="CANVAS_REPORTS_CACHE"), store.lock(URL, ACCOUNT, GRADES, 7):
+        pass
+
+
+@pytest.mark.parametrize(("age", "expected"), [(5, 5.0), (0.5, 0.5), (timedelta(days=1), 86400.0)])
+def test_seconds(age: Any, expected: float) -> None:
+    assert seconds(age) == expected
+
+
+def test_what_lies_behind_a_link_is_not_listed_nor_cleared(store: Store, tmp_path: Path) -> None:
+    other = Store(tmp_path / "other")
+    theirs = keep(other, 7)
+    keep(store, 8)
+    account = store.folder(URL, ACCOUNT, GRADES).parent
+    (account.with_name("linked")).symlink_to(theirs.folder.parents[1])
+    (account / GRADES / "9").symlink_to(theirs.folder)
+    assert store.info()["run_id"].tolist() == [8]
+    assert store.find(URL, ACCOUNT, GRADES, 9) is None
+    assert store.clear() == 1
+    assert other.find(URL, ACCOUNT, GRADES, 7) == theirs
+
+
+@pytest.mark.parametrize("name", ["run.json", "raw.csv", f"{GRADES}.parquet"])
+def test_a_run_of_links_is_none(store: Store, tmp_path: Path, name: str) -> None:
+    kept = keep(store, 7)
+    (kept.folder / name).rename(tmp_path / name)
+    (kept.folder / name).symlink_to(tmp_path / name)
+    found = store.sound(store.find(URL, ACCOUNT, GRADES, 7))
+    # A shared store fetches a copy of its own in the place of the link.
+    assert found is None or (store.address.startswith("memory:") and not (found.folder / name).is_symlink())
+
+
+def test_nothing_is_written_through_a_link(store: Store, tmp_path: Path) -> None:
+    kept = keep(store, 7)
+    (tmp_path / "mine").write_text("mine")
+    (kept.folder / "run.json.part").symlink_to(tmp_path / "mine")
+    with store.lock(URL, ACCOUNT, GRADES, 7) as folder, pytest.raises(OSError, match="symbolic"):
+        store.seal(folder, kept.facts)
+    assert (tmp_path / "mine").read_text() == "mine"
+    (kept.folder.parent / "8").symlink_to(tmp_path)
+    with pytest.raises(StoreError, match="link"), store.lock(URL, ACCOUNT, GRADES, 8):
+        pass
