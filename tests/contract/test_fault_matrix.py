@@ -21,11 +21,13 @@ import pandas as pd
 import pytest
 from urllib3.connectionpool import HTTPConnectionPool
 
-from canvas_reports_nb import demo_canvas, frames
+from canvas_reports_nb import demo_canvas
 from canvas_reports_nb import exceptions as ex
 from canvas_reports_nb.canvas_api.credentials import Token
 from canvas_reports_nb.canvas_api.transport import Transport
 from canvas_reports_nb.connection import Connection
+from canvas_reports_nb.frames import parquet
+from canvas_reports_nb.runs import download
 from canvas_reports_nb.settings import Settings
 from canvas_reports_nb.store.stored_run import SIDECAR
 from tests.faults import CALLS, FAULTS, patient_connection, serve
@@ -317,10 +319,10 @@ def test_a_full_disk(*, impatient: Any, wanted: Any, monkeypatch: Any, matrix: A
     def replace(path: Path, target: Path) -> Path:
         return no_room() if target.name == name else moved(path, target)
 
-    made_private, moved = frames.open_private, Path.replace
+    made_private, moved = download.open_private, Path.replace
     with monkeypatch.context() as full:
-        full.setattr(frames, "write_private", open_private)
-        full.setattr(frames.sinks, "write_private", open_private)
+        full.setattr(download, "open_private", open_private)
+        full.setattr(parquet, "open_private", open_private)
         full.setattr(Path, "replace", replace)
         with pytest.raises(ex.StoreError, match=r"needs about [\d.]+ MB of room, [\d,.]+ MB are free"):
             connection.read_report(REPORT, **QUIET)

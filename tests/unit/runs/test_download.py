@@ -202,8 +202,8 @@ def test_a_disk_that_takes_no_more(
     def opened(path: Path) -> Any:
         return Full(path, "w+") if path.name == name else path.open("w+b")
 
-    monkeypatch.setattr(download, "write_private", opened)
-    monkeypatch.setattr(parquet, "write_private", opened)
+    monkeypatch.setattr(download, "open_private", opened)
+    monkeypatch.setattr(parquet, "open_private", opened)
     with pytest.raises(exc.StoreError) as caught:
         retrieve(Api((200, BODY)), store, URL, run(), lambda _: None)  # type: ignore[arg-type]
     room = f"needs about {2 * len(BODY) / 1e6:,.1f} MB"
