@@ -13,12 +13,11 @@ import pytest
 
 mpl.use("Agg")
 
-from canvas_reports_nb.listings import history_frame
-from canvas_reports_nb.models import ReportRun
-
 import canvas_reports_nb as crn
 from canvas_reports_nb import activity, charts, grades, provisioning
+from canvas_reports_nb.canvas_api.models import ReportRun
 from canvas_reports_nb.exceptions import ReportWarning
+from canvas_reports_nb.runs.listings import history_frame
 
 Tables = dict[str, Any]
 CALLS = 5
