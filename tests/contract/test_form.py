@@ -287,7 +287,13 @@ def test_a_report_nobody_knows_is_asked_for_by_the_servers_own_form(
     declared: bool, canvas: Callable[..., crn.Connection], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     report = "students_with_no_submissions_csv"
-    for module in ("api", "parameters", "starting", "widgets.offers", "widgets.outcome"):
+    for module in (
+        "canvas_api.client",
+        "catalog.parameters",
+        "runs.start",
+        "notebook.fields",
+        "notebook.result_card",
+    ):
         monkeypatch.setattr(f"canvas_reports_nb.{module}.schema", lambda _: None)
     if not declared:
         listing = AccountReports.available
