@@ -10,7 +10,7 @@ import polars as pl
 
 from canvas_reports_nb import opening
 from canvas_reports_nb.exceptions import NoProvenanceError
-from canvas_reports_nb.frames.exchange import described, origin
+from canvas_reports_nb.frames.exchange import provenance_of, table_of
 from canvas_reports_nb.store.stored_run import ReportResult
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def provenance(frame: pd.DataFrame | ReportResult) -> dict[str, Any]:
     """
     if isinstance(frame, ReportResult):
         return deepcopy(frame.provenance)
-    found = origin(frame)
+    found = provenance_of(frame)
     if found:
         return deepcopy(found)
     if isinstance(frame, pd.DataFrame):
@@ -174,7 +174,7 @@ def dictionary(
     ParameterError, TableError
         No such report or table.
     """
-    known, carried = described(frame, report, table), origin(frame)
+    known, carried = table_of(frame, report, table), provenance_of(frame)
     if known is None and not carried:
         raise NoProvenanceError(
             "Nobody knows which table this frame is.",

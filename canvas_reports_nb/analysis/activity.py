@@ -16,7 +16,14 @@ import polars as pl
 from canvas_reports_nb.analysis.grades.marks import NEEDED, once
 from canvas_reports_nb.catalog.parameters import is_number
 from canvas_reports_nb.exceptions import ParameterError
-from canvas_reports_nb.frames.exchange import FrameT, check_joinable, lazy, like, require, several
+from canvas_reports_nb.frames.exchange import (
+    FrameT,
+    as_kind_of,
+    as_list,
+    check_joinable,
+    require_columns,
+    to_lazy,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -53,10 +60,10 @@ def last_access_by_week(frame: FrameT, *, zone: str = "UTC") -> FrameT:
         The moments are no times: some cell of the column could not be read as one; or nobody knows the zone.
     """
     _refuse_unknown(zone)
-    rows = lazy(frame, ("user id", *_MOMENTS))
+    rows = to_lazy(frame, ("user id", *_MOMENTS))
     schema = rows.collect_schema()
     moment = next((name for name in _MOMENTS if name in schema), _MOMENTS[0])
-    require(rows, ("user id", moment), "Last access by week", given=frame)
+    require_columns(rows, ("user id", moment), "Last access by week", given=frame)
     if not isinstance(schema[moment], pl.Datetime | pl.Null):
         raise ParameterError(
             f"Weeks need times, and {moment!r} is {schema[moment]} here.",
@@ -85,7 +92,7 @@ def last_access_by_week(frame: FrameT, *, zone: str = "UTC") -> FrameT:
         .with_columns(people, (people / people.sum()).alias("share"))
         .sort("week", nulls_last=True)
     )
-    return like(by_week, frame)
+    return as_kind_of(by_week, frame)
 
 
 def _refuse_unknown(zone: str) -> None:
@@ -134,8 +141,8 @@ def zero_activity(frame: FrameT, *, enrollments: Any = None, users: Any = None, 
         ``status`` of the student's active enrolment in the course, else of another. With ``grades``:
         ``term``, ``current score``, ``final score`` and their letters. Whom a table lacks stays, with blanks.
     """
-    rows = lazy(frame)
-    require(rows, (*_PAIR, "section id", "user sis id"), "Zero activity")
+    rows = to_lazy(frame)
+    require_columns(rows, (*_PAIR, "section id", "user sis id"), "Zero activity")
     silent = _first(
         rows.filter(pl.col(name).is_not_null() for name in _PAIR).with_columns(
             pl.col("section id").drop_nulls().n_unique().over(_PAIR).cast(pl.Int64).alias("sections")
@@ -154,7 +161,7 @@ def zero_activity(frame: FrameT, *, enrollments: Any = None, users: Any = None, 
         silent = silent.join(_marks(marked), on=_PAIR, how="left")
     # A login has a status, too, of which nothing is here.
     joined = [table for table in (enrollments, grades) if table is not None]
-    return like(silent.sort("course id", "user id"), frame, *joined)
+    return as_kind_of(silent.sort("course id", "user id"), frame, *joined)
 
 
 def no_submissions(
@@ -180,10 +187,10 @@ def no_submissions(
         ``user sis id`` (the first, of several logins), ``user name``, ``courses without submissions`` (Int64);
         with ``enrollments`` also ``courses`` (Int64: all the student is active in) and ``share``.
     """
-    rows = lazy(frame, (*_PAIR, "user sis id", "user name", "enrollment state"))
-    require(rows, (*_PAIR, "user sis id", "user name"), "No submissions", given=frame)
+    rows = to_lazy(frame, (*_PAIR, "user sis id", "user name", "enrollment state"))
+    require_columns(rows, (*_PAIR, "user sis id", "user name"), "No submissions", given=frame)
     if "enrollment state" in rows.collect_schema().names():
-        rows = rows.filter(pl.col("enrollment state").cast(pl.String).is_in(several(states)))
+        rows = rows.filter(pl.col("enrollment state").cast(pl.String).is_in(as_list(states)))
     rows = rows.filter(pl.col(name).is_not_null() for name in _PAIR)
     active = None
     if enrollments is not None:
@@ -198,7 +205,7 @@ def no_submissions(
         courses = active.group_by("user id").agg(pl.len().cast(pl.Int64).alias("courses"))
         share = (pl.col("courses without submissions") / pl.col("courses")).alias("share")
         silent = silent.join(courses, on="user id").with_columns(share)
-    return like(silent.sort("courses without submissions", "user id", descending=[True, False]), frame)
+    return as_kind_of(silent.sort("courses without submissions", "user id", descending=[True, False]), frame)
 
 
 def _first(rows: pl.LazyFrame, key: Collection[str], order: Collection[str]) -> pl.LazyFrame:
@@ -210,8 +217,8 @@ def _first(rows: pl.LazyFrame, key: Collection[str], order: Collection[str]) -> 
 
 def _beside(rows: pl.LazyFrame, frame: Any, table: Any, columns: Collection[str], what: str) -> pl.LazyFrame:
     """Columns of a table that is to be joined to the rows of a frame, its ids checked against theirs."""
-    read = lazy(table, columns)
-    require(read, columns, what, given=table)
+    read = to_lazy(table, columns)
+    require_columns(read, columns, what, given=table)
     for name in columns:
         if name in _IDS:
             check_joinable(rows, _IDS[name], read, name, made_of=(frame, table))
@@ -306,21 +313,21 @@ def clean_up(
         check_joinable(one, "course id", other, "course id")
     marked = _marked(pl.concat(known, how="diagonal_relaxed"), given)
     if storage is not None:
-        room = lazy(storage, ("id", _MB)).select(pl.col("id").alias("course id"), _MB)
+        room = to_lazy(storage, ("id", _MB)).select(pl.col("id").alias("course id"), _MB)
         marked = marked.join(room.group_by("course id").agg(pl.col(_MB).max()), on="course id", how="left")
     else:
         marked = marked.with_columns(pl.lit(None, pl.Float64).alias(_MB))
     ordered = marked.sort(
         "number of reasons", _MB, "course id", descending=[True, True, False], nulls_last=True
     ).select(*_COURSE, *_REASONS, _MB, "reasons", "number of reasons")
-    return like(ordered, next(iter(given.values())))
+    return as_kind_of(ordered, next(iter(given.values())))
 
 
 def _listed(reason: str, table: Any, heavy: float) -> pl.LazyFrame:
     columns = _OF_UNUSED if reason == "unused" else _OF_LISTS
     weighed = [_MB] if reason == "heavy" else []
-    rows = lazy(table, (*columns, *weighed))
-    require(rows, columns, f"The list of {reason} courses", numbers=weighed, given=table)
+    rows = to_lazy(table, (*columns, *weighed))
+    require_columns(rows, columns, f"The list of {reason} courses", numbers=weighed, given=table)
     if weighed:
         rows = rows.filter(pl.col(_MB) >= heavy)
     named = rows.select(pl.col(old).alias(new) for old, new in columns.items())

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 import numpy as np
 import polars as pl
 
-from canvas_reports_nb.frames.exchange import FrameT, lazy, like
+from canvas_reports_nb.frames.exchange import FrameT, as_kind_of, to_lazy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,18 +54,18 @@ class Side:
 
         once = isinstance(frame, pl.LazyFrame) or nw.dependencies.is_dask_dataframe(frame)
         # A query may give its rows in another order each time, and row numbers must stay what they were.
-        self._held = nw.from_native(lazy(frame).collect() if once else frame, eager_only=True)
+        self._held = nw.from_native(to_lazy(frame).collect() if once else frame, eager_only=True)
         self.names: list[str] = self._held.columns
         self.height = len(self._held)
 
     def column(self, name: str) -> pl.Series:
         """One column as polars."""
-        return lazy(self._held.select(name).to_native()).collect().to_series()
+        return to_lazy(self._held.select(name).to_native()).collect().to_series()
 
     def rows(self, numbers: Rows, kind: FrameT) -> FrameT:
         """Whole rows, as the kind of a frame; where this side is of that kind, with its own dtypes."""
         picked: Any = self._held[numbers].to_native()
-        return picked if type(picked) is type(kind) else like(lazy(picked), kind)
+        return picked if type(picked) is type(kind) else as_kind_of(to_lazy(picked), kind)
 
 
 def compare(older: Side, newer: Side, key: Sequence[str]) -> Changes:

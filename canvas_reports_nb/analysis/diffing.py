@@ -11,7 +11,7 @@ from canvas_reports_nb import _html
 from canvas_reports_nb.analysis.changes import Side, compare
 from canvas_reports_nb.catalog.parameters import near
 from canvas_reports_nb.exceptions import ParameterError, ReportWarning, UnknownColumnError
-from canvas_reports_nb.frames.exchange import FrameT, column_names, described, like, origin
+from canvas_reports_nb.frames.exchange import FrameT, as_kind_of, column_names, provenance_of, table_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -163,8 +163,8 @@ def diff(
     return Diff(
         added=now.rows(found.added, newer),
         removed=then.rows(found.removed, newer),
-        changed=like(found.changed.lazy(), newer),
-        ambiguous=like(found.ambiguous.lazy(), newer),
+        changed=as_kind_of(found.changed.lazy(), newer),
+        ambiguous=as_kind_of(found.ambiguous.lazy(), newer),
         key=on,
         counts=found.counts,
         by_column=found.by_column,
@@ -206,13 +206,13 @@ def _documented(
     older: Any, newer: Any, report: str | None, table: str | None, common: set[str]
 ) -> tuple[str, ...]:
     """The table's key, or the one of older files where only that is to be had."""
-    known = described(newer, report, table)
+    known = table_of(newer, report, table)
     if known is None or not known.key:
         raise ParameterError(
             "Nobody documented what identifies a row of this frame.",
             hint='Say which report it is, report="...", table="...", or name the columns: key=["..."].',
         )
-    carried = [(found.get("report"), found.get("table")) for found in map(origin, (older, newer))]
+    carried = [(found.get("report"), found.get("table")) for found in map(provenance_of, (older, newer))]
     if report is None and None not in (carried[0][0], carried[1][0]) and carried[0] != carried[1]:
         raise ParameterError(
             f"These are different tables: {_spelled(carried[0])} and {_spelled(carried[1])}.",
@@ -229,7 +229,7 @@ def _spelled(carried: tuple[Any, Any]) -> str:
 
 def _run(frame: Any) -> str:
     """A run in words, where the frame carries it."""
-    found = origin(frame)
+    found = provenance_of(frame)
     if found.get("run_id") is None:
         return str(found.get("source") or "")
     return f"run {found['run_id']} ({found.get('ended_at') or 'end unknown'})"

@@ -228,7 +228,7 @@ def write_result(result: ReportResult, table: str | None, output: Path) -> list[
 
 
 def _copy_csv(path: Path, table: str, target: Path) -> None:
-    found = frames.members(path)
+    found = frames.csv_members(path)
     member = next((each for each in found if each.in_zip and each.name == table), found[0])
     with member.open() as source, target.open("wb") as file:
         shutil.copyfileobj(source, file)

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from canvas_reports_nb.frames.contents import Member, Source, held, members
+    from canvas_reports_nb.frames.contents import Member, Source, csv_members, reopenable
     from canvas_reports_nb.frames.dialect import read_dialect
     from canvas_reports_nb.frames.engines import check_engine, frame, load, pick, scan
     from canvas_reports_nb.frames.identity import Identity, identify
@@ -31,22 +31,22 @@ __all__ = [
     "Source",
     "Stack",
     "check_engine",
+    "csv_members",
     "derive",
     "frame",
-    "held",
     "identify",
     "load",
-    "members",
     "pick",
     "read_arrow",
     "read_dialect",
+    "reopenable",
     "scan",
     "type_file",
     "write_parquet",
 ]
 
 _HOME = {
-    **dict.fromkeys(("Member", "Source", "held", "members"), "contents"),
+    **dict.fromkeys(("Member", "Source", "reopenable", "csv_members"), "contents"),
     **dict.fromkeys(("check_engine", "frame", "load", "pick", "scan"), "engines"),
     **dict.fromkeys(("Identity", "identify"), "identity"),
     **dict.fromkeys(("Derived", "derive", "read_arrow", "type_file", "write_parquet"), "parquet"),

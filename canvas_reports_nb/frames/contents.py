@@ -63,7 +63,7 @@ class Member:
     path: Path | None = None
 
 
-def held(source: Source) -> tuple[Source, str]:
+def reopenable(source: Source) -> tuple[Source, str]:
     """A source that can be opened more than once, and what to call it: a buffer is read to its end."""
     if isinstance(source, bytes):
         return source, "the buffer"
@@ -72,7 +72,7 @@ def held(source: Source) -> tuple[Source, str]:
     return source.read(), Path(str(getattr(source, "name", "the buffer"))).name
 
 
-def members(source: Source, name: str | None = None) -> list[Member]:
+def csv_members(source: Source, name: str | None = None) -> list[Member]:
     """The CSVs in a report file.
 
     Parameters

@@ -38,7 +38,7 @@ LOWEST_PSEUDONYM = 2**62
 FrameT = TypeVar("FrameT")
 
 
-def lazy(frame: Any, columns: Collection[str] | None = None) -> pl.LazyFrame:
+def to_lazy(frame: Any, columns: Collection[str] | None = None) -> pl.LazyFrame:
     """A frame of any kind as a polars query; Dask is computed for it.
 
     Parameters
@@ -89,12 +89,12 @@ def same_names(frame: Any) -> ParameterError:
     )
 
 
-def several(words: Iterable[str]) -> list[str]:
+def as_list(words: Iterable[str]) -> list[str]:
     """Words as a list; a text alone is one word, not its letters."""
     return [words] if isinstance(words, str) else list(words)
 
 
-def like(result: pl.LazyFrame, frame: FrameT, *others: Any) -> FrameT:
+def as_kind_of(result: pl.LazyFrame, frame: FrameT, *others: Any) -> FrameT:
     """A query's result as the kind of ``frame``; a lazy frame stays lazy.
 
     A column that came through keeps its dtype, an enumeration all its values, and a pandas or Arrow frame
@@ -163,7 +163,7 @@ def _plain(table: pa.Table, enumerations: dict[str, list[str]]) -> pa.Table:
     return table.cast(pa.schema(fields))
 
 
-def require(
+def require_columns(
     frame: pl.LazyFrame,
     columns: Iterable[str],
     what: str,
@@ -273,7 +273,7 @@ def column_names(frame: Any) -> list[str]:
         raise same_names(frame) from None
 
 
-def origin(frame: Any) -> dict[str, Any]:
+def provenance_of(frame: Any) -> dict[str, Any]:
     """The provenance a frame carries: pandas in ``attrs``, Dask in those of its meta, Arrow in its metadata.
 
     Empty where there is none, as always with polars.
@@ -287,7 +287,7 @@ def origin(frame: Any) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def described(frame: Any, report: str | None = None, table: str | None = None) -> Table | None:
+def table_of(frame: Any, report: str | None = None, table: str | None = None) -> Table | None:
     """The schema's table of a frame, ``None`` where nobody knows it.
 
     Parameters
@@ -306,7 +306,7 @@ def described(frame: Any, report: str | None = None, table: str | None = None) -
     """
     if report is not None:
         return _told(report, table)
-    carried = origin(frame)
+    carried = provenance_of(frame)
     known = schema(carried["report"]) if carried.get("report") else None
     if known is not None:
         return known.table(table or carried["table"])

@@ -66,7 +66,7 @@ def read_file(
     >>> frame["last activity at"][0]
     Timestamp('2026-03-02 16:14:07+0000', tz='UTC')
     """
-    source, label = frames.held(path_or_buffer)
+    source, label = frames.reopenable(path_or_buffer)
     member, identity = _meant(source, label, report, table)
     arrow, facts = frames.read_arrow(member, identity)
     wanted = frames.pick(arrow.column_names, columns)
@@ -110,14 +110,14 @@ def convert_file(path: Path, target: Path, report: str | None = None, table: str
 
 def tables_in(path: Path) -> list[str | None]:
     """What ``table=`` may be to have each table of a file: the names in a zip, ``None`` for one CSV."""
-    return [member.name if member.in_zip else None for member in frames.members(path, path.name)]
+    return [member.name if member.in_zip else None for member in frames.csv_members(path, path.name)]
 
 
 def _meant(
     source: frames.Source, label: str, report: str | None, table: str | None
 ) -> tuple[frames.Member, frames.Identity]:
     """The CSV that is meant, and what it is."""
-    found = frames.members(source, label)
+    found = frames.csv_members(source, label)
     if found[0].in_zip:
         name = choose_table([member.name for member in found], table, report)
         member = next(member for member in found if member.name == name)
@@ -175,8 +175,8 @@ def check_file(path_or_buffer: frames.Source, report: str | None = None) -> pd.D
     ['as expected', 'as expected', 'renamed', 'new']
     """
     rows: list[dict[str, object]] = []
-    source, label = frames.held(path_or_buffer)
-    for member in frames.members(source, label):
+    source, label = frames.reopenable(path_or_buffer)
+    for member in frames.csv_members(source, label):
         identity = frames.identify(member, report, label=label)
         header = frames.read_dialect(member).header
         if report is None and identity.schema is None:

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from canvas_reports_nb._disk import file_facts, open_private
 from canvas_reports_nb.exceptions import CanvasReportsError, ReportWarning
-from canvas_reports_nb.frames.contents import members
+from canvas_reports_nb.frames.contents import csv_members
 from canvas_reports_nb.frames.identity import identify
 from canvas_reports_nb.frames.provenance import ATTRS_KEY
 from canvas_reports_nb.frames.reading import Facts, read
@@ -67,7 +67,7 @@ def write_parquet(
         sink = _ParquetSink(stream, stack.enter_context(ThreadPoolExecutor(1, "parquet")))
         stack.callback(sink.abandon)
         facts = read(member, identity.schema, sink, locale=identity.locale)
-        made = provenance.of_table(
+        made = provenance.replace(
             report=identity.report or provenance.report,
             table=identity.table,
             rows=facts.rows,
@@ -204,7 +204,7 @@ def type_file(
     CanvasReportsError
         The file can't be read.
     """
-    found = members(path, provenance.source)
+    found = csv_members(path, provenance.source)
     tables, said = {}, []
     for member in found:
         identity = identify(member, provenance.report, parameters=parameters)

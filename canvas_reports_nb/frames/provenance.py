@@ -72,6 +72,6 @@ class Provenance:
         """JSON-safe: numbers, texts, lists, dicts, ``None``."""
         return asdict(self)
 
-    def of_table(self, **changes: Any) -> Self:
+    def replace(self, **changes: Any) -> Self:
         """The same origin with one table's own facts."""
         return replace(self, **changes)

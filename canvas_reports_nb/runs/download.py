@@ -123,7 +123,7 @@ def _fetch(
     part = folder / "raw.part"
     digest = _download(api, run, run.attachment, part, show)
     show(ProgressEvent("reading", run.report, run.id, run.status, text="reading"))
-    provenance = origin.of_table(
+    provenance = origin.replace(
         report=run.report,
         run_id=run.id,
         parameters=asked_of(run.report, run.parameters),

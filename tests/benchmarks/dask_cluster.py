@@ -43,13 +43,13 @@ def fill(canvas: crn.Connection, raw: Path, scratch: Path, terms: range) -> None
     made = frames.type_file(raw, scratch, origin)
     facts = {"file": "raw.csv", "size": raw.stat().st_size, "sha256": file_facts(raw)["sha256"]}
     for term in terms:
-        given = origin.of_table(run_id=term, parameters={"enrollments": True, "enrollment_term_id": term})
+        given = origin.replace(run_id=term, parameters={"enrollments": True, "enrollment_term_id": term})
         with canvas.store.lock(canvas.url, "self", REPORT, term) as folder:
             os.link(raw, folder / "raw.csv")  # nothing here reads it; a copy would only fill the disk
             tables = {}
             for name, table in made.tables.items():
                 shutil.copyfile(scratch / table["file"], folder / table["file"])
-                own = given.of_table(table=name, rows=table["provenance"]["rows"])
+                own = given.replace(table=name, rows=table["provenance"]["rows"])
                 tables[name] = {**table, "provenance": own.to_dict()}
             canvas.store.seal(folder, {"provenance": given.to_dict(), "raw": facts, "tables": tables})
 

@@ -100,11 +100,11 @@ def grade_distribution(
 
 def _stayed(grades: Any, score: Score, withdrawn: Collection[str]) -> tuple[pl.Series, int]:
     """The scores of who stayed, and how many did not."""
-    rows = exchange.lazy(grades)
+    rows = exchange.to_lazy(grades)
     read = counted(score, letters=False)
     if score == "in force" and "override score" in rows.collect_schema():
         read.add("override score")
-    exchange.require(rows, NEEDED, "This chart", numbers=sorted(read))
+    exchange.require_columns(rows, NEEDED, "This chart", numbers=sorted(read))
     states = [withdrawn] if isinstance(withdrawn, str) else list(withdrawn)
     left = pl.col("enrollment state").cast(pl.String).is_in(states).fill_null(value=False)
     marks = (
@@ -165,9 +165,9 @@ def dfw_by_course(
         ``top`` or ``minimum`` is no count, ``below`` no number.
     """
     few, most, below = whole("minimum", minimum), whole("top", top), number("below", below)
-    rows = exchange.lazy(grades)
-    exchange.require(rows, (*NEEDED, "course"), "This chart")
-    table = exchange.lazy(summary(rows, "course", below=below, letters=letters)).collect()
+    rows = exchange.to_lazy(grades)
+    exchange.require_columns(rows, (*NEEDED, "course"), "This chart")
+    table = exchange.to_lazy(summary(rows, "course", below=below, letters=letters)).collect()
     judged = table.with_columns(of=pl.col("passed") + pl.col("dfw"))
     enough = judged.filter(pl.col("of") >= few)
     shown = enough.sort(["dfw share", "course id"], descending=[True, False]).head(min(most, BARS))

@@ -15,7 +15,7 @@ import polars as pl
 
 from canvas_reports_nb.exceptions import MissingDependencyError, ParameterError
 from canvas_reports_nb.frames import exchange
-from canvas_reports_nb.frames.exchange import origin
+from canvas_reports_nb.frames.exchange import provenance_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -197,7 +197,7 @@ def describe_source(frame: Any, term: str | None = None) -> str:
     term : str, optional
         The column that names the term; without it, the term is the one the runs were asked for.
     """
-    carried = origin(frame)
+    carried = provenance_of(frame)
     # A stacked frame tells where each part of it came from.
     runs = carried.get("runs") or [carried]
     asked = [(run.get("parameters") or {}).get(_TERM) for run in runs]
@@ -222,7 +222,7 @@ def spoken(accounts: Iterable[Any], terms: Iterable[Any], ended: Iterable[Any]) 
 
 
 def _named(frame: Any, term: str | None) -> list[str]:
-    rows = exchange.lazy(frame)
+    rows = exchange.to_lazy(frame)
     if term is None or term not in rows.collect_schema():
         return []
     return [str(name) for name in rows.select(term).drop_nulls().unique().sort(term).collect()[term]]

@@ -53,9 +53,9 @@ def storage_pareto(storage: Any, *, top: int = 40, ax: Axes | None = None) -> Ax
         ``top`` is no count.
     """
     used, most = "storage used in MB", whole("top", top)
-    exchange.require(exchange.lazy(storage), ("id", "short name"), "This chart", numbers=(used,))
+    exchange.require_columns(exchange.to_lazy(storage), ("id", "short name"), "This chart", numbers=(used,))
     courses = (
-        exchange.lazy(storage)
+        exchange.to_lazy(storage)
         .select("id", "short name", mb=pl.col(used).fill_null(0.0))
         .sort(["mb", "id"], descending=[True, False])
         .with_columns(share=pl.col("mb").cum_sum() / pl.col("mb").sum())
@@ -127,8 +127,8 @@ def _took(history: Any) -> pl.DataFrame:
     moments = ("created_at", "started_at", "ended_at")
     # Its column of parameters holds objects, which no other kind of frame knows.
     wanted = ("run_id", "status", *moments)
-    rows = exchange.lazy(history, wanted)
-    exchange.require(rows, wanted, "This chart")
+    rows = exchange.to_lazy(history, wanted)
+    exchange.require_columns(rows, wanted, "This chart")
     times(rows, moments, "This chart")
     created, started, ended = (pl.col(name) for name in moments)
     return (

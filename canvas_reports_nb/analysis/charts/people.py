@@ -61,7 +61,7 @@ def enrollments_over_terms(tables: Mapping[str, Any], *, ax: Axes | None = None)
     -------
     matplotlib.axes.Axes
     """
-    counted = exchange.lazy(_by_term(tables)).collect()
+    counted = exchange.to_lazy(_by_term(tables)).collect()
     with styled_axes(ax, columns_wide(counted.height)) as drawn:
         at = list(range(counted.height))
         for shift, (column, name, colour, hatch) in enumerate(
@@ -128,8 +128,8 @@ def role_by_state(enrollments: Any, *, ax: Axes | None = None) -> Axes:
     -------
     matplotlib.axes.Axes
     """
-    rows = exchange.lazy(enrollments)
-    exchange.require(rows, ("role", "status"), "This chart")
+    rows = exchange.to_lazy(enrollments)
+    exchange.require_columns(rows, ("role", "status"), "This chart")
     counted = (
         _each_once(rows)
         .select(pl.col("role", "status").cast(pl.String).fill_null("none"))
@@ -224,8 +224,8 @@ def last_access_calendar(access: Any, *, weeks: int = 26, zone: str = "UTC", ax:
 
 def _last_days(access: Any, zone: str) -> pl.DataFrame:
     """How many people were last seen on each day."""
-    rows, moment = exchange.lazy(access), pl.col("last access at")
-    exchange.require(rows, ("user id", "last access at"), "This chart")
+    rows, moment = exchange.to_lazy(access), pl.col("last access at")
+    exchange.require_columns(rows, ("user id", "last access at"), "This chart")
     times(rows, ("last access at",), "This chart")
     day = moment.max().cast(pl.Datetime("us", "UTC")).dt.convert_time_zone(zone).dt.date()
     return (

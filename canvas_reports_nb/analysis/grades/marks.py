@@ -8,7 +8,7 @@ import polars as pl
 
 from canvas_reports_nb.catalog.parameters import near
 from canvas_reports_nb.exceptions import ParameterError
-from canvas_reports_nb.frames.exchange import FrameT, lazy, like, require
+from canvas_reports_nb.frames.exchange import FrameT, as_kind_of, require_columns, to_lazy
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -45,7 +45,7 @@ def require_scores(
     others = sorted({*columns, *needed} - scores)
     if score == "in force":
         scores |= {"override score"} & set(rows.collect_schema().names())
-    require(rows, others, what, numbers=sorted(scores), given=given)
+    require_columns(rows, others, what, numbers=sorted(scores), given=given)
 
 
 def scored(rows: pl.LazyFrame, score: Score, *, letters: bool) -> pl.LazyFrame:
@@ -98,8 +98,8 @@ def gap(frame: FrameT) -> FrameT:
         whether a score that counts them differs from the one shown).
     """
     scores = ("current score", "final score", "unposted current score", "unposted final score")
-    rows = lazy(frame, (*_WHO_AND_WHERE, *scores))
-    require(rows, NEEDED, "The gap", numbers=scores, given=frame)
+    rows = to_lazy(frame, (*_WHO_AND_WHERE, *scores))
+    require_columns(rows, NEEDED, "The gap", numbers=scores, given=frame)
     current, final, to_be_current, to_be_final = (pl.col(name) for name in scores)
     measured = once(rows).select(
         *_identity(rows),
@@ -112,7 +112,7 @@ def gap(frame: FrameT) -> FrameT:
         (to_be_final - final).alias("final change"),
         (to_be_current.ne_missing(current) | to_be_final.ne_missing(final)).alias("hidden marks"),
     )
-    return like(measured, frame)
+    return as_kind_of(measured, frame)
 
 
 def overrides(frame: FrameT) -> FrameT:
@@ -136,8 +136,8 @@ def overrides(frame: FrameT) -> FrameT:
         The export has no override columns: its account may not use them.
     """
     read = ("final score", "final grade", *OVERRIDE)
-    rows = lazy(frame, (*_WHO_AND_WHERE, *read))
-    require(
+    rows = to_lazy(frame, (*_WHO_AND_WHERE, *read))
+    require_columns(
         rows,
         (*NEEDED, "final grade", "override grade"),
         "An override",
@@ -157,7 +157,7 @@ def overrides(frame: FrameT) -> FrameT:
             (pl.col("override grade") != pl.col("final grade")).alias("letter changed"),
         )
     )
-    return like(set_by_hand, frame)
+    return as_kind_of(set_by_hand, frame)
 
 
 def _identity(rows: pl.LazyFrame) -> list[str]:
@@ -191,9 +191,9 @@ def one_per_student(frame: FrameT) -> FrameT:
         Of the same kind, in the file's order, with the columns of the export and ``sections`` (Int64): in
         how many sections of the course the student is.
     """
-    rows = lazy(frame)
-    require(rows, NEEDED, "One row a student")
-    return like(once(rows), frame)
+    rows = to_lazy(frame)
+    require_columns(rows, NEEDED, "One row a student")
+    return as_kind_of(once(rows), frame)
 
 
 def dropped(frame: FrameT) -> FrameT:
@@ -211,8 +211,8 @@ def dropped(frame: FrameT) -> FrameT:
         (the student or course id is blank), ``repeated`` (the same student, course and section as the row
         kept), ``other section``; and ``kept section id`` (Int64): that of the row kept in its stead.
     """
-    rows = lazy(frame)
-    require(rows, NEEDED, "One row a student")
+    rows = to_lazy(frame)
+    require_columns(rows, NEEDED, "One row a student")
     numbered = rows.with_row_index(_ROW)
     chosen = _chosen(numbered, COURSE).select(*COURSE, _KEPT, "kept section id")
     reason = (
@@ -228,7 +228,7 @@ def dropped(frame: FrameT) -> FrameT:
         .with_columns(reason=reason)
         .select(*rows.collect_schema().names(), "reason", "kept section id")
     )
-    return like(left_out, frame)
+    return as_kind_of(left_out, frame)
 
 
 def once(rows: pl.LazyFrame, key: tuple[str, ...] = COURSE) -> pl.LazyFrame:

@@ -8,7 +8,7 @@ import polars as pl
 
 from canvas_reports_nb.analysis.grades.marks import NEEDED, once
 from canvas_reports_nb.exceptions import UnknownColumnError
-from canvas_reports_nb.frames.exchange import FrameT, lazy, like, require
+from canvas_reports_nb.frames.exchange import FrameT, as_kind_of, require_columns, to_lazy
 
 # The reader tells two periods of one title apart by a number behind the second's columns.
 _PERIOD = re.compile(r"(?P<title>.*) grading period id(?P<again>\.\d+)?", re.DOTALL)
@@ -41,7 +41,7 @@ def grading_periods(frame: FrameT) -> FrameT:
     UnknownColumnError
         No column is of a period: the term has no grading periods, or it is another report.
     """
-    rows = lazy(frame)
+    rows = to_lazy(frame)
     names = rows.collect_schema().names()
     found = [(name, match) for name in names if (match := _PERIOD.fullmatch(name))]
     if not found:
@@ -55,7 +55,7 @@ def grading_periods(frame: FrameT) -> FrameT:
         for measure in ("grading period id", *_MEASURES)
     }
     counted = [name for name in names if name in of_periods and _NUMBER.search(name)]
-    require(rows, NEEDED, "One row a student and period", numbers=counted)
+    require_columns(rows, NEEDED, "One row a student and period", numbers=counted)
     kept = once(rows)
     shared = [name for name in names if name not in of_periods and name not in _MEASURES]
     longs = [
@@ -72,7 +72,7 @@ def grading_periods(frame: FrameT) -> FrameT:
         )
         for number, (name, match) in enumerate(found, 1)
     ]
-    return like(pl.concat(longs), frame)
+    return as_kind_of(pl.concat(longs), frame)
 
 
 def _measure(name: str, measure: str, held: list[str]) -> pl.Expr:

@@ -23,7 +23,14 @@ from canvas_reports_nb.analysis.grades.marks import (
 )
 from canvas_reports_nb.catalog.parameters import is_number, near
 from canvas_reports_nb.exceptions import ParameterError
-from canvas_reports_nb.frames.exchange import FrameT, check_joinable, lazy, like, require, several
+from canvas_reports_nb.frames.exchange import (
+    FrameT,
+    as_kind_of,
+    as_list,
+    check_joinable,
+    require_columns,
+    to_lazy,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -109,20 +116,22 @@ def summary(
     shown = list(dict.fromkeys(name for group in groups for name in _SHOWN[group]))
     ids = list(dict.fromkeys(name for group in groups for name in _IDS[group]))
     needed = counted(score, letters=letters is not None)
-    rows = lazy(frame, {*NEEDED, *ids, *shown, *needed, *OVERRIDE})
+    rows = to_lazy(frame, {*NEEDED, *ids, *shown, *needed, *OVERRIDE})
     own = [name for name in ids if name != "account id"]
     require_scores(rows, (*NEEDED, *own), score, "The summary", letters=letters is not None, given=frame)
     rows = scored(once(rows, SECTION if "section" in groups else COURSE), score, letters=letters is not None)
     if of_account:
         rows = _with_account(rows, courses)
-    failing = pl.col(SCORE) < below if letters is None else pl.col(LETTER).is_in(several(letters))
+    failing = pl.col(SCORE) < below if letters is None else pl.col(LETTER).is_in(as_list(letters))
     held = rows.collect_schema().names()
     grouped = rows.group_by(ids).agg(
         # The same in every row of a group, but for blanks.
         *(pl.col(name).drop_nulls().max() for name in shown if name in held and name not in ids),
-        *_measures(failing, several(withdrawn)),
+        *_measures(failing, as_list(withdrawn)),
     )
-    return like(_with_share(grouped).sort(ids, nulls_last=True), frame, *([courses] if of_account else []))
+    return as_kind_of(
+        _with_share(grouped).sort(ids, nulls_last=True), frame, *([courses] if of_account else [])
+    )
 
 
 def _groups(by: By | Sequence[By]) -> list[By]:
@@ -144,8 +153,8 @@ def _with_account(rows: pl.LazyFrame, courses: Any) -> pl.LazyFrame:
             "The grade export does not say which account a course lies in.",
             hint='Give courses=canvas.read_report("provisioning_csv", courses=True, include_deleted=True).',
         )
-    table = lazy(courses, _OF_COURSES)
-    require(table, _OF_COURSES, "A summary by account", given=courses)
+    table = to_lazy(courses, _OF_COURSES)
+    require_columns(table, _OF_COURSES, "A summary by account", given=courses)
     check_joinable(rows, "course id", table, "canvas_course_id")
     placed = table.select(pl.col(old).alias(new) for old, new in _OF_COURSES.items())
     return rows.join(
@@ -217,9 +226,9 @@ def inflation(
         ``top share change``; the changes are missing in the first term.
     """
     needed = counted(score, letters=True)
-    rows = lazy(frame, {*NEEDED, *_TERM, *needed, *OVERRIDE})
+    rows = to_lazy(frame, {*NEEDED, *_TERM, *needed, *OVERRIDE})
     require_scores(rows, (*NEEDED, *_TERM), score, "Inflation", letters=True, given=frame)
-    left = pl.col("enrollment state").cast(pl.String).is_in(several(withdrawn)).fill_null(value=False)
+    left = pl.col("enrollment state").cast(pl.String).is_in(as_list(withdrawn)).fill_null(value=False)
     by_term = (
         scored(once(rows), score, letters=True)
         .filter(~left)
@@ -230,17 +239,17 @@ def inflation(
             mean(pl.col(SCORE)).alias("mean"),
             pl.col(SCORE).median().alias("median"),
             pl.col(LETTER).count().cast(pl.Int64).alias("lettered"),
-            pl.col(LETTER).is_in(several(top)).mean().alias("top share"),
+            pl.col(LETTER).is_in(as_list(top)).mean().alias("top share"),
         )
     )
-    return like(_moved(_in_time(by_term, terms)), frame)
+    return as_kind_of(_moved(_in_time(by_term, terms)), frame)
 
 
 def _in_time(by_term: pl.LazyFrame, terms: Any) -> pl.LazyFrame:
     if terms is None:
         return by_term.sort("term id", nulls_last=True).with_columns(pl.lit(value=True).alias("__placed"))
-    dated = lazy(terms, ("canvas_term_id", "start_date"))
-    require(dated, ("canvas_term_id", "start_date"), "The order of terms", given=terms)
+    dated = to_lazy(terms, ("canvas_term_id", "start_date"))
+    require_columns(dated, ("canvas_term_id", "start_date"), "The order of terms", given=terms)
     check_joinable(by_term, "term id", dated, "canvas_term_id")
     begins = dated.select(pl.col("canvas_term_id").alias("term id"), pl.col("start_date").alias("start date"))
     return (

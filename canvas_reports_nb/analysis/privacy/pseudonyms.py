@@ -14,11 +14,11 @@ from canvas_reports_nb.exceptions import ParameterError, PersonalDataError, Repo
 from canvas_reports_nb.frames.exchange import (
     LOWEST_PSEUDONYM,
     FrameT,
+    as_kind_of,
     column_names,
-    described,
-    lazy,
-    like,
-    origin,
+    provenance_of,
+    table_of,
+    to_lazy,
 )
 from canvas_reports_nb.frames.provenance import ATTRS_KEY, Provenance
 
@@ -112,9 +112,11 @@ def pseudonymize(
     _warn(rules, free_text, keep)
     left_out = {"unknown"} if free_text == "keep" else {"unknown", "free text"}
     kept = {name: rule for name, rule in rules.items() if rule.treatment not in left_out}
-    query = lazy(frame)
+    query = to_lazy(frame)
     held = query.collect_schema()
-    made = like(query.select(_replaced(name, rule, held[name], secret) for name, rule in kept.items()), frame)
+    made = as_kind_of(
+        query.select(_replaced(name, rule, held[name], secret) for name, rule in kept.items()), frame
+    )
     return _signed(made, frame, kept)
 
 
@@ -137,7 +139,7 @@ def check_pseudonymized(
         The columns are named: with a value that is no pseudonym, a time of day, free text, or unknown.
     """
     rules = _rules(frame, report, table, keep, identities)
-    query = lazy(frame)
+    query = to_lazy(frame)
     held = query.collect_schema()
     suspect = {name: rule for name, rule in rules.items() if rule.treatment != "as it is"}
     if not suspect:
@@ -176,7 +178,7 @@ def _rules(
     for name in (*wanted, *own):
         if name not in names:
             raise ParameterError(f"The frame has no column {name!r}.", hint=near(name, names) or None)
-    known = described(frame, report, table)
+    known = table_of(frame, report, table)
     if known is None and not (own or wanted):
         raise ParameterError(
             "Nobody knows which columns of this frame are personal.",
@@ -316,11 +318,11 @@ def _signed(made: FrameT, frame: Any, rules: Mapping[str, _Rule]) -> FrameT:
         return made
     untouched = [name for name, rule in rules.items() if rule.treatment not in ("number", "text", "day")]
     typed = made.astype({name: frame.dtypes[name] for name in untouched})
-    carried = origin(frame)
+    carried = provenance_of(frame)
     if carried:
         kept = Provenance.from_dict(carried)
         # A note quotes a cell, a file's name may be a person's, and the hash of a short file can be guessed at.
-        typed.attrs = {ATTRS_KEY: kept.of_table(source=None, sha256=None, notes=_notes(rules)).to_dict()}
+        typed.attrs = {ATTRS_KEY: kept.replace(source=None, sha256=None, notes=_notes(rules)).to_dict()}
     return cast("FrameT", typed)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from canvas_reports_nb.exceptions import ParameterError, ReportWarning
-from canvas_reports_nb.frames.exchange import FrameT, lazy, like, require
+from canvas_reports_nb.frames.exchange import FrameT, as_kind_of, require_columns, to_lazy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,8 +73,8 @@ def suppress_small_cells(
     [<NA>, <NA>, 40]
     """
     names = [by] if isinstance(by, str) else list(by)
-    query = lazy(table)
-    require(query, [*names, count], "Suppression")
+    query = to_lazy(table)
+    require_columns(query, [*names, count], "Suppression")
     cells = query.collect()
     numbers = _checked(cells, names, count, minimum)
     lines = _Lines(cells, names, numbers, minimum)
@@ -92,7 +92,7 @@ def suppress_small_cells(
         pl.col(name) if name in names else pl.when(~told).then(pl.col(name)).alias(name)
         for name in cells.columns
     ]
-    return like(cells.lazy().select(*kept, told), table)
+    return as_kind_of(cells.lazy().select(*kept, told), table)
 
 
 def _spelled(cell: tuple[object, ...]) -> str:

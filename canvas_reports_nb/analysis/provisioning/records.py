@@ -8,7 +8,7 @@ import polars as pl
 
 from canvas_reports_nb.analysis.provisioning.tables import KNOWN, Pointer, once, over_any_table, pointers
 from canvas_reports_nb.exceptions import ParameterError
-from canvas_reports_nb.frames.exchange import require
+from canvas_reports_nb.frames.exchange import require_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -105,7 +105,7 @@ def sis_id_clashes(tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
 
 
 def _clashes(tables: Mapping[str, pl.LazyFrame], name: str) -> pl.LazyFrame:
-    require(tables[name], ["status"], f"sis_id_clashes, of the table {name!r},")
+    require_columns(tables[name], ["status"], f"sis_id_clashes, of the table {name!r},")
     records = _records(once(tables, name), name).filter(pl.col("sis_id").is_not_null())
     lowered, unpadded = pl.col("sis_id").str.to_lowercase(), pl.col("sis_id").str.strip_chars_start("0")
     folded = lowered.str.strip_chars_start("0")
@@ -135,7 +135,7 @@ def _stacked(parts: Iterable[pl.LazyFrame]) -> pl.LazyFrame:
 
 def _marked(tables: Mapping[str, pl.LazyFrame], table: str, analysis: str, *more: str) -> pl.LazyFrame:
     what = f"{analysis}, of the table {table!r},"
-    require(tables[table], ["created_by_sis", *more], what)
+    require_columns(tables[table], ["created_by_sis", *more], what)
     dtype = tables[table].collect_schema()["created_by_sis"]
     if dtype not in (pl.Boolean, pl.Null):
         raise ParameterError(

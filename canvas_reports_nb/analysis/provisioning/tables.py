@@ -10,7 +10,14 @@ import polars as pl
 
 from canvas_reports_nb.catalog.schemas import schema
 from canvas_reports_nb.exceptions import ParameterError
-from canvas_reports_nb.frames.exchange import FrameT, check_joinable, lazy, like, require, several
+from canvas_reports_nb.frames.exchange import (
+    FrameT,
+    as_kind_of,
+    as_list,
+    check_joinable,
+    require_columns,
+    to_lazy,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -47,9 +54,9 @@ def over_tables(**needed: Sequence[str]) -> _Wrap:
                 f"{analysis} needs the table {', '.join(map(repr, missing))}, which was not given.",
                 hint=_switches(needed),
             )
-        given = {name: lazy(tables[name]) for name in needed}
+        given = {name: to_lazy(tables[name]) for name in needed}
         for name, columns in needed.items():
-            require(given[name], columns, f"{analysis}, of the table {name!r},")
+            require_columns(given[name], columns, f"{analysis}, of the table {name!r},")
         for table, column, target, key in pointers(needed):
             if key.startswith("canvas_"):
                 made_of = (tables[table], tables[target])
@@ -63,7 +70,7 @@ def over_any_table(*known: str) -> _Wrap:
     """As `over_tables`, for an analysis of whichever of the known tables are given."""
 
     def chosen(tables: Mapping[str, Any], analysis: str) -> dict[str, pl.LazyFrame]:
-        given = {name: lazy(tables[name]) for name in known if name in tables}
+        given = {name: to_lazy(tables[name]) for name in known if name in tables}
         if not given:
             raise ParameterError(
                 f"{analysis} needs at least one of the tables {', '.join(known)}.", hint=_switches(known)
@@ -84,7 +91,7 @@ def _over(
             _refuse_no_mapping(tables, wanted, analysis.__name__)
             given = chosen(tables, analysis.__name__)
             first, *others = (tables[name] for name in given)
-            return like(analysis(given, *args, **kwargs), first, *others)
+            return as_kind_of(analysis(given, *args, **kwargs), first, *others)
 
         return wrapped
 
@@ -138,7 +145,7 @@ def of_role(enrollments: pl.LazyFrame, role: str) -> pl.Expr:
 
 def in_states(states: Iterable[str]) -> pl.Expr:
     """Whether a row's status is one of these."""
-    return pl.col("status").cast(pl.String).is_in(several(states))
+    return pl.col("status").cast(pl.String).is_in(as_list(states))
 
 
 _KEYS = {

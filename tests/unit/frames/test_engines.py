@@ -100,7 +100,7 @@ def test_any_table_is_the_same_in_every_engine(rows: list[tuple[Any, ...]], tmp_
         for place, name in enumerate(HEADER)
     }
     target = tmp_path_factory.mktemp("table") / "t.parquet"
-    (member,) = frames.members(data, "lti.csv")
+    (member,) = frames.csv_members(data, "lti.csv")
     _, provenance = frames.write_parquet(member, frames.identify(member, REPORT), target, Provenance())
     for engine in ("arrow", "polars", "pandas", "dask"):
         assert cells(crn.read_file(data, REPORT, engine=engine)) == wanted, engine
@@ -114,7 +114,7 @@ def test_dask_has_a_partition_a_row_group_and_the_dtypes_of_pandas(tmp_path: Pat
         (kinds[n % 3] if n > 300_000 else "Account", n, "x", None, "public", None) for n in range(600_000)
     ]
     target = tmp_path / "t.parquet"
-    (member,) = frames.members(canvas_csv(rows), "lti.csv")
+    (member,) = frames.csv_members(canvas_csv(rows), "lti.csv")
     _, provenance = frames.write_parquet(
         member, frames.identify(member, REPORT), target, Provenance(run_id=1)
     )
@@ -133,7 +133,7 @@ def test_dask_has_a_partition_a_row_group_and_the_dtypes_of_pandas(tmp_path: Pat
 def test_dask_reads_only_the_columns_a_question_needs(tmp_path: Path) -> None:
     rows = [("Account", 1, "x", None, "public", None), ("Course", 2, "y", None, "public", None)]
     target = tmp_path / "t.parquet"
-    (member,) = frames.members(canvas_csv(rows), "lti.csv")
+    (member,) = frames.csv_members(canvas_csv(rows), "lti.csv")
     _, provenance = frames.write_parquet(member, frames.identify(member, REPORT), target, Provenance())
     lazy = frames.load(target, provenance, "dask")
     sizes = lazy.groupby("context_type", observed=True).size().compute(scheduler="synchronous")
@@ -144,7 +144,7 @@ def test_dask_reads_only_the_columns_a_question_needs(tmp_path: Path) -> None:
 def test_a_file_cut_short_leaves_no_open_writer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
     monkeypatch.setattr(sys, "unraisablehook", seen.append)
-    (member,) = frames.members(canvas_csv([("Account", 1, "x", None, "public", None)])[:-5], "lti.csv")
+    (member,) = frames.csv_members(canvas_csv([("Account", 1, "x", None, "public", None)])[:-5], "lti.csv")
     with pytest.raises(DamagedFileError):
         frames.write_parquet(member, frames.identify(member, REPORT), tmp_path / "t.parquet", Provenance())
     gc.collect()

@@ -17,11 +17,11 @@ from canvas_reports_nb.exceptions import ParameterError, UnknownColumnError
 from canvas_reports_nb.frames.engines import typed
 from canvas_reports_nb.frames.exchange import (
     LOWEST_PSEUDONYM,
+    as_kind_of,
     check_joinable,
     column_names,
-    lazy,
-    like,
-    require,
+    require_columns,
+    to_lazy,
 )
 
 STATES = ["active", "concluded", "deleted"]
@@ -75,9 +75,9 @@ def every_kind(table: pa.Table) -> dict[str, Any]:
 def test_there_and_back_nothing_changes(table: pa.Table) -> None:
     with dask.config.set({"dataframe.convert-string": False}):
         for kind, frame in every_kind(table).items():
-            query = lazy(frame)
+            query = to_lazy(frame)
             assert query.collect().equals(pl.from_arrow(table)), kind
-            back = like(query, frame)
+            back = as_kind_of(query, frame)
             assert type(back) is type(frame)
             if kind == "arrow":
                 assert back.equals(table)
@@ -100,28 +100,32 @@ def test_there_and_back_nothing_changes(table: pa.Table) -> None:
 @given(table=TABLES)
 def test_an_analysis_of_several_frames_is_one_for_every_kind(table: pa.Table) -> None:
     def joined(frame: Any, other: Any) -> Any:
-        query = lazy(frame, ("id", "score")).join(lazy(other), on="id", how="left", maintain_order="left")
-        return like(query.select("id", pl.col("score") * 2, "more"), frame, other)
+        query = to_lazy(frame, ("id", "score")).join(
+            to_lazy(other), on="id", how="left", maintain_order="left"
+        )
+        return as_kind_of(query.select("id", pl.col("score") * 2, "more"), frame, other)
 
     wanted = joined(pl.from_arrow(table), OTHER)
     for kind, frame in every_kind(table).items():
         found = joined(frame, every_kind(OTHER.to_arrow())[kind])
-        assert lazy(found).collect().equals(wanted), kind
+        assert to_lazy(found).collect().equals(wanted), kind
 
 
 def test_values_of_a_joined_enumeration_stay() -> None:
     states = typed(FILLED)
     scores = pd.DataFrame({"id": pd.array([7, 8], "Int64")})
-    joined = like(lazy(scores).join(lazy(states, ("id", "state")), on="id", how="left"), scores, states)
+    joined = as_kind_of(
+        to_lazy(scores).join(to_lazy(states, ("id", "state")), on="id", how="left"), scores, states
+    )
     assert list(joined["state"].cat.categories) == STATES
     assert pd.concat([joined, states[["id", "state"]]])["state"].dtype == "category"
 
 
 def test_frames_pandas_made_itself_are_taken_too() -> None:
     frame = pd.DataFrame({"n": [1.5, np.nan], "text": ["a", None], "whole": [1, 2]}, index=[5, 9])
-    rows = lazy(frame).collect()
+    rows = to_lazy(frame).collect()
     assert rows.rows() == [(1.5, "a", 1), (None, None, 2)]
-    assert list(like(lazy(frame), frame).index) == [0, 1]
+    assert list(as_kind_of(to_lazy(frame), frame).index) == [0, 1]
 
 
 def test_a_lazy_frame_is_never_collected() -> None:
@@ -129,9 +133,9 @@ def test_a_lazy_frame_is_never_collected() -> None:
         raise AssertionError("collected")
 
     frame = pl.LazyFrame({"id": [1]}).map_batches(unreadable, schema={"id": pl.Int64})
-    require(lazy(frame), ["id"], "This", numbers=["id"])
+    require_columns(to_lazy(frame), ["id"], "This", numbers=["id"])
     check_joinable(frame, "id", frame, "id")
-    back = like(lazy(frame, ["id"]).with_columns(more=1), frame)
+    back = as_kind_of(to_lazy(frame, ["id"]).with_columns(more=1), frame)
     assert isinstance(back, pl.LazyFrame)
     with pytest.raises(AssertionError, match="collected"):
         back.collect()
@@ -147,30 +151,30 @@ def test_dask_computes_only_the_columns_that_are_read() -> None:
     with dask.config.set({"dataframe.convert-string": False}):
         frame = dd.from_map(part, [0], meta=typed(FILLED).iloc[:0], enforce_metadata=False)
         asked.clear()
-        assert lazy(frame, ("score", "id", "absent")).collect().rows() == [(7, 1.5)]
+        assert to_lazy(frame, ("score", "id", "absent")).collect().rows() == [(7, 1.5)]
     assert asked == [["id", "score"]]
 
 
 @pytest.mark.parametrize("kind", ["pandas", "polars", "arrow", "dask"])
 def test_columns_not_read_are_left_behind(kind: str) -> None:
-    assert lazy(every_kind(FILLED)[kind], {"score", "absent"}).collect_schema().names() == ["score"]
+    assert to_lazy(every_kind(FILLED)[kind], {"score", "absent"}).collect_schema().names() == ["score"]
 
 
 @pytest.mark.parametrize("thing", [7, "grades.csv", None, {"id": [1]}, [1, 2], np.zeros(3)])
 def test_what_is_no_frame_is_refused(thing: Any) -> None:
     with pytest.raises(ParameterError, match=f"not {type(thing).__name__}"):
-        lazy(thing)
+        to_lazy(thing)
 
 
 def test_a_missing_column_is_named_with_one_like_it() -> None:
     frame = pl.LazyFrame({"final score": ["x"], "id": [1]})
     with pytest.raises(UnknownColumnError, match="This needs the column 'final scores'") as error:
-        require(frame, ["id", "final scores"], "This")
+        require_columns(frame, ["id", "final scores"], "This")
     assert "Did you mean 'final score'?" in str(error.value)
     with pytest.raises(ParameterError, match="'final score', which is String"):
-        require(frame, ["id"], "This", numbers=["final score"])
+        require_columns(frame, ["id"], "This", numbers=["final score"])
     with pytest.raises(UnknownColumnError, match="'score'"):
-        require(frame, ["id"], "This", numbers=["score"])
+        require_columns(frame, ["id"], "This", numbers=["score"])
 
 
 def test_ids_of_two_dtypes_are_not_joined() -> None:
@@ -206,7 +210,7 @@ TWICE = pd.DataFrame([[1, 2, 3]], columns=["id", "id", "name"])
     [TWICE, dd.from_pandas(TWICE, npartitions=1), pa.table([[1], [2], [3]], names=["id", "id", "name"])],
     ids=["pandas", "dask", "arrow"],
 )
-@pytest.mark.parametrize("ask", [lazy, column_names])
+@pytest.mark.parametrize("ask", [to_lazy, column_names])
 def test_two_columns_of_one_name_are_refused(frame: Any, ask: Any) -> None:
     with pytest.raises(ParameterError, match="Several columns of the frame are called 'id'"):
         ask(frame)

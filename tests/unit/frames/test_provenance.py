@@ -17,5 +17,5 @@ def test_provenance_survives_json_and_later_versions() -> None:
     read = json.loads(json.dumps(made.to_dict()))
     assert Provenance.from_dict(read) == made
     assert Provenance.from_dict({**read, "of_2031": 1}) == made
-    assert made.of_table(table="users").table == "users"
+    assert made.replace(table="users").table == "users"
     assert made.table is None

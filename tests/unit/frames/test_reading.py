@@ -104,7 +104,7 @@ def test_a_contradicting_value_keeps_its_column_as_text(cell: str, column: str) 
 def test_a_contradiction_far_down_leaves_no_half_typed_file(tmp_path: Path) -> None:
     rows = b"".join(b"%d,A,2026-03-02T09:14:07Z\n" % number for number in range(400_000))
     data = ACTIVITY + rows + b"oops,A,never\n"
-    (member,) = frames.members(data, "last_enrollment_activity_csv.csv")
+    (member,) = frames.csv_members(data, "last_enrollment_activity_csv.csv")
     identity = frames.identify(member, "last_enrollment_activity_csv")
     target = tmp_path / "t.parquet"
     facts, made = frames.write_parquet(member, identity, target, Provenance(run_id=5))
