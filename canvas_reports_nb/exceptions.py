@@ -1,46 +1,46 @@
-"""Every error this package raises, split by what the analyst does next.
+"""The errors this package raises, grouped by what you do next.
 
 ::
 
     CanvasReportsError
     ├── ConfigurationError            set something up, then call again
-    │   ├── CredentialsError          no address or no token was found
+    │   ├── CredentialsError          no Canvas address or no token was found
     │   └── MissingDependencyError    an optional package is not installed
-    ├── ParameterError                the call itself is wrong; nothing was started
-    │   ├── UnknownParameterError     Canvas would ignore the name and export everything
-    │   ├── InvalidChoiceError        the value is not one Canvas knows
-    │   └── InvalidTermError          Canvas knows no such term
-    ├── AuthenticationError           the token is missing, wrong, expired or too narrow
-    ├── NotPermittedError             the token is good, its owner may not do this
-    ├── NotFoundError                 no such thing on this Canvas
+    ├── ParameterError                the call is wrong; nothing was started
+    │   ├── UnknownParameterError     the report has no such parameter (Canvas would ignore it)
+    │   ├── InvalidChoiceError        the parameter does not take this value
+    │   └── InvalidTermError          Canvas has no such term
+    ├── AuthenticationError           the token is missing, wrong, expired, revoked or too narrow
+    ├── NotPermittedError             the token works, but its owner lacks the permission
+    ├── NotFoundError                 this Canvas has no such thing
     │   ├── UnknownAccountError
     │   ├── UnknownReportError
-    │   └── UnknownRunError           unknown, deleted, or of another report or account
-    ├── ServerError                   Canvas or something before it is in trouble: try again later
+    │   └── UnknownRunError           the run is unknown, deleted, or of another report or account
+    ├── ServerError                   Canvas or the network has a problem: try again later
     │   ├── ThrottledError            too many requests: slow down
-    │   ├── UserAgentRefusedError     the request reached Canvas without a User-Agent
-    │   ├── NotReachedError           no answer: network, DNS, TLS, time-out
-    │   └── UnexpectedAnswerError     an answer that is not what the API promises
+    │   ├── UserAgentRefusedError     the request arrived without a User-Agent
+    │   ├── NotReachedError           no response: network, DNS, TLS or timeout
+    │   └── UnexpectedAnswerError     a response that does not follow the API
     ├── RunError                      the run ended without a file, or has not ended yet
-    │   ├── DuplicateRunError         an equal run is in flight already; it is on the error
+    │   ├── DuplicateRunError         an equal run is in progress: ``error.run``
     │   ├── RunFailedError
     │   ├── RunAbortedError
     │   ├── RunDeletedError
-    │   └── WaitTimeoutError          the budget is spent; the run goes on and is on the error
-    ├── NotStartedError               the budget was spent before a run was under way
-    ├── ReportsFailedError            of many requests some failed; a group, with the finished ones on it
-    ├── FileError                     the file, not the call, is the trouble
+    │   └── WaitTimeoutError          the wait timed out; the run continues: ``error.job``
+    ├── NotStartedError               the call timed out before a run was started
+    ├── ReportsFailedError            some of many requests failed: ``error.reports`` has the others
+    ├── FileError                     the problem is in the file, not in the call
     │   ├── NotAReportError           not a CSV or zip of a report
-    │   ├── DamagedFileError          cut short, or not what was announced
-    │   └── UnsafeArchiveError        a zip that names outside paths or unpacks to a bomb
-    ├── TableError                    which table of the run?
-    │   ├── TableRequiredError        several tables and no ``table=``
+    │   ├── DamagedFileError          truncated, or not the announced file
+    │   └── UnsafeArchiveError        a zip with outside paths or links, or one that unpacks to too much
+    ├── TableError                    the call does not identify one table of the run
+    │   ├── TableRequiredError        the run has several tables: pass ``table=``
     │   └── UnknownTableError
-    ├── NoProvenanceError             the frame does not say where it came from
-    ├── UnknownColumnError            ``columns=`` names a column the table has not
-    ├── PersonalDataError             a frame that is to be pseudonymized still names people
+    ├── NoProvenanceError             the frame has no record of its source
+    ├── UnknownColumnError            ``columns=`` names a column the table does not have
+    ├── PersonalDataError             the frame still contains personal data
     └── StoreError                    the store on this disk can't serve the call
-        └── NotStoredError            ``offline=True`` and no such run on this disk
+        └── NotStoredError            the run is not on this disk
 """
 
 from __future__ import annotations
@@ -51,78 +51,45 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 __all__ = [
-    "AuthenticationError",
-    "CanvasReportsError",
-    "ConfigurationError",
-    "CredentialsError",
-    "DamagedFileError",
-    "DuplicateRunError",
-    "FileError",
-    "InvalidChoiceError",
-    "InvalidTermError",
-    "MissingDependencyError",
-    "NoProvenanceError",
-    "NotAReportError",
-    "NotFoundError",
-    "NotPermittedError",
-    "NotReachedError",
-    "NotStartedError",
-    "NotStoredError",
-    "ParameterError",
-    "PersonalDataError",
-    "ReportWarning",
-    "ReportsFailedError",
-    "RunAbortedError",
-    "RunDeletedError",
-    "RunError",
-    "RunFailedError",
-    "ServerError",
-    "StoreError",
-    "TableError",
-    "TableRequiredError",
-    "ThrottledError",
-    "UnexpectedAnswerError",
-    "UnknownAccountError",
-    "UnknownColumnError",
-    "UnknownParameterError",
-    "UnknownReportError",
-    "UnknownRunError",
-    "UnknownTableError",
-    "UnsafeArchiveError",
-    "UserAgentRefusedError",
-    "WaitTimeoutError",
-]
+    "AuthenticationError", "CanvasReportsError", "ConfigurationError", "CredentialsError",
+    "DamagedFileError", "DuplicateRunError", "FileError", "InvalidChoiceError", "InvalidTermError",
+    "MissingDependencyError", "NoProvenanceError", "NotAReportError", "NotFoundError",
+    "NotPermittedError", "NotReachedError", "NotStartedError", "NotStoredError", "ParameterError",
+    "PersonalDataError", "ReportWarning", "ReportsFailedError", "RunAbortedError",
+    "RunDeletedError", "RunError", "RunFailedError", "ServerError", "StoreError", "TableError",
+    "TableRequiredError", "ThrottledError", "UnexpectedAnswerError", "UnknownAccountError",
+    "UnknownColumnError", "UnknownParameterError", "UnknownReportError", "UnknownRunError",
+    "UnknownTableError", "UnsafeArchiveError", "UserAgentRefusedError", "WaitTimeoutError",
+]  # fmt: skip
 
 
 class ReportWarning(UserWarning):
-    """The frame is whole, but something in it is not as the schema says."""
+    """The frame is complete, but some of its values or columns are not what the catalog expects."""
 
 
 class CanvasReportsError(Exception):
-    """What happened, where, and what to do next.
+    """The base of all errors: what happened, where, and what to do next.
 
     Parameters
     ----------
     message : str
         What happened, in one sentence.
     hint : str, optional
-        What to do next; where it is left out, what the class advises.
+        What to do next. The default is the advice of the class.
     account, report : str, optional
         Where it happened, as the caller spelled it.
     run_id : int, optional
         The run it happened to.
     url : str, optional
-        The address asked, without its query string (which may hold a key).
+        The requested address. Its query string, which may contain a key, is dropped.
 
     Attributes
     ----------
     job : ReportJob or None
-        The handle on the run, where a wait ended in this error.
+        The handle on the run, if the error ended a wait.
     """
 
-    _advice: ClassVar[str | None] = None
-    _stays: ClassVar[frozenset[str]] = frozenset({"job"})  # what no pickle takes along
-
+    _default_hint: ClassVar[str | None] = None
     job: object = None
 
     def __init__(
@@ -137,16 +104,17 @@ class CanvasReportsError(Exception):
     ) -> None:
         super().__init__(message)
         self.message = message
-        self.hint = hint or self._advice
+        self.hint = hint or self._default_hint
         self.account = account
         self.report = report
         self.run_id = run_id
         self.url = url.partition("?")[0] if url else None
 
     def __reduce__(self) -> tuple[Callable[..., CanvasReportsError], tuple[Any, ...]]:
-        # Python's own way calls the class with the message alone, which most of these do not take.
-        kept = {name: value for name, value in vars(self).items() if name not in self._stays}
-        return _again, (type(self), self.message, kept)
+        # Python would call the class with the message alone; most of these classes need more.
+        # A job can't be pickled: it holds open connections.
+        state = {name: value for name, value in vars(self).items() if name != "job"}
+        return _rebuild, (type(self), self.message, state)
 
     def __str__(self) -> str:
         where = [
@@ -158,26 +126,26 @@ class CanvasReportsError(Exception):
         return f"{text}\n{self.hint}" if self.hint else text
 
     def located(self, *, account: str | None, report: str | None, run_id: int | None) -> None:
-        """Fill in where it happened, keeping what is known already."""
+        """Add where it happened, unless that is known already."""
         self.account = self.account or account
         self.report = self.report or report
         self.run_id = self.run_id if self.run_id is not None else run_id
 
 
-def _again(kind: type[CanvasReportsError], message: str, facts: Mapping[str, object]) -> CanvasReportsError:
-    """An error as it was, from a pickle or for a copy."""
+def _rebuild(kind: type[CanvasReportsError], message: str, state: Mapping[str, object]) -> CanvasReportsError:
+    """Rebuild an error from a pickle or for a copy."""
     error = kind.__new__(kind)
     CanvasReportsError.__init__(error, message)
-    vars(error).update(facts)
+    vars(error).update(state)
     return error
 
 
 class ConfigurationError(CanvasReportsError):
-    """Something must be set up before the call can be made."""
+    """A setting is missing or wrong."""
 
 
 class CredentialsError(ConfigurationError):
-    """No address or no token was found in any of the places looked at."""
+    """No Canvas address or no usable token was found."""
 
 
 class MissingDependencyError(ConfigurationError, ImportError):
@@ -191,75 +159,75 @@ class MissingDependencyError(ConfigurationError, ImportError):
 
 
 class ParameterError(CanvasReportsError, ValueError):
-    """The call's parameters are wrong; nothing was started."""
+    """A wrong parameter; nothing was started."""
 
 
 class UnknownParameterError(ParameterError):
-    """The report has no such parameter, and Canvas would silently ignore it."""
+    """A parameter the report does not have. Canvas would ignore it and export everything."""
 
 
 class InvalidChoiceError(ParameterError):
-    """The parameter exists, the value is not one it takes."""
+    """A value the parameter does not take."""
 
 
 class InvalidTermError(ParameterError):
-    """Canvas knows no such term."""
+    """A term this Canvas does not have."""
 
 
 class AuthenticationError(CanvasReportsError):
-    """The token is missing, wrong, expired, revoked or too narrow."""
+    """A token that is missing, wrong, expired, revoked or too narrow."""
 
 
 class NotPermittedError(CanvasReportsError, PermissionError):
-    """The token is good, but its owner may not do this on this account."""
+    """A permission the token's owner does not have on this account."""
 
 
 class NotFoundError(CanvasReportsError, LookupError):
-    """No such thing on this Canvas."""
+    """Something this Canvas does not have."""
 
-    _advice = "Check the account and the report; canvas.reports() lists those on offer."
+    _default_hint = "Check the account and the report. canvas.reports() lists the available reports."
 
 
 class UnknownAccountError(NotFoundError):
-    """No such account on this Canvas, or one hidden from this token."""
+    """An account that does not exist or that this token can't see."""
 
-    _advice = 'Name one the token may see: "self", a Canvas id, or sis_account_id:X.'
+    _default_hint = 'Use "self", a Canvas id, or "sis_account_id:X".'
 
 
 class UnknownReportError(NotFoundError):
-    """The account does not offer a report of that name."""
+    """A report the account does not offer."""
 
 
 class UnknownRunError(NotFoundError):
-    """No such run: unknown, deleted, or of another report or account."""
+    """A run that is unknown, deleted, or of another report or account."""
 
-    _advice = "canvas.history(report) lists the runs there are."
+    _default_hint = "Choose one of the runs that canvas.history(report) lists."
 
 
 class ServerError(CanvasReportsError):
-    """Canvas, or something between here and it, is in trouble."""
+    """A problem in Canvas or in the network on the way to it."""
 
 
 class ThrottledError(ServerError):
-    """Canvas answered "Rate Limit Exceeded"."""
+    """Too many requests: Canvas responded "Rate Limit Exceeded"."""
 
 
 class UserAgentRefusedError(ServerError):
-    """Hosted Canvas refuses requests that arrive without a User-Agent."""
+    """A request rejected before Canvas checked permissions, as for a missing User-Agent."""
 
 
 class NotReachedError(ServerError, ConnectionError):
-    """No answer arrived."""
+    """No response arrived."""
 
 
 class UnexpectedAnswerError(ServerError):
-    """The answer is not what the API promises."""
+    """A response that does not follow the API."""
 
-    _advice = "Check that the address is Canvas's own; if it is, try again in a few minutes."
+    _default_hint = "Check that the address is that of your Canvas. If it is, try again in a few minutes."
 
 
 class Run(Protocol):
-    """What an error needs to know of a run; the real thing is `ReportRun`."""
+    """The part of a `ReportRun` that an error uses."""
 
     @property
     def id(self) -> int:
@@ -271,7 +239,7 @@ class Run(Protocol):
 
 
 class RunError(CanvasReportsError):
-    """A run ended without a file, or has not ended yet.
+    """A run that ended without a file or has not ended yet.
 
     Attributes
     ----------
@@ -286,43 +254,42 @@ class RunError(CanvasReportsError):
 
 
 class DuplicateRunError(RunError):
-    """An equal run is in flight already; it is ``error.run``."""
+    """An equal run that is already in progress: ``error.run``."""
 
-    _advice = "Join it: canvas.attach(report, run_id)."
+    _default_hint = "Attach to that run: canvas.attach(report, run_id)."
 
 
 class RunFailedError(RunError):
-    """Canvas ended the run with an error."""
+    """A run that ended with an error."""
 
 
 class RunAbortedError(RunError):
-    """Somebody stopped the run."""
+    """A run that was stopped."""
 
 
 class RunDeletedError(RunError):
-    """Somebody deleted the run."""
+    """A run that was deleted."""
 
 
 class WaitTimeoutError(RunError, TimeoutError):
-    """The time budget is spent; the run goes on, and ``error.job`` is the handle on it."""
+    """A wait that timed out. The run continues in Canvas: ``error.job``."""
 
 
 class NotStartedError(CanvasReportsError, TimeoutError):
-    """The time budget was spent before a run was under way."""
+    """A call that timed out before a run was started."""
 
 
 class ReportsFailedError(CanvasReportsError, ExceptionGroup[CanvasReportsError]):
-    """Of many requests some failed: one error each, and the finished ones.
+    """Some of many requests failed: a group with one error per failed request.
 
     Attributes
     ----------
     reports : ReportsResult
-        What is finished: ``error.reports.to_pandas()`` stacks it, ``error.reports.status`` lists all.
+        The other requests. ``error.reports.to_pandas()`` stacks the finished ones; ``.status`` lists all.
     """
 
     reports: Any
-    # A group's own attribute of this name is read-only.
-    message = ""
+    message = ""  # writable, unlike that of ExceptionGroup
 
     def __new__(
         cls,
@@ -332,7 +299,7 @@ class ReportsFailedError(CanvasReportsError, ExceptionGroup[CanvasReportsError])
         reports: Any = None,  # noqa: ARG004 - for `__init__`
         hint: str | None = None,  # noqa: ARG004 - likewise
     ) -> Self:
-        """Made by `BaseExceptionGroup`, which takes no keywords."""
+        """Call `BaseExceptionGroup.__new__`, which takes no keywords."""
         return super().__new__(cls, message, errors)
 
     def __init__(
@@ -347,76 +314,76 @@ class ReportsFailedError(CanvasReportsError, ExceptionGroup[CanvasReportsError])
         self.reports = reports
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # What is finished stays here: it holds open connections.
+        # The reports can't be pickled: they hold open connections.
         return type(self), (self.message, self.exceptions), {**vars(self), "reports": None}
 
     def derive(self, excs: Sequence[Any], /) -> Any:
-        """A part of the group, as ``except*`` and ``split`` make one."""
+        """Return a part of the group, for ``except*`` and ``split``."""
         return type(self)(self.message, excs, reports=self.reports, hint=self.hint)
 
 
 class FileError(CanvasReportsError):
-    """The file itself is the trouble."""
+    """A problem in a file."""
 
 
 class NotAReportError(FileError, ValueError):
-    """Not a CSV or zip of a report."""
+    """A file that is not a CSV or zip of a report."""
 
-    _advice = "Download the file from Canvas again, or let read_report fetch it."
+    _default_hint = "Download the file from Canvas again, or use read_report to fetch it."
 
 
 class DamagedFileError(FileError):
-    """Cut short, or not what was announced."""
+    """A file that is truncated or not the one announced."""
 
-    _advice = "Fetch it again."
+    _default_hint = "Download the file again."
 
 
 class UnsafeArchiveError(FileError):
-    """A zip whose members name outside paths, are links, or unpack to a bomb."""
+    """A zip with outside paths or links, or one that unpacks to too much."""
 
-    _advice = "Download it from Canvas again; Canvas itself sends none like it."
+    _default_hint = "Download it again from Canvas, which does not create such files."
 
 
 class TableError(CanvasReportsError):
-    """Which table of the run is meant was not said, or there is none of that name.
+    """A call that does not identify one table of the run.
 
     Attributes
     ----------
     tables : tuple of str
-        The tables there are.
+        The tables of the run.
     """
 
     def __init__(
         self, message: str, tables: Sequence[str], *, report: str | None = None, run_id: int | None = None
     ) -> None:
-        hint = f"Name one: table={tables[0]!r}." if tables else None
+        hint = f"Choose one, for example table={tables[0]!r}." if tables else None
         super().__init__(message, hint=hint, report=report, run_id=run_id)
         self.tables = tuple(tables)
 
 
 class TableRequiredError(TableError, ValueError):
-    """The run holds several tables and none was named."""
+    """A run with several tables, and no ``table=``."""
 
 
 class UnknownTableError(TableError, LookupError):
-    """The run holds no table of that name."""
+    """A table the run does not have."""
 
 
 class NoProvenanceError(CanvasReportsError, AttributeError):
-    """The frame does not say where it came from; so ``hasattr(frame.canvas, "provenance")`` is False."""
+    """A frame without a record of its source; ``hasattr(frame.canvas, "provenance")`` is False."""
 
 
 class UnknownColumnError(CanvasReportsError, LookupError):
-    """The table has no column of that name."""
+    """A column the table does not have."""
 
 
 class PersonalDataError(CanvasReportsError, ValueError):
-    """A frame that is to be pseudonymized still holds personal data."""
+    """A frame that still contains personal data."""
 
 
 class StoreError(CanvasReportsError):
-    """The store on this disk can't serve the call."""
+    """A problem with the store on this disk."""
 
 
 class NotStoredError(StoreError, LookupError):
-    """``offline=True``, or a result is read again, and the run is not on this disk."""
+    """A run that is not on this disk, although the call needs it there."""

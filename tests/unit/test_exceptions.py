@@ -1,4 +1,4 @@
-"""The tree of errors, as its page draws it, and what each says."""
+"""The error classes match the tree in the module docstring; every error names the next step."""
 
 import ast
 import copy
@@ -17,16 +17,16 @@ from canvas_reports_nb.canvas_api.models import ReportRun
 CLASSES = [getattr(exc, name) for name in exc.__all__ if name != "ReportWarning"]
 
 
-def drawn() -> list[tuple[str, int]]:
-    """The names in the drawing, with their depth."""
+def documented_tree() -> list[tuple[str, int]]:
+    """The names in the docstring's tree, with their depth."""
     lines = re.findall(r"^    ((?:[│ ]   )*(?:[├└]── )?)(\w+Error)\b", exc.__doc__ or "", re.MULTILINE)
     return [(name, len(indent) // 4) for indent, name in lines]
 
 
-def test_the_drawing_is_the_tree() -> None:
+def test_the_docstring_shows_the_class_tree() -> None:
     path: list[str] = []
     seen = set()
-    for name, depth in drawn():
+    for name, depth in documented_tree():
         path[depth:] = [name]
         seen.add(name)
         if depth:
@@ -36,7 +36,7 @@ def test_the_drawing_is_the_tree() -> None:
 
 
 @pytest.mark.parametrize("error", CLASSES, ids=lambda error: error.__name__)
-def test_one_except_catches_all(error: type[exc.CanvasReportsError]) -> None:
+def test_one_except_catches_every_error(error: type[exc.CanvasReportsError]) -> None:
     assert issubclass(error, exc.CanvasReportsError)
     assert error.__doc__
 
@@ -53,11 +53,11 @@ def test_one_except_catches_all(error: type[exc.CanvasReportsError]) -> None:
         (exc.ReportWarning, UserWarning),
     ],
 )
-def test_python_s_own_words_work_too(ours: type[Exception], theirs: type[Exception]) -> None:
+def test_builtin_exceptions_catch_ours(ours: type[Exception], theirs: type[Exception]) -> None:
     assert issubclass(ours, theirs)
 
 
-def test_an_error_says_what_where_and_what_next() -> None:
+def test_an_error_shows_what_happened_where_and_the_next_step() -> None:
     error = exc.CanvasReportsError(
         "It broke.", hint="Mend it.", report="x", run_id=0, url="https://canvas.example.edu/a?verifier=hidden"
     )
@@ -83,14 +83,14 @@ WAYS = [*(lambda e, n=n: pickle.loads(pickle.dumps(e, n)) for n in (2, 5)), copy
 
 
 def made(kind: type[exc.CanvasReportsError], *left_out: str) -> exc.CanvasReportsError:
-    """An error of a class, with all it can carry but what is left out."""
+    """Make an error of a class with all its arguments except those left out."""
     values = {
         "message": "It broke.", "hint": "Mend it.", "account": "self", "report": "x", "run_id": 7, "run": RUN,
         "url": "https://canvas.example.edu/a", "tables": ["a", "b"], "package": "dask", "extra": "dask",
         "purpose": "engine='dask'", "errors": [exc.ParameterError("It is wrong.")], "reports": None, "also": "gcsfs",
     }  # fmt: skip
     asked = inspect.signature(kind).parameters
-    assert asked.keys() <= values.keys(), "the new argument needs a value here"
+    assert asked.keys() <= values.keys(), "add a value for the new argument"
     error = kind(**{name: values[name] for name in asked if name not in left_out})
     error.located(account="self", report="x", run_id=7)
     error.add_note("noted")
@@ -101,7 +101,7 @@ def made(kind: type[exc.CanvasReportsError], *left_out: str) -> exc.CanvasReport
 
 @pytest.mark.parametrize("way", WAYS, ids=["pickle 2", "pickle 5", "copy", "deepcopy"])
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
-def test_an_error_goes_to_another_process_whole(kind: type[exc.CanvasReportsError], way: Any) -> None:
+def test_an_error_survives_pickle_and_copy(kind: type[exc.CanvasReportsError], way: Any) -> None:
     error = made(kind)
     again = way(error)
     assert type(again) is kind
@@ -111,31 +111,31 @@ def test_an_error_goes_to_another_process_whole(kind: type[exc.CanvasReportsErro
         assert (again.run.id, again.run.report, again.run.status) == (7, "x", "error")
         assert again.run.parameters == {"users": True}
     if way not in {copy.copy, copy.deepcopy}:
-        assert b"hidden" not in pickle.dumps(error), "an old server's link opens its file for anybody"
+        assert b"hidden" not in pickle.dumps(error), "this link opens the file without a token"
 
 
 def raised() -> Iterator[tuple[str, str]]:
-    """Every call of one of the classes in the package, and those that neither say nor have a hint."""
+    """Return where the package makes an error, and its class if the call passes no hint."""
     names = {kind.__name__ for kind in CLASSES}
     for path in sorted(Path(inspect.getfile(exc)).parent.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             called = node.func if isinstance(node, ast.Call) else None
             name = getattr(called, "id", getattr(called, "attr", None))
-            # click has a FileError, too.
+            # click has a FileError too.
             foreign = isinstance(called, ast.Attribute) and getattr(called.value, "id", "") == "click"
             if name in names and not foreign:
-                told = any(keyword.arg == "hint" for keyword in node.keywords)
-                yield f"{path.name}:{node.lineno}", "" if told else name
+                has_hint = any(keyword.arg == "hint" for keyword in node.keywords)
+                yield f"{path.name}:{node.lineno}", "" if has_hint else name
 
 
-def test_every_error_raised_says_what_to_do_next() -> None:
+def test_every_error_raised_has_a_hint() -> None:
     found = list(raised())
     assert len(found) > 60
-    silent = [(where, getattr(exc, name)) for where, name in found if name]
-    assert [(where, kind) for where, kind in silent if not made(kind, "hint").hint] == []
+    without = [(where, getattr(exc, name)) for where, name in found if name]
+    assert [(where, kind) for where, kind in without if not made(kind, "hint").hint] == []
 
 
-def test_errors_that_carry_something() -> None:
+def test_errors_with_attributes() -> None:
     run = ReportRun.from_api({"id": 7, "report": "x", "status": "error"})
     failed = exc.RunFailedError("It broke.", run, account="self")
     assert failed.run is run
