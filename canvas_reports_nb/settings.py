@@ -1,11 +1,11 @@
-"""How the package behaves, in one frozen object.
+"""The settings of a connection, and where each comes from.
 
-Precedence, for every setting: argument > environment > default.
+An argument takes precedence over the environment variable, and that over the default.
 
 ===============  ==============================  =======================
 argument         environment                     default
 ===============  ==============================  =======================
-``url``          ``CANVAS_API_URL``              none: must be given
+``url``          ``CANVAS_API_URL``              none: required
 ``token``        ``CANVAS_API_TOKEN``            keyring, then a prompt
 ``store``        ``CANVAS_REPORTS_CACHE``        the user's cache folder
 ``store_limit``  ``CANVAS_REPORTS_CACHE_LIMIT``  20 GB
@@ -20,43 +20,41 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from canvas_reports_nb.exceptions import ConfigurationError
 
 __version__ = "0.1.0"
 
 DEFAULT_MAX_AGE = 24 * 60 * 60
-"""Seconds for which a finished run is good enough to be used again."""
+"""A finished run is reused for this many seconds."""
 
 DEFAULT_STORE_LIMIT = 20 * 1000**3
-"""Bytes the store may take."""
+"""Maximum size of the store in bytes."""
 
-_LABEL = 63
 _HOST = re.compile(r"[\w.:\[\]-]+")
-_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://[^?]+")
+_STORE_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://[^?]+")
 _PASSWORD = re.compile(r"://[^/@]*:[^@]*@")
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What holds for every call of one connection.
+    """The settings of one connection.
 
     Attributes
     ----------
     url : str
-        Scheme and host of the Canvas, no path, no trailing slash.
+        Scheme and host of the Canvas, without a path or trailing slash.
     account : str
         ``"self"``, a Canvas id, or ``"sis_account_id:X"``.
     store : Path
         Folder of the finished runs, the ledger and the HTTP cache.
     store_limit : int
-        Bytes they may take.
+        Maximum size of the store in bytes.
     shared : str
-        Address of the store a team shares; empty where there is none.
+        Address of the team's shared store, or ``""``.
     connect_timeout, read_timeout : float
-        Seconds to wait for a connection, and between two bytes.
+        Seconds to wait for a connection, and for the next bytes of a response.
     """
 
     url: str
@@ -69,57 +67,61 @@ class Settings:
 
 
 def canvas_url(text: str) -> str:
-    """Check and tidy the address of a Canvas.
+    """Validate and normalize the address of a Canvas.
 
-    ``canvas.example.edu`` gets ``https://``; a pasted ``.../api/v1`` or page address loses its path.
+    ``https://`` is added where no scheme is given; the path of a pasted page or API address is dropped.
 
     Raises
     ------
     ConfigurationError
-        No host in it, or plain HTTP to another machine (the token would travel readable).
+        The address has no valid host, or plain HTTP would expose the token.
 
     Examples
     --------
     >>> canvas_url("canvas.example.edu/accounts/1")
     'https://canvas.example.edu'
     """
-    try:
-        parts = urlsplit(text.strip() if "://" in text else f"https://{text.strip()}")
-        known = parts.scheme in {"http", "https"} and _is_host(parts.hostname or "") and parts.port != 0
-    except ValueError:  # a port that is none, a bracket that is never closed
-        known = False
-    if not known or "@" in parts.netloc or not _HOST.fullmatch(parts.netloc):
-        # Whatever stands before an @ may be a password.
+    parts = _parse(text.strip())
+    if parts is None:
+        # The part before an @ may be a password.
         msg = f"{text.rpartition('@')[2]!r} is not the address of a Canvas."
-        raise ConfigurationError(msg, hint='It looks like "https://canvas.example.edu".') from None
+        raise ConfigurationError(msg, hint='Use an address like "https://canvas.example.edu".')
     if parts.scheme == "http" and not is_loopback(parts.hostname):
-        msg = f"{parts.hostname} was given with plain http, which would show the token to the network."
+        msg = f"The address of {parts.hostname} used plain http, which would expose your token."
         raise ConfigurationError(msg, hint=f'Use "https://{parts.netloc}".')
     return f"{parts.scheme}://{parts.netloc.lower()}"
 
 
-def _is_host(name: str) -> bool:
-    """Whether a name can be looked up: parts of 1 to 63 characters (RFC 1035), or an address of IPv6."""
-    return ":" in name or all(0 < len(part) <= _LABEL for part in name.removesuffix(".").split("."))
+def _parse(text: str) -> SplitResult | None:
+    """Split a web address; ``None`` if its host or port is invalid or it contains a user name."""
+    try:
+        parts = urlsplit(text if "://" in text else f"https://{text}")
+        host, port = parts.hostname or "", parts.port
+    except ValueError:  # an invalid port, or a bracket without its pair
+        return None
+    # A label of a host name has 1 to 63 characters (RFC 1035); an IPv6 address has colons.
+    is_host = ":" in host or all(0 < len(label) < 64 for label in host.removesuffix(".").split("."))  # noqa: PLR2004
+    valid = parts.scheme in {"http", "https"} and port != 0 and _HOST.fullmatch(parts.netloc)
+    return parts if is_host and valid else None
 
 
 def is_loopback(host: str | None) -> bool:
-    """Whether a host name means this very machine."""
-    return host in _LOOPBACK
+    """Return whether a host name is this machine."""
+    return host in {"127.0.0.1", "localhost", "::1"}
 
 
 def host_folder(url: str) -> str:
-    """The folder name that stands for a Canvas; the port's colon is no good in a Windows path."""
+    """Return the folder name for a Canvas, without the colon that Windows forbids."""
     return urlsplit(url).netloc.replace(":", "_").replace("[", "").replace("]", "")
 
 
 def store_limit(argument: int | None = None) -> int:
-    """Bytes the store may take: argument, then ``CANVAS_REPORTS_CACHE_LIMIT``, then 20 GB.
+    """Return the store's maximum size in bytes: argument, then ``CANVAS_REPORTS_CACHE_LIMIT``, then 20 GB.
 
     Raises
     ------
     ConfigurationError
-        The variable is neither a number of bytes nor like ``5 GB``.
+        The variable is neither a number of bytes nor a size like ``5 GB``.
     """
     text = os.environ.get("CANVAS_REPORTS_CACHE_LIMIT", "").strip()
     if argument is not None or not text:
@@ -127,15 +129,16 @@ def store_limit(argument: int | None = None) -> int:
     found = re.fullmatch(r"(\d+)\s*([kMGT]?)B?", text)
     if not found:
         raise ConfigurationError(
-            f"CANVAS_REPORTS_CACHE_LIMIT={text!r} is no size.", hint='Write a number of bytes, or "5 GB".'
+            f"Can't read CANVAS_REPORTS_CACHE_LIMIT={text!r} as a size.",
+            hint='Use a number of bytes, or a size like "5 GB".',
         )
     return int(found[1]) * int(1000 ** " kMGT".index(found[2] or " "))
 
 
 def store_root(argument: str | os.PathLike[str] | None = None) -> Path:
-    """Where finished runs are kept: argument, then ``CANVAS_REPORTS_CACHE``, then the user's cache folder.
+    """Return the store's folder: argument, then ``CANVAS_REPORTS_CACHE``, then the user's cache folder.
 
-    The runs of a shared store have a folder of their own in it.
+    A shared store's runs are kept in a subfolder.
     """
     address, variable = shared_address(argument), os.environ.get("CANVAS_REPORTS_CACHE")
     if address:
@@ -147,21 +150,21 @@ def store_root(argument: str | os.PathLike[str] | None = None) -> Path:
 
 
 def shared_address(argument: str | os.PathLike[str] | None = None) -> str:
-    """The address of a shared store: argument, then ``CANVAS_REPORTS_CACHE``; empty where that is a folder.
+    """Return the shared store's address: argument, then ``CANVAS_REPORTS_CACHE``; ``""`` for a folder.
 
     Raises
     ------
     ConfigurationError
-        It holds a password or a signature, which would be shown with it.
+        The address contains a password or key, which would be shown with it, or has no path.
     """
     chosen = argument or os.environ.get("CANVAS_REPORTS_CACHE")
     if not _is_address(chosen):
         return ""
     text = str(chosen).strip()
-    if not _ADDRESS.fullmatch(text) or _PASSWORD.search(text):
+    if not _STORE_ADDRESS.fullmatch(text) or _PASSWORD.search(text):
         raise ConfigurationError(
-            "The store's address is none, or holds a password or a key.",
-            hint='It looks like "s3://bucket/folder"; keys belong in the storage\'s own settings.',
+            "The store's address was not valid, or contained a password or a key.",
+            hint='Use an address like "s3://bucket/folder", and put keys in the storage\'s own settings.',
         )
     return text.rstrip("/")
 
@@ -171,6 +174,6 @@ def _is_address(chosen: str | os.PathLike[str] | None) -> bool:
 
 
 def _user_cache() -> Path:
-    import platformdirs  # noqa: PLC0415 - only needed where nobody chose a folder
+    import platformdirs  # noqa: PLC0415 - needed only for the default folder
 
     return platformdirs.user_cache_path("canvas-reports-nb", appauthor=False)

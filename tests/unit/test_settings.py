@@ -1,4 +1,4 @@
-"""Addresses and folders: tidied where they can be, refused where the token would be in danger."""
+"""Addresses are normalized where possible and rejected where they would expose the token."""
 
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -26,7 +26,7 @@ from canvas_reports_nb.settings import Settings, canvas_url, host_folder, is_loo
         ("http://[::1]:3000", "http://[::1]:3000"),
     ],
 )
-def test_tidied(given_: str, url: str) -> None:
+def test_an_address_is_normalized(given_: str, url: str) -> None:
     assert canvas_url(given_) == url
 
 
@@ -56,7 +56,7 @@ def test_tidied(given_: str, url: str) -> None:
         "http://canvas.example.edu#@localhost",
     ],
 )
-def test_refused(given_: str) -> None:
+def test_an_invalid_or_unsafe_address_is_rejected(given_: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         canvas_url(given_)
     assert "hidden" not in str(caught.value)
