@@ -1,4 +1,4 @@
-"""Every refusal Canvas is known to send, and which of our errors it becomes."""
+"""The error that each known error response of Canvas becomes."""
 
 import json
 from typing import Any
@@ -19,7 +19,7 @@ UNAUTHORIZED = {
 
 
 def answer(status: int, body: Any, kind: str = JSON) -> requests.Response:
-    """An answer as `requests` gives it."""
+    """Make a response as `requests` returns it."""
     response = requests.Response()
     response.status_code, response.url = status, URL
     response.headers["Content-Type"] = kind
@@ -63,7 +63,7 @@ def errors(message: str, **more: Any) -> dict[str, Any]:
         (answer(400, {"errors": [{"message": "nope"}]}), exc.ParameterError, "nope"),
         (answer(400, {"error": {"type": "odd"}}), exc.ParameterError, ""),
         (answer(400, []), exc.ParameterError, ""),
-        (answer(409, RUN), exc.DuplicateRunError, "in flight"),
+        (answer(409, RUN), exc.DuplicateRunError, "already in progress"),
         (answer(409, errors("conflict")), exc.UnexpectedAnswerError, "409"),
         (answer(422, ["odd"]), exc.UnexpectedAnswerError, "422"),
         (answer(500, errors("An error occurred.", error_report_id=7)), exc.ServerError, "An error occurred."),
@@ -74,7 +74,9 @@ def errors(message: str, **more: Any) -> dict[str, Any]:
         f"{value.status_code} {value.text[:40]}" if isinstance(value, requests.Response) else ""
     ),
 )
-def test_refusals(response: requests.Response, error: type[exc.CanvasReportsError], says: str) -> None:
+def test_the_error_for_a_response(
+    response: requests.Response, error: type[exc.CanvasReportsError], says: str
+) -> None:
     refused = error_for(response)
     assert type(refused) is error
     assert says in str(refused)
@@ -82,18 +84,18 @@ def test_refusals(response: requests.Response, error: type[exc.CanvasReportsErro
     assert "<h1>" not in str(refused)
 
 
-def test_the_run_in_flight_is_on_the_error() -> None:
+def test_the_run_in_progress_is_on_the_error() -> None:
     refused = error_for(answer(409, {**RUN, "id": "81234"}))
     assert isinstance(refused, exc.DuplicateRunError)
     assert (refused.run.id, refused.run.status, refused.run_id) == (81234, "running", 81234)
 
 
 @pytest.mark.parametrize("status", [200, 201, 206, 302, 304])
-def test_a_success_is_no_refusal(status: int) -> None:
+def test_a_success_has_no_error(status: int) -> None:
     assert error_for(answer(status, errors("odd"))) is None
 
 
-def test_payload() -> None:
+def test_json_body() -> None:
     assert json_body(answer(200, [RUN])) == [RUN]
     assert json_body(answer(200, RUN, TEXT)) == RUN
 
@@ -108,7 +110,7 @@ def test_payload() -> None:
         ("user_id,name\n", "text/csv", exc.UnexpectedAnswerError),
     ],
 )
-def test_what_is_no_payload(body: str, kind: str, error: type[exc.CanvasReportsError]) -> None:
+def test_a_response_without_json(body: str, kind: str, error: type[exc.CanvasReportsError]) -> None:
     with pytest.raises(error) as caught:
         json_body(answer(200, body, kind))
     assert type(caught.value) is error
