@@ -1,4 +1,4 @@
-"""Which report and table a file holds, told from its header and, if need be, its name."""
+"""Recognize the report and table of a file by its header and, if needed, its name."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -7,29 +7,29 @@ from itertools import chain
 
 from canvas_reports_nb.catalog.schemas import Table, reports, schema
 
-# Share of the file's columns that are known, times share of the expected columns that are there: a file that
-# lost a quarter of its columns and gained as many others still passes.
+# The share of known columns times the share of expected columns found: a file that lost a quarter of its columns
+# and gained as many others still passes.
 THRESHOLD = 0.5
-# Below this a header says too little: "id" and "name" are in every second table.
+# Fewer known columns are not enough: half of the tables have "id" and "name".
 ENOUGH_COLUMNS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """What a header was recognised as.
+    """The report and table that a header was recognized as.
 
     Attributes
     ----------
     report
-        ``None`` if several reports write this very header and nothing else tells them apart.
+        ``None`` if several reports write exactly this header and nothing else distinguishes them.
     table
         The name of the table in `report`, or in the first candidate.
     candidates
-        Each (report, table) that fits equally well, in the order of the names; one if there is no doubt.
+        All (report, table) pairs that match equally well, sorted by name; one pair if there is no doubt.
     exact
-        No column is unknown and none is missing, or it is a header that older servers wrote.
+        Whether no column is unknown or missing, or the header is one that older versions of Canvas wrote.
     missing, unknown
-        Columns a current table always has but not the file; columns of the file no table has had.
+        Columns that a current table always has and the file lacks; columns of the file that no table has.
     """
 
     report: str | None
@@ -50,7 +50,7 @@ class _Fit:
 
 
 def recognize(header: Sequence[str], name: str | None = None) -> Match | None:
-    """Tell which report and table have this header.
+    """Recognize the report and table that have this header.
 
     Parameters
     ----------
@@ -58,14 +58,13 @@ def recognize(header: Sequence[str], name: str | None = None) -> Match | None:
         The first line of the file, in any order and case.
     name
         A file name or path, such as ``provisioning_csv_02_Mar_2026_81234.zip/users.csv`` or
-        ``users (1).csv``. A report or table named in it wins, if the header can be that report's.
+        ``users (1).csv``. If it names a report or table that can have this header, that one is chosen.
 
     Returns
     -------
     Match or None
-        ``None`` if nothing fits. When several tables fit equally well they all give every column of the
-        header the same kind, so that the file can be typed without knowing which it is; if they did not,
-        nothing would be returned.
+        ``None`` if nothing matches. Several tables can match equally well only if they give every column of
+        the header the same kind, so the file gets the same types with each of them.
     """
     columns = tuple(dict.fromkeys(column.removeprefix("\ufeff").strip() for column in header))
     words = _words(name)
@@ -99,31 +98,30 @@ def _kind(table: Table, name: str) -> str | None:
 
 
 def _words(name: str | None) -> str:
-    """Spell a file name as ``_word_word_``, so that whole words can be looked for."""
+    """Rewrite a file name as ``_word_word_``, to search it for whole words."""
     return f"_{re.sub(r'[^a-z0-9]+', '_', (name or '').casefold()).strip('_')}_"
 
 
 def _names(words: str, report: str) -> bool:
     stem = report.removesuffix("_csv")
-    # The longer name contains the shorter: a "grade export" is not meant by "mgp grade export".
+    # "mgp grade export" contains "grade export" but is another report.
     return f"_{stem}_" in words and not (stem == "grade_export" and "_mgp_grade_export_" in words)
 
 
-def _told_by_name_only(table: Table, columns: tuple[str, ...], words: str) -> bool:
-    """Whether the header cannot tell, and the name does.
+def _matches_by_name_only(table: Table, columns: tuple[str, ...], words: str) -> bool:
+    """Whether only the name identifies the table.
 
-    Nobody knows the columns of some tables; a term without grading periods is one line in the server's
-    language.
+    The columns of some tables are not documented; a term without grading periods is a single line of text.
     """
     silent = not table.columns and f"_{table.name}_" in words
     return (silent or (len(columns) == 1 and table.dynamic is not None)) and _names(words, table.report)
 
 
 def _fit(table: Table, columns: tuple[str, ...], words: str) -> _Fit | None:
-    """Compare a header with a table, and with the headers it used to have."""
+    """Compare a header with those a table has now and had before."""
     if len(columns) == 1 and columns[0].casefold() in {text.casefold() for text in table.one_cell_results}:
         return _Fit(table, 1.0, exact=True, missing=(), unknown=())
-    if _told_by_name_only(table, columns, words):
+    if _matches_by_name_only(table, columns, words):
         return _Fit(table, 1.0, exact=False, missing=(), unknown=columns)
     lowered = {column.casefold() for column in columns}
     unknown = tuple(column for column in columns if table.column(column) is None)

@@ -1,7 +1,7 @@
-"""What is known about the open-source Canvas reports: their parameters, tables and columns.
+"""The reports of open-source Canvas: their parameters, tables and columns.
 
-The facts are data: one JSON file a report in ``schemas/data``, read on first use. Everything here is
-immutable. Schools that host with the vendor see further report types; for those ``schema`` gives ``None``.
+There is one JSON file per report in ``catalog/data``, read on first use. Everything here is immutable. Schools
+hosted by Instructure may see more report types; for those `schema` returns ``None``.
 """
 
 import json
@@ -17,7 +17,7 @@ Kind = Literal[
 ]  # fmt: skip
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
-#: What a personal value of a kind identifies, unless the file says otherwise.
+#: The identity of a personal value by its kind, unless the JSON file gives another one.
 _IDENTITIES: Mapping[str, str] = MappingProxyType(
     {
         "canvas_id": "person",
@@ -30,7 +30,7 @@ _IDENTITIES: Mapping[str, str] = MappingProxyType(
     }
 )
 
-#: Parameters every report takes and none declares. The server itself overwrites ``locale``.
+#: Parameters that every report accepts and none lists. Canvas overwrites ``locale``.
 COMMON_PARAMETERS = ("skip_message", "extra_text")
 
 
@@ -41,20 +41,20 @@ class Column:
     Attributes
     ----------
     personal
-        The value points to a person, by itself or with a little help.
+        Whether the value can identify a person, alone or combined with other data.
     identity
-        What a personal value identifies: columns of one identity hold the same values, whatever their names
-        and tables. ``None`` for what is not personal, and for times and free text.
+        What a personal value identifies. Columns with the same identity hold the same values, even under other
+        names and in other tables. ``None`` if the column is not personal, and for times and free text.
     education_record
-        A mark, a result, or the time work was handed in.
+        Whether the value is a grade, a result or a submission time.
     nullable
-        Whether a cell may be empty; ``None`` if nobody knows.
+        Whether a cell may be empty; ``None`` if unknown.
     when
-        The condition for the column to exist; ``None`` if it always does.
+        The condition under which Canvas writes the column; ``None`` if it always does.
     values, open
-        The values of an enumeration or boolean, and whether there may be others.
+        The values of an enumeration or boolean, and whether other values are possible.
     words
-        Words a timestamp column may print in place of a time.
+        Words that a timestamp column may hold instead of a time.
     """
 
     name: str
@@ -72,16 +72,16 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class DynamicColumns:
-    """A group of columns that repeats, its names made from a title the school chose.
+    """A group of columns that repeats, each time named after a title that the school chose.
 
     Attributes
     ----------
     placeholder
-        Stands for the title in the names of `columns`.
+        The placeholder for the title in the names of `columns`.
     insert_after
         The fixed column that the groups follow.
     for_each
-        What there is one group of, and in which order.
+        What each group belongs to, and in which order the groups come.
     """
 
     placeholder: str
@@ -90,9 +90,9 @@ class DynamicColumns:
     columns: tuple[Column, ...]
 
     def column(self, name: str) -> Column | None:
-        """Return the column whose fixed ending `name` has, under the name it has in the file.
+        """Return the column whose fixed ending matches `name`, renamed to `name`.
 
-        The longest ending wins, for one ending may be the tail of another.
+        The longest ending wins, because one ending can be the end of another.
         """
         lowered = name.strip().casefold()
         fitting = [
@@ -112,19 +112,19 @@ class Table:
     Attributes
     ----------
     grain
-        What one row stands for.
+        What one row represents.
     key, older_key
-        Columns that identify a row; `older_key` does with columns that older files have, too.
+        Columns that identify a row; `older_key` uses only columns that older files also have.
     key_note
-        Why: each part begins with ``fact:`` or ``judgement:``.
+        Why these columns do; each part begins with ``fact:`` or ``judgment:``.
     ragged
-        Rows may be longer or shorter than the header.
+        Whether rows may be longer or shorter than the header.
     one_cell_results
-        Texts that, alone in a line, stand for "nothing to report".
+        Texts that mean "nothing to report" when they are the only cell of the file.
     verified
-        ``False`` where the columns are not confirmed by any file seen.
+        ``False`` if no real file has confirmed the columns.
     older_headers
-        Headers that earlier Canvas versions wrote.
+        Headers written by earlier versions of Canvas.
     """
 
     name: str
@@ -141,7 +141,7 @@ class Table:
     dynamic: DynamicColumns | None
 
     def column(self, name: str) -> Column | None:
-        """Find a column: by its exact name, else whatever the case and blanks around it, else by pattern."""
+        """Find a column by exact name, then ignoring case and surrounding spaces, then by pattern."""
         for column in self.columns:
             if column.name == name:
                 return column
@@ -159,13 +159,13 @@ class Parameter:
     Attributes
     ----------
     advertised
-        Whether Canvas lists it; the others work all the same.
+        Whether Canvas lists it; Canvas also accepts those it does not list.
     aliases
-        Other names the server takes for it.
+        Other names that Canvas accepts for it.
     when
-        Which servers know it; ``None`` if all do.
+        Which versions of Canvas have it; ``None`` if all do.
     selects_table
-        The table that a true value switches on.
+        The table that is included if the value is true.
     """
 
     name: str
@@ -188,9 +188,9 @@ class Report:
     report
         Its name in the API, such as ``grade_export_csv``.
     output
-        ``"csv"``, or ``"csv-or-zip"`` where the parameters decide.
+        ``"csv"``, or ``"csv-or-zip"`` if it depends on the parameters.
     locale_csv
-        Whether byte order mark, separator and decimal sign follow the settings of whoever asked for it.
+        Whether byte order mark, separator and decimal separator follow the requesting user's settings.
     """
 
     report: str
@@ -202,12 +202,12 @@ class Report:
     tables: Mapping[str, Table]
 
     def table(self, name: str) -> Table | None:
-        """Return the table of this name; where files are named after terms, any name fits."""
+        """Return the table with this name; if the files are named after terms, any name matches."""
         pattern = next((table for table in self.tables.values() if table.dynamic), None)
         return self.tables.get(name, pattern)
 
     def parameter(self, name: str) -> Parameter | None:
-        """Return the parameter of this name or alias."""
+        """Return the parameter with this name or alias."""
         return self.parameters.get(name) or next(
             (parameter for parameter in self.parameters.values() if name in parameter.aliases), None
         )
@@ -271,8 +271,8 @@ def _parameter(name: str, raw: Mapping[str, Any]) -> Parameter:
 
 @cache
 def reports() -> tuple[str, ...]:
-    """Return the names of the reports described here, sorted."""
-    # Not at the top: importlib.resources would double the import time of this module.
+    """Return the names of the reports in the catalog, sorted."""
+    # At the top, importlib.resources would double the import time of this module.
     from importlib.resources import files  # noqa: PLC0415  (see above)
 
     data = files("canvas_reports_nb.catalog") / "data"
@@ -283,7 +283,7 @@ def reports() -> tuple[str, ...]:
 
 @cache
 def schema(report: str) -> Report | None:
-    """Return what is known about a report, or ``None`` for a report that is not described here."""
+    """Return the catalog's description of a report, or ``None`` for a report that is not in the catalog."""
     if report not in reports():
         return None
     from importlib.resources import files  # noqa: PLC0415  (as above)

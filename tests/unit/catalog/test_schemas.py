@@ -68,7 +68,7 @@ def test_each_table_is_sound(table):
     always = {column.name for column in table.columns if column.when is None}
     assert len(names) == len(set(names))
     assert table.grain
-    assert table.key_note.startswith(("fact: ", "judgement: "))
+    assert table.key_note.startswith(("fact: ", "judgment: "))
     assert set(table.key) <= always
     assert bool(table.key) == bool(table.columns)
     assert set(table.older_key or ()) <= set(names)
@@ -150,7 +150,7 @@ def test_a_column_by_pattern_carries_its_own_name_and_the_longest_ending():
     column = schema("mgp_grade_export_csv").table("any term").column("Q1 unposted final score")
     assert isinstance(column, Column)
     assert column.name == "Q1 unposted final score"
-    assert "not yet shown" in column.meaning
+    assert "not yet posted" in column.meaning
 
 
 def test_only_the_pattern_table_takes_any_name():
