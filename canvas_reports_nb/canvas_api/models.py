@@ -1,7 +1,6 @@
-"""Value objects: what Canvas says, parsed once, kept frozen.
+"""Frozen objects for the runs and reports that Canvas describes.
 
-Unknown fields stay in ``raw``; fields an old server does not send are ``None``
-(``run_time``, ``message`` and ``user`` came later than the rest of the API).
+``raw`` keeps unknown fields. Fields that an older server does not send are ``None``.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from canvas_reports_nb.exceptions import UnexpectedAnswerError
 
 
 class RunStatus(StrEnum):
-    """The seven states of a run. A server may send others; they count as still going."""
+    """The seven states of a run. A run in an unknown state counts as still running."""
 
     CREATED = "created"
     RUNNING = "running"
@@ -32,12 +31,11 @@ class RunStatus(StrEnum):
 
 
 _ENDED = frozenset({RunStatus.COMPLETE, RunStatus.ERROR, RunStatus.ABORTED, RunStatus.DELETED})
-# Ids, sizes and counts are 64-bit; JSON knows no bound, a frame's column does.
-_TOO_LARGE = 2**63
+_TOO_LARGE = 2**63  # JSON allows larger numbers, but a frame's integer column does not
 
 
 def parse_time(text: object) -> datetime | None:
-    """An ISO 8601 time of the API as an aware UTC datetime; anything else is ``None``."""
+    """Return an ISO 8601 time as an aware UTC datetime; ``None`` for anything else."""
     if not isinstance(text, str):
         return None
     try:
@@ -48,7 +46,7 @@ def parse_time(text: object) -> datetime | None:
 
 
 def _int(value: object) -> int | None:
-    """Ids come as numbers, or as text where the client asked for string ids."""
+    """Return a number, which may come as text, as an integer; ``None`` for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | str):
         return None
     try:
@@ -67,12 +65,13 @@ def _float(value: object) -> float | None:
         return None
 
 
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """The file of a finished run.
-
-    ``url`` may hold a key and is therefore in no ``repr``.
-    """
+    """The file of a finished run. Its ``repr`` leaves out ``url``, which may contain a key."""
 
     id: int
     filename: str
@@ -82,7 +81,7 @@ class Attachment:
 
     @classmethod
     def from_api(cls, data: object) -> Self | None:
-        """Read the ``attachment`` of a run; ``None`` until there is one."""
+        """Read the ``attachment`` of a run; ``None`` if it has no file yet."""
         if not isinstance(data, Mapping):
             return None
         return cls(
@@ -96,20 +95,20 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class ReportRun:
-    """One execution of a report, as Canvas last told it.
+    """One execution of a report, as Canvas last described it.
 
     Attributes
     ----------
     status : str
-        One of `RunStatus`, or a word this version does not know.
+        One of `RunStatus`, or a state this version does not know.
     progress : int or None
-        0 to 100, and 100 after an error or abort too: read ``status``.
+        0 to 100. It is also 100 after an error or abort, so check ``status``.
     current_line : int or None
-        Rows written so far, the header included.
+        Rows written so far, including the header.
     created_at, started_at, ended_at : datetime or None
-        Aware, UTC.
+        Aware datetimes in UTC.
     run_time : float or None
-        Seconds; missing on old servers.
+        Seconds; ``None`` on older servers.
     """
 
     id: int
@@ -129,25 +128,18 @@ class ReportRun:
 
     @classmethod
     def from_api(cls, data: object) -> Self:
-        """Read the Report object of the API.
-
-        Raises
-        ------
-        UnexpectedAnswerError
-            Not an object, or one without an id and a status.
-        """
+        """Read a Report object of the API; raise UnexpectedAnswerError if it has no id or status."""
         if not isinstance(data, Mapping):
-            raise UnexpectedAnswerError(f"Canvas sent {type(data).__name__} where a run was expected.")
+            raise UnexpectedAnswerError(f"Canvas sent {type(data).__name__} instead of a run.")
         run_id, status = _int(data.get("id")), data.get("status")
         if run_id is None or not isinstance(status, str):
             raise UnexpectedAnswerError("Canvas sent a run without an id or a status.")
-        parameters = data.get("parameters")
         return cls(
             id=run_id,
             report=str(data.get("report") or ""),
             status=status,
             progress=_int(data.get("progress")),
-            parameters=MappingProxyType(dict(parameters) if isinstance(parameters, Mapping) else {}),
+            parameters=MappingProxyType(dict(_mapping(data.get("parameters")))),
             created_at=parse_time(data.get("created_at")),
             started_at=parse_time(data.get("started_at")),
             ended_at=parse_time(data.get("ended_at")),
@@ -161,7 +153,7 @@ class ReportRun:
 
     @property
     def is_ended(self) -> bool:
-        """Whether the run has ended, well or not; an unknown status has not."""
+        """Whether the run has ended, with or without a file."""
         return self.status in _ENDED
 
     @property
@@ -172,19 +164,19 @@ class ReportRun:
     @property
     def reason(self) -> str:
         """Why the run ended, in the server's words."""
-        # The message says only that it failed; the cause stands in the text the server adds.
-        said = (self.message, self.parameters.get("extra_text"))
-        return " ".join(str(text).strip() for text in said if text) or "Canvas gives no reason."
+        # The message reports only the failure; the server adds its cause to the parameters.
+        texts = (self.message, self.parameters.get("extra_text"))
+        return " ".join(str(text).strip() for text in texts if text) or "Canvas gave no reason."
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # A pickle may lie on a disk: the keys that old servers put in links stay out of it.
-        facts = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "raw"}
-        facts["parameters"] = dict(self.parameters)
-        facts["file_url"] = self.file_url and without_query(self.file_url)
-        facts["attachment"] = self.attachment and replace(
-            self.attachment, url=without_query(self.attachment.url)
-        )
-        return partial(type(self), **facts), ()
+        # A pickle may be saved to disk, so it must not contain the keys that older servers put in links.
+        state = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "raw"}
+        state["parameters"] = dict(self.parameters)
+        if self.file_url:
+            state["file_url"] = without_query(self.file_url)
+        if self.attachment:
+            state["attachment"] = replace(self.attachment, url=without_query(self.attachment.url))
+        return partial(type(self), **state), ()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.report!r}, run {self.id}, {self.status})"
@@ -208,7 +200,7 @@ class ReportRun:
 
 @dataclass(frozen=True, slots=True)
 class ReportParameter:
-    """A parameter as the server lists it: no type, no default, no choices."""
+    """A parameter as the server lists it, without type, default or choices."""
 
     name: str
     required: bool = False
@@ -222,12 +214,11 @@ class AvailableReport:
     Attributes
     ----------
     parameters : mapping of str to ReportParameter
-        Empty where the report declares none.
+        Empty if the report takes no parameters.
     columns : mapping of str to tuple of str
-        Table name to its column names, from the package's own schemas; empty for a report
-        they don't know.
+        The column names of each table, from this package's catalog; empty for an unknown report.
     description_html, parameters_html : str or None
-        The server's own HTML, raw: show it only sanitised.
+        The server's HTML, which must be sanitized before it is shown.
     """
 
     report: str
@@ -240,30 +231,20 @@ class AvailableReport:
 
     @classmethod
     def from_api(cls, data: object, columns: Mapping[str, tuple[str, ...]] | None = None) -> Self:
-        """Read one item of the list of reports.
-
-        Raises
-        ------
-        UnexpectedAnswerError
-            Not an object, or one without a name.
-        """
+        """Read an item of the list of reports; raise UnexpectedAnswerError if it has no name."""
         if not isinstance(data, Mapping) or not isinstance(data.get("report"), str):
-            raise UnexpectedAnswerError("Canvas sent a list of reports with an item that names no report.")
-        declared = data.get("parameters")
+            raise UnexpectedAnswerError("Canvas sent a list of reports in which one has no name.")
         last_run = data.get("last_run")
+        parameters = {}
+        for name, value in _mapping(data.get("parameters")).items():
+            facts = _mapping(value)
+            parameters[str(name)] = ReportParameter(
+                str(name), bool(facts.get("required")), facts.get("description")
+            )
         return cls(
             report=data["report"],
             title=str(data.get("title") or data["report"]),
-            parameters=MappingProxyType(
-                {
-                    str(name): ReportParameter(
-                        str(name), bool(facts.get("required")), facts.get("description")
-                    )
-                    if isinstance(facts, Mapping)
-                    else ReportParameter(str(name))
-                    for name, facts in (declared.items() if isinstance(declared, Mapping) else ())
-                }
-            ),
+            parameters=MappingProxyType(parameters),
             last_run=ReportRun.from_api(last_run) if isinstance(last_run, Mapping) else None,
             columns=MappingProxyType(dict(columns or {})),
             description_html=data.get("description_html"),

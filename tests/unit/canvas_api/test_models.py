@@ -1,4 +1,4 @@
-"""What Canvas says, read once: old servers, new servers, and things that are no run at all."""
+"""Runs and reports read from the JSON of older and newer servers, and from JSON that is neither."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -64,11 +64,11 @@ def test_an_old_server_sends_less() -> None:
     run = ReportRun.from_api(OLD)
     assert (run.run_time, run.message, run.attachment, run.file_url, run.progress) == (None,) * 5
     assert dict(run.parameters) == {}
-    assert run.reason == "Canvas gives no reason."
+    assert run.reason == "Canvas gave no reason."
 
 
 @pytest.mark.parametrize("status", [*RunStatus, "archiving", ""])
-def test_only_four_states_are_the_end(status: str) -> None:
+def test_a_run_has_ended_in_four_of_the_states(status: str) -> None:
     run = ReportRun.from_api({**OLD, "status": status, "progress": 100})
     assert run.is_ended == (status in {"complete", "error", "aborted", "deleted"})
     assert run.is_complete == (status == "complete")
@@ -81,7 +81,7 @@ def test_only_four_states_are_the_end(status: str) -> None:
         *({"id": no_id, "status": "running"} for no_id in (None, True, "x", 1.5, 2**63)),
     ],
 )
-def test_what_is_no_run(answer: object) -> None:
+def test_json_that_is_not_a_run(answer: object) -> None:
     with pytest.raises(UnexpectedAnswerError):
         ReportRun.from_api(answer)
 
@@ -99,13 +99,13 @@ json_values = st.recursive(
         optional={name: json_values for name in FULL if name not in {"id", "status"}},
     )
 )
-def test_whatever_else_is_odd_it_is_a_run(answer: dict[str, Any]) -> None:
+def test_a_run_with_odd_fields_is_read(answer: dict[str, Any]) -> None:
     run = ReportRun.from_api(answer)
     assert (run.id, run.status) == (answer["id"], answer["status"])
     assert repr(run) + run._repr_html_() + run.reason
 
 
-def test_keys_of_links_are_shown_nowhere() -> None:
+def test_keys_in_links_are_never_shown() -> None:
     run = ReportRun.from_api(FULL)
     assert run.attachment is not None
     shown = f"{run!r} {run} {run.attachment!r} {run._repr_html_()}"
@@ -119,10 +119,12 @@ def test_keys_of_links_are_shown_nowhere() -> None:
         ("It failed.", "ErrorReport:71;", "It failed. ErrorReport:71;"),
         (None, "ErrorReport:71;", "ErrorReport:71;"),
         ("It failed.", None, "It failed."),
-        (None, None, "Canvas gives no reason."),
+        (None, None, "Canvas gave no reason."),
     ],
 )
-def test_the_reason_is_all_the_server_says(message: str | None, extra: str | None, reason: str) -> None:
+def test_the_reason_joins_the_messages_of_the_server(
+    message: str | None, extra: str | None, reason: str
+) -> None:
     run = ReportRun.from_api(
         {**OLD, "status": "error", "message": message, "parameters": {"extra_text": extra}}
     )
@@ -168,7 +170,7 @@ def test_a_report_on_offer() -> None:
 
 
 @pytest.mark.parametrize("item", [None, [], {}, {"report": 5}, {"title": "x"}])
-def test_what_is_no_report(item: object) -> None:
+def test_json_that_is_not_a_report(item: object) -> None:
     with pytest.raises(UnexpectedAnswerError):
         AvailableReport.from_api(item)
 
