@@ -1,4 +1,4 @@
-"""The six calls of the Account Reports API, and the two lists a form needs (accounts, terms)."""
+"""The six calls of the Account Reports API, and the account and its terms."""
 
 from __future__ import annotations
 
@@ -28,54 +28,34 @@ if TYPE_CHECKING:
 
 
 class AccountReports:
-    """The Account Reports API of one account.
-
-    Parameters
-    ----------
-    transport : Transport
-    account : str
-        ``"self"``, a Canvas id, or ``"sis_account_id:X"``.
-    """
+    """The Account Reports API of one account."""
 
     def __init__(self, transport: Transport, account: str) -> None:
         self._transport = transport
         self.account = account
         self._base = f"accounts/{quote(account, safe=':~')}"
         self.offered: dict[str, tuple[str, ...]] = {}
-        """Report to parameters, as last listed."""
+        """The parameters of each report in the latest list."""
 
     @property
     def remaining(self) -> float | None:
-        """What the last answer left of the token's allowance; ``None`` where Canvas does not say."""
+        """What is left of the token's rate limit; ``None`` if unknown."""
         return self._transport.rate_limit_remaining
 
     def available(self, *, cached: bool = False, html: bool = False) -> list[AvailableReport]:
-        """The reports this account offers: ``GET reports``.
+        """Return the reports of this account: ``GET reports``.
 
-        Parameters
-        ----------
-        cached : bool
-            Take an answer up to ten minutes old; ``last_run`` may then be behind.
-        html : bool
-            Ask for the server's description and form of each, too.
+        ``cached`` accepts a list up to ten minutes old. ``html`` also requests the server's descriptions and forms.
         """
         include = {"include[]": ["description_html", "parameters_html"]} if html else None
         with self._located(missing=UnknownAccountError):
-            # The documentation says "paginated", the server sends one page: both are served.
             items = self._all("reports", query=include, cached=cached)
             offers = [AvailableReport.from_api(item, _columns(item)) for item in items]
         self.offered = {offer.report: tuple(offer.parameters) for offer in offers}
         return offers
 
     def start(self, report: str, parameters: Mapping[str, Any]) -> ReportRun:
-        """Queue a run: ``POST reports/:report``. ``parameters`` go as they are.
-
-        Raises
-        ------
-        DuplicateRunError
-            An equal run is in flight; it is on the error.
-        UnknownReportError, UnknownAccountError, InvalidTermError
-        """
+        """Start a run: ``POST reports/:report``. ``parameters`` are sent unchanged."""
         with self._located(report=report):
             try:
                 answer = self._transport.json(
@@ -86,31 +66,28 @@ class AccountReports:
             return ReportRun.from_api(answer)
 
     def index(self, report: str) -> Iterator[ReportRun]:
-        """Past runs of a report, newest first: ``GET reports/:report``. An unknown report has none."""
+        """Yield the past runs of a report, newest first: ``GET reports/:report``."""
         with self._located(report=report, missing=UnknownAccountError):
             for item in self._all(f"reports/{_quoted(report)}"):
                 yield ReportRun.from_api(item)
 
     def show(self, report: str, run_id: int) -> ReportRun:
-        """One run: ``GET reports/:report/:id``."""
+        """Return a run: ``GET reports/:report/:id``."""
         return self._one("GET", report, run_id)
 
     def delete(self, report: str, run_id: int) -> ReportRun:
-        """Delete a run, in whatever state: ``DELETE reports/:report/:id``."""
+        """Delete a run in any state: ``DELETE reports/:report/:id``."""
         return self._one("DELETE", report, run_id)
 
     def abort(self, report: str, run_id: int) -> ReportRun:
-        """Stop a run: ``PUT reports/:report/:id/abort``.
-
-        A run that has ended can't be stopped; then the run as it is comes back.
-        """
+        """Stop a run, unless it has ended: ``PUT reports/:report/:id/abort``."""
         try:
             return self._one("PUT", report, run_id, "/abort")
         except UnknownRunError:
             return self.show(report, run_id)
 
     def terms(self) -> list[dict[str, Any]]:
-        """The terms of the root account, as Canvas lists them."""
+        """Return the terms of the root account, as Canvas lists them."""
         with self._located(missing=UnknownAccountError):
             found: list[dict[str, Any]] = []
             for page in self._transport.pages(
@@ -118,29 +95,31 @@ class AccountReports:
             ):
                 listed = page.get("enrollment_terms") if isinstance(page, dict) else None
                 if not isinstance(listed, list) or not all(isinstance(term, dict) for term in listed):
-                    raise UnexpectedAnswerError("Canvas sent no list of terms where one was expected.")
+                    raise UnexpectedAnswerError("Canvas sent something other than a list of terms.")
                 found += listed
             return found
 
     def about(self) -> dict[str, Any]:
-        """The account itself: id, name, parent, SIS id, time zone."""
+        """Return the account's own data, such as its id, name and parent."""
         with self._located(missing=UnknownAccountError):
             answer = self._transport.json("GET", self._base, cached=True)
             if not isinstance(answer, dict):
-                raise UnexpectedAnswerError("Canvas sent no account where one was expected.")
+                raise UnexpectedAnswerError("Canvas sent something other than an account.")
             return answer
 
     def download(self, url: str, *, offset: int = 0) -> AbstractContextManager[Response]:
-        """The file behind a run's attachment, as a stream."""
+        """Stream the file of a run's attachment."""
         return self._transport.download(url, offset=offset)
 
     def not_offered(self, report: str, offered: list[str]) -> UnknownReportError:
-        """The error for a report this account does not offer."""
+        """Return the error for a report this account does not offer."""
         there = (
-            f"It offers: {', '.join(sorted(offered))}." if offered else "It offers no report to this token."
+            f"Use one of these: {', '.join(sorted(offered))}."
+            if offered
+            else "Ask a Canvas admin for access: this token can't see any report."
         )
         return UnknownReportError(
-            f"This account offers no report {report!r}.",
+            f"This account has no report {report!r}.",
             hint=near(report, offered) + there,
             account=self.account,
             report=report,
@@ -154,7 +133,7 @@ class AccountReports:
     def _all(self, path: str, **request: Any) -> Iterator[Any]:
         for page in self._transport.pages(f"{self._base}/{path}", **request):
             if not isinstance(page, list):
-                raise UnexpectedAnswerError("Canvas sent no list where one was expected.")
+                raise UnexpectedAnswerError("Canvas sent something other than a list.")
             yield from page
 
     @contextmanager
@@ -165,7 +144,7 @@ class AccountReports:
         run_id: int | None = None,
         missing: type[NotFoundError] = NotFoundError,
     ) -> Iterator[None]:
-        """Say on every error where it happened, and what a 404 means here."""
+        """Add to every error where it happened, and raise ``missing`` for status 404."""
         try:
             yield
         except CanvasReportsError as error:
@@ -178,8 +157,8 @@ class AccountReports:
 
 
 _MISSING = {
-    UnknownAccountError: "Canvas has no such account, or hides it from this token.",
-    UnknownRunError: "No such run: it is unknown, deleted, or of another report or account.",
+    UnknownAccountError: "This account does not exist, or this token can't see it.",
+    UnknownRunError: "This run is unknown, deleted, or of another report or account.",
 }
 
 

@@ -1,6 +1,6 @@
-"""The token: where it is looked for, and how it is kept from being shown.
+"""The address and the token: where they are found, and how the token stays hidden.
 
-Order: argument, ``CANVAS_API_TOKEN``, keyring (where installed), a prompt (where one can be answered).
+The token is the argument, ``CANVAS_API_TOKEN``, a keyring entry or typed at a prompt, in this order.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ KEYRING_SERVICE = "canvas-reports-nb"
 
 
 class Token:
-    """A secret that no ``repr``, ``str``, format or pickle shows.
+    """A secret that ``repr``, ``str``, formatting and pickle never show.
 
     Parameters
     ----------
     value : str
     source : str
-        Where it was found, in words.
+        Where it was found, for messages.
 
     Examples
     --------
@@ -47,14 +47,14 @@ class Token:
         value = value.strip()
         if not value or not value.isascii() or not value.isprintable() or " " in value:
             raise CredentialsError(
-                f"That is not a Canvas token ({source}): it is empty or holds blanks or special characters.",
-                hint="Copy it again from Canvas: Account, Settings, New Access Token.",
+                f"The token {source} was not a Canvas token: it was empty or had spaces or special characters.",
+                hint="Copy it again, or create a new one in Canvas (Account, Settings, New Access Token).",
             )
         self._value = value
         self.source = source
 
     def reveal(self) -> str:
-        """The secret itself, for the one header it belongs in."""
+        """Return the secret, for the Authorization header only."""
         return self._value
 
     def __repr__(self) -> str:
@@ -63,14 +63,13 @@ class Token:
     __str__ = __repr__
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("A token can't be pickled: it would end up on a disk.")
+        raise TypeError("A token can't be pickled, because the pickle would reveal it.")
 
 
 class BearerAuth(requests.auth.AuthBase):
-    """Sends the token to one host and to no other.
+    """Authentication that sends the token to one server only.
 
-    An auth object and not a session header: ``~/.netrc`` silently replaces a header,
-    and a redirect elsewhere must arrive without it.
+    A header on the session would be replaced from ``~/.netrc`` and would follow redirects to other hosts.
     """
 
     def __init__(self, token: Token, url: str) -> None:
@@ -78,43 +77,31 @@ class BearerAuth(requests.auth.AuthBase):
         self._origin = origin(url)
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
-        """Add the header where the request goes to the Canvas itself."""
+        """Add the header if the request goes to the Canvas server."""
         if origin(request.url or "") == self._origin:
             request.headers["Authorization"] = f"Bearer {self._token.reveal()}"
         return request
 
 
 def origin(url: str) -> tuple[str, str | None, int | None]:
-    """Scheme, host and port: what makes two addresses one server."""
+    """Return scheme, host and port, which identify a server."""
     parts = urlsplit(url)
     return parts.scheme, parts.hostname, parts.port or {"https": 443, "http": 80}.get(parts.scheme)
 
 
 def find_url(argument: str | None) -> str:
-    """The address of the Canvas: argument, then ``CANVAS_API_URL``.
-
-    Raises
-    ------
-    CredentialsError
-        Neither is there.
-    """
+    """Return the address of the Canvas: argument, then ``CANVAS_API_URL``."""
     given = argument or os.environ.get("CANVAS_API_URL")
     if not given:
         raise CredentialsError(
-            "No Canvas was named.",
-            hint='Give connect("https://canvas.example.edu"), set CANVAS_API_URL, or try demo(), which needs none.',
+            "No Canvas address was given.",
+            hint='Pass one, as in connect("https://canvas.example.edu"), set CANVAS_API_URL, or try demo().',
         )
     return canvas_url(given)
 
 
 def find_token(argument: str | Token | None, url: str) -> Token:
-    """The token for a Canvas: argument, environment, keyring, prompt.
-
-    Raises
-    ------
-    CredentialsError
-        None of the four has one.
-    """
+    """Return the token for a Canvas: argument, environment, keyring, prompt."""
     if isinstance(argument, Token):
         return argument
     places: dict[str, Callable[[], str | None]] = {
@@ -127,11 +114,10 @@ def find_token(argument: str | Token | None, url: str) -> Token:
         if given := look():
             return Token(given, source)
     raise CredentialsError(
-        f"No token for {urlsplit(url).netloc}.",
+        f"No token for {urlsplit(url).netloc} was found.",
         hint=(
-            "Set CANVAS_API_TOKEN, or store it once with "
-            f"`keyring set {KEYRING_SERVICE} {urlsplit(url).netloc}`, or pass token=. "
-            "Canvas makes one under Account, Settings, New Access Token. demo() needs none."
+            "Create one in Canvas (Account, Settings, New Access Token). Then set CANVAS_API_TOKEN, or save it "
+            f"with `keyring set {KEYRING_SERVICE} {urlsplit(url).netloc}`, or pass token=. demo() needs no token."
         ),
     )
 
@@ -144,25 +130,25 @@ def _from_keyring(url: str) -> str | None:
     try:
         return keyring.get_password(KEYRING_SERVICE, urlsplit(url).netloc)
     except keyring.errors.KeyringError as error:
-        # Hubs and containers have no keyring; the next place is asked instead.
-        _LOG.debug("keyring has no answer: %s", type(error).__name__)
+        # Hubs and containers have no working keyring.
+        _LOG.debug("the keyring could not be read: %s", type(error).__name__)
         return None
 
 
 def _from_prompt(url: str) -> str | None:
-    if not _can_ask():
+    if not _can_prompt():
         return None
     try:
         return getpass(f"Canvas token for {urlsplit(url).netloc}: ") or None
     except (EOFError, NotImplementedError) as error:
-        # ipykernel's StdinNotImplementedError is a NotImplementedError: the front end takes no input.
+        # Kernels raise a NotImplementedError if their front end accepts no input.
         raise ConfigurationError(
-            "This notebook can't ask for a token: its front end takes no input.",
+            "This notebook can't ask for a token because its front end accepts no input.",
             hint="Set CANVAS_API_TOKEN before the kernel starts.",
         ) from error
 
 
-def _can_ask() -> bool:
+def _can_prompt() -> bool:
     ipython = sys.modules.get("IPython")
     kernel = getattr(ipython.get_ipython(), "kernel", None) if ipython is not None else None
     if kernel is not None:

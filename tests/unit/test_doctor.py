@@ -59,7 +59,7 @@ def found(store: Path, **given: Any) -> dict[str, Finding]:
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        ({}, "No Canvas was named"),
+        ({}, "No Canvas address was given"),
         ({"url": "http://canvas.example.edu"}, "plain http"),
         ({"url": f"https://me:{SECRET}@canvas.example.edu"}, "not the address"),
     ],

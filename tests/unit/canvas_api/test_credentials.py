@@ -1,4 +1,4 @@
-"""The token: where it is looked for, where it goes, and all the places it must not appear in."""
+"""Where the token is found, where it is sent, and where it must never appear."""
 
 import copy
 import logging
@@ -19,7 +19,7 @@ URL, SECRET = "https://canvas.example.edu", "1234~hidden"
 
 
 def keyring(answer: Any) -> ModuleType:
-    """A keyring with one answer, or one error."""
+    """Make a keyring with one entry or one error."""
     module = ModuleType("keyring")
     asked: list[tuple[str, str]] = []
 
@@ -40,7 +40,7 @@ def keyring(answer: Any) -> ModuleType:
 
 @pytest.fixture(autouse=True)
 def nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No variable, no keyring, nobody to ask."""
+    """Remove the variables, the keyring and the terminal."""
     for name in ("CANVAS_API_URL", "CANVAS_API_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setitem(sys.modules, "keyring", None)
@@ -86,14 +86,14 @@ def test_order(
     assert token.source == said.get(found, "given as an argument")
 
 
-def test_the_keyring_is_asked_for_this_host(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_keyring_entry_is_that_of_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
     ring = keyring(SECRET)
     monkeypatch.setitem(sys.modules, "keyring", ring)
     find_token(None, URL)
     assert ring.asked == [("canvas-reports-nb", "canvas.example.edu")]
 
 
-def test_nothing_anywhere_says_all_the_ways() -> None:
+def test_an_error_without_a_token_names_every_way_to_give_one() -> None:
     with pytest.raises(CredentialsError) as caught:
         find_token(None, URL)
     for way in ("CANVAS_API_TOKEN", "keyring set canvas-reports-nb canvas.example.edu", "demo()"):
@@ -103,7 +103,9 @@ def test_nothing_anywhere_says_all_the_ways() -> None:
 
 
 @pytest.mark.parametrize("allowed", [True, False])
-def test_a_kernel_is_asked_only_where_it_can_answer(monkeypatch: pytest.MonkeyPatch, allowed: bool) -> None:
+def test_a_kernel_prompts_only_if_its_front_end_accepts_input(
+    monkeypatch: pytest.MonkeyPatch, allowed: bool
+) -> None:
     shell = SimpleNamespace(kernel=SimpleNamespace(_allow_stdin=allowed))
     monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
     monkeypatch.setattr(credentials, "getpass", lambda _: SECRET)
@@ -134,17 +136,17 @@ def test_find_url_prefers_the_argument(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     "text", ["", "  ", "two words", "tab\there", "line\nbreak", "žeton", "a\u200bb", "null\x00"]
 )
-def test_what_is_no_token(text: str) -> None:
+def test_an_invalid_token_is_rejected_and_not_repeated(text: str) -> None:
     with pytest.raises(CredentialsError) as caught:
         Token(text)
     assert not text.strip() or text not in str(caught.value)
 
 
-def test_blanks_around_a_pasted_token_fall_off() -> None:
+def test_spaces_around_a_pasted_token_are_dropped() -> None:
     assert Token(f" {SECRET}\n").reveal() == SECRET
 
 
-def test_a_token_is_shown_nowhere(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_token_is_never_shown(caplog: pytest.LogCaptureFixture) -> None:
     token = Token(SECRET)
     auth = BearerAuth(token, URL)
     logging.getLogger("canvas_reports_nb").warning("%s %r", token, auth)
@@ -179,7 +181,7 @@ def test_a_token_is_shown_nowhere(caplog: pytest.LogCaptureFixture) -> None:
         ("https://canvas.example.edu@evil.example.org/x", False),
     ],
 )
-def test_the_token_goes_to_the_canvas_alone(url: str, goes: bool) -> None:
+def test_the_token_is_sent_only_to_canvas(url: str, goes: bool) -> None:
     request = requests.Request("GET", url, auth=BearerAuth(Token(SECRET), URL)).prepare()
     assert ("Authorization" in request.headers) is goes
     assert SECRET not in (request.url or "")

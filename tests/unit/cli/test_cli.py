@@ -71,7 +71,7 @@ def test_arguments(runner: CliRunner, arguments: list[str], code: int, says: str
 @pytest.mark.parametrize(
     ("variable", "value", "says"),
     [
-        ("CANVAS_API_URL", "", "No Canvas was named"),
+        ("CANVAS_API_URL", "", "No Canvas address was given"),
         ("CANVAS_API_URL", "http://canvas.example.edu", "plain http"),
         ("CANVAS_API_TOKEN", "", "No token for canvas.example.edu"),
         ("CANVAS_API_TOKEN", "two hidden words", "not a Canvas token"),
