@@ -234,6 +234,8 @@ class Connection:
         table : str, optional
             Which table, where the run holds several.
         columns : sequence of str, optional
+            Only these, in this order; ``[]`` keeps all rows and no column. A name that is unknown or appears
+            twice is an error.
         engine : {"pandas", "polars", "arrow", "dask"}
         **keywords
             Those of `Obtaining`; all others are the report's parameters.

@@ -33,12 +33,12 @@ _PANDAS_TYPES = {
 
 
 def pick(available: Sequence[str], columns: Sequence[str] | None) -> list[str] | None:
-    """The wanted columns, in the wanted order, checked against those there are.
+    """Check the wanted columns, and return them in the wanted order; ``None`` means all.
 
     Raises
     ------
-    UnknownColumnError
-        Near names are offered.
+    UnknownColumnError, ParameterError
+        The table has no such column, or it is named twice.
     """
     if columns is None:
         return None
@@ -47,8 +47,10 @@ def pick(available: Sequence[str], columns: Sequence[str] | None) -> list[str] |
         if name not in available:
             raise UnknownColumnError(
                 f"The table has no column {name!r}.",
-                hint=f"{near(name, available)}It has: {', '.join(available)}.",
+                hint=f"{near(str(name), available)}It has: {', '.join(available)}.",
             )
+        if wanted.count(name) > 1:
+            raise ParameterError(f"columns= names {name!r} more than once.", hint="Name each column once.")
     return wanted
 
 
@@ -80,7 +82,7 @@ def load(path: Path, provenance: Provenance, engine: Engine, columns: Sequence[s
         case "pandas":
             return _read_pandas(path, provenance, wanted)
         case "polars":
-            return pl.read_parquet(path, columns=wanted)
+            return scan(path, wanted).collect()
         case "arrow":
             return _read(path, wanted)
         case "dask":
@@ -109,6 +111,9 @@ def scan(path: Path, columns: Sequence[str] | None = None) -> pl.LazyFrame:
     """A stored Parquet file as a lazy polars frame: only what the query needs is read."""
     lazy = pl.scan_parquet(path)
     wanted = pick(lazy.collect_schema().names(), columns)
+    if wanted == []:
+        # A query that selects no columns has no rows either.
+        return pl.DataFrame(pl.from_arrow(_read(path, []))).lazy()
     return lazy if wanted is None else lazy.select(wanted)
 
 
@@ -154,7 +159,7 @@ def to_dask(path: Path, provenance: Provenance, columns: list[str] | None = None
     with pq.ParquetFile(path) as file:
         groups = range(max(file.num_row_groups, 1))
         schema = file.schema_arrow
-        wanted = columns or schema.names
+        wanted = schema.names if columns is None else columns
         enumerations = [name for name in wanted if isinstance(schema.field(name).type, pa.DictionaryType)]
         categories = categories_of(file.read(columns=enumerations))
     empty = schema.empty_table().select(wanted)

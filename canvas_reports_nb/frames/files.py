@@ -43,6 +43,8 @@ def read_file(
     table : str, optional
         Which table, where a zip holds several.
     columns : sequence of str, optional
+        Only these, in this order; ``[]`` keeps all rows and no column. A name that is unknown or appears
+        twice is an error.
     engine : {"pandas", "polars", "arrow", "dask"}
 
     Returns

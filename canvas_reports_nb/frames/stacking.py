@@ -117,7 +117,8 @@ class Stack:
 
     def _chosen(self, columns: Sequence[str] | None) -> list[str]:
         """The wanted columns; those of the requests always stand in front."""
-        wanted = pick(self.schema.names, columns) or self.schema.names
+        wanted = pick(self.schema.names, columns)
+        wanted = self.schema.names if wanted is None else wanted
         return [*self._front, *(name for name in wanted if name not in self._front)]
 
     def _read(self, names: Sequence[str]) -> pa.Table:

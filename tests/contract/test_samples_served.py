@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 import canvas_reports_nb as crn
+from canvas_reports_nb.exceptions import ParameterError, UnknownColumnError
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -21,22 +22,25 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[crn.Connection]
         yield connection
 
 
-def runs(connection: crn.Connection) -> dict[str, tuple[str, int]]:
+@pytest.fixture(scope="module")
+def runs(served: crn.Connection) -> dict[str, tuple[str, int]]:
     """File name to report and run id, as the API lists them."""
     found = {}
-    for report in connection.reports()["report"]:
-        for run in connection._api.index(report):
+    for report in served.reports()["report"]:
+        for run in served._api.index(report):
             found[run.attachment.filename] = (report, run.id)
     return found
 
 
-def test_every_sample_is_a_finished_run(served: crn.Connection) -> None:
-    assert sorted(runs(served)) == sorted(path.name for path in DATA.iterdir())
+def test_every_sample_is_a_finished_run(runs: dict[str, tuple[str, int]]) -> None:
+    assert sorted(runs) == sorted(path.name for path in DATA.iterdir())
 
 
 @pytest.mark.parametrize("path", sorted(DATA.iterdir()), ids=lambda path: path.name)
-def test_bytes_and_cells_arrive_as_they_are(served: crn.Connection, path: Path) -> None:
-    report, run_id = runs(served)[path.name]
+def test_bytes_and_cells_arrive_as_they_are(
+    served: crn.Connection, runs: dict[str, tuple[str, int]], path: Path
+) -> None:
+    report, run_id = runs[path.name]
     result = served.attach(report, run_id).result(progress=False)
     assert result.path.read_bytes() == path.read_bytes()
     tables = served.read_tables(report, run_id=run_id)
@@ -61,3 +65,72 @@ def test_bytes_and_cells_arrive_as_they_are(served: crn.Connection, path: Path) 
 def test_a_start_gives_the_newest_fitting_file(served: crn.Connection) -> None:
     frame: Any = served.read_report("zero_activity_csv", max_age=0, progress=False)
     assert frame["user sis id"].tolist() == ["0000099"]
+
+
+ENGINES = ("pandas", "polars", "arrow", "dask")
+SAMPLE, ROWS = DATA / "09_provisioning_enrollments_current.csv", 4
+
+
+@pytest.fixture(scope="module")
+def sample(served: crn.Connection, runs: dict[str, tuple[str, int]]) -> tuple[crn.Connection, str, int]:
+    """The connection, and the report and run of one sample."""
+    return served, *runs[SAMPLE.name]
+
+
+def reading(sample: tuple[crn.Connection, str, int], reader: str, **asked: Any) -> Any:
+    """One sample through one reader, computed or collected."""
+    connection, report, run_id = sample
+    match reader:
+        case "read_file":
+            frame = crn.read_file(SAMPLE, **asked)
+        case "read_report":
+            frame = connection.read_report(report, run_id=run_id, **asked)
+        case "read_tables":
+            (frame,) = connection.read_tables(report, run_id=run_id, **asked).values()
+        case _:
+            frame = connection.scan_report(report, run_id=run_id, **asked).collect()
+    return frame.compute(scheduler="synchronous") if asked.get("engine") == "dask" else frame
+
+
+READERS = [
+    *[
+        (name, {"engine": engine})
+        for name in ("read_file", "read_report", "read_tables")
+        for engine in ENGINES
+    ],
+    ("scan_report", {}),
+]
+READER_IDS = [" ".join([reader, *engine.values()]) for reader, engine in READERS]
+
+
+@pytest.mark.parametrize(("reader", "engine"), READERS, ids=READER_IDS)
+def test_no_columns_are_all_rows_without_cells(
+    sample: tuple[crn.Connection, str, int], reader: str, engine: dict[str, Any]
+) -> None:
+    assert reading(sample, reader, columns=[], **engine).shape == (ROWS, 0)
+
+
+@pytest.mark.parametrize(("reader", "engine"), READERS, ids=READER_IDS)
+def test_wrong_columns_are_refused_in_the_same_words(
+    sample: tuple[crn.Connection, str, int], reader: str, engine: dict[str, Any]
+) -> None:
+    with pytest.raises(ParameterError, match="columns= names 'status' more than once") as error:
+        reading(sample, reader, columns=["status", "role", "status"], **engine)
+    assert type(error.value) is ParameterError
+    for wrong in ("state", 7):
+        with pytest.raises(UnknownColumnError, match=f"no column {wrong!r}"):
+            reading(sample, reader, columns=["role", wrong], **engine)
+    assert reading(sample, reader, columns=["status", "role"], **engine).shape == (ROWS, 2)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_no_columns_of_stacked_runs_are_those_of_the_requests(served: crn.Connection, engine: Any) -> None:
+    requests = [{"report": "zero_activity_csv"}, {"report": "grade_export_csv"}]
+    frame = served.read_reports(requests, columns=[], engine=engine, max_age=0, progress=False)
+    frame = frame.compute(scheduler="synchronous") if engine == "dask" else frame
+    whole = served.read_reports(requests, engine="polars", max_age=0, progress=False)
+    assert frame.shape == (whole.height, 1)
+    scanned = served.scan_reports(requests, columns=[], max_age=0, progress=False)
+    assert scanned.collect().equals(whole.select("report"))
+    with pytest.raises(ParameterError, match="columns= names 'report' more than once"):
+        served.read_reports(requests, columns=["report", "report"], engine=engine, progress=False)
