@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 from urllib.parse import urlsplit
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from canvas_reports_nb.runs.many import Gathering, ReportsResult
     from canvas_reports_nb.settings import Settings
     from canvas_reports_nb.store.stored_run import ReportResult
-    from canvas_reports_nb.typing import Clock, Engine, OnError, Parameters, Sleep
+    from canvas_reports_nb.typing import Engine, OnError, Parameters
 
 
 class Connection:
@@ -40,8 +39,6 @@ class Connection:
     ----------
     transport : Transport
     settings : Settings
-    clock, sleep : callable
-        Injected by tests; nothing else in the package waits.
     on_close : callable, optional
         Called once when the connection closes.
     """
@@ -51,15 +48,13 @@ class Connection:
         transport: Transport,
         settings: Settings,
         *,
-        clock: Clock = time.time,
-        sleep: Sleep = time.sleep,
         on_close: Callable[[], None] | None = None,
     ) -> None:
-        self._settings, self._clock, self._sleep = settings, clock, sleep
-        self._transport = transport
+        self._settings = settings
+        self._transport, self.waiter = transport, transport.waiter
         self._api = AccountReports(self._transport, settings.account)
         self._on_close = on_close
-        self.store = open_store(settings, clock, sleep)
+        self.store = open_store(settings, self.waiter.clock, self.waiter.pause)
         self._ledger = Ledger(settings.store, settings.url, settings.account)
         self.is_open = True
 
@@ -105,28 +100,14 @@ class Connection:
             ``"self"``, a Canvas id, or ``"sis_account_id:X"``.
         """
         settings = replace(self._settings, account=str(account))
-        sibling = Connection(self._transport, settings, clock=self._clock, sleep=self._sleep)
+        sibling = Connection(self._transport, settings)
         sibling.store = self.store
         return sibling
-
-    def pausing(self, sleep: Sleep) -> Connection:
-        """The same connection with another way to wait, for a thread that must notice a click."""
-        return Connection(self._transport, self._settings, clock=self._clock, sleep=sleep)
 
     @property
     def api(self) -> AccountReports:
         """The calls themselves, which give value objects where this class gives frames."""
         return self._api
-
-    @property
-    def clock(self) -> Clock:
-        """The time this connection goes by."""
-        return self._clock
-
-    @property
-    def sleep(self) -> Sleep:
-        """How this connection waits."""
-        return self._sleep
 
     def form(self) -> Any:
         """A form in the notebook: choose a report, start and follow it, load it as a frame.
@@ -400,7 +381,7 @@ class Connection:
 
     @property
     def _runs(self) -> Runs:
-        return Runs(self._api, self.store, self._ledger, self.url, self._clock, self._sleep)
+        return Runs(self._api, self.store, self._ledger, self.url)
 
     def _runs_of(self, account: str | None) -> Runs:
         return self._runs if account is None else self.account(account)._runs  # noqa: SLF001 - a sibling

@@ -27,6 +27,7 @@ from canvas_reports_nb.canvas_api.client import AccountReports
 from canvas_reports_nb.canvas_api.credentials import find_token, find_url
 from canvas_reports_nb.canvas_api.transport import Transport
 from canvas_reports_nb.catalog import schemas
+from canvas_reports_nb.deadline import Waiter
 from canvas_reports_nb.exceptions import CanvasReportsError, NotFoundError, NotPermittedError
 from canvas_reports_nb.settings import Settings, __version__, is_loopback, store_root
 
@@ -196,7 +197,7 @@ def _calls(
     """The three checks that one answer of the API decides: the list of reports, never a cached one."""
     listed: list[AvailableReport] | CanvasReportsError = []
     if needed.ok and token is not None:
-        transport = Transport(Settings(address, account), token, sleep)
+        transport = Transport(Settings(address, account), token, Waiter(sleep=sleep))
         try:
             listed = AccountReports(transport, account).available()
         except CanvasReportsError as error:

@@ -12,6 +12,7 @@ from canvas_reports_nb import settings as settings_of
 from canvas_reports_nb.canvas_api.credentials import Token, find_token, find_url
 from canvas_reports_nb.canvas_api.transport import Transport
 from canvas_reports_nb.connection import Connection
+from canvas_reports_nb.deadline import Waiter
 from canvas_reports_nb.demo_folders import fresh_folder
 from canvas_reports_nb.exceptions import ConfigurationError
 from canvas_reports_nb.settings import Settings, shared_address, store_root
@@ -92,8 +93,8 @@ def connect(
     settings = Settings(
         address, str(account), store_root(store), settings_of.store_limit(store_limit), shared_address(store)
     )
-    transport = Transport(settings, secret, sleep)
-    return _Open.add(Connection(transport, settings, clock=clock, sleep=sleep, on_close=transport.close))
+    transport = Transport(settings, secret, Waiter(clock, sleep))
+    return _Open.add(Connection(transport, settings, on_close=transport.close))
 
 
 def demo(
@@ -136,10 +137,10 @@ def demo(
         root = fresh_folder(store_root()) if store is None else store_root(store)
         shared = "" if store is None else shared_address(store)
         settings = Settings(url=server.url, account=str(account), store=root, shared=shared)
-        transport = Transport(settings, Token(server.token), sleep)
+        transport = Transport(settings, Token(server.token), Waiter(clock, sleep))
         stack.callback(transport.close)
         closing = ExitStack()
-        connection = Connection(transport, settings, clock=clock, sleep=sleep, on_close=closing.close)
+        connection = Connection(transport, settings, on_close=closing.close)
         closing.enter_context(stack.pop_all())
     # A demo nobody closes stops with the process.
     weakref.finalize(connection, closing.close)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from requests import Response
 
     from canvas_reports_nb.canvas_api.transport import Transport
+    from canvas_reports_nb.deadline import Waiter
 
 
 class AccountReports:
@@ -36,6 +37,11 @@ class AccountReports:
         self._base = f"accounts/{quote(account, safe=':~')}"
         self.offered: dict[str, tuple[str, ...]] = {}
         """The parameters of each report in the latest list."""
+
+    @property
+    def waiter(self) -> Waiter:
+        """How everything that asks this account waits."""
+        return self._transport.waiter
 
     @property
     def remaining(self) -> float | None:

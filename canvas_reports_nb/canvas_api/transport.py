@@ -22,9 +22,9 @@ import requests
 import urllib3
 
 from canvas_reports_nb.canvas_api.credentials import BearerAuth, Token, origin
-from canvas_reports_nb.canvas_api.deadline import GRACE, is_expired, left
 from canvas_reports_nb.canvas_api.redaction import body_without_keys, keep_keys_out_of_logs
 from canvas_reports_nb.canvas_api.responses import error_for, is_html, json_body, retry_after
+from canvas_reports_nb.deadline import GRACE
 from canvas_reports_nb.exceptions import (
     CanvasReportsError,
     ConfigurationError,
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from requests import PreparedRequest, Response
     from tenacity import RetryCallState
 
-    from canvas_reports_nb.typing import Sleep
+    from canvas_reports_nb.deadline import Waiter
 
 _AnySession = TypeVar("_AnySession", bound=requests.Session)
 
@@ -103,14 +103,14 @@ class Transport:
     ----------
     settings : Settings
     token : Token
-    sleep : callable
-        Waits between two tries; a test steps its clock instead.
+    waiter : Waiter
+        Waits between two attempts, and knows the deadline of the call.
     """
 
-    def __init__(self, settings: Settings, token: Token, sleep: Sleep) -> None:
+    def __init__(self, settings: Settings, token: Token, waiter: Waiter) -> None:
         self._settings = settings
         self._token = token
-        self._sleep = sleep
+        self.waiter = waiter
         self._plain = self._prepare(_Session())
         keep_keys_out_of_logs()
         self.rate_limit_remaining: float | None = None
@@ -192,12 +192,12 @@ class Transport:
 
         back_off = tenacity.wait_exponential_jitter(initial=1, max=20)
         last: _Try = tenacity.Retrying(
-            stop=lambda state: state.attempt_number >= _ATTEMPTS or is_expired(),
+            stop=lambda state: state.attempt_number >= _ATTEMPTS or self.waiter.is_expired,
             # Jitter also upon what the server asks for: its other clients were told the same.
-            wait=lambda state: min(_outcome(state).pause + back_off(state), left()),
+            wait=lambda state: _outcome(state).pause + back_off(state),
             retry=tenacity.retry_if_result(lambda tried: tried.again and type(tried.error) in passing),
             retry_error_callback=_outcome,
-            sleep=self._sleep,
+            sleep=self.waiter.pause,
         )(once)
         if last.error is not None:
             raise last.error
@@ -227,7 +227,8 @@ class Transport:
         return tried
 
     def _send(self, session: requests.Session, method: str, url: str, request: Mapping[str, Any]) -> _Try:
-        rest = left() + GRACE
+        self.waiter.check()
+        rest = self.waiter.remaining + GRACE
         if rest <= 0:
             hint = "Call again with a larger timeout=."
             late = NotReachedError("The time is over; Canvas was not asked.", hint=hint, url=url)

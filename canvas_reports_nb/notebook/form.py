@@ -19,7 +19,6 @@ from canvas_reports_nb.notebook.progress_bar import WidgetSink
 from canvas_reports_nb.notebook.report_list import ReportList
 from canvas_reports_nb.notebook.result_card import ResultCard
 from canvas_reports_nb.notebook.worker import RunWorker, in_background
-from canvas_reports_nb.runs.decide import utc
 from canvas_reports_nb.store.stored_run import runs_in
 
 if TYPE_CHECKING:
@@ -175,7 +174,7 @@ class ReportForm(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
 
     @_shown
     def _know_terms(self, terms: list[dict[str, Any]]) -> None:
-        self._asking.know_terms(terms, utc(self._canvas.clock))
+        self._asking.know_terms(terms, self._canvas.waiter.now())
 
     def _load_history(self) -> None:
         canvas, offer = self._canvas, self._chooser.offer
@@ -194,7 +193,7 @@ class ReportForm(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
             return  # another one was chosen in the meantime
         self._past_runs, self._kept = found
         self._chooser.know_last(self._past_runs[0] if self._past_runs else None)
-        self._past.show(self._past_runs, utc(self._canvas.clock))
+        self._past.show(self._past_runs, self._canvas.waiter.now())
         self._suggest(self._asking.asked())
 
     # -- what the user does ------------------------------------------------------------------
@@ -221,7 +220,7 @@ class ReportForm(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
 
     def _suggest(self, asked: dict[str, Any] | None) -> None:
         """Offer a run that exists, from what is known already."""
-        offer, now = self._chooser.offer, utc(self._canvas.clock)
+        offer, now = self._chooser.offer, self._canvas.waiter.now()
         self._suggestion = None
         if asked is not None and offer is not None:
             self._suggestion = suggest(offer.report, asked, kept=self._kept, runs=self._past_runs, now=now)

@@ -9,6 +9,7 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
+from canvas_reports_nb.deadline import Stopped
 from canvas_reports_nb.exceptions import NotReachedError, ParameterError, RunAbortedError, WaitTimeoutError
 from canvas_reports_nb.store.stored_run import ReportResult
 
@@ -45,10 +46,6 @@ def in_background(
     return thread
 
 
-class _Stop(BaseException):
-    """Leaves whatever the thread is in the middle of; no handler of errors may swallow it."""
-
-
 class RunWorker:
     """One run, followed in one thread: begun or joined, waited for, fetched.
 
@@ -80,11 +77,11 @@ class RunWorker:
         joined: Callable[[ReportJob], None],
         ended: Callable[[RunWorker], None],
     ) -> None:
-        self._sleep, self._clock = canvas.sleep, canvas.clock
-        self._canvas = canvas.pausing(self._pause)
+        self._canvas, self._waiter = canvas, canvas.waiter
         self._begin, self._sink, self._joined, self._tell = begin, sink, joined, ended
         self._stop, self._ended = threading.Event(), threading.Event()
         self._event: ProgressEvent | None = None
+        self._shown = 0.0
         self.job: ReportJob | None = None
         self.result: ReportResult | None = None
         self.error: Exception | None = None
@@ -118,11 +115,11 @@ class RunWorker:
         CanvasReportsError
             What stands in the place of a result.
         """
-        begun = self._clock()
+        begun = self._waiter.clock()
         while not self.is_ended:
-            if timeout is not None and self._clock() - begun >= timeout:
+            if timeout is not None and self._waiter.clock() - begun >= timeout:
                 raise self._timed_out(timeout)
-            self._sleep(SLICE)
+            self._waiter.pause(SLICE)
         if self.error is not None:
             raise self.error
         if self.result is not None:
@@ -144,8 +141,9 @@ class RunWorker:
 
     def _run(self) -> None:
         try:
-            self._follow()
-        except _Stop:
+            with self._waiter.limit(None, stop=self._stop, tick=self._tick):
+                self._follow()
+        except Stopped:
             self._abort()
         except Exception as error:  # noqa: BLE001 - nobody else would see it: the form shows it
             self.error = error
@@ -173,26 +171,15 @@ class RunWorker:
 
     # -- how the job sees it: a way to sleep, and a sink ------------------------------------
 
-    def _pause(self, seconds: float) -> None:
-        passed = shown = 0.0
-        while passed < seconds:
-            self._heed()
-            step = min(SLICE, seconds - passed)
-            self._sleep(step)
-            passed += step
-            if self._event is not None and passed - shown >= _TICK:
-                shown = passed
-                self._sink.show(later(self._event, passed))
-        self._heed()
-
-    def _heed(self) -> None:
-        if self._stop.is_set():
-            raise _Stop
+    def _tick(self, passed: float) -> None:
+        if self._event is not None and passed - self._shown >= _TICK:
+            self._shown = passed
+            self._sink.show(later(self._event, passed))
 
     def show(self, event: ProgressEvent) -> None:
         """Show one event, unless it is time to stop."""
-        self._heed()
-        self._event = event
+        self._waiter.check()
+        self._event, self._shown = event, 0.0
         self._sink.show(event)
 
     def close(self) -> None:

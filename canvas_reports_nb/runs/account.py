@@ -8,7 +8,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
-from canvas_reports_nb.canvas_api.deadline import is_expired, left, within
 from canvas_reports_nb.catalog.parameters import expected_tables, named_report, numbered
 from canvas_reports_nb.exceptions import (
     NotStartedError,
@@ -19,7 +18,7 @@ from canvas_reports_nb.exceptions import (
 )
 from canvas_reports_nb.frames.identity import choose_table
 from canvas_reports_nb.runs import job as jobs
-from canvas_reports_nb.runs.decide import is_recent, reuse_or_start, throttle_pause, utc
+from canvas_reports_nb.runs.decide import is_recent, reuse_or_start, throttle_pause
 from canvas_reports_nb.runs.progress import ProgressEvent, resolve
 from canvas_reports_nb.runs.start import checked, start_once
 from canvas_reports_nb.settings import DEFAULT_MAX_AGE
@@ -31,12 +30,13 @@ if TYPE_CHECKING:
 
     from canvas_reports_nb.canvas_api.client import AccountReports
     from canvas_reports_nb.canvas_api.models import ReportRun
+    from canvas_reports_nb.deadline import Waiter
     from canvas_reports_nb.runs.decide import Decision
     from canvas_reports_nb.runs.ledger import Ledger
     from canvas_reports_nb.runs.progress import Progress, ProgressSink
     from canvas_reports_nb.store.store import Store
     from canvas_reports_nb.store.stored_run import StoredRun
-    from canvas_reports_nb.typing import Age, Clock, Engine, OnInterrupt, Parameters, Sleep
+    from canvas_reports_nb.typing import Age, Engine, OnInterrupt, Parameters
 
 
 class Obtaining(TypedDict, total=False):
@@ -75,8 +75,11 @@ class Runs:
     store: Store
     ledger: Ledger
     url: str
-    clock: Clock
-    sleep: Sleep
+
+    @property
+    def waiter(self) -> Waiter:
+        """How calls on these runs wait."""
+        return self.api.waiter
 
     @property
     def account(self) -> str:
@@ -104,8 +107,8 @@ class Runs:
             kept = self.store.sound(self.store.find(self.url, self.account, report, run_id))
             if kept is not None:
                 return ReportResult(kept)
-        with within(timeout, self.clock):
-            with in_time(timeout, report):
+        with self.waiter.limit(timeout):
+            with in_time(self.waiter, timeout, report):
                 if run_id is not None:
                     found: jobs.ReportJob | ReportResult = self.attach(report, run_id)
                 else:
@@ -145,7 +148,7 @@ class Runs:
             wanted,
             stored=[equal] if equal else [],
             history=self._remembered(report, wanted, history, seconds(max_age)),
-            now=utc(self.clock),
+            now=self.waiter.now(),
             max_age=seconds(max_age),
         )
         return decision, equal if decision.action == "stored" else None
@@ -161,21 +164,19 @@ class Runs:
 
         ``known`` are the runs Canvas's list held before, where it was read.
         """
-        run, joined = start_once(self.api, report, wire, known=known, clock=self.clock, sleep=self.sleep)
+        run, joined = start_once(self.api, report, wire, known=known)
         self.ledger.note(run, wire)
         return self.job(run, joined=joined)
 
     def throttle(self) -> None:
         """Slow down where Canvas says that little is left of the token's allowance, which all its runs share."""
         pause = throttle_pause(self.api.remaining)
-        if pause and not is_expired():
-            self.sleep(min(pause, left()))
+        if pause:
+            self.waiter.pause(pause)
 
     def job(self, run: ReportRun, *, joined: bool = False) -> jobs.ReportJob:
         """A handle on a run as Canvas last told it."""
-        return jobs.ReportJob(
-            self.api, self.store, self.url, run, joined=joined, clock=self.clock, sleep=self.sleep
-        )
+        return jobs.ReportJob(self.api, self.store, self.url, run, joined=joined)
 
     def _held(self, report: str, asked: Mapping[str, Any], run_id: int | None) -> ReportResult:
         if run_id is not None:
@@ -194,7 +195,7 @@ class Runs:
 
     def _sound(self, report: str, asked: Mapping[str, Any], max_age: float = math.inf) -> StoredRun | None:
         """The newest stored run of equal parameters, young enough, whose files are what was stored."""
-        now, equal = utc(self.clock), self.store.equal(self.url, self.account, report, asked)
+        now, equal = self.waiter.now(), self.store.equal(self.url, self.account, report, asked)
         young = (run for run in equal if (now - run.finished_at).total_seconds() <= max_age)
         return next((kept for run in young if (kept := self.store.sound(run))), None)
 
@@ -212,18 +213,18 @@ class Runs:
                     run = self.api.show(report, run_id)
             if run is None or (run.is_ended and not run.is_complete):
                 self.ledger.forget(report, run_id)
-            elif is_recent(run, utc(self.clock), max_age):
+            elif is_recent(run, self.waiter.now(), max_age):
                 yield run
         yield from history
 
 
 @contextmanager
-def in_time(timeout: float | None, report: str | None = None) -> Iterator[None]:
+def in_time(waiter: Waiter, timeout: float | None, report: str | None = None) -> Iterator[None]:
     """Say so where the search for runs, or a start, failed for want of time rather than of luck."""
     try:
         yield
     except ServerError as error:
-        if not is_expired():
+        if not waiter.is_expired:
             raise
         raise NotStartedError(
             f"{timeout:g} s were over before a run was under way: {error.message}",

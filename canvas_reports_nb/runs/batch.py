@@ -10,7 +10,6 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from canvas_reports_nb.canvas_api.deadline import is_expired, left
 from canvas_reports_nb.canvas_api.models import RunStatus
 from canvas_reports_nb.exceptions import (
     CanvasReportsError,
@@ -59,7 +58,8 @@ class Batch:
 
     def __init__(self, tasks: Sequence[Task], sink: ProgressSink, timeout: float | None) -> None:
         self._tasks, self._sink, self._timeout = tasks, sink, timeout
-        self._clock, self._sleep = tasks[0].runs.clock, tasks[0].runs.sleep
+        self._waiter = tasks[0].runs.waiter
+        self._clock = self._waiter.clock
         self._begun = self._clock()
         self._failing_since: float | None = None
         self._next_look = self._begun + next_look(0.0, 0)
@@ -91,7 +91,7 @@ class Batch:
     def _start(self) -> None:
         """Fill the server's queue from the tasks that wait for their turn."""
         pending = [task for task in self._tasks if task.run is None and not task.is_finished]
-        if not pending or is_expired():
+        if not pending or self._waiter.is_expired:
             return
         for task in pending[: room(len(self._queued()), self._taken)]:
             task.runs.throttle()
@@ -111,13 +111,13 @@ class Batch:
 
     def _wait(self) -> None:
         """Sleep until the next look, and look; or give up where the budget is spent."""
-        if is_expired():
+        if self._waiter.is_expired:
             self._give_up()
             return
-        pause = min(self._next_look - self._clock(), left())
+        pause = min(self._next_look - self._clock(), self._waiter.remaining)
         self._show(next_poll=pause)
         if pause > 0:
-            self._sleep(pause)
+            self._waiter.pause(pause)
         self._look()
 
     def _look(self) -> None:
@@ -180,7 +180,7 @@ class Batch:
                 task.settle(retrieve(task.runs.api, task.runs.store, task.runs.url, run, self._moved(task)))
             except CanvasReportsError as error:
                 passing = isinstance(error, ThrottledError | NotReachedError)
-                if not passing or task.fetches == _FETCHES or is_expired():
+                if not passing or task.fetches == _FETCHES or self._waiter.is_expired:
                     self._fail(task, error)
         self._show()
 
@@ -235,7 +235,7 @@ class Batch:
 
     def _fail(self, task: Task, error: CanvasReportsError) -> None:
         """Settle a task with its error, or with the lack of time for another try."""
-        if is_expired() and isinstance(error, ServerError | DamagedFileError):
+        if self._waiter.is_expired and isinstance(error, ServerError | DamagedFileError):
             late = _late(task, self._timeout or 0.0)
             late.__cause__ = error
             task.settle(late)
@@ -374,7 +374,7 @@ class Task:
 
     def join(self, run: ReportRun, *, ours: bool = False) -> None:
         """Let a run serve the task."""
-        self.run, self.is_ours, self.began = run, ours, self.runs.clock()
+        self.run, self.is_ours, self.began = run, ours, self.runs.waiter.clock()
 
     def settle(self, outcome: ReportResult | CanvasReportsError) -> None:
         """End the task with its result or its error."""
@@ -385,7 +385,7 @@ class Task:
             self.result = outcome
             self.rows = sum(outcome.load("arrow", table, []).num_rows for table in outcome.tables)
         if self.began is not None:
-            self.took = self.runs.clock() - self.began
+            self.took = self.runs.waiter.clock() - self.began
 
     @property
     def is_finished(self) -> bool:

@@ -16,9 +16,9 @@ import urllib3
 
 from canvas_reports_nb import frames
 from canvas_reports_nb._disk import open_private
-from canvas_reports_nb.canvas_api.deadline import GRACE, left
 from canvas_reports_nb.canvas_api.responses import is_html
 from canvas_reports_nb.catalog.parameters import asked_of
+from canvas_reports_nb.deadline import GRACE
 from canvas_reports_nb.exceptions import (
     AuthenticationError,
     CanvasReportsError,
@@ -191,7 +191,10 @@ class _Body:
                     # As they arrive, not in full chunks: what came before a break is kept.
                     while chunk := response.raw.read1(_CHUNK):
                         self._take(chunk, moved)
-                        self._heed()
+                        api.waiter.check()
+                        if api.waiter.remaining + GRACE <= 0 and self.file.tell() != self.size:
+                            what = f"The time was over after {self.file.tell():,} bytes."
+                            raise NotReachedError(what, hint=_KEPT)
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             # Where every byte is here, only the goodbye was lost, and there is nothing left to ask for.
             if self.file.tell() != self.size:
@@ -223,11 +226,6 @@ class _Body:
         self.most = max(self.most, self.file.tell())
         if self.file.tell() // _CHUNK > before:
             moved()
-
-    def _heed(self) -> None:
-        """Let no file that trickles in outlast the budget of the call."""
-        if left() + GRACE <= 0 and self.file.tell() != self.size:
-            raise NotReachedError(f"The time was over after {self.file.tell():,} bytes.", hint=_KEPT)
 
     def _restart(self) -> None:
         self.file.seek(0)

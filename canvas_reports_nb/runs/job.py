@@ -12,7 +12,6 @@ from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Self
 
-from canvas_reports_nb.canvas_api.deadline import is_expired, left, within
 from canvas_reports_nb.canvas_api.models import RunStatus
 from canvas_reports_nb.catalog.parameters import asked_of, is_number
 from canvas_reports_nb.exceptions import (
@@ -40,7 +39,7 @@ if TYPE_CHECKING:
     from canvas_reports_nb.runs.progress import Progress, ProgressSink
     from canvas_reports_nb.store.store import Store
     from canvas_reports_nb.store.stored_run import ReportResult
-    from canvas_reports_nb.typing import Clock, OnInterrupt, Sleep
+    from canvas_reports_nb.typing import OnInterrupt
 
 _LOG = logging.getLogger(__name__)
 _PAGE = 100
@@ -82,11 +81,9 @@ class ReportJob:
         run: ReportRun,
         *,
         joined: bool = False,
-        clock: Clock,
-        sleep: Sleep,
     ) -> None:
         self._api, self._store, self._url = api, store, url
-        self._clock, self._sleep = clock, sleep
+        self._waiter = api.waiter
         self.run, self.is_joined = run, joined
 
     def __repr__(self) -> str:
@@ -165,7 +162,7 @@ class ReportJob:
             try:
                 result = retrieve(self._api, self._store, self._url, self.run, sink.show)
             except (ServerError, DamagedFileError) as error:
-                if is_expired():
+                if self._waiter.is_expired:
                     raise self._timed_out(timeout) from error
                 raise
             rows = sum(result.load("arrow", table, []).num_rows for table in result.tables)
@@ -184,7 +181,7 @@ class ReportJob:
         check_wait(timeout, on_interrupt)
         sink = resolve(progress)
         try:
-            with within(timeout, self._clock):
+            with self._waiter.limit(timeout):
                 yield sink
         except KeyboardInterrupt as interrupt:
             self._interrupted(interrupt, sink, on_interrupt)
@@ -193,17 +190,17 @@ class ReportJob:
             sink.close()
 
     def _wait(self, sink: ProgressSink, timeout: float | None) -> None:
-        begun = answered = self._clock()
+        begun = answered = self._waiter.clock()
         usual: tuple[float, float] | tuple[()] | None = None
         while not self.run.is_ended:
-            if usual is None and not is_expired():
+            if usual is None and not self._waiter.is_expired:
                 usual = self._usual()
-            waited = self._clock() - begun
-            pause = min(next_poll(waited), left())
+            waited = self._waiter.clock() - begun
+            pause = min(next_poll(waited), self._waiter.remaining)
             if pause <= 0:
                 raise self._timed_out(timeout)
             sink.show(replace(_waiting(self.run, waited, pause), usual=usual or None))
-            self._sleep(pause)
+            self._waiter.pause(pause)
             answered = self._poll(answered)
 
     def _usual(self) -> tuple[float, float] | tuple[()]:
@@ -230,12 +227,12 @@ class ReportJob:
             raise gone from error
         except (NotReachedError, ServerError) as error:
             # Who gives a budget has said how long to be patient.
-            if left() == math.inf and self._clock() - answered > PATIENCE:
+            if self._waiter.remaining == math.inf and self._waiter.clock() - answered > PATIENCE:
                 error.job = self
                 raise
             _LOG.warning("%s run %s: %s; asking again", self.run.report, self.run.id, error.message)
             return answered
-        return self._clock()
+        return self._waiter.clock()
 
     def _timed_out(self, timeout: float | None) -> WaitTimeoutError:
         missing = ", and its file is not here yet" if self.run.is_ended else ""

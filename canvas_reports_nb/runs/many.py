@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, TypedDict
 import pandas as pd
 
 from canvas_reports_nb import _html, frames
-from canvas_reports_nb.canvas_api.deadline import within
 from canvas_reports_nb.catalog.parameters import comparable
 from canvas_reports_nb.catalog.requests import parse_queries
 from canvas_reports_nb.exceptions import (
@@ -27,7 +26,7 @@ from canvas_reports_nb.frames.identity import choose_table
 from canvas_reports_nb.frames.provenance import ATTRS_KEY, Provenance
 from canvas_reports_nb.runs.account import foresee_table, in_time
 from canvas_reports_nb.runs.batch import Batch, Task
-from canvas_reports_nb.runs.decide import is_recent, utc
+from canvas_reports_nb.runs.decide import is_recent
 from canvas_reports_nb.runs.job import check_wait
 from canvas_reports_nb.runs.progress import ProgressEvent, resolve
 from canvas_reports_nb.runs.start import checked
@@ -212,14 +211,15 @@ def gather(
     asked = parse_queries(requests)
     if one_table:
         _each(asked, lambda request: foresee_table(request.report, request.parameters, table))
-    with within(timeout, runs_of(None).clock):
-        with in_time(timeout):
+    waiter = runs_of(None).waiter
+    with waiter.limit(timeout):
+        with in_time(waiter, timeout):
             rows = _checked(asked, runs_of)
         tasks = list(dict.fromkeys(rows))
         sink = resolve(progress)
         try:
             with runs_of(None).store.sparing():
-                with in_time(timeout):
+                with in_time(waiter, timeout):
                     _decide(tasks, max_age, sink, len(rows))
                 Batch(tasks, sink, timeout).settle(on_interrupt)
         finally:
@@ -286,7 +286,7 @@ def _decide(tasks: Sequence[Task], max_age: Age, sink: ProgressSink, rows: int) 
     def history(task: Task) -> Iterator[ReportRun]:
         if task.group not in listed:
             task.runs.throttle()
-            now = utc(task.runs.clock)
+            now = task.runs.waiter.now()
             runs = task.runs.api.index(task.report)
             listed[task.group] = list(takewhile(lambda run: is_recent(run, now, seconds(max_age)), runs))
         yield from listed[task.group]

@@ -5,11 +5,10 @@ from __future__ import annotations
 import logging
 import re
 import warnings
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from canvas_reports_nb.canvas_api.deadline import is_expired, left
 from canvas_reports_nb.catalog.parameters import (
     asked_of,
     check,
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
 
     from canvas_reports_nb.canvas_api.client import AccountReports
     from canvas_reports_nb.canvas_api.models import AvailableReport, ReportRun
-    from canvas_reports_nb.typing import Clock, Sleep
 
 _LOG = logging.getLogger(__name__)
 _ATTEMPTS, _PAUSE = 3, 5.0
@@ -99,8 +97,6 @@ def start_once(
     wire: Mapping[str, Any],
     *,
     known: Collection[int] | None,
-    clock: Clock,
-    sleep: Sleep,
 ) -> tuple[ReportRun, bool]:
     """Start a run, or join the equal one Canvas says is in flight.
 
@@ -119,7 +115,7 @@ def start_once(
     """
     if known is None:
         known = _listed_now(api, report)
-    began = datetime.fromtimestamp(clock(), UTC)
+    began = api.waiter.now()
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             run = api.start(report, wire)
@@ -133,9 +129,9 @@ def start_once(
             _LOG.warning(
                 "%s: the answer to the start was lost (%s); looking for the run", report, lost.message
             )
-            sleep(max(min(_PAUSE * attempt, left()), 0.0))
+            api.waiter.pause(_PAUSE * attempt)
             found = _find(api, report, wire, known, began)
-            if found is None and (attempt == _ATTEMPTS or is_expired()):
+            if found is None and (attempt == _ATTEMPTS or api.waiter.is_expired):
                 raise
             if found is None:
                 continue

@@ -21,8 +21,8 @@ def timed(canvas: Any) -> Any:
 
     def connect(**settings: Any) -> Any:
         connection = canvas(**settings)
-        begun = connection.clock()
-        connection.passed = lambda: connection.clock() - begun
+        begun = connection.waiter.clock()
+        connection.passed = lambda: connection.waiter.clock() - begun
         return connection
 
     return connect

@@ -26,6 +26,7 @@ from canvas_reports_nb import exceptions as ex
 from canvas_reports_nb.canvas_api.credentials import Token
 from canvas_reports_nb.canvas_api.transport import Transport
 from canvas_reports_nb.connection import Connection
+from canvas_reports_nb.deadline import Waiter
 from canvas_reports_nb.frames import parquet
 from canvas_reports_nb.runs import download
 from canvas_reports_nb.settings import Settings
@@ -130,9 +131,9 @@ def impatient(
             stepped.advance(seconds)
 
         known = Settings(server.url, store=tmp_path / "store", read_timeout=SOON)
-        transport = Transport(known, Token(server.token), sleep)
         clock = lambda: stepped.now().timestamp() + lead  # noqa: E731 - one line is all there is to it
-        connection = Connection(transport, known, clock=clock, sleep=sleep, on_close=transport.close)
+        transport = Transport(known, Token(server.token), Waiter(clock, sleep))
+        connection = Connection(transport, known, on_close=transport.close)
         connection.server = server  # type: ignore[attr-defined]
         opened.append(connection)
         return connection
@@ -235,7 +236,7 @@ def test_a_clock_that_is_wrong(*, impatient: Any, wanted: pd.DataFrame, matrix: 
 @pytest.mark.parametrize("jump", [-7200.0, 86_400.0])
 def test_a_clock_that_jumps_in_the_wait(*, impatient: Any, wanted: Any, matrix: Any, jump: float) -> None:
     connection = impatient()
-    clock, sleep = connection._clock, connection._sleep
+    clock, sleep = connection.waiter.clock, connection.waiter.sleep
     asleep = [0]
 
     def sleeping(seconds: float) -> None:
@@ -243,8 +244,8 @@ def test_a_clock_that_jumps_in_the_wait(*, impatient: Any, wanted: Any, matrix: 
         sleep(seconds)
 
     # The laptop slept, or was told the right time: from the third pause on its clock is another.
-    connection._clock = lambda: clock() + (jump if asleep[0] > 2 else 0.0)
-    connection._sleep = sleeping
+    connection.waiter.clock = lambda: clock() + (jump if asleep[0] > 2 else 0.0)
+    connection.waiter.sleep = sleeping
     matrix[f"clock jumps {jump:+.0f} s", "other"] = end(connection, "show", FRAME, wanted)
     assert asleep[0] > 3
     assert runs_made(connection) == 1
@@ -274,7 +275,7 @@ def test_a_kernel_that_is_killed(*, impatient: Any, wanted: Any, matrix: Any, st
     connection = impatient()
     if stage != "waiting":  # the clock of the other process stands still
         connection.start(REPORT).wait(progress=False)
-    given = [stage, connection.url, str(connection.store.path), str(connection._clock())]
+    given = [stage, connection.url, str(connection.store.path), str(connection.waiter.clock())]
     environment = {**os.environ, "CANVAS_API_TOKEN": connection.server.token}
     killed = subprocess.run([sys.executable, "-c", KERNEL, *given], env=environment, check=False)
     assert killed.returncode == -signal.SIGKILL

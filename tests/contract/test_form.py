@@ -67,9 +67,9 @@ class Gate:
     """A way to sleep that holds the run's thread until it is opened; then it steps the demo's clock."""
 
     def __init__(self, canvas: crn.Connection) -> None:
-        self._advance = canvas.sleep
+        self._advance = canvas.waiter.sleep
         self.reached, self._open = threading.Event(), threading.Event()
-        canvas._sleep = self
+        canvas.waiter.sleep = self
 
     def __call__(self, seconds: float) -> None:
         if threading.current_thread().name == "canvas-reports-run":
@@ -181,7 +181,7 @@ def test_reuse_starts_nothing(known: str, canvas: Callable[..., crn.Connection])
         job.result(progress=False)
     elif known == "finished":
         job.wait(progress=False)
-    connection.sleep(3 * 3600 if known != "in flight" else 0)
+    connection.waiter.sleep(3 * 3600 if known != "in flight" else 0)
     driver = Driver(connection)
     driver.choose(GRADES)
     reuse = driver.find("crn-reuse")
@@ -367,7 +367,7 @@ def test_waiting_blocks_until_the_frame_is_there(
     canvas: Callable[..., crn.Connection], capsys: pytest.CaptureFixture[str]
 ) -> None:
     connection = canvas(duration=600)
-    advance, driver = connection.sleep, Driver(connection)
+    advance, driver = connection.waiter.sleep, Driver(connection)
 
     def sleep(seconds: float) -> None:
         # The cell that waits moves no clock, else links expire while the run's thread uses them.
@@ -376,7 +376,7 @@ def test_waiting_blocks_until_the_frame_is_there(
         else:
             advance(seconds)
 
-    connection._sleep = sleep
+    connection.waiter.sleep = sleep
     driver.choose(GRADES)
     driver.click("crn-start")
     result = driver.form.wait(progress=False)
@@ -412,7 +412,7 @@ def test_an_interrupt_lets_go_and_the_form_goes_on(
             raise KeyboardInterrupt
         gate(seconds)
 
-    connection._sleep = interrupted
+    connection.waiter.sleep = interrupted
     driver = Driver(connection)
     driver.choose(GRADES)
     driver.click("crn-start")

@@ -89,7 +89,10 @@ def test_a_colleagues_finished_run_is_used_and_a_running_one_joined(canvas: Any,
     connection.server.clock.advance(300)
     assert connection.read_report("grade_export_csv", **QUIET).attrs["canvas_report"]["run_id"] == mine.run.id
     colleague = crn.connect(
-        connection.server.url, connection.server.token, store=tmp_path / "other", clock=connection._clock
+        connection.server.url,
+        connection.server.token,
+        store=tmp_path / "other",
+        clock=connection.waiter.clock,
     )
     frame = colleague.read_report("grade_export_csv", **QUIET)
     colleague.close()
@@ -158,7 +161,7 @@ def test_the_budget_is_total_and_the_run_goes_on(canvas: Any) -> None:
 
 def test_interrupt_detaches_and_the_same_call_joins(canvas: Any) -> None:
     connection = canvas(duration=600)
-    sleep, naps = connection._sleep, []
+    sleep, naps = connection.waiter.sleep, []
 
     def interrupted(seconds: float) -> None:
         naps.append(seconds)
@@ -166,7 +169,7 @@ def test_interrupt_detaches_and_the_same_call_joins(canvas: Any) -> None:
             raise KeyboardInterrupt
         sleep(seconds)
 
-    connection._sleep = interrupted
+    connection.waiter.sleep = interrupted
     with pytest.raises(KeyboardInterrupt) as caught:
         connection.read_report("grade_export_csv", **QUIET)
     assert "canvas.attach('grade_export_csv'" in caught.value.__notes__[0]

@@ -317,7 +317,7 @@ def test_a_wrong_row_is_named_and_nothing_is_started(
 
 
 def interrupting(connection: Any, nap: int) -> None:
-    sleep, naps = connection._sleep, []
+    sleep, naps = connection.waiter.sleep, []
 
     def sleeping(seconds: float) -> None:
         naps.append(seconds)
@@ -325,7 +325,7 @@ def interrupting(connection: Any, nap: int) -> None:
             raise KeyboardInterrupt
         sleep(seconds)
 
-    connection._sleep = sleeping
+    connection.waiter.sleep = sleeping
 
 
 def test_an_interrupt_detaches_all_and_the_same_call_joins_them(canvas: Any, recorder: Any) -> None:

@@ -82,7 +82,7 @@ def test_a_run_that_ended_before_is_not_the_one_whose_answer_is_lost(
     canvas: Any, lose: Any, ahead: float, call: str, ended: str
 ) -> None:
     connection = canvas(duration=60)
-    connection._clock = lambda: connection.server.clock.now().timestamp() - ahead
+    connection.waiter.clock = lambda: connection.server.clock.now().timestamp() - ahead
     earlier = connection.start("grade_export_csv").run
     connection.server.clock.advance(61 if ended == "complete" else 10)
     (run,) = connection.server._canvas.runs
@@ -132,7 +132,7 @@ def test_a_torn_note_is_passed_over(canvas: Any) -> None:
 
 
 def interrupt_at(connection: Any, nap: int) -> None:
-    sleep, naps = connection._sleep, []
+    sleep, naps = connection.waiter.sleep, []
 
     def sleeping(seconds: float) -> None:
         naps.append(seconds)
@@ -140,7 +140,7 @@ def interrupt_at(connection: Any, nap: int) -> None:
             raise KeyboardInterrupt
         sleep(seconds)
 
-    connection._sleep = sleeping
+    connection.waiter.sleep = sleeping
 
 
 @pytest.mark.parametrize("call", CALLS)

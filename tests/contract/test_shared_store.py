@@ -70,10 +70,10 @@ def machine(
 
     def connect(name: str, store: str, **settings: Any) -> Any:
         monkeypatch.setenv("CANVAS_REPORTS_CACHE", str(tmp_path / name))
-        clock = first._clock
+        clock = first.waiter.clock
         opened.append(
             crn.connect(
-                first.url, first.server.token, store=store, clock=clock, sleep=first._sleep, **settings
+                first.url, first.server.token, store=store, clock=clock, sleep=first.waiter.sleep, **settings
             )
         )
         return opened[-1]

@@ -101,8 +101,8 @@ def test_a_batch_larger_than_the_limit_is_whole_and_what_is_older_goes(canvas: A
         connection.server.token,
         store=connection.store.path,
         store_limit=1,
-        clock=connection.clock,
-        sleep=connection.sleep,
+        clock=connection.waiter.clock,
+        sleep=connection.waiter.sleep,
     )
     batch = [{"report": "grade_export_csv"}, {"report": "grade_export_csv", "account": 3}]
     first = connection.read_reports(batch, **QUIET)

@@ -2,7 +2,6 @@
 
 import io
 import json
-import math
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
@@ -15,9 +14,9 @@ import requests.adapters
 import urllib3
 
 from canvas_reports_nb import exceptions as exc
-from canvas_reports_nb.canvas_api import deadline as budget
 from canvas_reports_nb.canvas_api.credentials import Token
 from canvas_reports_nb.canvas_api.transport import Transport
+from canvas_reports_nb.deadline import Waiter
 from canvas_reports_nb.settings import Settings
 
 CANVAS, STORAGE, SECRET = "https://canvas.example.edu", "https://files.example.org", "1234~hidden"
@@ -63,11 +62,16 @@ def slept() -> list[float]:
 
 
 @pytest.fixture
-def transport(tmp_path: Path, slept: list[float]) -> Iterator[Made]:
+def waiter(slept: list[float]) -> Waiter:
+    return Waiter(clock=lambda: 1000.0 + sum(slept), sleep=slept.append)
+
+
+@pytest.fixture
+def transport(tmp_path: Path, waiter: Waiter) -> Iterator[Made]:
     opened: list[Transport] = []
 
     def make(*answers: Any) -> tuple[Transport, Wire]:
-        made = Transport(Settings(url=CANVAS, store=tmp_path), Token(SECRET), slept.append)
+        made = Transport(Settings(url=CANVAS, store=tmp_path), Token(SECRET), waiter)
         wire = Wire(*answers)
         made._plain.mount("https://", wire)
         opened.append(made)
@@ -180,8 +184,9 @@ def test_the_server_says_how_long_to_wait(
 def test_the_network_is_given_what_is_left_of_the_budget(transport: Made, slept: list[float]) -> None:
     now = [1000.0]
     made, wire = transport(GOOD, GOOD, LOST, GOOD)
+    made.waiter.clock = lambda: now[0]
     made.json("GET", "accounts/self")
-    with budget.within(20, lambda: now[0]):
+    with made.waiter.limit(20):
         made.json("GET", "accounts/self")
         now[0] += 20.5
         with pytest.raises(exc.NotReachedError):
@@ -192,19 +197,6 @@ def test_the_network_is_given_what_is_left_of_the_budget(transport: Made, slept:
     assert wire.timeouts == [(10.0, 60.0), (10.0, 21.0), (0.5, 0.5)]
     assert slept == [], "nothing is tried again"
     assert made.json("GET", "accounts/self") == {"id": 1}
-
-
-def test_the_earlier_end_of_two_budgets_counts() -> None:
-    now = [0.0]
-    clock = lambda: now[0]  # noqa: E731 - one line is all there is to it
-    assert budget.left() == math.inf
-    with budget.within(10, clock):
-        now[0] = 4.0
-        for inner, left in ((None, 6.0), (20, 6.0), (2, 2.0)):
-            with budget.within(inner, clock):
-                assert budget.left() == left
-        assert budget.left() == 6.0
-    assert not budget.is_expired()
 
 
 def test_certificates_are_always_checked(
@@ -222,11 +214,11 @@ def test_certificates_are_always_checked(
 
 
 def test_certificates_that_are_not_there_are_named(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, slept: list[float]
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, slept: list[float], waiter: Waiter
 ) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "school.pem"))
     settings = Settings(url=CANVAS, store=tmp_path)
-    with closing(Transport(settings, Token(SECRET), slept.append)) as made:
+    with closing(Transport(settings, Token(SECRET), waiter)) as made:
         with pytest.raises(exc.ConfigurationError, match="REQUESTS_CA_BUNDLE"):
             made.json("GET", "accounts/self")
         with pytest.raises(exc.ConfigurationError), made.download(f"{CANVAS}/files/7"):
@@ -396,7 +388,9 @@ def test_the_cache_holds_metadata_alone_and_no_secret(transport: Made, tmp_path:
 
 def test_loopback_goes_past_every_proxy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://proxy.example.org:1")
-    with closing(Transport(Settings(url="http://127.0.0.1:9", store=tmp_path), Token(SECRET), print)) as made:
+    with closing(
+        Transport(Settings(url="http://127.0.0.1:9", store=tmp_path), Token(SECRET), Waiter())
+    ) as made:
         assert made._plain.trust_env is False
-    with closing(Transport(Settings(url=CANVAS, store=tmp_path), Token(SECRET), print)) as made:
+    with closing(Transport(Settings(url=CANVAS, store=tmp_path), Token(SECRET), Waiter())) as made:
         assert made._plain.trust_env is True

@@ -17,6 +17,7 @@ import urllib3
 
 from canvas_reports_nb import exceptions as exc
 from canvas_reports_nb.canvas_api.models import ReportRun
+from canvas_reports_nb.deadline import Waiter
 from canvas_reports_nb.frames import parquet
 from canvas_reports_nb.frames.identity import choose_table
 from canvas_reports_nb.runs import download
@@ -48,6 +49,7 @@ class Api:
     """Serves downloads from a plan: (status, body, content type) or an error; ``None`` of a body: the rest."""
 
     account = "self"
+    waiter = Waiter()
     starts: int | None = None
     """Where every part begins that this server sends, whatever was asked for."""
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from canvas_reports_nb import exceptions as exc
 from canvas_reports_nb.canvas_api.models import ReportRun, RunStatus
+from canvas_reports_nb.deadline import Waiter
 from canvas_reports_nb.frames.provenance import Provenance
 from canvas_reports_nb.runs.decide import next_poll, reuse_or_start
 from canvas_reports_nb.runs.job import ReportJob
@@ -45,6 +46,7 @@ class Api:
     """Answers `show` from a plan: a status, an error to raise, or a function of the time."""
 
     account = "self"
+    waiter: Waiter
 
     def __init__(self, *plan: Any) -> None:
         self.plan: Iterator[Any] = iter(plan)
@@ -92,7 +94,8 @@ def forever(answer: Callable[[], Any]) -> Iterator[Any]:
 def job(api: Api, clock: SteppedClock, status: str = "created", sleep: Any = None) -> ReportJob:
     store = Store(Path("unused"))
     url = "https://canvas.example.edu"
-    return ReportJob(api, store, url, run(status), clock=clock, sleep=sleep or clock.sleep)  # type: ignore[arg-type]
+    api.waiter = Waiter(clock, sleep or clock.sleep)
+    return ReportJob(api, store, url, run(status))  # type: ignore[arg-type]
 
 
 # -- how often ---------------------------------------------------------------------------------

@@ -1,0 +1,115 @@
+"""How a call waits and how long it may take: one clock, one deadline, one stop signal."""
+
+from __future__ import annotations
+
+import math
+import time
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Iterator
+
+    from canvas_reports_nb.typing import Clock, Sleep
+
+GRACE = 1.0
+"""Seconds by which the response to a request sent just before the deadline may be late."""
+_SLICE = 0.2
+
+
+class Stopped(BaseException):
+    """The user asked to stop. Not an `Exception`, so that no error handler keeps the call alive."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Limit:
+    ends: float = math.inf
+    stop: threading.Event | None = None
+    tick: Callable[[float], None] | None = None
+
+
+# Per call, not per connection: a form's thread and a cell may use one connection at the same time.
+_LIMIT: ContextVar[_Limit] = ContextVar("limit", default=_Limit())  # noqa: B039 - it is frozen
+
+
+class Waiter:
+    """The only way the package waits.
+
+    Parameters
+    ----------
+    clock : callable
+        Returns the time in seconds since the epoch.
+    sleep : callable
+        Takes seconds.
+    """
+
+    def __init__(self, clock: Clock = time.time, sleep: Sleep = time.sleep) -> None:
+        self.clock, self.sleep = clock, sleep
+
+    def now(self) -> datetime:
+        """Return the clock's time as an aware datetime."""
+        return datetime.fromtimestamp(self.clock(), UTC)
+
+    @contextmanager
+    def limit(
+        self,
+        timeout: float | None,
+        *,
+        stop: threading.Event | None = None,
+        tick: Callable[[float], None] | None = None,
+    ) -> Iterator[None]:
+        """Limit what runs inside to so many seconds, within any limit around it; ``None`` sets no deadline.
+
+        Parameters
+        ----------
+        stop : Event, optional
+            Once it is set, every pause and every `check` inside raises `Stopped`.
+        tick : callable, optional
+            Called during a pause, several times per second, with the seconds the pause has taken so far.
+        """
+        outer = _LIMIT.get()
+        ends = outer.ends if timeout is None else min(outer.ends, self.clock() + timeout)
+        token = _LIMIT.set(_Limit(ends, stop or outer.stop, tick or outer.tick))
+        try:
+            yield
+        finally:
+            _LIMIT.reset(token)
+
+    @property
+    def remaining(self) -> float:
+        """Seconds until the deadline: infinite without one, negative after it."""
+        ends = _LIMIT.get().ends
+        return math.inf if ends == math.inf else ends - self.clock()
+
+    @property
+    def is_expired(self) -> bool:
+        """Whether the deadline has passed: no pause, no second attempt."""
+        return self.remaining <= 0
+
+    def check(self) -> None:
+        """Raise `Stopped` if the user asked to stop."""
+        stop = _LIMIT.get().stop
+        if stop is not None and stop.is_set():
+            raise Stopped
+
+    def pause(self, seconds: float) -> None:
+        """Sleep, but not past the deadline, and not after a stop."""
+        limit = _LIMIT.get()
+        rest = max(min(seconds, self.remaining), 0.0)
+        if limit.stop is None:
+            if rest:
+                self.sleep(rest)
+            return
+        passed = 0.0
+        self.check()
+        while passed < rest:
+            step = min(_SLICE, rest - passed)
+            self.sleep(step)
+            passed += step
+            self.check()
+            if limit.tick is not None:
+                limit.tick(passed)

@@ -1,0 +1,92 @@
+"""One deadline and one stop signal for everything a call does; nothing here sleeps."""
+
+import math
+import threading
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from canvas_reports_nb.deadline import Stopped, Waiter
+
+SECONDS = st.floats(0, 100)
+
+
+class Time:
+    """A clock that only sleeping moves."""
+
+    def __init__(self) -> None:
+        self.now, self.slept = 0.0, list[float]()
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        self.slept.append(seconds)
+
+
+@pytest.fixture
+def time() -> Time:
+    return Time()
+
+
+@pytest.fixture
+def waiter(time: Time) -> Waiter:
+    return Waiter(clock=lambda: time.now, sleep=time.sleep)
+
+
+def test_the_earlier_of_two_deadlines_counts(time: Time, waiter: Waiter) -> None:
+    assert waiter.remaining == math.inf
+    with waiter.limit(10):
+        time.now = 4.0
+        for inner, remaining in ((None, 6.0), (20, 6.0), (2, 2.0)):
+            with waiter.limit(inner):
+                assert waiter.remaining == remaining
+        assert waiter.remaining == 6.0
+    assert not waiter.is_expired
+
+
+@given(timeout=SECONDS, pauses=st.lists(SECONDS))
+def test_no_pause_goes_past_the_deadline(timeout: float, pauses: list[float]) -> None:
+    time = Time()
+    waiter = Waiter(clock=lambda: time.now, sleep=time.sleep)
+    with waiter.limit(timeout):
+        for seconds in pauses:
+            waiter.pause(seconds)
+    assert time.now == pytest.approx(min(timeout, sum(pauses)))
+    assert all(seconds > 0 for seconds in time.slept)
+
+
+@pytest.mark.parametrize("after", [0.0, 0.3, 7.0])
+def test_a_stop_is_noticed_within_a_slice(time: Time, waiter: Waiter, after: float) -> None:
+    stop, ticks = threading.Event(), list[float]()
+
+    def sleep(seconds: float) -> None:
+        time.sleep(seconds)
+        if time.now >= after:
+            stop.set()
+
+    waiter = Waiter(clock=lambda: time.now, sleep=sleep)
+    if not after:
+        stop.set()
+    with pytest.raises(Stopped), waiter.limit(None, stop=stop, tick=ticks.append):
+        waiter.pause(60)
+    assert time.now <= after + 0.3
+    assert ticks == sorted(ticks)
+
+
+def test_a_stop_reaches_every_limit_inside_and_none_outside(waiter: Waiter) -> None:
+    stop = threading.Event()
+    stop.set()
+    with waiter.limit(None, stop=stop), waiter.limit(5), pytest.raises(Stopped):
+        waiter.check()
+    waiter.check()
+
+
+def test_a_stop_stays_in_its_thread(waiter: Waiter) -> None:
+    stop, raised = threading.Event(), list[Any]()
+    stop.set()
+    with waiter.limit(0, stop=stop):
+        thread = threading.Thread(target=lambda: raised.append((waiter.check(), waiter.remaining)))
+        thread.start()
+        thread.join()
+    assert raised == [(None, math.inf)]
