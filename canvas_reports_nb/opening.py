@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import time
 import weakref
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 from urllib.parse import urlsplit
 
 from canvas_reports_nb import settings as settings_of
@@ -15,15 +16,16 @@ from canvas_reports_nb.connection import Connection
 from canvas_reports_nb.deadline import Waiter
 from canvas_reports_nb.demo_folders import fresh_folder
 from canvas_reports_nb.exceptions import ConfigurationError
+from canvas_reports_nb.readers import Readers
 from canvas_reports_nb.settings import Settings, shared_address, store_root
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Sequence
-
-    import polars as pl
+    from collections.abc import Callable
 
     from canvas_reports_nb.typing import Clock, Sleep
+
+_F = TypeVar("_F", bound="Callable[..., Any]")
 
 
 class _Open:
@@ -175,28 +177,20 @@ def connection_to(host: str, account: str) -> Connection:
     return next(same, None) or there[0].account(account)
 
 
-def read_report(report: str, **keywords: Any) -> Any:
-    """`Connection.read_report` on the newest open connection."""
-    return _Open.newest().read_report(report, **keywords)
+def _on_newest(method: _F) -> _F:
+    """Return a reader as a function: it reads with the newest open connection."""
+
+    @functools.wraps(method)
+    def read(*positional: Any, **keywords: Any) -> Any:
+        return getattr(newest(), method.__name__)(*positional, **keywords)
+
+    read.__module__, read.__qualname__ = __name__, method.__name__
+    return cast("_F", read)
 
 
-def read_tables(report: str, **keywords: Any) -> dict[str, Any]:
-    """`Connection.read_tables` on the newest open connection."""
-    return _Open.newest().read_tables(report, **keywords)
-
-
-def scan_report(
-    report: str, *, table: str | None = None, columns: Sequence[str] | None = None, **keywords: Any
-) -> pl.LazyFrame:
-    """`Connection.scan_report` on the newest open connection."""
-    return _Open.newest().scan_report(report, table=table, columns=columns, **keywords)
-
-
-def read_reports(requests: Any, **keywords: Any) -> Any:
-    """`Connection.read_reports` on the newest open connection."""
-    return _Open.newest().read_reports(requests, **keywords)
-
-
-def scan_reports(requests: Any, **keywords: Any) -> Any:
-    """`Connection.scan_reports` on the newest open connection."""
-    return _Open.newest().scan_reports(requests, **keywords)
+_readers = Readers()  # lends the functions its signatures and docstrings
+read_report = _on_newest(_readers.read_report)
+read_tables = _on_newest(_readers.read_tables)
+scan_report = _on_newest(_readers.scan_report)
+read_reports = _on_newest(_readers.read_reports)
+scan_reports = _on_newest(_readers.scan_reports)

@@ -14,8 +14,8 @@ Engine: TypeAlias = Literal["pandas", "polars", "arrow", "dask"]
 OnInterrupt: TypeAlias = Literal["detach", "abort"]
 OnError: TypeAlias = Literal["raise", "return"]
 Parameters: TypeAlias = Mapping[str, Any]
-Age: TypeAlias = "float | timedelta"
-"""Seconds, or a ``timedelta``."""
+Age: TypeAlias = "float | str | timedelta"
+"""Seconds, a text such as ``"7d"`` or ``"12h"``, or a ``timedelta``."""
 
 Clock: TypeAlias = Callable[[], float]
 """Seconds since the epoch; a test steps it."""

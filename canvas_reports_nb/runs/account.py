@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypedDict, cast
+from typing import TYPE_CHECKING, Any
 
 from canvas_reports_nb.catalog.parameters import expected_tables, named_report, numbered
 from canvas_reports_nb.exceptions import (
@@ -37,34 +37,6 @@ if TYPE_CHECKING:
     from canvas_reports_nb.store.store import Store
     from canvas_reports_nb.store.stored_run import StoredRun
     from canvas_reports_nb.typing import Age, Engine, OnInterrupt, Parameters
-
-
-class Obtaining(TypedDict, total=False):
-    """The keywords `read_report`, `read_tables` and `scan_report` share.
-
-    Attributes
-    ----------
-    max_age : float or timedelta
-        Use a finished run no older than this (seconds; default one day); 0 always starts anew.
-    run_id : int
-        Exactly this run.
-    offline : bool
-        The store only; Canvas is never asked.
-    progress : {"auto", "widget", "tqdm", "log", False} or ProgressSink
-    timeout : float
-        Total budget in seconds, from the first question to the last byte of the file.
-    on_interrupt : {"detach", "abort"}
-    """
-
-    max_age: Age
-    run_id: int | None
-    offline: bool
-    progress: Progress
-    timeout: float | None
-    on_interrupt: OnInterrupt
-
-
-_OBTAINING = frozenset(Obtaining.__annotations__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,12 +204,6 @@ def in_time(waiter: Waiter, timeout: float | None, report: str | None = None) ->
             account=error.account,
             report=report or error.report,
         ) from error
-
-
-def split(keywords: Mapping[str, Any]) -> tuple[Obtaining, dict[str, Any]]:
-    """Keywords of ours, and parameters of the report."""
-    ours = cast("Obtaining", {name: value for name, value in keywords.items() if name in _OBTAINING})
-    return ours, {name: value for name, value in keywords.items() if name not in _OBTAINING}
 
 
 def merged(report: str, parameters: Parameters | None, named: Mapping[str, Any]) -> dict[str, Any]:

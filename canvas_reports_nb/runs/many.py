@@ -6,7 +6,7 @@ import warnings
 from collections import Counter
 from functools import cache, cached_property
 from itertools import takewhile
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -44,26 +44,6 @@ if TYPE_CHECKING:
     from canvas_reports_nb.runs.account import Runs
     from canvas_reports_nb.runs.progress import Progress, ProgressSink
     from canvas_reports_nb.typing import Age, Engine, OnError, OnInterrupt
-
-
-class Gathering(TypedDict, total=False):
-    """The keywords `read_reports` and `scan_reports` share.
-
-    Attributes
-    ----------
-    max_age : float or timedelta
-        Use a finished run no older than this (seconds; default one day); 0 starts all anew.
-    progress : {"auto", "widget", "tqdm", "log", False} or ProgressSink
-    timeout : float
-        Budget in seconds for all runs together.
-    on_interrupt : {"detach", "abort"}
-        Whether an Interrupt lets the runs go on, or stops those this call has started.
-    """
-
-    max_age: Age
-    progress: Progress
-    timeout: float | None
-    on_interrupt: OnInterrupt
 
 
 _STATUS = {"state": "str", "run_id": "Int64", "rows": "Int64", "error": "str"}

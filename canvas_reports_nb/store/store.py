@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import shutil
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -37,21 +38,26 @@ if TYPE_CHECKING:
     from canvas_reports_nb.typing import Age
 
 _LOG = logging.getLogger(__name__)
+_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 
 
 def seconds(age: Age) -> float:
-    """An age in seconds.
+    """Return an age in seconds: a number, a ``timedelta``, or a text such as ``"7d"`` or ``"12h"``.
 
     Raises
     ------
     ParameterError
-        It is neither a number nor a ``timedelta``.
     """
     if isinstance(age, timedelta):
         return age.total_seconds()
-    if not is_number(age):
-        raise ParameterError(f"{age!r} is no age.", hint="Give seconds, such as 3600, or a timedelta.")
-    return float(age)
+    if is_number(age):
+        return float(age)
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smhdw]?)\s*", age) if isinstance(age, str) else None
+    if found is None:
+        raise ParameterError(
+            f"Can't read {age!r} as an age.", hint='Use seconds, "7d", "12h" or a timedelta.'
+        )
+    return float(found[1]) * _UNITS[found[2]]
 
 
 def oldest(age: Age | None) -> datetime | None:

@@ -58,7 +58,7 @@ from canvas_reports_nb import exceptions as ex
             ["Did you mean 'pandas'", "polars, arrow"],
         ),
         ("grade_export_csv", {"max_age": "1 day"}, ex.ParameterError, ["'1 day'", "seconds", "timedelta"]),
-        ("grade_export_csv", {"max_age": None}, ex.ParameterError, ["None is no age"]),
+        ("grade_export_csv", {"max_age": None}, ex.ParameterError, ["Can't read None as an age"]),
         ("grade_export_csv", {"timeout": "1h"}, ex.ParameterError, ["'1h' is no number of seconds"]),
         ("grade_export_csv", {"on_interrupt": "stop"}, ex.ParameterError, ['"detach" or "abort"']),
         ("grade_export_csv", {"progress": "loud"}, ex.ConfigurationError, ["tqdm"]),

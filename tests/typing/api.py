@@ -1,14 +1,17 @@
-"""What a type checker sees of the public names. Never run: `mypy tests/typing/api.py` checks it."""
+"""What a type checker sees of the public names. Never run: `mypy` checks it."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, assert_type
 
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 
 import canvas_reports_nb as crn
 from canvas_reports_nb import demo_canvas, exceptions
 from canvas_reports_nb.canvas_api.models import Attachment, ReportParameter
+from canvas_reports_nb.typing import Engine
 
 
 def a_connection() -> None:
@@ -59,22 +62,65 @@ def a_result(result: crn.ReportResult) -> None:
 
 
 def all_in_one(canvas: crn.Connection) -> None:
-    assert_type(canvas.read_tables("provisioning_csv", users=True), dict[str, Any])
-    assert_type(canvas.scan_report("provisioning_csv", enrollments=True), pl.LazyFrame)
-    assert_type(crn.read_tables("provisioning_csv", users=True), dict[str, Any])
-    assert_type(crn.scan_report("provisioning_csv", users=True), pl.LazyFrame)
     requests = crn.requests_for("grade_export_csv", terms=[12, "current"], accounts=["self"])
     assert_type(requests, pd.DataFrame)
     many = canvas.obtain_reports(requests, on_error="return", timeout=60.0)
     assert_type(many, crn.ReportsResult)
     assert_type(many.status, pd.DataFrame)
     assert_type(many.scan(), pl.LazyFrame)
-    # The frame depends on `engine`: a caller may name the type it asked for.
-    grades: pd.DataFrame = canvas.read_report("grade_export_csv", max_age=0, timeout=60.0)
-    lazy: pl.DataFrame = crn.read_report("grade_export_csv", engine="polars", offline=True)
     by_hand: pd.DataFrame = crn.read_file("provisioning_csv.zip", table="users")
-    assert_type(crn.provenance(grades), dict[str, Any])
-    print(lazy, by_hand)
+    assert_type(crn.provenance(by_hand), dict[str, Any])
+
+
+def reading_one_report(canvas: crn.Connection, engine: Engine) -> None:
+    report = "grade_export_csv"
+    assert_type(canvas.read_report(report, enrollment_term_id=12), pd.DataFrame)
+    assert_type(canvas.read_report(report, engine="pandas", max_age="7d"), pd.DataFrame)
+    assert_type(canvas.read_report(report, engine="polars", max_age=timedelta(days=7)), pl.DataFrame)
+    assert_type(canvas.read_report(report, engine="arrow", run_id=81234), pa.Table)
+    assert_type(canvas.read_report(report, engine="dask", offline=True), Any)
+    assert_type(canvas.read_tables(report, table=["users"]), dict[str, pd.DataFrame])
+    assert_type(canvas.read_tables(report, engine="pandas", timeout=60.0), dict[str, pd.DataFrame])
+    assert_type(canvas.read_tables(report, engine="polars", progress=False), dict[str, pl.DataFrame])
+    assert_type(canvas.read_tables(report, engine="arrow", on_interrupt="abort"), dict[str, pa.Table])
+    assert_type(canvas.read_tables(report, engine="dask"), dict[str, Any])
+    assert_type(canvas.scan_report(report, columns=["course"]), pl.LazyFrame)
+    assert_type(crn.read_report(report, max_age=0), pd.DataFrame)
+    assert_type(crn.read_report(report, engine="pandas"), pd.DataFrame)
+    assert_type(crn.read_report(report, engine="polars"), pl.DataFrame)
+    assert_type(crn.read_report(report, engine="arrow"), pa.Table)
+    assert_type(crn.read_report(report, engine="dask"), Any)
+    assert_type(crn.read_tables(report, users=True), dict[str, pd.DataFrame])
+    assert_type(crn.read_tables(report, engine="polars"), dict[str, pl.DataFrame])
+    assert_type(crn.read_tables(report, engine="arrow"), dict[str, pa.Table])
+    assert_type(crn.read_tables(report, engine="dask"), dict[str, Any])
+    assert_type(crn.scan_report(report, users=True), pl.LazyFrame)
+    print(canvas.read_report(report, engine=engine))
+    canvas.read_report(report, engine="pnadas")  # type: ignore[call-overload]
+    canvas.read_report(report, timeout="1h")  # type: ignore[call-overload]
+    canvas.scan_report(report, run_id="newest")  # type: ignore[arg-type]
+
+
+def reading_many_reports(canvas: crn.Connection, requests: pd.DataFrame) -> None:
+    assert_type(canvas.read_reports(requests), pd.DataFrame)
+    assert_type(canvas.read_reports(requests, engine="pandas", on_error="raise"), pd.DataFrame)
+    assert_type(canvas.read_reports(requests, engine="polars"), pl.DataFrame)
+    assert_type(canvas.read_reports(requests, engine="arrow"), pa.Table)
+    assert_type(canvas.read_reports(requests, engine="dask"), Any)
+    assert_type(canvas.read_reports(requests, engine="polars", on_error="return"), tuple[Any, pd.DataFrame])
+    assert_type(canvas.scan_reports(requests), pl.LazyFrame)
+    assert_type(canvas.scan_reports(requests, engine="polars"), pl.LazyFrame)
+    assert_type(canvas.scan_reports(requests, engine="dask"), Any)
+    assert_type(canvas.scan_reports(requests, on_error="return"), tuple[Any, pd.DataFrame])
+    assert_type(crn.read_reports(requests, max_age="12h"), pd.DataFrame)
+    assert_type(crn.read_reports(requests, engine="polars"), pl.DataFrame)
+    assert_type(crn.read_reports(requests, engine="arrow"), pa.Table)
+    assert_type(crn.read_reports(requests, engine="dask"), Any)
+    assert_type(crn.read_reports(requests, on_error="return"), tuple[Any, pd.DataFrame])
+    assert_type(crn.scan_reports(requests), pl.LazyFrame)
+    assert_type(crn.scan_reports(requests, engine="dask"), Any)
+    canvas.scan_reports(requests, engine="pandas")  # type: ignore[call-overload]
+    canvas.read_reports(requests, maxage=0)  # type: ignore[call-overload]
 
 
 def twins(canvas: crn.Connection, frame: pd.DataFrame, eager: pl.DataFrame, lazy: pl.LazyFrame) -> None:

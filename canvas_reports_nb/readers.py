@@ -1,0 +1,439 @@
+"""The five readers of a connection, with every keyword spelled out."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import inspect
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
+
+from canvas_reports_nb import frames
+from canvas_reports_nb.catalog.schemas import schema
+from canvas_reports_nb.exceptions import ParameterError, UnknownParameterError
+from canvas_reports_nb.runs.account import foresee_table, merged, tables_of
+from canvas_reports_nb.runs.many import gather
+from canvas_reports_nb.settings import DEFAULT_MAX_AGE
+from canvas_reports_nb.store.store import seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    import pandas as pd
+    import polars as pl
+    import pyarrow as pa
+
+    from canvas_reports_nb.runs.account import Runs
+    from canvas_reports_nb.runs.many import ReportsResult
+    from canvas_reports_nb.runs.progress import Progress
+    from canvas_reports_nb.store.stored_run import ReportResult
+    from canvas_reports_nb.typing import Age, Engine, OnError, OnInterrupt, Parameters
+
+_F = TypeVar("_F", bound="Callable[..., Any]")
+_NEAR = 0.7
+
+# What help() says about each keyword, once for all readers.
+_KEYWORDS = {
+    "report": ("str", ["The report's name, such as ``grade_export_csv``."]),
+    "requests": (
+        "DataFrame or list of dict",
+        [
+            "One row per run: a column ``report``, an optional column ``account``, and one column per",
+            "parameter. A blank cell is not sent. `requests_for` builds such a frame.",
+        ],
+    ),
+    "parameters": (
+        "mapping, optional",
+        ["Parameters of the report, for names that clash with a keyword of this function."],
+    ),
+    "table": ("str, optional", ["Which table to read. Needed if the run has several."]),
+    "columns": (
+        "sequence of str, optional",
+        ["Only these, in this order; ``[]`` keeps all rows and no column. All by default."],
+    ),
+    "engine": ('{"pandas", "polars", "arrow", "dask"}', ["Which kind of frame to return."]),
+    "on_error": (
+        '{"raise", "return"}',
+        [
+            'What to do if some runs fail. "raise" raises one error for all of them, with the finished runs on',
+            'it. "return" returns a pair: the frame of the finished runs, and the ``status`` of each request.',
+        ],
+    ),
+    "max_age": (
+        "float, str or timedelta",
+        [
+            'Reuse a finished run that is at most this old: seconds, "7d", "12h" or a timedelta. The default',
+            "is one day. 0 starts a new run.",
+        ],
+    ),
+    "run_id": ("int, optional", ["Read exactly this run. ``canvas.history(report)`` lists the runs."]),
+    "offline": ("bool", ["Read from the store only; nothing is sent to Canvas."]),
+    "progress": (
+        '{"auto", "widget", "tqdm", "log", False} or ProgressSink',
+        ['How to show progress. "auto" chooses a widget, a terminal bar or log lines.'],
+    ),
+    "timeout": (
+        "float, optional",
+        ["Total seconds for the call, download included. No limit by default."],
+    ),
+    "on_interrupt": (
+        '{"detach", "abort"}',
+        ["What an interrupt does to a run this call started: let it continue in Canvas, or stop it."],
+    ),
+    "report_parameters": ("", ["All other keywords are parameters of the report."]),
+}
+
+
+def _reader(**differing: tuple[str, list[str]]) -> Callable[[_F], _F]:
+    """Document every keyword of a reader, and reject misspelled ones before anything is sent."""
+
+    def decorate(method: _F) -> _F:
+        known = {**_KEYWORDS, **differing}
+        parameters = [each for each in inspect.signature(method).parameters.values() if each.name != "self"]
+        keywords = [each.name for each in parameters if each.kind is each.KEYWORD_ONLY]
+        takes_more = parameters[-1].kind is inspect.Parameter.VAR_KEYWORD
+
+        @functools.wraps(method)
+        def call(self: Readers, *positional: Any, **named: Any) -> Any:
+            report = (positional[:1] or (named.get("report"),))[0] if takes_more else None
+            _check_keywords(method.__name__, keywords, report, named.keys() - {parameters[0].name})
+            return method(self, *positional, **named)
+
+        section = ["Parameters", "----------"]
+        for each in parameters:
+            kind, text = known[each.name]
+            section += [
+                f"{each}".split(":")[0].split("=")[0] + (f" : {kind}" if kind else ""),
+                *(f"    {line}" for line in text),
+            ]
+        head, returns, rest = inspect.cleandoc(method.__doc__ or "").partition("Returns\n")
+        call.__doc__ = "\n".join([head + section[0], *section[1:], "", returns + rest])
+        return cast("_F", call)
+
+    return decorate
+
+
+def _check_keywords(reader: str, keywords: list[str], report: Any, named: Iterable[str]) -> None:
+    """Reject a name that looks like a keyword of the reader and is no parameter of the report.
+
+    Other names may be parameters that only Canvas lists; they are checked once it has.
+    """
+    known = schema(report) if isinstance(report, str) else None
+    for name in named:
+        if name in keywords or (known is not None and known.parameter(name)):
+            continue
+        near = difflib.get_close_matches(name, [*keywords, *(known.parameters if known else ())], 3, _NEAR)
+        if report is None:
+            hint = f"The keywords are: {', '.join(keywords)}."
+        elif name in _KEYWORDS or set(near) & set(keywords):
+            hint = f'If it is a parameter of the report, use parameters={{"{name}": ...}}.'
+        else:
+            continue
+        meant = f"Did you mean {' or '.join(f'{each}=' for each in near)}? " if near else ""
+        raise UnknownParameterError(f"{reader} has no keyword {name}=.", hint=meant + hint, report=report)
+
+
+_TABLES = ("str or sequence of str, optional", ["Which tables to read. All by default."])
+_COLUMNS = (
+    "sequence of str, or mapping of str to sequence of str, optional",
+    ["Only these, in this order, of every table or of each table by name. All by default."],
+)
+_LAZY = ('{"polars", "dask"}', ["Which kind of lazy frame to return."])
+
+
+class Readers:
+    """The calls that read reports. `Connection` has them; the package has them for the newest connection."""
+
+    # The formatter would give each of the keywords a line of its own, in each of the overloads.
+    # fmt: off
+
+    @property
+    def _runs(self) -> Runs:
+        raise NotImplementedError
+
+    def _runs_of(self, account: str | None) -> Runs:
+        """Return the runs of another account; ``None`` stands for the connection's own."""
+        raise NotImplementedError
+
+    def obtain(
+        self, report: str, *, parameters: Parameters | None = None, tables: Iterable[str | None] = (),
+        max_age: Age = DEFAULT_MAX_AGE, run_id: int | None = None, offline: bool = False,
+        progress: Progress = "auto", timeout: float | None = None, on_interrupt: OnInterrupt = "detach",
+        **report_parameters: Any,
+    ) -> ReportResult:
+        """Return the result behind `read_report`; ``tables`` are checked before a run is started."""
+        asked = merged(report, parameters, report_parameters)
+        if not offline and run_id is None:
+            for table in tables:
+                foresee_table(report, asked, table)
+        return self._runs.obtain(
+            report, asked, max_age=seconds(max_age), run_id=run_id, offline=offline, progress=progress,
+            timeout=timeout, on_interrupt=on_interrupt,
+        )
+
+    def obtain_reports(
+        self, requests: Any, *, table: str | None = None, one_table: bool = False,
+        on_error: OnError = "raise", max_age: Age = DEFAULT_MAX_AGE, progress: Progress = "auto",
+        timeout: float | None = None, on_interrupt: OnInterrupt = "detach",
+    ) -> ReportsResult:
+        """Return the results behind `read_reports`; with ``one_table`` each request must give exactly one."""
+        return gather(
+            requests, self._runs_of, table=table, one_table=one_table, on_error=on_error,
+            max_age=seconds(max_age), progress=progress, timeout=timeout, on_interrupt=on_interrupt,
+        )
+
+    @overload
+    def read_report(
+        self, report: str, *, parameters: Parameters | None = ..., table: str | None = ...,
+        columns: Sequence[str] | None = ..., engine: Literal["pandas"] = ...,
+        max_age: Age = ..., run_id: int | None = ..., offline: bool = ..., progress: Progress = ...,
+        timeout: float | None = ..., on_interrupt: OnInterrupt = ..., **report_parameters: Any,
+    ) -> pd.DataFrame: ...
+    @overload
+    def read_report(
+        self, report: str, *, parameters: Parameters | None = ..., table: str | None = ...,
+        columns: Sequence[str] | None = ..., engine: Literal["polars"],
+        max_age: Age = ..., run_id: int | None = ..., offline: bool = ..., progress: Progress = ...,
+        timeout: float | None = ..., on_interrupt: OnInterrupt = ..., **report_parameters: Any,
+    ) -> pl.DataFrame: ...
+    @overload
+    def read_report(
+        self, report: str, *, parameters: Parameters | None = ..., table: str | None = ...,
+        columns: Sequence[str] | None = ..., engine: Literal["arrow"],
+        max_age: Age = ..., run_id: int | None = ..., offline: bool = ..., progress: Progress = ...,
+        timeout: float | None = ..., on_interrupt: OnInterrupt = ..., **report_parameters: Any,
+    ) -> pa.Table: ...
+    @overload
+    def read_report(
+        self, report: str, *, parameters: Parameters | None = ..., table: str | None = ...,
+        columns: Sequence[str] | None = ..., engine: Literal["dask"],
+        max_age: Age = ..., run_id: int | None = ..., offline: bool = ..., progress: Progress = ...,
+        timeout: float | None = ..., on_interrupt: OnInterrupt = ..., **report_parameters: Any,
+    ) -> Any: ...
+    @_reader()
+    def read_report(
+        self, report: str, *, parameters: Parameters | None = None, table: str | None = None,
+        columns: Sequence[str] | None = None, engine: Engine = "pandas",
+        max_age: Age = DEFAULT_MAX_AGE, run_id: int | None = None, offline: bool = False,
+        progress: Progress = "auto", timeout: float | None = None, on_interrupt: OnInterrupt = "detach",
+        **report_parameters: Any,
+    ) -> Any:
+        """Reuse a run or start one, wait for it with a progress bar, and load a table.
+
+        Returns
+        -------
+        DataFrame
+            Of the chosen engine. A pandas frame carries its provenance in ``attrs["canvas_report"]``.
+
+        Raises
+        ------
+        TableRequiredError
+            The run has several tables and ``table=`` is missing.
+        ParameterError, UnknownReportError
+            The call is wrong. Nothing was started.
+        RunError
+            The run failed, was stopped, or took longer than ``timeout``.
+
+        Examples
+        --------
+        >>> import canvas_reports_nb as crn
+        >>> with crn.demo() as canvas:  # doctest: +SKIP
+        ...     grades = canvas.read_report("grade_export_csv", enrollment_term_id="current")
+        """
+        frames.check_engine(engine)
+        result = self.obtain(
+            report, parameters=parameters, tables=[table],
+            max_age=max_age, run_id=run_id, offline=offline, progress=progress, timeout=timeout,
+            on_interrupt=on_interrupt, **report_parameters,
+        )
+        return result.load(engine, table, columns)
+
+    @overload
+    def read_tables(
+        self, report: str, *, parameters: Parameters | None = ..., table: str | Sequence[str] | None = ...,
+        columns: Sequence[str] | Mapping[str, Sequence[str]] | None = ..., engine: Literal["pandas"] = ...,
+        max_age: Age = ..., run_id: int | None = ..., offline: bool = ..., progress: Progress = ...,
+        timeout: float | None = ..., on_interrupt: OnInterrupt = ..., **report_parameters: Any,
+    ) -> dict[str, pd.DataFrame]: ...
+    @overload
+    def read_tables(
+        self, report: str, *, parameters: Parameters | None = ..., table: str | Sequence[str] | None = ...,
+        columns: Sequence[str] | Mapping[str, Sequence[str]] | None = ..., engine: Literal["polars"],
+        max_age: Age = ..., run_id: int | None = ..., offline: bool = ..., progress: Progress = ...,
+        timeout: float | None = ..., on_interrupt: OnInterrupt = ..., **report_parameters: Any,
+    ) -> dict[str, pl.DataFrame]: ...
+    @overload
+    def read_tables(
+        self, report: str, *, parameters: Parameters | None = ..., table: str | Sequence[str] | None = ...,
+        columns: Sequence[str] | Mapping[str, Sequence[str]] | None = ..., engine: Literal["arrow"],
+        max_age: Age = ..., run_id: int | None = ..., offline: bool = ..., progress: Progress = ...,
+        timeout: float | None = ..., on_interrupt: OnInterrupt = ..., **report_parameters: Any,
+    ) -> dict[str, pa.Table]: ...
+    @overload
+    def read_tables(
+        self, report: str, *, parameters: Parameters | None = ..., table: str | Sequence[str] | None = ...,
+        columns: Sequence[str] | Mapping[str, Sequence[str]] | None = ..., engine: Literal["dask"],
+        max_age: Age = ..., run_id: int | None = ..., offline: bool = ..., progress: Progress = ...,
+        timeout: float | None = ..., on_interrupt: OnInterrupt = ..., **report_parameters: Any,
+    ) -> dict[str, Any]: ...
+    @_reader(table=_TABLES, columns=_COLUMNS)
+    def read_tables(
+        self, report: str, *, parameters: Parameters | None = None, table: str | Sequence[str] | None = None,
+        columns: Sequence[str] | Mapping[str, Sequence[str]] | None = None, engine: Engine = "pandas",
+        max_age: Age = DEFAULT_MAX_AGE, run_id: int | None = None, offline: bool = False,
+        progress: Progress = "auto", timeout: float | None = None, on_interrupt: OnInterrupt = "detach",
+        **report_parameters: Any,
+    ) -> Any:
+        """Do as `read_report`, but load every table of the run, or those named.
+
+        Returns
+        -------
+        dict of str to DataFrame
+            Table name to frame.
+        """
+        frames.check_engine(engine)
+        result = self.obtain(
+            report, parameters=parameters, tables=[table] if isinstance(table, str) else table or (),
+            max_age=max_age, run_id=run_id, offline=offline, progress=progress, timeout=timeout,
+            on_interrupt=on_interrupt, **report_parameters,
+        )
+        return tables_of(result, engine, table, columns)
+
+    @_reader()
+    def scan_report(
+        self, report: str, *, parameters: Parameters | None = None, table: str | None = None,
+        columns: Sequence[str] | None = None,
+        max_age: Age = DEFAULT_MAX_AGE, run_id: int | None = None, offline: bool = False,
+        progress: Progress = "auto", timeout: float | None = None, on_interrupt: OnInterrupt = "detach",
+        **report_parameters: Any,
+    ) -> pl.LazyFrame:
+        """Do as `read_report`, but return a lazy polars frame over the stored Parquet file.
+
+        Only what a query needs is read.
+
+        Returns
+        -------
+        polars.LazyFrame
+        """
+        result = self.obtain(
+            report, parameters=parameters, tables=[table],
+            max_age=max_age, run_id=run_id, offline=offline, progress=progress, timeout=timeout,
+            on_interrupt=on_interrupt, **report_parameters,
+        )
+        return result.scan(table, columns)
+
+    @overload
+    def read_reports(
+        self, requests: Any, *, table: str | None = ..., columns: Sequence[str] | None = ...,
+        engine: Literal["pandas"] = ..., on_error: Literal["raise"] = ...,
+        max_age: Age = ..., progress: Progress = ..., timeout: float | None = ...,
+        on_interrupt: OnInterrupt = ...,
+    ) -> pd.DataFrame: ...
+    @overload
+    def read_reports(
+        self, requests: Any, *, table: str | None = ..., columns: Sequence[str] | None = ...,
+        engine: Literal["polars"], on_error: Literal["raise"] = ...,
+        max_age: Age = ..., progress: Progress = ..., timeout: float | None = ...,
+        on_interrupt: OnInterrupt = ...,
+    ) -> pl.DataFrame: ...
+    @overload
+    def read_reports(
+        self, requests: Any, *, table: str | None = ..., columns: Sequence[str] | None = ...,
+        engine: Literal["arrow"], on_error: Literal["raise"] = ...,
+        max_age: Age = ..., progress: Progress = ..., timeout: float | None = ...,
+        on_interrupt: OnInterrupt = ...,
+    ) -> pa.Table: ...
+    @overload
+    def read_reports(
+        self, requests: Any, *, table: str | None = ..., columns: Sequence[str] | None = ...,
+        engine: Literal["dask"], on_error: Literal["raise"] = ...,
+        max_age: Age = ..., progress: Progress = ..., timeout: float | None = ...,
+        on_interrupt: OnInterrupt = ...,
+    ) -> Any: ...
+    @overload
+    def read_reports(
+        self, requests: Any, *, table: str | None = ..., columns: Sequence[str] | None = ...,
+        engine: Engine = ..., on_error: Literal["return"],
+        max_age: Age = ..., progress: Progress = ..., timeout: float | None = ...,
+        on_interrupt: OnInterrupt = ...,
+    ) -> tuple[Any, pd.DataFrame]: ...
+    @_reader()
+    def read_reports(
+        self, requests: Any, *, table: str | None = None, columns: Sequence[str] | None = None,
+        engine: Engine = "pandas",
+        on_error: OnError = "raise", max_age: Age = DEFAULT_MAX_AGE, progress: Progress = "auto",
+        timeout: float | None = None, on_interrupt: OnInterrupt = "detach",
+    ) -> Any:
+        """Read many reports at once and stack them: each run is reused or started, and all are watched together.
+
+        All requests are checked before anything is started. Equal requests run once and are stacked once.
+
+        Returns
+        -------
+        DataFrame
+            Of the chosen engine: the columns of ``requests`` first (as ``request_NAME`` if a table has a column
+            NAME, too), then all columns of all runs, in the order of the requests. A pandas frame carries the
+            provenance of every run in ``attrs["canvas_report"]["runs"]``.
+
+        Raises
+        ------
+        ParameterError, UnknownReportError, ...
+            A request is wrong; its row is named. Nothing was started.
+        ReportsFailedError
+            Some runs failed. ``error.reports`` holds the finished ones.
+        """
+        frames.check_engine(engine)
+        found = self.obtain_reports(
+            requests, table=table, one_table=True, on_error=on_error, max_age=max_age, progress=progress,
+            timeout=timeout, on_interrupt=on_interrupt,
+        )
+        frame = found.load(engine, table, columns)
+        return frame if on_error == "raise" else (frame, found.status)
+
+    @overload
+    def scan_reports(
+        self, requests: Any, *, table: str | None = ..., columns: Sequence[str] | None = ...,
+        engine: Literal["polars"] = ..., on_error: Literal["raise"] = ...,
+        max_age: Age = ..., progress: Progress = ..., timeout: float | None = ...,
+        on_interrupt: OnInterrupt = ...,
+    ) -> pl.LazyFrame: ...
+    @overload
+    def scan_reports(
+        self, requests: Any, *, table: str | None = ..., columns: Sequence[str] | None = ...,
+        engine: Literal["dask"], on_error: Literal["raise"] = ...,
+        max_age: Age = ..., progress: Progress = ..., timeout: float | None = ...,
+        on_interrupt: OnInterrupt = ...,
+    ) -> Any: ...
+    @overload
+    def scan_reports(
+        self, requests: Any, *, table: str | None = ..., columns: Sequence[str] | None = ...,
+        engine: Literal["polars", "dask"] = ..., on_error: Literal["return"],
+        max_age: Age = ..., progress: Progress = ..., timeout: float | None = ...,
+        on_interrupt: OnInterrupt = ...,
+    ) -> tuple[Any, pd.DataFrame]: ...
+    @_reader(engine=_LAZY)
+    def scan_reports(
+        self, requests: Any, *, table: str | None = None, columns: Sequence[str] | None = None,
+        engine: Literal["polars", "dask"] = "polars",
+        on_error: OnError = "raise", max_age: Age = DEFAULT_MAX_AGE, progress: Progress = "auto",
+        timeout: float | None = None, on_interrupt: OnInterrupt = "detach",
+    ) -> Any:
+        """Do as `read_reports`, but return a lazy frame over the stored Parquet files.
+
+        The frame is of polars, or of Dask with one partition per run. Dask's workers need access to the
+        folder of the store.
+
+        Returns
+        -------
+        LazyFrame
+            Of the chosen engine.
+        """
+        if engine not in ("polars", "dask"):
+            raise ParameterError(
+                f"scan_reports can't return a lazy frame of engine={engine!r}.", hint='Use "polars" or "dask".'
+            )
+        found = self.obtain_reports(
+            requests, table=table, one_table=True, on_error=on_error, max_age=max_age, progress=progress,
+            timeout=timeout, on_interrupt=on_interrupt,
+        )
+        frame = found.scan(table, columns) if engine == "polars" else found.load(engine, table, columns)
+        return frame if on_error == "raise" else (frame, found.status)
