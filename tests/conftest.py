@@ -1,9 +1,9 @@
-"""No token of a demo in anything the tests print, log, raise or write: where one is found, the run fails.
+"""Settings of all tests, and a search for demo tokens in everything the tests print, log, raise or write.
 
-All these tokens begin with the same mark, in whatever process they were made, so that they need not be known.
-What is searched: captured output and log lines of every test (urllib3's at DEBUG among them), what a test reads
-of its own output, of a shell command, a process or a kernel; every error of ours and every one that a test
-expects; the folders of the session at its end, and whatever is removed before.
+The run fails if a token is found. All demo tokens begin with the same mark, in every process. The search covers the
+captured output and log lines of every test (including urllib3's at DEBUG), the output a test reads from itself, a
+shell command, a process or a kernel, every error of this package and every error that a test expects, the session's
+folders at its end, and files and folders that are removed before.
 """
 
 import base64
@@ -24,7 +24,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-# A test's result depends on the code alone: every run tries the same examples, and no slow machine fails one.
+# The same examples in every run and no deadlines: a result depends on the code alone, not on the machine's speed.
 # To search for new examples: python -m pytest --hypothesis-profile=search
 settings.register_profile(
     "repeatable",
@@ -36,7 +36,7 @@ settings.register_profile(
 settings.register_profile("search", settings.get_profile("repeatable"), derandomize=False, max_examples=1000)
 settings.load_profile("repeatable")
 
-# The machine's own proxy, Canvas and passwords stay out. Subprocesses and test workers inherit this.
+# Tests must not use the machine's proxy, Canvas or passwords. Subprocesses and test workers inherit this.
 SWITCHES = {"CANVAS_REPORTS_ALL_NOTEBOOKS", "CANVAS_REPORTS_SCREENSHOTS"}
 for name in set(os.environ) - SWITCHES:
     if name.startswith("CANVAS_") or name.lower().endswith("_proxy"):
@@ -45,29 +45,29 @@ os.environ["NETRC"] = os.devnull
 
 MARK = "demo-canvas~"
 TOKEN = re.compile(re.escape(MARK).encode() + rb"[\w-]{20,}")
-# `canvas-reports demo --files` ends with this line, for the user to paste into another shell.
-GIVEN = re.compile(rb"^export CANVAS_API_TOKEN=\S+$", re.MULTILINE)
-MOST = 64_000_000
-"""Bytes of a zip's members that are unpacked for the search; some zips of the tests are bombs."""
+# `canvas-reports demo --files` prints this line on purpose, for the user to paste into another shell.
+EXPORT_LINE = re.compile(rb"^export CANVAS_API_TOKEN=\S+$", re.MULTILINE)
+MAX_UNPACKED = 64_000_000
+"""The most bytes of a zip that are unpacked for the search; some test zips are bombs."""
 
 
 def spellings(secret: str) -> dict[str, bytes]:
-    """A secret as it stands, and as it would look once encoded."""
+    """Return a secret in plain text and in common encodings."""
     plain = secret.encode()
     found = {"plain": plain, "hex": plain.hex().encode(), "backwards": plain[::-1]}
     found["percent"] = urllib.parse.quote(secret, safe="").encode()
     found["every sign percent"] = "".join(f"%{byte:02X}" for byte in plain).encode()
     found["utf-16"] = secret.encode("utf-16-le")
     for shift in range(3):
-        # Base64 depends on where in a text the secret begins; the signs at its two ends on its neighbours, too.
+        # Base64 depends on the position in the text; the characters at both ends also depend on their neighbors.
         inside = base64.b64encode(b"\x00" * shift + plain)[4 if shift else 0 :].rstrip(b"=")[:-1]
         found[f"base64 shifted by {shift}"] = inside
         found[f"url-safe base64 shifted by {shift}"] = inside.translate(bytes.maketrans(b"+/", b"-_"))
     return found
 
 
-def told(error: BaseException) -> str:
-    """All that a shell, a notebook or a crash report would show of an error."""
+def error_text(error: BaseException) -> str:
+    """Return everything that a shell, a notebook or a crash report could show of an error."""
     shown = [str(error), repr(error), repr(error.args), repr(getattr(error, "__notes__", ()))]
     shown += traceback.format_exception(error)
     shown += [f"{name}={value!r}" for name, value in vars(error).items()]
@@ -75,58 +75,60 @@ def told(error: BaseException) -> str:
 
 
 class Search:
-    """Looks for tokens, and keeps where it found some: never the token itself."""
+    """A search for tokens that records where it found one, but never the token itself."""
 
     def __init__(self) -> None:
         self.on = True
         self.found: list[str] = []
-        # A mark looks the same plain and percent-encoded.
+        # Percent-encoding does not change the mark.
         self._needles = {needle: kind for kind, needle in reversed(spellings(MARK).items())}
 
     def look(self, where: str, *parts: str | bytes | None) -> None:
         for part in parts:
             data = part.encode(errors="surrogatepass") if isinstance(part, str) else part or b""
             kinds = [kind for needle, kind in self._needles.items() if needle in data]
-            if kinds and (kinds != ["plain"] or TOKEN.search(GIVEN.sub(b"", data))):
+            if kinds and (kinds != ["plain"] or TOKEN.search(EXPORT_LINE.sub(b"", data))):
                 test = os.environ.get("PYTEST_CURRENT_TEST", "")
                 self.found.append(f"{where} ({', '.join(kinds)}) {test}".rstrip())
 
     def look_into(self, path: Path) -> None:
-        """A file, or all files of a folder, and what lies packed in them."""
+        """Search a file, or all files in a folder, including the members of zips."""
         for each in (path, *path.rglob("*")):
             self.look(f"the name of {each.name!r}", str(each))
-            with suppress(OSError):  # gone meanwhile, or a socket
+            with suppress(OSError):  # deleted in the meantime, or a socket
                 if each.is_file() and not each.is_symlink():
                     self.look(str(each), each.read_bytes(), *unpacked(each))
 
-    def taken(self) -> list[str]:
-        """What was found since the last question."""
+    def take_found(self) -> list[str]:
+        """Return what was found since the last call."""
         found, self.found = list(dict.fromkeys(self.found)), []
         return found
 
 
 def unpacked(path: Path) -> Iterator[bytes]:
-    # A test's zip may be broken in any way.
+    # A test zip can be damaged in any way.
     with suppress(Exception):
         if path.suffix == ".zip":
             with zipfile.ZipFile(path) as archive:
-                if sum(entry.file_size for entry in archive.infolist()) < MOST:
+                if sum(entry.file_size for entry in archive.infolist()) < MAX_UNPACKED:
                     yield from map(archive.read, archive.namelist())
 
 
 TAPS: dict[tuple[str, str, str], Callable[[tuple[Any, ...], Any], list[Any]]] = {
     ("pytest", "CaptureFixture", "readouterr"): lambda _, read: [read.out, read.err],
-    ("pytest", "RaisesExc", "__exit__"): lambda given, _: [told(given[2])] if given[2] else [],
+    ("pytest", "RaisesExc", "__exit__"): lambda given, _: [error_text(given[2])] if given[2] else [],
     ("subprocess", "Popen", "communicate"): lambda _, read: list(read),
     ("click.testing", "CliRunner", "invoke"): lambda _, ran: [
         ran.output,
         ran.stderr,
-        told(ran.exception) if ran.exception else "",
+        error_text(ran.exception) if ran.exception else "",
     ],
     ("nbclient", "NotebookClient", "process_message"): lambda given, _: [repr(given[1])],
-    ("canvas_reports_nb.exceptions", "CanvasReportsError", "__init__"): lambda given, _: [told(given[0])],
+    ("canvas_reports_nb.exceptions", "CanvasReportsError", "__init__"): lambda given, _: [
+        error_text(given[0])
+    ],
 }
-"""Where something comes to light that pytest itself does not see: from arguments and result to what is searched."""
+"""Calls whose output pytest does not capture: from arguments and result to the texts to search."""
 
 
 def tapped(search: Search, where: str, call: Any, parts: Callable[..., list[Any]]) -> Any:
@@ -144,33 +146,33 @@ SEARCH = pytest.StashKey[Search]()
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
-        "markers", "token_in_address: plays a client that sends its token so; urllib3 logs the address."
+        "markers", "token_in_address: sends the token in the URL, as some clients do; urllib3 logs the URL."
     )
     config.stash[SEARCH] = search = Search()
     config.option.log_level = config.option.log_level or "DEBUG"
 
-    def before_it_is_gone(event: str, arguments: tuple[Any, ...]) -> None:
-        # Below a folder that goes as a whole, files are named by a descriptor: they were seen with it.
+    def search_before_removal(event: str, arguments: tuple[Any, ...]) -> None:
+        # Inside a folder being removed, files are named relative to a descriptor: they were searched with the folder.
         if search.on and event in {"os.remove", "shutil.rmtree"} and arguments[1] in {-1, None}:
             with suppress(OSError, TypeError):
                 search.look_into(Path(os.fsdecode(arguments[0])))
 
-    sys.addaudithook(before_it_is_gone)
+    sys.addaudithook(search_before_removal)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     patch = pytest.MonkeyPatch()
     session.config.add_cleanup(patch.undo)
     for (module, kind, name), parts in TAPS.items():
-        if module in sys.modules:  # what no test has imported, none uses
+        if module in sys.modules:  # a module that no test imports is not used
             owner = getattr(importlib.import_module(module), kind)
             call = tapped(session.config.stash[SEARCH], f"{kind}.{name}", getattr(owner, name), parts)
             patch.setattr(owner, name, call)
 
 
 @pytest.fixture(scope="session", autouse=True)
-def in_one_place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Whatever is written without a word on where goes into the session's folder."""
+def keep_files_in_session_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Put the default store and temporary files into the session's folder, where they are searched."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CANVAS_REPORTS_CACHE", str(tmp_path_factory.mktemp("cache") / "store"))
         patch.setenv("TMPDIR", str(tmp_path_factory.mktemp("t")))
@@ -186,10 +188,10 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     if report.when == "teardown":
         for name, text in report.sections:
             search.look(name, text)
-    found = search.taken()
+    found = search.take_found()
     if found and item.get_closest_marker("token_in_address") is None:
         report.outcome = "failed"
-        report.longrepr = "\n".join(["A demo's token stands in:", *found])
+        report.longrepr = "\n".join(["A demo token was found in:", *found])
     return report
 
 
@@ -197,10 +199,10 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 def pytest_sessionfinish(session: pytest.Session) -> None:
     search = session.config.stash[SEARCH]
     search.on = False
-    told: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
-    if told is not None:
-        # One of several processes: its folder lies in that of the process that started it, and comes last.
-        told["tokens"] = search.taken()
+    worker_output: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
+    if worker_output is not None:
+        # The main process searches this worker's folder at the end, because it is inside its own.
+        worker_output["tokens"] = search.take_found()
         return
     search.look_into(session.config._tmp_path_factory.getbasetemp())
     if search.found and session.exitstatus == pytest.ExitCode.OK:
@@ -214,7 +216,7 @@ def pytest_testnodedown(node: Any) -> None:
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     for report in terminalreporter.stats.get("passed", []):
-        for line in (value for name, value in report.user_properties if name == "told"):
+        for line in (value for name, value in report.user_properties if name == "summary line"):
             terminalreporter.write_line(line)
-    for found in config.stash[SEARCH].taken():
-        terminalreporter.write_line(f"A demo's token stands in: {found}", red=True)
+    for found in config.stash[SEARCH].take_found():
+        terminalreporter.write_line(f"A demo token was found in: {found}", red=True)

@@ -1,11 +1,11 @@
-"""Faults of single exchanges with the demo Canvas, injected by a middleware around its application.
+"""Faults of single exchanges with the demo Canvas, injected by middleware.
 
 ``FAULT@CALL``, ``FAULT@CALL*N``, ``FAULT@CALL*``
-    A fault of `FAULTS` on the first, the first N, or all exchanges of a kind: ``reset_while@show*2``.
+    A fault from `FAULTS` in the first, the first N, or all exchanges of a kind, such as ``reset_while@show*2``.
 ``schedule:SEED``
-    A few passing faults, drawn from the seed.
+    A few temporary faults, chosen at random from the seed.
 
-A new fault is one more entry in `FAULTS`; it can be injected into every call named in `CALLS`.
+To add a fault, add an entry to `FAULTS`. Each fault works with every call in `CALLS`.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ CALLS: Mapping[str, tuple[str, re.Pattern[str]]] = MappingProxyType(
         "file": ("GET", re.compile(r"/files/[^/]+/(?!download$)[^/]+")),
     }
 )
-"""The exchanges of one report, by method and path: the six calls, the link to the file, the file."""
+"""The exchanges of one report, by method and path: the API calls, the download link and the file."""
 RETRY_SECONDS = 7
-"""The Retry-After of the faults that have one."""
+"""The Retry-After value of the faults that send one."""
 PASSING = {
     "list": ("reset_before", "http_502_page", "throttled_429_retry", "byte_by_byte"),
     "history": ("reset_unanswered", "http_500", "http_503_retry", "cut"),
@@ -56,12 +56,12 @@ PASSING = {
     "link": ("reset_before", "http_503", "throttled_403", "cut"),
     "file": ("reset_while", "cut", "half", "expired", "http_503", "byte_by_byte", "wrong_type"),
 }
-"""The faults that a patient client survives, by call."""
+"""The faults that a client survives by retrying, by call."""
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """One whole response."""
+    """A complete response."""
 
     status: int
     body: bytes
@@ -80,25 +80,25 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One request and the connection its response is sent over."""
+    """One request and the connection for its response."""
 
     scope: Scope
     receive: Receive
     send: Send
     silent: set[int]
-    """The client's ports to which nothing more is sent."""
+    """The client's ports to which the server sends nothing more."""
 
     async def send_head(self, response: Response) -> None:
-        """Send status and headers; the length is that of the whole body."""
+        """Send status and headers; Content-Length is that of the whole body."""
         head = {"status": response.status, "headers": list(response.headers)}
         await self.send({"type": "http.response.start", **head})
 
     async def send_part(self, part: bytes) -> None:
-        """Send a piece of the body that is not the last."""
+        """Send a part of the body that is not the last."""
         await self.send({"type": "http.response.body", "body": part, "more_body": True})
 
     async def send_last(self, part: bytes = b"") -> None:
-        """Send the last piece of the body."""
+        """Send the last part of the body."""
         await self.send({"type": "http.response.body", "body": part})
 
     async def wait_for_disconnect(self) -> None:
@@ -116,7 +116,7 @@ class Exchange:
     async def reset(self) -> None:
         """Break the connection with a TCP reset."""
         transport = self.scope["state"]["transport"]
-        # With a linger time of zero the kernel sends a reset instead of closing in order.
+        # With a linger time of zero, the kernel sends a reset instead of an orderly close.
         no_time = struct.pack("ii", 1, 0)
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, no_time)
         transport.abort()
@@ -127,7 +127,7 @@ Carry = Callable[[Exchange, Response], Awaitable[None]]
 
 
 def _half(body: bytes) -> bytes:
-    # Rounded up, so that a client that resumes often enough gets the whole body.
+    # Rounded up, so a client that keeps resuming gets the whole body.
     return body[: (len(body) + 1) // 2]
 
 
@@ -152,7 +152,7 @@ async def _whole_then_reset(exchange: Exchange, response: Response) -> None:
 
 
 async def _half_then_close(exchange: Exchange, response: Response) -> None:
-    # The headers promise the whole body. Returning without its end closes the connection.
+    # The headers announce the whole body. Returning before it is complete closes the connection.
     await exchange.send_head(response)
     await exchange.send_part(_half(response.body))
 
@@ -181,42 +181,42 @@ def _same(response: Response) -> Response:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Deviations of one exchange; a hook left out changes nothing."""
+    """Changes to one exchange; the default of each field changes nothing."""
 
     stops: str | None = None
-    """How a colleague has just stopped all runs: aborted, deleted."""
+    """How a colleague has just stopped all runs: "aborted" or "deleted"."""
     switches_off: bool = False
-    """Whether an administrator has just switched the report off."""
+    """Whether an administrator has just disabled the report."""
     instead: Callable[[str], Response] | None = None
-    """From the path to a response in place of Canvas's own, which is then not asked."""
+    """From the path to a response that replaces Canvas's; the request does not reach Canvas."""
     change: Callable[[Response], Response] = _same
     carry: Carry = _whole
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A fault and the exchanges it hits: ``times`` exchanges of a kind, from the ``first`` on."""
+    """A fault and the exchanges it affects: `times` exchanges of a kind, starting with number `first`."""
 
     fault: Fault
     call: str
     first: int = 1
     times: int | None = 1
-    """None for all that follow."""
+    """None for all later ones."""
 
     def hits(self, call: str, nth: int) -> bool:
-        """Whether it hits the n-th exchange of a kind."""
+        """Whether it affects the nth exchange of a kind."""
         return call == self.call and self.first <= nth and (not self.times or nth < self.first + self.times)
 
 
 class FaultInjector:
-    """Middleware that plays planned faults on a demo Canvas; `server` must be set before the first request."""
+    """Middleware that injects planned faults into a demo Canvas; set `server` before the first request."""
 
     def __init__(self, planned: Iterable[Planned]) -> None:
         self.planned = tuple(planned)
         self.kinds: Counter[str] = Counter()
-        """Exchanges so far, by the names of `CALLS`."""
+        """The number of exchanges so far, by the names in `CALLS`."""
         self.silent: set[int] = set()
-        """The client's ports to which nothing more is sent."""
+        """The client's ports to which the server sends nothing more."""
         self.server: Any = None
 
     def wrap(self, app: ASGIApp) -> ASGIApp:
@@ -284,7 +284,7 @@ def _retry_date(_path: str) -> Response:
 
 
 def _rewriting(edit: Callable[[dict[str, object]], object]) -> Fault:
-    """Change every run in a JSON response."""
+    """Return a fault that edits every run in a JSON response."""
 
     def change(response: Response) -> Response:
         content = json.loads(response.body)
@@ -360,13 +360,13 @@ FAULTS: Mapping[str, Fault] = MappingProxyType(
 
 
 def choose(name: str) -> tuple[Planned, ...]:
-    """Return the faults of one name; ValueError names the known ones."""
+    """Return the planned faults for a name; raise ValueError with the known names for an unknown one."""
     if seeded := re.fullmatch(r"schedule:(\d+)", name):
         return _schedule(int(seeded[1]))
     single = re.fullmatch(r"(\w+)@(\w+)(?:(\*)(\d*))?", name)
     if single is None or single[1] not in FAULTS or single[2] not in CALLS:
         raise ValueError(
-            f"Unknown fault {name}. Use schedule:SEED, or FAULT@CALL with FAULT one of {', '.join(FAULTS)} "
+            f"Unknown fault {name!r}. Use schedule:SEED, or FAULT@CALL with FAULT one of {', '.join(FAULTS)} "
             f"and CALL one of {', '.join(CALLS)}."
         )
     times = int(single[4]) if single[4] else None if single[3] else 1
@@ -374,15 +374,15 @@ def choose(name: str) -> tuple[Planned, ...]:
 
 
 def _schedule(seed: int) -> tuple[Planned, ...]:
-    draw = random.Random(seed)  # the same seed must give the same faults everywhere
+    draw = random.Random(seed)  # repeatable: the same seed gives the same faults
     calls = [draw.choice(list(PASSING)) for _ in range(draw.randint(2, 5))]
     return tuple(Planned(FAULTS[draw.choice(PASSING[call])], call, draw.randint(1, 2)) for call in calls)
 
 
 def serve(*, scenarios: Iterable[str] = (), **options: Any) -> Any:
-    """Start a demo Canvas as `demo_canvas.serve` does, where `scenarios` may also name faults.
+    """Start a demo Canvas like `demo_canvas.serve`; `scenarios` can also name faults.
 
-    ``server.kinds`` counts the exchanges by the names of `CALLS`; ``server.silent`` has the client's ports to
+    ``server.kinds`` counts the exchanges by the names in `CALLS`. ``server.silent`` contains the client's ports to
     which nothing more is sent, for `patient_connection`.
     """
     names = list(scenarios)
@@ -395,7 +395,7 @@ def serve(*, scenarios: Iterable[str] = (), **options: Any) -> Any:
 
 
 def patient_connection(silent: Callable[[], set[int]]) -> type[HTTPConnection]:
-    """Return a connection that times out only when the server sends nothing more, however slow the machine is."""
+    """Return a connection class that times out only if the server has stopped sending, even on a slow machine."""
 
     class PatientSocket(socket.socket):
         def recv_into(self, *arguments: Any) -> int:

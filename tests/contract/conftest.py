@@ -1,4 +1,4 @@
-"""Fixtures for talking to a demo Canvas over loopback."""
+"""Fixtures that connect to a demo Canvas on this machine."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ START = datetime(2026, 3, 2, 16, 14, 7, tzinfo=UTC)
 
 
 class Caller(requests.Session):
-    """A session that calls one demo Canvas with its token."""
+    """A session that sends requests with the token of a demo Canvas."""
 
     def __init__(self, server: Any) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class Caller(requests.Session):
 
 @pytest.fixture
 def demo() -> Iterator[Callable[..., Caller]]:
-    """Start demo Canvases with a stepped clock; ``scenarios`` may name faults. All are closed at the end."""
+    """Start demo Canvases with a stepped clock; `scenarios` can name faults. All are closed at the end."""
     opened = []
 
     def serve(**settings: Any) -> Caller:
@@ -60,7 +60,7 @@ def demo() -> Iterator[Callable[..., Caller]]:
 
 @pytest.fixture
 def canvas(demo: Callable[..., Caller], tmp_path: Path) -> Iterator[Callable[..., crn.Connection]]:
-    """Connect to a demo Canvas whose clock is stepped by every wait; `canvas.server` is the other side."""
+    """Connect to a demo Canvas whose clock advances with every wait; `canvas.server` is the demo's server."""
     opened = []
 
     def connect(**settings: Any) -> crn.Connection:
@@ -83,7 +83,7 @@ def canvas(demo: Callable[..., Caller], tmp_path: Path) -> Iterator[Callable[...
 
 
 class Recorder:
-    """A progress sink that keeps what it was shown."""
+    """A progress sink that records its events."""
 
     def __init__(self) -> None:
         self.events: list[crn.ProgressEvent] = []
@@ -92,10 +92,10 @@ class Recorder:
         self.events.append(event)
 
     def close(self) -> None:
-        """Nothing was opened."""
+        """Do nothing: nothing was opened."""
 
 
 @pytest.fixture
 def recorder() -> Recorder:
-    """A progress sink to look into afterwards."""
+    """Return a progress sink whose events a test can check."""
     return Recorder()

@@ -33,7 +33,7 @@ from canvas_reports_nb.cli import cli
 from canvas_reports_nb.demo_canvas import downloads
 from canvas_reports_nb.demo_canvas.bodies import file_uuid
 from canvas_reports_nb.exceptions import CanvasReportsError
-from tests.conftest import spellings, told
+from tests.conftest import error_text, spellings
 
 FAILING = [
     "bad_gateway", "expired_link", "expired_token", "fails", "login_page", "no_permission", "server_error",
@@ -174,7 +174,7 @@ def test_nothing_leaves(
                 if not isinstance(value, Attachment):  # which is the address, for whoever asks for it
                     found.append((f"pickle of {type(value).__name__}", pickled(value)))
         except CanvasReportsError as error:
-            found += [("error", told(error)), ("pickled error", pickled(error))]
+            found += [("error", error_text(error)), ("pickled error", pickled(error))]
             # With the values of all variables, as some crash reports have it: the token at least is hidden.
             inner = traceback.TracebackException.from_exception(error, capture_locals=True)
             assert not leaks([connection.server.token], "locals", "".join(inner.format()))
@@ -279,7 +279,7 @@ def test_the_shell_shows_nothing(
     output = str(tmp_path / "out.parquet")
     for arguments in (["list"], ["run", "zero_activity_csv", "-o", output], ["doctor"], ["run", "nonsense"]):
         result = CliRunner().invoke(cli, ["-v", *arguments])
-        said = result.output + result.stderr + (told(result.exception) if result.exception else "")
+        said = result.output + result.stderr + (error_text(result.exception) if result.exception else "")
         assert leaks(secrets_of(server, links), " ".join(arguments), said) == []
     assert [
         leak for where, data in written(tmp_path) for leak in leaks(secrets_of(server, links), where, data)

@@ -1,4 +1,4 @@
-"""The direction of imports, as pyproject.toml draws it."""
+"""Imports follow the layers in pyproject.toml."""
 
 import shutil
 import subprocess
@@ -12,7 +12,7 @@ LINT = "from importlinter.cli import lint_imports_command; lint_imports_command(
 
 
 def lint(checkout: Path) -> subprocess.CompletedProcess[str]:
-    # The folder must come first on the path, or an installed copy would be judged instead.
+    # Without the folder first on the path, an installed copy would be checked instead.
     return subprocess.run(
         [sys.executable, "-c", f"import sys; sys.path.insert(0, '.'); {LINT}"],
         cwd=checkout,
@@ -35,11 +35,11 @@ def test_imports_go_downward() -> None:
         ("runs/job", "from canvas_reports_nb.demo_canvas import server"),
         ("demo_canvas/clock", "from canvas_reports_nb import settings"),
         ("runs/job", "import ipywidgets"),
-        ("without_a_place", "VALUE = 1"),
+        ("without_a_layer", "VALUE = 1"),
     ],
-    ids=["upward", "into-the-demo", "out-of-the-demo", "widgets", "unplaced"],
+    ids=["upward", "into-the-demo", "out-of-the-demo", "widgets", "no-layer"],
 )
-def test_a_breach_is_seen(module: str, line: str, tmp_path: Path) -> None:
+def test_a_violation_is_reported(module: str, line: str, tmp_path: Path) -> None:
     shutil.copytree(ROOT / "canvas_reports_nb", tmp_path / "canvas_reports_nb")
     shutil.copyfile(ROOT / "pyproject.toml", tmp_path / "pyproject.toml")
     with (tmp_path / "canvas_reports_nb" / f"{module}.py").open("a", encoding="utf-8") as source:

@@ -1,4 +1,4 @@
-"""The search over the whole run finds what it looks for: leaks on purpose, in a run of their own."""
+"""The search for tokens finds leaks that tests of a separate run make on purpose."""
 
 import os
 import subprocess
@@ -89,7 +89,7 @@ def test_innocent(tmp_path):
 
 
 def run(folder: Path, tests: str, processes: int, **environment: str) -> tuple[int, str, dict[str, str]]:
-    """Run tests beside a copy of the search; give exit code, output, and each test's outcome."""
+    """Run tests with a copy of the search; return the exit code, the output and each test's outcome."""
     (folder / "conftest.py").write_text(Path(__file__).parents[1].joinpath("conftest.py").read_text())
     (folder / "test_leaks.py").write_text(tests)
     (folder / "pytest.ini").write_text("[pytest]\n")
@@ -103,7 +103,7 @@ def run(folder: Path, tests: str, processes: int, **environment: str) -> tuple[i
     cases = ET.parse(folder / "report.xml").getroot().iter("testcase")
     outcomes = {case.get("name", ""): "".join(each.tag for each in case) for case in cases}
     for path in folder.rglob("*"):
-        if path.is_file():  # or the search around this one would find them, too
+        if path.is_file():  # otherwise the search of the outer run would also find them
             path.write_bytes(b"")
     return done.returncode, done.stdout, outcomes
 
@@ -112,20 +112,20 @@ processes = pytest.mark.parametrize("processes", [0, 2])
 
 
 @processes
-def test_every_way_out_is_watched(tmp_path: Path, processes: int) -> None:
-    code, said, outcomes = run(tmp_path, LEAKS, processes)
-    assert code == pytest.ExitCode.TESTS_FAILED, said
-    assert outcomes.pop("test_innocent") == "", said
+def test_every_kind_of_leak_is_found(tmp_path: Path, processes: int) -> None:
+    code, output, outcomes = run(tmp_path, LEAKS, processes)
+    assert code == pytest.ExitCode.TESTS_FAILED, output
+    assert outcomes.pop("test_innocent") == "", output
     assert len(outcomes) == 11
-    assert [name for name, outcome in outcomes.items() if not outcome] == [], said
+    assert [name for name, outcome in outcomes.items() if not outcome] == [], output
 
 
 @processes
-def test_what_is_left_on_the_disk_fails_the_run(tmp_path: Path, processes: int) -> None:
-    code, said, outcomes = run(tmp_path, KEPT, processes)
-    assert set(outcomes.values()) == {""}, "nothing was wrong until the end"
+def test_a_token_left_on_disk_fails_the_run(tmp_path: Path, processes: int) -> None:
+    code, output, outcomes = run(tmp_path, KEPT, processes)
+    assert set(outcomes.values()) == {""}, "no single test may fail"
     assert code == pytest.ExitCode.TESTS_FAILED
-    found = [line for line in said.splitlines() if "A demo's token stands in" in line]
+    found = [line for line in output.splitlines() if "A demo token was found in" in line]
     assert [name for name in ("kept", "packed.zip", "innocent") if any(f"/{name} (" in at for at in found)] == [
         "kept", "packed.zip",
     ]  # fmt: skip
@@ -144,7 +144,7 @@ def test_alone():
 
 
 @processes
-def test_no_setting_of_the_machine_reaches_a_test(tmp_path: Path, processes: int) -> None:
+def test_settings_of_the_machine_do_not_reach_tests(tmp_path: Path, processes: int) -> None:
     netrc = tmp_path / "netrc"
     netrc.write_text("default login somebody password else\n")
     code, output, _ = run(
@@ -161,7 +161,7 @@ def test_no_setting_of_the_machine_reaches_a_test(tmp_path: Path, processes: int
     assert code == pytest.ExitCode.OK, output
 
 
-def test_the_tokens_of_demos_bear_the_mark() -> None:
+def test_demo_tokens_begin_with_the_mark() -> None:
     with demo_canvas.serve(enrollments=300) as server:
         assert server.token.startswith(MARK)
         assert len(server.token) > len(MARK) + 40

@@ -105,6 +105,6 @@ def test_plain_pandas_damages_and_this_does_not(record_property: Callable[[str, 
         naive += naive_damage(data)
         ours += len(damaged(crn.read_file(DATA / name, table=table), data))
     told = f"damaged cells of {cells} in the samples: pandas.read_csv {naive}, canvas_reports_nb {ours}"
-    record_property("told", told)
+    record_property("summary line", told)
     assert naive > 0
     assert ours == 0
