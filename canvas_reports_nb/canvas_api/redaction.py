@@ -1,47 +1,60 @@
-"""Links that open a file by themselves, and how their keys are kept out of what is shown or written.
+"""Keys in links, and how they stay out of logs, pickles and the HTTP cache.
 
-The storage behind a Canvas signs its links in the query string; servers of before 2026 put a ``verifier`` there.
+File storages sign their links in the query string; Canvas servers before 2026 add a ``verifier`` to it.
 """
 
 from __future__ import annotations
 
 import logging
 import re
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _API = "/api/v1/"
 _KEY_IN_BODY = re.compile(rb'((?:verifier|token|Signature|X-Amz-[A-Za-z-]+)=)[^"&\\]+')
-# Storages name their keys as they like, so every value goes; names tell enough of what was asked.
+# Every storage has its own names for keys, so every value is masked.
 _VALUE = re.compile(r"(?<=[?&])([^=&]+)=[^&\"'>)]*")
 _ADDRESS = re.compile(r"\S+\?\S+")
-_CHATTY = ("urllib3.connectionpool", "urllib3.poolmanager", "urllib3.util.retry")
+_LOGGERS = ("urllib3.connectionpool", "urllib3.poolmanager", "urllib3.util.retry")
+_IS_SENDING: ContextVar[bool] = ContextVar("is_sending", default=False)
 
 
 def without_query(url: str) -> str:
-    """An address without its query string, where keys stand."""
+    """Return an address without its query string, which may contain keys."""
     return url.partition("?")[0]
 
 
 def body_without_keys(body: bytes) -> bytes:
-    """The JSON of an answer with the keys taken off the links in it."""
+    """Return the JSON of a response without the keys in its links."""
     return _KEY_IN_BODY.sub(rb"\1", body)
 
 
-def keep_keys_out_of_logs() -> None:
-    """Hide the values in the query strings that urllib3 logs, those of Canvas's API left out.
+@contextmanager
+def redacted_logs() -> Iterator[None]:
+    """Mask the keys of links in what urllib3 logs about the requests sent inside.
 
-    Its records at DEBUG hold every address asked. This holds for the whole process; to call it again changes
-    nothing.
+    At DEBUG urllib3 logs every requested address, and it has no setting to leave a part out. So a filter is added
+    to its loggers, before any handler. The filter leaves the log lines about all other requests unchanged.
     """
-    for name in _CHATTY:
-        logging.getLogger(name).addFilter(_without_keys)
+    for name in _LOGGERS:
+        logging.getLogger(name).addFilter(_mask_keys)  # has no effect the second time
+    token = _IS_SENDING.set(True)
+    try:
+        yield
+    finally:
+        _IS_SENDING.reset(token)
 
 
-def _without_keys(record: logging.LogRecord) -> bool:
-    said = record.getMessage()
-    if "?" in said:
-        record.msg, record.args = _ADDRESS.sub(_masked, said), ()
+def _mask_keys(record: logging.LogRecord) -> bool:
+    if _IS_SENDING.get() and "?" in (message := record.getMessage()):
+        record.msg, record.args = _ADDRESS.sub(_mask_values, message), ()
     return True
 
 
-def _masked(address: re.Match[str]) -> str:
+def _mask_values(address: re.Match[str]) -> str:
+    # The API's own addresses contain no keys, and their values help to find errors.
     return address[0] if _API in address[0] else _VALUE.sub(r"\1=***", address[0])

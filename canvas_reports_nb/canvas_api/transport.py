@@ -22,7 +22,7 @@ import requests
 import urllib3
 
 from canvas_reports_nb.canvas_api.credentials import BearerAuth, Token, origin
-from canvas_reports_nb.canvas_api.redaction import body_without_keys, keep_keys_out_of_logs
+from canvas_reports_nb.canvas_api.redaction import body_without_keys, redacted_logs
 from canvas_reports_nb.canvas_api.responses import error_for, is_html, json_body, retry_after
 from canvas_reports_nb.deadline import GRACE
 from canvas_reports_nb.exceptions import (
@@ -112,7 +112,6 @@ class Transport:
         self._token = token
         self.waiter = waiter
         self._plain = self._prepare(_Session())
-        keep_keys_out_of_logs()
         self.rate_limit_remaining: float | None = None
 
     def __repr__(self) -> str:
@@ -235,7 +234,8 @@ class Transport:
             return _Try(error=late, again=False)
         timeout = (min(self._settings.connect_timeout, rest), min(self._settings.read_timeout, rest))
         try:
-            response = session.request(method, url, timeout=timeout, **request)
+            with redacted_logs():
+                response = session.request(method, url, timeout=timeout, **request)
         # `requests` lets some of the library's below it through, such as of a host that is none.
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             return _unreached(error, url)

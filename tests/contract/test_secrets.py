@@ -118,7 +118,7 @@ def links(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def secrets_of(server: Any, links: list[str]) -> list[str]:
     """The token, the signed links, and on an old server the keys in the addresses of files."""
     keys = (
-        [file_uuid(server._canvas, run) for run in server._canvas.runs] if server._canvas.settings.old else []
+        [file_uuid(server._canvas, run) for run in server._canvas.runs] if server._canvas.options.old else []
     )
     return [server.token, *dict.fromkeys(links), *keys]
 

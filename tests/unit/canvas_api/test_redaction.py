@@ -1,10 +1,11 @@
-"""Keys in links stay out of logs and off the disk; what only tells what was asked stays readable."""
+"""Keys in links never reach a log or the disk; the addresses of the API stay readable."""
 
 import logging
+import threading
 
 import pytest
 
-from canvas_reports_nb.canvas_api import redaction as links
+from canvas_reports_nb.canvas_api.redaction import body_without_keys, redacted_logs, without_query
 
 API = "/api/v1/accounts/self/reports?per_page=100&include%5B%5D=description_html"
 
@@ -33,8 +34,9 @@ def test_urllib3_logs_no_key(
     caplog: pytest.LogCaptureFixture, logger: str, message: str, arguments: tuple[object, ...], shown: str
 ) -> None:
     for _ in range(2):
-        links.keep_keys_out_of_logs()
-    with caplog.at_level(logging.DEBUG, logger):
+        with redacted_logs():
+            pass
+    with caplog.at_level(logging.DEBUG, logger), redacted_logs():
         logging.getLogger(logger).debug(message, *arguments)
     (record,) = caplog.records
     assert record.getMessage().endswith(shown)
@@ -42,8 +44,19 @@ def test_urllib3_logs_no_key(
     assert len(logging.getLogger(logger).filters) == 1
 
 
+def test_the_log_lines_of_other_requests_stay_as_they_are(caplog: pytest.LogCaptureFixture) -> None:
+    logger = logging.getLogger("urllib3.connectionpool")
+    with caplog.at_level(logging.DEBUG, logger.name), redacted_logs():
+        other = threading.Thread(target=logger.debug, args=("GET %s", "/maps?zoom=7"))
+        other.start()
+        other.join()
+    with caplog.at_level(logging.DEBUG, logger.name):
+        logger.debug("GET %s", "/maps?zoom=8")
+    assert [record.getMessage() for record in caplog.records] == ["GET /maps?zoom=7", "GET /maps?zoom=8"]
+
+
 def test_a_link_and_a_body_without_keys() -> None:
-    assert links.without_query("https://a.example.org/f?token=hidden") == "https://a.example.org/f"
+    assert without_query("https://a.example.org/f?token=hidden") == "https://a.example.org/f"
     body = b'{"url": "https://a.example.org/f?verifier=hidden&x=1", "n": "Signature=hidden"}'
-    assert b"hidden" not in links.body_without_keys(body)
-    assert b'"https://a.example.org/f?verifier=&x=1"' in links.body_without_keys(body)
+    assert b"hidden" not in body_without_keys(body)
+    assert b'"https://a.example.org/f?verifier=&x=1"' in body_without_keys(body)
