@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
 
 from canvas_reports_nb import accessors, demo_canvas, exceptions
-from canvas_reports_nb.accessors.functions import dictionary, provenance, refresh
+from canvas_reports_nb.accessors.functions import provenance, refresh
 from canvas_reports_nb.analysis.diffing import Diff, diff
 from canvas_reports_nb.analysis.privacy.pseudonyms import check_pseudonymized, pseudonymize
 from canvas_reports_nb.analysis.privacy.spreadsheets import for_spreadsheet
@@ -22,6 +22,7 @@ from canvas_reports_nb.canvas_api.models import AvailableReport, ReportRun, RunS
 from canvas_reports_nb.catalog.requests import requests_for
 from canvas_reports_nb.connection import Connection
 from canvas_reports_nb.exceptions import CanvasReportsError, ReportWarning
+from canvas_reports_nb.frames.describe import dictionary
 from canvas_reports_nb.frames.files import check_file, read_file
 from canvas_reports_nb.notebook import report_form
 from canvas_reports_nb.opening import (

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pandas as pd
 
 from canvas_reports_nb import opening
-from canvas_reports_nb.accessors.functions import dictionary, provenance, refresh
+from canvas_reports_nb.accessors.functions import provenance, refresh
 from canvas_reports_nb.analysis.diffing import Diff, diff
 from canvas_reports_nb.analysis.privacy.pseudonyms import pseudonymize
 from canvas_reports_nb.exceptions import ParameterError
+from canvas_reports_nb.frames.describe import dictionary
 
 if TYPE_CHECKING:
     from collections.abc import Callable

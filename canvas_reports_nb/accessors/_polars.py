@@ -12,9 +12,10 @@ import polars as pl
 
 from canvas_reports_nb import opening
 from canvas_reports_nb.accessors._pandas import Plots, reading, register
-from canvas_reports_nb.accessors.functions import dictionary, provenance, refresh
+from canvas_reports_nb.accessors.functions import provenance, refresh
 from canvas_reports_nb.analysis.diffing import Diff, diff
 from canvas_reports_nb.analysis.privacy.pseudonyms import pseudonymize
+from canvas_reports_nb.frames.describe import dictionary
 
 _Frame = TypeVar("_Frame", pl.DataFrame, pl.LazyFrame)
 

@@ -11,7 +11,8 @@ from canvas_reports_nb import _html
 from canvas_reports_nb.analysis.changes import Side, compare
 from canvas_reports_nb.catalog.parameters import near
 from canvas_reports_nb.exceptions import ParameterError, ReportWarning, UnknownColumnError
-from canvas_reports_nb.frames.exchange import FrameT, as_kind_of, column_names, provenance_of, table_of
+from canvas_reports_nb.frames.describe import provenance_of, table_of
+from canvas_reports_nb.frames.exchange import FrameT, as_kind_of, column_names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from canvas_reports_nb import settings
-from canvas_reports_nb.accessors.functions import dictionary
 from canvas_reports_nb.cli.errors import FAILED, refusing
 from canvas_reports_nb.cli.options import duration_option, json_option, timing, yes_option
 from canvas_reports_nb.cli.output import check_output, notice, output_option, tell, tell_json, whole
 from canvas_reports_nb.exceptions import ParameterError
+from canvas_reports_nb.frames.describe import dictionary
 from canvas_reports_nb.frames.files import check_file, convert_file, read_file, tables_in
 from canvas_reports_nb.frames.provenance import ATTRS_KEY
 from canvas_reports_nb.store.shared import open_store

@@ -179,7 +179,7 @@ def test_dictionary_of_every_kind_of_frame(opened: Any) -> None:
         assert_frame_equal(told.drop(columns="dtype"), known.drop(columns="dtype"))
     for unknown in (frame[["status"]].copy(deep=True).set_axis(["x"], axis=1), eager.select("status")):
         getattr(unknown, "attrs", {}).clear()
-        with pytest.raises(exceptions.NoProvenanceError, match=r"Nobody knows[\s\S]*report="):
+        with pytest.raises(exceptions.NoProvenanceError, match=r"which table this frame[\s\S]*report="):
             crn.dictionary(unknown)
 
 

@@ -15,7 +15,7 @@ import polars as pl
 
 from canvas_reports_nb.exceptions import MissingDependencyError, ParameterError
 from canvas_reports_nb.frames import exchange
-from canvas_reports_nb.frames.exchange import provenance_of
+from canvas_reports_nb.frames.describe import provenance_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

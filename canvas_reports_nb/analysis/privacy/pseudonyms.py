@@ -11,13 +11,12 @@ import polars as pl
 
 from canvas_reports_nb.catalog.parameters import near
 from canvas_reports_nb.exceptions import ParameterError, PersonalDataError, ReportWarning
+from canvas_reports_nb.frames.describe import provenance_of, table_of
 from canvas_reports_nb.frames.exchange import (
     LOWEST_PSEUDONYM,
     FrameT,
     as_kind_of,
     column_names,
-    provenance_of,
-    table_of,
     to_lazy,
 )
 from canvas_reports_nb.frames.provenance import ATTRS_KEY, Provenance

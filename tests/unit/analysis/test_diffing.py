@@ -246,7 +246,7 @@ def test_what_can_not_be_compared_says_why() -> None:
         ParameterError, match=r"different tables: last_user_access_csv of .* and last_enrollment"
     ):
         crn.diff(access, activity)
-    with pytest.raises(ParameterError, match="no report described here") as error:
+    with pytest.raises(ParameterError, match="Unknown report") as error:
         crn.diff(access, access, report="last_user_acess_csv")
     assert "last_user_access_csv" in error.value.hint
     with pytest.raises(crn.exceptions.TableRequiredError):

@@ -53,27 +53,3 @@ def test_old_users_file_says_what_is_not_there() -> None:
     frame = crn.check_file(DATA / "02_provisioning_users_2023.csv")
     missing = frame.query("found == 'missing'")["column"].tolist()
     assert {"sortable_name", "short_name", "integration_id"} <= set(missing)
-
-
-def test_dictionary_says_what_a_column_is() -> None:
-    frame = crn.read_file(DATA / "09_provisioning_enrollments_current.csv")
-    known = frame.canvas.dictionary()
-    assert known.equals(crn.dictionary(frame))
-    assert known["column"].tolist() == list(frame.columns)
-    by_name = known.set_index("column")
-    assert by_name.loc["user_id", "kind"] == "sis_id"
-    assert by_name.loc["user_id", "personal"]
-    assert by_name.loc["canvas_enrollment_id", "key"]
-    assert by_name.loc["status", "values"].startswith("active, invited")
-    assert by_name["meaning"].notna().all()
-
-
-def test_dictionary_of_an_unknown_report_does_not_guess() -> None:
-    frame = crn.read_file(b"a,b\n1,2\n", report="own_report_csv")
-    known = frame.canvas.dictionary()
-    assert known["kind"].tolist() == ["text", "text"]
-    assert known["personal"].isna().all()
-    with pytest.raises(crn.CanvasReportsError, match="Nobody knows which table"):
-        crn.dictionary(
-            frame.merge(frame.rename(columns=str.upper), how="cross").groupby("a").size().to_frame()
-        )

@@ -196,7 +196,7 @@ def test_free_text_and_unknown_columns_stay_only_where_asked_for() -> None:
         (KEY, {"keep": ["user nam"]}, "no column 'user nam'"),
         (KEY, {"free_text": "mask"}, "neither 'drop' nor 'keep'"),
         (KEY, {"identities": {"last ip": "A B"}}, "no identity"),
-        (KEY, {"report": "users"}, "no report described here"),
+        (KEY, {"report": "users"}, "Unknown report"),
     ],
 )
 def test_a_wrong_call_says_why_and_never_the_key(key: Any, keywords: dict[str, Any], message: str) -> None:
