@@ -77,7 +77,7 @@ def _store() -> Store:
         store_limit=settings.store_limit(),
         shared=settings.shared_address(),
     )
-    return open_store(named, **timing())
+    return open_store(named, timing()["clock"])
 
 
 @click.command()

@@ -3,7 +3,6 @@
 ::
 
     <address>/runs/<host>/<account>/<report>/<run id>/
-        claim                   who fetches the run from Canvas just now
         <attempt>/              one writer's, under a name nobody else has
             raw.csv | raw.zip, <table>.parquet
             run.json            the sidecar, written last, never again: without it nothing is there
@@ -19,7 +18,7 @@ import re
 import shutil
 import warnings
 from collections import defaultdict
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -36,19 +35,17 @@ from canvas_reports_nb.exceptions import (
     ReportWarning,
     StoreError,
 )
-from canvas_reports_nb.store.claims import claimed
 from canvas_reports_nb.store.store import Store, oldest, store_frame
 from canvas_reports_nb.store.stored_run import SIDECAR, StoredRun, load, parse, runs_in, sidecar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from contextlib import AbstractContextManager
     from pathlib import Path
 
     import pandas as pd
 
     from canvas_reports_nb.settings import Settings
-    from canvas_reports_nb.typing import Age, Clock, Sleep
+    from canvas_reports_nb.typing import Age, Clock
 
 
 # As `Store.folder` writes them; anything else is not ours, and never becomes a path of this disk.
@@ -93,28 +90,27 @@ class SharedRuns:
         self._base = base.rstrip("/")
         self._sidecars: dict[str, StoredRun] = {}
 
-    def claim(self, folder: Path) -> str:
-        """Where it is said who fetches a run from Canvas just now."""
-        with suppress(Exception):  # whoever may not write, may go on without
-            self._made(folder)
-        return f"{self._path(folder)}/claim"
-
     def entries(self, folder: Path) -> list[Entry]:
         """The whole runs in a folder of the store; of equal ones each."""
         with self._told("read"):
             return self._whole(self._attempts(self._path(folder)))
 
     def upload(self, folder: Path, facts: Mapping[str, Any]) -> None:
-        """Copy a finished run from here, and clear away what killed writers left of it."""
+        """Copy a finished run to the address, then remove what unfinished uploads of it left there."""
         with self._told("written"):
-            place = f"{self._made(folder)}/{uuid4().hex}"
-            self._make(place)
-            for each in StoredRun(folder, facts).files:
-                self.files.put_file(str(folder / each["file"]), f"{place}/{each['file']}")
-            self.files.pipe_file(f"{place}/{SIDECAR}", sidecar(facts).encode())
-            for path, names in self._attempts(self._path(folder)).items():
-                if SIDECAR not in names:
-                    self._remove(path, names)
+            self._check_mounted()
+            place = f"{self._path(folder)}/{uuid4().hex}"
+            with self._unless_shared(folder):
+                self._make(place)
+                for each in StoredRun(folder, facts).files:
+                    self.files.put_file(str(folder / each["file"]), f"{place}/{each['file']}")
+                self.files.pipe_file(f"{place}/{SIDECAR}", sidecar(facts).encode())
+            attempts = self._attempts(self._path(folder))
+            whole = {entry.path for entry in self._whole(attempts)}
+            for path in attempts.keys() - whole:
+                # Its writer may be adding files right now.
+                with suppress(OSError):
+                    self._remove(path, attempts[path])
 
     def fetch(self, entry: Entry) -> None:
         """Copy the files of a run to its folder here."""
@@ -177,16 +173,22 @@ class SharedRuns:
         entries = [Entry(path, self._sidecars[path]) for path in sealed if path in self._sidecars]
         return [entry for entry in entries if _is_whole(entry.run, attempts[entry.path])]
 
-    def _made(self, folder: Path) -> str:
-        # A share that is not mounted is an empty folder of this disk, or none: never write beside it.
+    @contextmanager
+    def _unless_shared(self, folder: Path) -> Iterator[None]:
+        """Ignore a failed upload if another writer finished the same run first and removed our files."""
+        try:
+            yield
+        except FileNotFoundError:
+            if not self.entries(folder):
+                raise
+
+    def _check_mounted(self) -> None:
+        # A share that is not mounted looks like an empty or missing folder: never write there.
         if self.files.protocol[0] == "file" and not self.files.isdir(self._base):
             raise StoreError(
                 f"The shared store {self.address} can't be written: there is no folder {self._base}.",
                 hint="Mount the share, or make the folder once.",
             )
-        path = self._path(folder)
-        self._make(path)
-        return path
 
     def _make(self, path: str) -> None:
         # A bucket has no folders, and asking for one there would make a bucket that is missing.
@@ -254,12 +256,12 @@ _LOG = logging.getLogger(__name__)
 _REST = 60.0
 
 
-def open_store(settings: Settings, clock: Clock, sleep: Sleep) -> Store:
+def open_store(settings: Settings, clock: Clock) -> Store:
     """The store the settings name: on this disk, or shared."""
     if not settings.shared:
         return Store(settings.store, settings.store_limit)
     shared = SharedRuns(settings.shared, settings.store)
-    return SharedStore(shared, settings.store, settings.store_limit, clock=clock, sleep=sleep)
+    return SharedStore(shared, settings.store, settings.store_limit, clock=clock)
 
 
 class SharedStore(Store):
@@ -276,12 +278,12 @@ class SharedStore(Store):
         The folder of the copies.
     limit : int
         Bytes the copies may take; what is shared has no limit.
-    clock, sleep : callable
+    clock : callable
     """
 
-    def __init__(self, shared: SharedRuns, path: Path, limit: int, *, clock: Clock, sleep: Sleep) -> None:
+    def __init__(self, shared: SharedRuns, path: Path, limit: int, *, clock: Clock) -> None:
         super().__init__(path, limit)
-        self._shared, self._clock, self._sleep = shared, clock, sleep
+        self._shared, self._clock = shared, clock
         self._resting = float("-inf")
 
     @property
@@ -308,14 +310,6 @@ class SharedStore(Store):
         here = super().find(url, account, report, run_id)
         there = [] if here else self._entries(self.folder(url, account, report, run_id))
         return there[0].run if there else here
-
-    @contextmanager
-    def lock(self, url: str, account: str, report: str, run_id: int) -> Iterator[Path]:
-        """The folder of a run, for one writer at a time, on all machines: the others wait for its copy."""
-        with super().lock(url, account, report, run_id) as folder:
-            alone = load(folder) is None and not self._entries(folder) and not self._rests
-            with self._claimed(folder) if alone else nullcontext():
-                yield folder
 
     def seal(self, folder: Path, facts: Mapping[str, Any]) -> StoredRun:
         """Share the run, then let it exist here: a process killed between has nothing that others have not."""
@@ -368,13 +362,6 @@ class SharedStore(Store):
         return len(gone)
 
     # -- inside ------------------------------------------------------------------------------
-
-    def _claimed(self, folder: Path) -> AbstractContextManager[None]:
-        def done() -> bool:
-            return bool(self._entries(folder)) or self._rests
-
-        claim = self._shared.claim(folder)
-        return claimed(self._shared.files, claim, done, clock=self._clock, sleep=self._sleep)
 
     def _known(self, folder: Path) -> Iterator[StoredRun]:
         here = {run.folder: run for run in runs_in(folder)}

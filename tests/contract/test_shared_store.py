@@ -21,7 +21,7 @@ import canvas_reports_nb as crn
 from canvas_reports_nb.store.stored_run import SIDECAR
 
 QUIET: dict[str, Any] = {"progress": False}
-POINTS = 8
+POINTS = 6
 
 
 def downloads(connection: Any) -> int:
@@ -126,7 +126,7 @@ def test_nothing_shared_holds_the_token_or_the_keys(machine: Any, bucket: str, t
     connection.read_tables("provisioning_csv", users=True, courses=True, **QUIET)
     shared = objects(bucket)
     assert sealed(bucket) == 1
-    assert len(shared) == 4, "two tables, the zip and the sidecar, and no claim any more"
+    assert len(shared) == 4, "two tables, the zip and the sidecar"
     told = "\n".join([repr(connection.store), connection.store._repr_html_(), repr(connection)])
     for secret in (machine.canvas.server.token, "not-for-anybody"):
         assert secret not in told
@@ -140,9 +140,7 @@ READER = """
 import json, os, signal, sys
 import s3fs
 import canvas_reports_nb as crn
-from canvas_reports_nb.store import claims
 
-claims._POLL = 0.2
 url, token, run_id, plan = sys.argv[1:]
 heard, said = os.pipe()
 call = s3fs.S3FileSystem._call_s3
@@ -166,7 +164,6 @@ def read(store, cache, limit, late):
     s3fs.S3FileSystem._call_s3 = counted
     os.environ["CANVAS_REPORTS_CACHE"] = cache
     if late:
-        claims.EXPIRY = 2.0
         os.read(heard, 1)
     with crn.connect(url, token, store=store) as canvas:
         frame = canvas.read_report("grade_export_csv", run_id=int(run_id), progress=False)
@@ -217,13 +214,14 @@ def sealed(address: str) -> int:
     return sum(name.endswith(SIDECAR) for name in objects(address))
 
 
-def test_two_machines_asking_at_once_download_once(machine: Any, reader: Any, bucket: str) -> None:
+def test_two_machines_asking_at_once_get_the_same_run(machine: Any, reader: Any, bucket: str) -> None:
     before = downloads(machine.canvas)
     one, other = reader((bucket, "one", 0, False), (bucket, "other", 0, False))
     assert one[1] == other[1]
     assert one[1].count("\n") > 10
-    assert downloads(machine.canvas) == before + 1
-    assert sealed(bucket) == 1
+    assert downloads(machine.canvas) - before in {1, 2}, "each machine downloads it at most once"
+    assert sealed(bucket) in {1, 2}
+    assert machine("third", bucket).store.info()["run_id"].tolist() == [reader.run_id]
 
 
 def test_a_writer_killed_at_any_point_harms_nobody(machine: Any, reader: Any, bucket: str) -> None:
@@ -232,7 +230,7 @@ def test_a_writer_killed_at_any_point_harms_nobody(machine: Any, reader: Any, bu
     plan = [(store, f"killed-{step}", step, False) for step, store in zip(steps, stores, strict=True)]
     *killed, (written, text) = reader(*plan, (bucket, "whole", 0, False))
     assert killed == [signal.SIGKILL] * POINTS
-    assert written == POINTS, "the claim, two files and the sidecar: before and after each"
+    assert written == POINTS, "two files and the sidecar: before and after each"
     for step, store in zip(steps, stores, strict=True):
         before, whole = downloads(machine.canvas), sealed(store)
         assert len(machine(f"looking-{step}", store).store.info()) == whole, "whole, or not there at all"
@@ -240,12 +238,11 @@ def test_a_writer_killed_at_any_point_harms_nobody(machine: Any, reader: Any, bu
             frame = machine(name, store).read_report("grade_export_csv", run_id=reader.run_id, **QUIET)
             assert frame.to_csv() == text
         assert downloads(machine.canvas) == before + 1 - whole
-        left = [name for name in objects(store) if not name.endswith("claim")]
-        assert len(left) == 3, "the dead one's rest is gone"
+        assert len(objects(store)) == 3, "what the killed writer left is gone"
 
 
-@pytest.mark.parametrize("step", [4, 7])
-def test_killed_while_the_other_waits_the_other_has_it_whole(
+@pytest.mark.parametrize("step", [2, 5])
+def test_killed_while_another_reads_the_other_has_it_whole(
     machine: Any, reader: Any, bucket: str, step: int
 ) -> None:
     signalled, (_, text) = reader((bucket, "killed", step, False), (bucket, "survivor", 0, True))

@@ -64,7 +64,7 @@ def disk(address: str, tmp_path: Path) -> Callable[[str], SharedStore]:
 
     def open_at(name: str) -> SharedStore:
         settings = Settings(URL, store=tmp_path / name, shared=address)
-        store = open_store(settings, lambda: 0.0, lambda _: pytest.fail("nobody is there to wait for"))
+        store = open_store(settings, lambda: 0.0)
         assert isinstance(store, SharedStore)
         return store
 
@@ -112,7 +112,7 @@ def test_what_one_keeps_the_other_finds(disk: Any, there: Any) -> None:
         name: (kept.folder / name).read_bytes() for name in names
     }
     assert {stat.S_IMODE(file.stat().st_mode) for file in copied.folder.iterdir()} == {0o600}
-    assert {name.rpartition("/")[2] for name in there.find()} == names, "and no claim is left"
+    assert {name.rpartition("/")[2] for name in there.find()} == names
     assert [run.provenance.run_id for run in other.runs()] == [7]
 
 
@@ -242,6 +242,31 @@ def test_what_a_killed_writer_left_is_cleared_away_by_the_next(disk: Any, there:
     assert len(there.find()) == 3
 
 
+@pytest.mark.parametrize("files_done", [1, 2])
+def test_two_writers_at_the_same_time_leave_one_run(disk: Any, there: Any, files_done: int) -> None:
+    slow, fast = disk("slow"), disk("fast")
+    files, count = slow._shared.files, 0
+
+    class Interleaved:
+        """Let the other machine upload the same run after so many files of this one."""
+
+        def put_file(self, *arguments: Any) -> None:
+            nonlocal count
+            files.put_file(*arguments)
+            count += 1
+            if count == files_done:
+                keep(fast, 7)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(files, name)
+
+    slow._shared.files = Interleaved()
+    assert keep(slow, 7).is_sound()
+    assert len(there.find()) == 3
+    third = disk("third")
+    assert third.sound(third.find(*RUN)) is not None
+
+
 @pytest.mark.parametrize(
     ("asked", "left"),
     [
@@ -356,7 +381,7 @@ def test_who_may_only_read_still_reads(disk: Any, monkeypatch: pytest.MonkeyPatc
 
 def test_beside_a_share_that_is_not_mounted_nothing_is_written(tmp_path: Path) -> None:
     settings = Settings(URL, store=tmp_path / "one", shared=f"file://{tmp_path}/mnt/share")
-    store = open_store(settings, lambda: 0.0, lambda _: None)
+    store = open_store(settings, lambda: 0.0)
     with pytest.warns(
         ReportWarning, match=r"can't be written: there is no folder .*/mnt/share.*make the folder"
     ):
@@ -382,13 +407,13 @@ def test_what_is_missing_is_named(
     opened_before = sys.modules["fsspec.registry"]._registry
     monkeypatch.delitem(opened_before, address.partition("://")[0], raising=False)
     with pytest.raises(MissingDependencyError) as told:
-        open_store(Settings(URL, store=tmp_path, shared=address), lambda: 0.0, lambda _: None)
+        open_store(Settings(URL, store=tmp_path, shared=address), lambda: 0.0)
     assert told.value.hint == f"Install it with: python -m pip install {line}"
 
 
 def test_an_address_nobody_knows(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="can't be opened"):
-        open_store(Settings(URL, store=tmp_path, shared="nonsense://x"), lambda: 0.0, lambda _: None)
+        open_store(Settings(URL, store=tmp_path, shared="nonsense://x"), lambda: 0.0)
 
 
 @pytest.mark.parametrize(

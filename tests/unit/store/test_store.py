@@ -59,7 +59,7 @@ def store(request: pytest.FixtureRequest, local: Store) -> Store:
     if request.param == "local":
         return local
     shared = f"memory://{uuid4().hex}/team"
-    return open_store(Settings(URL, store=local.path, shared=shared), time.time, time.sleep)
+    return open_store(Settings(URL, store=local.path, shared=shared), time.time)
 
 
 def test_layout_and_rights(store: Store) -> None:
