@@ -1,4 +1,4 @@
-"""What a notebook shows: ipywidgets' own controls only. Nothing below this layer imports it."""
+"""What a notebook shows: the form, the progress bar and the magics."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def report_form(canvas: Connection) -> ReportForm:
-    """A form in the notebook: choose a report, start and follow it, load it as a frame.
+    """Make a form for the notebook; the same as ``canvas.form()``.
 
     Parameters
     ----------
@@ -21,6 +21,6 @@ def report_form(canvas: Connection) -> ReportForm:
     ReportForm
         ``form.job``, ``form.result``, ``form.frame``, ``form.wait()``.
     """
-    from canvas_reports_nb.notebook.form import ReportForm  # noqa: PLC0415 - ipywidgets is loaded on use only
+    from canvas_reports_nb.notebook.form import ReportForm  # noqa: PLC0415 - loads ipywidgets only on use
 
     return ReportForm(canvas)

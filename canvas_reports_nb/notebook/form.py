@@ -1,4 +1,4 @@
-"""The form: every callback returns at once, every question to the server is asked in a thread of its own."""
+"""The form. Its callbacks return at once; every request to Canvas is sent from another thread."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ import logging
 import threading
 from itertools import islice
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import ipywidgets as widgets
 from IPython.display import display
 
 from canvas_reports_nb import _html
 from canvas_reports_nb.exceptions import CanvasReportsError, ParameterError
-from canvas_reports_nb.notebook.controls import ParameterForm, button
+from canvas_reports_nb.notebook.controls import button, row
+from canvas_reports_nb.notebook.parameter_form import ParameterForm
 from canvas_reports_nb.notebook.past_runs import PastRuns, suggest
 from canvas_reports_nb.notebook.progress_bar import WidgetSink
 from canvas_reports_nb.notebook.report_list import ReportList
@@ -34,27 +36,27 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 _HISTORY = 100
-_LOADING = _html.news("Loading …")
+_LOADING = _html.status("Loading …")
 
 
-def _shown(method: Callable[..., None]) -> Callable[..., None]:
-    """Run a callback alone, and show its error in the form: JupyterLab shows none."""
+def _guarded(method: Callable[..., None]) -> Callable[..., None]:
+    """Run a callback under the form's lock and show its error, which JupyterLab would hide."""
 
     @functools.wraps(method)
     def guarded(self: ReportForm, *arguments: Any) -> None:
         with self._lock:
             try:
                 method(self, *arguments)
-            except Exception as error:  # noqa: BLE001 - whatever it is, nobody else would see it
-                self._tell(error)
+            except Exception as error:  # noqa: BLE001 - any error must be seen
+                self._show_error(error)
 
     return guarded
 
 
 class ReportForm(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
-    """A form: choose a report of this account, start and follow it, load it as a frame.
+    """A form to select a report of this account, run it and load its data.
 
-    Not made by hand: `Connection.form` gives one.
+    `Connection.form` makes one.
 
     Parameters
     ----------
@@ -65,32 +67,40 @@ class ReportForm(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
         super().__init__()
         self._canvas = canvas
         self._lock = threading.RLock()
-        self._past_runs: list[ReportRun] = []
+        self._runs: list[ReportRun] = []
         self._kept: list[StoredRun] = []
         self._suggestion: Suggestion | None = None
-        self._work: RunWorker | None = None
-        self._compose()
-        self._load_lists()
-
-    def _compose(self) -> None:
-        self._chooser = ReportList(self._report_typed, self._refresh_clicked)
-        self._start = button("Start", "crn-start", "Start a new run of this report", style="primary")
-        self._reuse = button("Reuse", "crn-reuse", "Use a run that exists instead of starting one")
-        self._abort = button("Abort", "crn-abort", "Stop the run on Canvas")
-        self._asking = ParameterForm(self._parameters_changed)
+        self._worker: RunWorker | None = None
+        account = canvas.account_id
+        self._header = widgets.HTML(
+            _html.heading(f"Canvas reports · {urlsplit(canvas.url).netloc} · account {account}")
+        )
+        self._reports = ReportList(self._report_typed, self._refresh_clicked)
+        self._parameters = ParameterForm(self._parameters_changed)
+        self._run = button("Run", "crn-run", "Start a new run of this report", style="primary")
+        self._open = button("Open", "crn-open", "Open an existing run instead of starting one")
+        self._stop = button("Stop", "crn-stop", "Stop the run in Canvas")
+        self._run.on_click(self._run_clicked)
+        self._open.on_click(self._open_clicked)
+        self._stop.on_click(self._stop_clicked)
         self._status = widgets.HTML().add_class("crn-status")
         self._progress = widgets.VBox().add_class("crn-progress")
-        account = self._canvas.account_id
-        self._outcome = ResultCard(self._choose_table, None if account == "self" else account)
-        self._past = PastRuns(self._load_past, self._delete_past)
-        self._start.on_click(self._start_clicked)
-        self._reuse.on_click(self._reuse_clicked)
-        self._abort.on_click(self._abort_clicked)
-        buttons = widgets.HBox([self._start, self._reuse, self._abort]).add_class("crn-row")
+        self._result = ResultCard(self._table_chosen, None if account == "self" else account)
+        self._past = PastRuns(self._open_past, self._delete_past)
         self.add_class("crn-form")
-        above = (widgets.HTML(_html.form_style()), self._chooser.box, self._asking.box, buttons)
-        self.children = (*above, self._status, self._progress, self._outcome.box, self._past.box)
-        self._follow_state()
+        self.children = (
+            widgets.HTML(_html.FORM_STYLE),
+            self._header.add_class("crn-header"),
+            self._reports.box,
+            self._parameters.box,
+            row(self._run, self._open, self._stop).add_class("crn-actions"),
+            self._status,
+            self._progress,
+            self._result.box,
+            self._past.box,
+        )
+        self._update_buttons()
+        self._load_lists()
 
     # -- what a notebook sees ----------------------------------------------------------------
 
@@ -99,188 +109,195 @@ class ReportForm(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
 
     def _repr_mimebundle_(self, **keywords: Any) -> Any:
         shown = super()._repr_mimebundle_(**keywords)
-        # For places that show no widgets, such as a page on a code host.
-        still = _html.card("Report form", _html.says("Run this cell in Jupyter to use the form."))
+        # For pages that show no widgets, such as a code host.
+        still = _html.card("Report form", _html.hint("Run this cell in Jupyter to use the form."))
         return {**shown, "text/html": still} if isinstance(shown, dict) else shown
 
     @property
     def job(self) -> ReportJob | None:
-        """The run that was started or loaded last; ``None`` where it came from this disk."""
-        return self._work.job if self._work else None
+        """The run that was started or opened last; ``None`` if it came from this disk."""
+        return self._worker.job if self._worker else None
 
     @property
     def result(self) -> ReportResult | None:
-        """The result of that run, once it is here."""
-        return self._work.result if self._work else None
+        """The result of that run once it is finished."""
+        return self._worker.result if self._worker else None
 
     @property
     def frame(self) -> pd.DataFrame | None:
-        """The table shown, as pandas."""
-        return self._outcome.frame
+        """The table on the page, as a pandas frame."""
+        return self._result.frame
 
     def wait(self, timeout: float | None = None, *, progress: bool = True) -> ReportResult:
-        """Block the cell until the run has ended; the bar goes on moving.
+        """Block the cell until the run is finished.
 
-        An Interrupt lets go: the run and the form go on.
+        Interrupting the kernel ends only the wait: the run and the form continue.
 
         Parameters
         ----------
         timeout : float, optional
-            Budget in seconds.
+            Seconds to wait at most.
         progress : bool
             Whether to show the bar below this cell, too.
+
+        Returns
+        -------
+        ReportResult
 
         Raises
         ------
         ParameterError
-            Nothing was started.
+            There is no run to wait for.
         WaitTimeoutError
-            The budget is spent; the run goes on.
+            The run was still going after ``timeout`` seconds.
         RunFailedError, RunAbortedError, RunDeletedError
             The run ended without a file.
         """
-        work = self._work
-        if work is None:
-            raise ParameterError("This form follows no run.", hint="Press Start or Load, then wait.")
-        if progress and not work.is_ended:
+        worker = self._worker
+        if worker is None:
+            raise ParameterError("No run to wait for.", hint="Click Run first.")
+        if progress and not worker.is_reported:
             display(self._progress)
         try:
-            return work.wait(timeout)
+            return worker.wait(timeout)
         except KeyboardInterrupt as interrupt:
-            line = f" In another cell: {work.job.attach_line}" if work.job else ""
-            text = f"Interrupted; the form goes on.{line}"
+            line = f" To get it in another cell: {worker.job.attach_line}" if worker.job else ""
+            text = f"Interrupted; the run continues in the form.{line}"
             display({"text/plain": text}, raw=True)
             interrupt.add_note(text)
             raise
 
-    # -- the lists: asked for in threads ------------------------------------------------------
+    # -- the lists, loaded in the background --------------------------------------------------
 
     def _load_lists(self) -> None:
         self._status.value = _LOADING
-        in_background(lambda: self._canvas.api.available(html=True), self._know_offers, self._no_offers)
-        in_background(self._canvas.api.terms, self._know_terms, self._tell)
+        in_background(
+            lambda: self._canvas.api.available(html=True), self._show_reports, self._show_no_reports
+        )
+        in_background(self._canvas.api.terms, self._show_terms, self._show_error)
 
-    @_shown
-    def _know_offers(self, offers: list[AvailableReport]) -> None:
-        self._chooser.know(offers)
+    @_guarded
+    def _show_reports(self, offers: list[AvailableReport]) -> None:
+        self._reports.show(offers)
         if self._status.value == _LOADING:
             self._status.value = ""
-        self._choose_report()
+        self._select_report()
 
-    @_shown
-    def _no_offers(self, error: Exception) -> None:
-        self._chooser.wait("no list of reports; Refresh asks again")
-        self._tell(error)
+    @_guarded
+    def _show_no_reports(self, error: Exception) -> None:
+        self._reports.set_placeholder("no list of reports; click Refresh to try again")
+        self._show_error(error)
 
-    @_shown
-    def _know_terms(self, terms: list[dict[str, Any]]) -> None:
-        self._asking.know_terms(terms, self._canvas.waiter.now())
+    @_guarded
+    def _show_terms(self, terms: list[dict[str, Any]]) -> None:
+        self._parameters.set_terms(terms, self._canvas.waiter.now())
 
     def _load_history(self) -> None:
-        canvas, offer = self._canvas, self._chooser.offer
+        canvas, offer = self._canvas, self._reports.selected
         if offer is None:
             return
 
-        def ask() -> tuple[list[ReportRun], list[StoredRun]]:
+        def load() -> tuple[list[ReportRun], list[StoredRun]]:
             kept = runs_in(canvas.store.folder(canvas.url, canvas.account_id, offer.report))
             return list(islice(canvas.api.index(offer.report), _HISTORY)), list(kept)
 
-        in_background(ask, functools.partial(self._know_history, offer.report), self._tell)
+        in_background(load, functools.partial(self._show_history, offer.report), self._show_error)
 
-    @_shown
-    def _know_history(self, report: str, found: tuple[list[ReportRun], list[StoredRun]]) -> None:
-        if self._chooser.offer is None or report != self._chooser.offer.report:
-            return  # another one was chosen in the meantime
-        self._past_runs, self._kept = found
-        self._chooser.know_last(self._past_runs[0] if self._past_runs else None)
-        self._past.show(self._past_runs, self._canvas.waiter.now())
-        self._suggest(self._asking.asked())
+    @_guarded
+    def _show_history(self, report: str, found: tuple[list[ReportRun], list[StoredRun]]) -> None:
+        if self._reports.selected is None or report != self._reports.selected.report:
+            return  # the user has selected another report since
+        self._runs, self._kept = found
+        self._reports.show_last_run(self._runs[0] if self._runs else None)
+        self._past.show(self._runs, self._canvas.waiter.now())
+        self._suggest()
 
     # -- what the user does ------------------------------------------------------------------
 
-    @_shown
+    @_guarded
     def _report_typed(self, _: object) -> None:
-        self._choose_report()
+        self._select_report()
 
-    def _choose_report(self) -> None:
-        if not self._chooser.changed():
+    def _select_report(self) -> None:
+        if not self._reports.update():
             return
-        offer = self._chooser.offer
-        self._past_runs, self._kept, self._suggestion = [], [], None
-        self._asking.show(offer)
+        offer = self._reports.selected
+        self._runs, self._kept, self._suggestion = [], [], None
+        self._parameters.show(offer)
         self._past.clear("Loading the past runs …" if offer else "")
         self._load_history()
         if not self._is_busy:
             self._status.value = ""
-        self._follow_state()
+        self._update_buttons()
 
-    @_shown
+    @_guarded
     def _parameters_changed(self) -> None:
-        self._suggest(self._asking.asked())
+        self._suggest()
 
-    def _suggest(self, asked: dict[str, Any] | None) -> None:
-        """Offer a run that exists, from what is known already."""
-        offer, now = self._chooser.offer, self._canvas.waiter.now()
+    def _suggest(self) -> None:
+        """Offer an existing run from the lists that are already here."""
+        offer, asked, now = self._reports.selected, self._parameters.values(), self._canvas.waiter.now()
         self._suggestion = None
         if asked is not None and offer is not None:
-            self._suggestion = suggest(offer.report, asked, kept=self._kept, runs=self._past_runs, now=now)
+            self._suggestion = suggest(offer.report, asked, kept=self._kept, runs=self._runs, now=now)
         if self._suggestion is not None:
-            self._reuse.description, self._reuse.tooltip = self._suggestion.text, self._suggestion.reason
-        self._follow_state()
+            self._open.description, self._open.tooltip = self._suggestion.label, self._suggestion.reason
+        self._update_buttons()
 
-    @_shown
+    @_guarded
     def _refresh_clicked(self, _: object) -> None:
         self._load_lists()
         self._load_history()
 
-    @_shown
-    def _start_clicked(self, _: object) -> None:
-        asked = self._asking.complete()
-        if self._chooser.offer is None or asked is None:
-            self._status.value = _html.problem("Nothing was started: see the remark beside the parameters.")
+    @_guarded
+    def _run_clicked(self, _: object) -> None:
+        asked = self._parameters.values(to_run=True)
+        if self._reports.selected is None or asked is None:
+            self._status.value = _html.error("Not started. Fix the highlighted fields and try again.")
             return
-        report = self._chooser.offer.report
+        report = self._reports.selected.report
         self._follow(lambda canvas: canvas.start(report, parameters=asked))
 
-    @_shown
-    def _reuse_clicked(self, _: object) -> None:
-        if self._chooser.offer is not None and self._suggestion is not None:
-            self._fetch(self._chooser.offer.report, self._suggestion.run_id, stored=self._suggestion.stored)
+    @_guarded
+    def _open_clicked(self, _: object) -> None:
+        if self._reports.selected is not None and self._suggestion is not None:
+            report = self._reports.selected.report
+            self._fetch(report, self._suggestion.run_id, is_stored=self._suggestion.is_stored)
 
-    @_shown
-    def _abort_clicked(self, _: object) -> None:
-        if self._work is not None:
-            self._work.stop()
-            self._abort.disabled = True
-            self._status.value = _html.news("Stopping …")
+    @_guarded
+    def _stop_clicked(self, _: object) -> None:
+        if self._worker is not None:
+            self._worker.stop()
+            self._stop.disabled = True
+            self._status.value = _html.status("Stopping …")
 
-    @_shown
-    def _load_past(self, run: ReportRun) -> None:
-        self._fetch(run.report, run.id, stored=False)
+    @_guarded
+    def _open_past(self, run: ReportRun) -> None:
+        self._fetch(run.report, run.id, is_stored=False)
 
-    @_shown
+    @_guarded
     def _delete_past(self, run: ReportRun) -> None:
         delete = functools.partial(self._canvas.api.delete, run.report, run.id)
-        in_background(delete, lambda _: self._load_history(), self._tell)
+        in_background(delete, lambda _: self._load_history(), self._show_error)
 
-    @_shown
-    def _choose_table(self, table: str) -> None:
+    @_guarded
+    def _table_chosen(self, table: str) -> None:
         result = self.result
         if result is not None:
-            shown = functools.partial(self._show_table, result, table)
-            in_background(lambda: result.to_pandas(table), shown, self._tell)
+            show = functools.partial(self._show_table, result, table)
+            in_background(lambda: result.to_pandas(table), show, self._show_error)
 
-    @_shown
+    @_guarded
     def _show_table(self, result: ReportResult, table: str, frame: pd.DataFrame) -> None:
         if result is self.result:
-            self._outcome.show(result, table, frame)
+            self._result.show(result, table, frame)
 
     # -- the run -----------------------------------------------------------------------------
 
-    def _fetch(self, report: str, run_id: int, *, stored: bool) -> None:
+    def _fetch(self, report: str, run_id: int, *, is_stored: bool) -> None:
         def begin(canvas: Connection) -> ReportJob | ReportResult:
-            # Where the store lost it in the meantime, it is fetched; no second bar shall appear then.
-            if stored:
+            # If the store has lost it, it is downloaded again, without a second bar.
+            if is_stored:
                 return canvas.obtain(report, run_id=run_id, progress=False)
             return canvas.attach(report, run_id)
 
@@ -288,57 +305,58 @@ class ReportForm(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
 
     def _follow(self, begin: Callable[[Connection], ReportJob | ReportResult]) -> None:
         if self._is_busy:
-            return  # a click that was on its way when the button was switched off
+            return  # a click sent before its button was disabled
         sink = WidgetSink(placed=True)
-        self._work = RunWorker(self._canvas, begin, sink, self._joined, self._ended)
+        self._worker = RunWorker(self._canvas, begin, sink, self._joined, self._finished)
         self._progress.children = [sink.box]
-        self._outcome.clear()
-        self._status.value = _html.news("Asking Canvas …")
-        self._follow_state()
-        self._work.thread.start()
+        self._result.clear()
+        self._status.value = _html.status("Asking Canvas …")
+        self._update_buttons()
+        self._worker.thread.start()
 
-    @_shown
+    @_guarded
     def _joined(self, job: ReportJob) -> None:
-        self._status.value = _html.news(f"Following run {job.run.id}. In another cell: {job.attach_line}")
+        text = f"Following run {job.run.id}. To get it in another cell: {job.attach_line}"
+        self._status.value = _html.status(text)
 
-    def _ended(self, work: RunWorker) -> None:
-        """In the thread of the run: the frame is made before the form is touched."""
+    def _finished(self, worker: RunWorker) -> None:
+        """Load the frame in the worker's thread, then update the form."""
         try:
-            if work.result is not None:
-                table = work.result.tables[0]
-                self._show_table(work.result, table, work.result.to_pandas(table))
-        except Exception as error:  # noqa: BLE001 - nobody else would see it
-            work.error = error
-        self._conclude(work)
+            if worker.result is not None:
+                table = worker.result.tables[0]
+                self._show_table(worker.result, table, worker.result.to_pandas(table))
+        except Exception as error:  # noqa: BLE001 - any error must be seen
+            worker.error = error
+        self._show_end(worker)
 
-    @_shown
-    def _conclude(self, work: RunWorker) -> None:
-        if work is not self._work:
-            return  # the next one was quicker
-        if work.error is not None:
-            self._tell(work.error)
+    @_guarded
+    def _show_end(self, worker: RunWorker) -> None:
+        if worker is not self._worker:
+            return  # the user has started the next run since
+        if worker.error is not None:
+            self._show_error(worker.error)
         else:
-            self._status.value = _html.news(work.says(), well=work.result is not None)
+            self._status.value = _html.status(worker.summary, success=worker.result is not None)
         self._load_history()
-        self._follow_state()
+        self._update_buttons()
 
     @property
     def _is_busy(self) -> bool:
-        return self._work is not None and not self._work.is_done
+        return self._worker is not None and not self._worker.is_finished
 
-    def _follow_state(self) -> None:
-        """Switch the buttons by what can be done now."""
-        self._start.disabled = self._is_busy or self._chooser.offer is None
-        self._reuse.disabled = self._is_busy
-        self._reuse.layout.display = None if self._suggestion is not None else "none"
-        self._abort.disabled = not self._is_busy
-        self._past.busy(self._is_busy)
+    def _update_buttons(self) -> None:
+        """Enable what can be clicked now."""
+        self._run.disabled = self._is_busy or self._reports.selected is None
+        self._open.disabled = self._is_busy
+        self._open.layout.display = None if self._suggestion is not None else "none"
+        self._stop.disabled = not self._is_busy
+        self._past.set_busy(self._is_busy)
 
-    @_shown
-    def _tell(self, error: Exception) -> None:
+    @_guarded
+    def _show_error(self, error: Exception) -> None:
         if isinstance(error, CanvasReportsError):
             _LOG.warning("%s", error)
-            self._status.value = _html.problem(str(error))
+            self._status.value = _html.error(str(error))
         else:
             _LOG.error("the form failed", exc_info=error)
-            self._status.value = _html.problem(f"{type(error).__name__}: {error}")
+            self._status.value = _html.error(f"{type(error).__name__}: {error}")

@@ -1,4 +1,4 @@
-"""``%canvas_report`` and ``%canvas_reports``: what the functions do, typed as a command line.
+"""The magics ``%canvas_report`` and ``%canvas_reports``.
 
 ::
 
@@ -36,31 +36,33 @@ _PROGRESS = ("auto", "widget", "tqdm", "log", "off")
 
 @magics_class
 class CanvasMagics(Magics):
-    """The line magics; each calls one function on the newest open connection."""
+    """The line magics, for the newest open connection."""
 
     @magic_arguments()
-    @argument("report", help="Name of the report; %%canvas_reports lists them.")
-    @argument("--into", metavar="NAME", help="Variable for the frame, which is then not shown.")
-    @argument("--table", help="Which table, where the run holds several.")
-    @argument("--columns", metavar="A,B", help="Only these columns.")
+    @argument("report", help="Name of the report; %%canvas_reports lists all.")
+    @argument("--into", metavar="NAME", help="Store the frame in this variable instead of showing it.")
+    @argument("--table", help="Table to read if the run has several.")
+    @argument("--columns", metavar="A,B", help="Read only these columns.")
     @argument("--engine", choices=get_args(Engine), help="Kind of frame; pandas by default.")
     @argument(
-        "--max-age", "--max_age", type=float, help="Use a finished run no older (seconds); 0 starts one."
+        "--max-age",
+        "--max_age",
+        type=float,
+        help="Reuse a run up to this many seconds old; 0 starts a new run.",
     )
-    @argument("--run-id", "--run_id", type=int, help="Exactly this run.")
-    @argument("--offline", action="store_true", default=None, help="The store only, never the network.")
-    @argument("--timeout", type=float, help="Total budget in seconds.")
-    @argument("--progress", choices=_PROGRESS, help="How progress is shown.")
-    @argument("-h", "--help", action="store_true", default=None, help="Show this text.")
+    @argument("--run-id", "--run_id", type=int, help="Read this run.")
+    @argument("--offline", action="store_true", default=None, help="Use only stored runs, not the network.")
+    @argument("--timeout", type=float, help="Give up after this many seconds.")
+    @argument("--progress", choices=_PROGRESS, help="How to show progress.")
+    @argument("-h", "--help", action="store_true", default=None, help="Show this help.")
     @line_magic
     def canvas_report(self, line: str) -> Any:
         """Read a report through the newest open connection.
 
-        Every other --NAME VALUE is a parameter of the report. One without a value is switched on, one with
-        several gets a list. The report's name comes first.
+        The name of the report comes first. Every other --NAME VALUE is a parameter of the report. A name
+        without a value means True; several values make a list.
 
-        If the run fails, is stopped or outlasts the timeout, the variable named by --into holds the job in place
-        of a frame of earlier, and the error is raised.
+        If the run fails, is stopped or takes too long, the error is raised and the --into variable holds the job.
         """
         parsed = _parsed(self.canvas_report.parser, line)
         if parsed is None:
@@ -73,17 +75,17 @@ class CanvasMagics(Magics):
             frame = opening.read_report(report, parameters=_parameters(rest), **options)
         except CanvasReportsError as error:
             if error.job is not None:
-                self._placed(error.job, into)
+                self._store(error.job, into)
             raise
-        return self._placed(frame, into)
+        return self._store(frame, into)
 
     @magic_arguments()
-    @argument("text", nargs="?", help="Part of a name or title; all reports are listed without it.")
-    @argument("--into", metavar="NAME", help="Variable for the list, which is then not shown.")
-    @argument("-h", "--help", action="store_true", default=None, help="Show this text.")
+    @argument("text", nargs="?", help="List only reports with this text in their name or title.")
+    @argument("--into", metavar="NAME", help="Store the list in this variable instead of showing it.")
+    @argument("-h", "--help", action="store_true", default=None, help="Show this help.")
     @line_magic
     def canvas_reports(self, line: str) -> Any:
-        """List the reports on offer through the newest open connection."""
+        """List the reports of the newest open connection's account."""
         parsed = _parsed(self.canvas_reports.parser, line)
         if parsed is None:
             return None
@@ -94,17 +96,17 @@ class CanvasMagics(Magics):
         if "text" in options:
             names = offered["report"] + "\n" + offered["title"]
             offered = offered[names.str.contains(options["text"], case=False, regex=False)]
-        return self._placed(offered, options.get("into"))
+        return self._store(offered, options.get("into"))
 
-    def _placed(self, value: Any, into: str | None) -> Any:
-        """The value to show: none where a variable takes it."""
+    def _store(self, value: Any, into: str | None) -> Any:
+        """Store the value in a variable, or return it to be shown."""
         if into is None or self.shell is None:
             return value
         self.shell.push({into: value})
         return None
 
 
-# Each as it is shown in the help, once.
+# One spelling of each, as in the help.
 _OPTIONS = sorted(
     each.args[0] if len(each.args[0]) > 2 else each.args[1]  # noqa: PLR2004 - "-h"
     for each in CanvasMagics.canvas_report.decorators
@@ -113,14 +115,14 @@ _OPTIONS = sorted(
 
 
 def load(shell: InteractiveShell) -> None:
-    """Register the magics and the completion of their words."""
+    """Register the magics and their completion."""
     unload(shell)
     shell.register_magics(CanvasMagics)
     shell.Completer.custom_matchers.append(_complete)
 
 
 def unload(shell: InteractiveShell) -> None:
-    """Take both away."""
+    """Remove the magics and their completion."""
     for name in ("canvas_report", "canvas_reports"):
         shell.magics_manager.magics["line"].pop(name, None)
     matchers = shell.Completer.custom_matchers
@@ -128,27 +130,27 @@ def unload(shell: InteractiveShell) -> None:
 
 
 def _parsed(parser: Any, line: str) -> tuple[dict[str, Any], list[str]] | None:
-    """The options that were given, and the words that are none; nothing where help was wanted."""
+    """Split a line into options and other words; ``None`` after printing the help."""
     try:
         words = shlex.split(line)
     except ValueError as error:
         raise UsageError(f"{error}: {line}") from None
     if {"-h", "--help"} & set(words):
-        print(parser.format_help())  # noqa: T201 - the answer of a magic stands where the cell prints
+        print(parser.format_help())  # noqa: T201 - a magic prints its help
         return None
-    # A report's parameter must not pass for an option that begins with the same letters.
+    # A parameter must not be mistaken for an option that begins with the same letters.
     parser.allow_abbrev = False
     known: Namespace
     known, rest = parser.parse_known_args(words)
     options = {name: value for name, value in vars(known).items() if value is not None}
     into = options.get("into", "x")
     if keyword.iskeyword(into) or not into.isidentifier():
-        raise UsageError(f"--into {options['into']}: that is no name of a variable")
+        raise UsageError(f"--into {into!r} is not a variable name; use letters, digits and underscores")
     return options, rest
 
 
 def _parameters(words: Iterable[str]) -> dict[str, Any]:
-    """``--name value``, ``--name=value``, ``--name``, ``--name value value`` as parameters."""
+    """Return ``--name value``, ``--name=value``, ``--name`` and ``--name value value`` as parameters."""
     given: dict[str, list[str]] = {}
     name = None
     for word in words:
@@ -156,7 +158,7 @@ def _parameters(words: Iterable[str]) -> dict[str, Any]:
             name, equals, value = word.removeprefix("--").partition("=")
             given.setdefault(name, []).extend([value] if equals else [])
         elif name is None:
-            raise UsageError(f"{word}: write --name value")
+            raise UsageError(f"unexpected {word!r}; write parameters as --name value")
         else:
             given[name].append(word)
     return {name: values[0] if len(values) == 1 else (values or True) for name, values in given.items()}
@@ -167,7 +169,7 @@ _TYPED = re.compile(r"(?:^\s*|%)canvas_report\s+(?P<words>.*)$")
 
 @context_matcher(identifier=_MATCHER)
 def _complete(context: CompletionContext) -> SimpleMatcherResult:
-    """Complete a word of ``%canvas_report`` from what is known here; Canvas is not asked."""
+    """Complete a word of ``%canvas_report`` without a request to Canvas."""
     typed = _TYPED.search(context.text_until_cursor)
     if typed is None:
         return {"completions": []}
@@ -182,7 +184,7 @@ def _complete(context: CompletionContext) -> SimpleMatcherResult:
 
 
 def _candidates(before: Sequence[str]) -> list[str]:
-    """What may come next: a report, a value of the last option, or another option."""
+    """Return what may come next: a report, a value of the last option, or another option."""
     offered = _offered()
     if not before:
         return sorted({*schemas.reports(), *offered})

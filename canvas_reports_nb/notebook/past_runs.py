@@ -1,4 +1,4 @@
-"""Past runs of a report, each with what can be done with it."""
+"""The past runs of a report, and which of them answers the current questions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import ipywidgets as widgets
 
 from canvas_reports_nb import _html
 from canvas_reports_nb.catalog.parameters import asked_of, comparable
-from canvas_reports_nb.notebook.controls import button, discard
+from canvas_reports_nb.notebook.controls import button, discard, row
 from canvas_reports_nb.runs.decide import ago, reuse_or_start
 from canvas_reports_nb.settings import DEFAULT_MAX_AGE
 
@@ -26,77 +26,73 @@ _SHOWN = 10
 
 
 class PastRuns:
-    """The newest runs of one report, with Load and Delete.
+    """The newest runs of one report, with Open and Delete.
 
     Parameters
     ----------
-    load, delete : callable
-        Called with a run when its button is clicked; for ``delete`` a second time, to be sure.
+    open_run, delete : callable
+        Called with a run when its button is clicked; ``delete`` only after a second click.
 
     Attributes
     ----------
     box : VBox
     """
 
-    def __init__(self, load: Callable[[ReportRun], None], delete: Callable[[ReportRun], None]) -> None:
-        self._load, self._delete = load, delete
-        self._loads: list[widgets.Button] = []
-        self.box = widgets.VBox()
-        self.box.add_class("crn-past")
-        self._busy = False
+    def __init__(self, open_run: Callable[[ReportRun], None], delete: Callable[[ReportRun], None]) -> None:
+        self._open, self._delete = open_run, delete
+        self._open_buttons: list[widgets.Button] = []
+        self._is_busy = False
+        self.box = widgets.VBox().add_class("crn-past")
 
     def clear(self, text: str = "") -> None:
-        """Show a sentence in place of runs."""
-        self._replace([widgets.HTML(_html.says(text))] if text else [], [])
+        """Show a sentence instead of runs."""
+        self._replace([widgets.HTML(_html.hint(text))] if text else [])
 
     def show(self, runs: Sequence[ReportRun], now: datetime) -> None:
         """Show the newest of these runs, newest first."""
         if not runs:
             self.clear("No past runs on this account.")
             return
-        loads: list[widgets.Button] = []
-        rows = [self._row(run, now, loads) for run in runs[:_SHOWN]]
-        rest = len(runs) - _SHOWN
-        more = f"and {rest} or more, older: canvas.history({runs[0].report!r}) lists them all"
-        below = [widgets.HTML(_html.says(more))] if rest > 0 else []
-        self._replace([widgets.HTML(_html.heading("Past runs")), *rows, *below], loads)
+        self._open_buttons = []
+        lines = [self._row(run, now) for run in runs[:_SHOWN]]
+        self.set_busy(self._is_busy)
+        older = len(runs) - _SHOWN
+        more = f"{older} or more older runs. To list them all: canvas.history({runs[0].report!r})"
+        below = [widgets.HTML(_html.hint(more))] if older > 0 else []
+        self._replace([widgets.HTML(_html.heading("Past runs")), *lines, *below])
 
-    def _replace(self, children: list[widgets.Widget], loads: list[widgets.Button]) -> None:
-        before, self._loads, self.box.children = self.box.children, loads, children
-        self.busy(self._busy)
+    def _replace(self, children: list[widgets.Widget]) -> None:
+        before, self.box.children = self.box.children, children
         for each in before:
             discard(each)
 
-    def busy(self, busy: bool) -> None:
-        """Whether a run is being followed: then no other can be loaded."""
-        self._busy = busy
-        for each in self._loads:
+    def set_busy(self, busy: bool) -> None:
+        """Disable Open while the form follows another run."""
+        self._is_busy = busy
+        for each in self._open_buttons:
             each.disabled = busy
 
-    def _row(self, run: ReportRun, now: datetime, loads: list[widgets.Button]) -> widgets.HBox:
-        actions = []
+    def _row(self, run: ReportRun, now: datetime) -> widgets.HBox:
+        buttons = []
         if run.is_complete or not run.is_ended:
-            text = "Load" if run.is_complete else "Follow"
-            load = button(text, f"crn-load-{run.id}", f"{text} run {run.id}")
-            load.on_click(lambda _: self._load(run))
-            loads.append(load)
-            actions.append(load)
+            text = "Open" if run.is_complete else "Follow"
+            follow = button(text, f"crn-open-{run.id}", f"{text} run {run.id}")
+            follow.on_click(lambda _: self._open(run))
+            self._open_buttons.append(follow)
+            buttons.append(follow)
         if run.is_ended:
-            actions.append(self._deleting(run))
-        buttons = widgets.HBox(actions, layout=widgets.Layout(min_width="10em"))
-        row = widgets.HBox([buttons, widgets.HTML(_html.run_line(_cells(run, now)))])
-        row.add_class("crn-row")
-        row.add_class(f"crn-run-{run.id}")
-        return row
+            buttons.append(self._delete_button(run))
+        left = widgets.HBox(buttons, layout=widgets.Layout(min_width="10em"))
+        return row(left, widgets.HTML(_html.run_line(_cells(run, now)))).add_class(f"crn-past-{run.id}")
 
-    def _deleting(self, run: ReportRun) -> widgets.Button:
+    def _delete_button(self, run: ReportRun) -> widgets.Button:
         delete = button("Delete", f"crn-delete-{run.id}", f"Delete run {run.id} from Canvas's list")
-        sure = f"Delete run {run.id} for everybody?"
+        question = f"Delete run {run.id} for everyone?"
 
         def clicked(_: object) -> None:
-            # Others may need the run, too: one click alone deletes nothing.
-            if delete.description != sure:
-                delete.description = sure
+            # Others may need the run: one click deletes nothing.
+            if delete.description != question:
+                delete.description = question
                 return
             delete.disabled = True
             self._delete(run)
@@ -106,9 +102,10 @@ class PastRuns:
 
 
 def _cells(run: ReportRun, now: datetime) -> list[tuple[str, str]]:
+    """Return the texts of a run's line, each with its width."""
     when = run.ended_at or run.created_at
     parameters = asked_of(run.report, run.parameters)
-    told = ", ".join(f"{name}={json.dumps(value, default=str)}" for name, value in parameters.items())
+    settings = ", ".join(f"{name}={json.dumps(value, default=str)}" for name, value in parameters.items())
     rows = f"{max(run.current_line - 1, 0):,} rows" if run.current_line and run.is_complete else ""
     state = run.status if run.is_complete or not run.is_ended else f"{run.status}: {run.reason}"
     return [
@@ -116,26 +113,26 @@ def _cells(run: ReportRun, now: datetime) -> list[tuple[str, str]]:
         (state, "6em"),
         (ago((now - when).total_seconds()) if when else "", "6em"),
         (rows, "6em"),
-        (told or "no parameters", "8em"),
+        (settings or "no parameters", "8em"),
     ]
 
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A run to use.
+    """A run that can be opened instead of starting one.
 
     Attributes
     ----------
     run_id : int
-    stored : bool
-        Whether this disk holds it.
-    text, reason : str
-        For the button, and for whoever asks why.
+    is_stored : bool
+        Whether its result is on this disk.
+    label, reason : str
+        Text and tooltip of the button.
     """
 
     run_id: int
-    stored: bool
-    text: str
+    is_stored: bool
+    label: str
     reason: str
 
 
@@ -147,16 +144,18 @@ def suggest(
     runs: Sequence[ReportRun],
     now: datetime,
 ) -> Suggestion | None:
-    """The run `read_report` would use for these parameters; ``None`` where it would start one.
+    """Return the run that `read_report` would reuse for these parameters, if any.
 
     Parameters
     ----------
+    report : str
+    asked : mapping
     kept : sequence of StoredRun
-        All of this report on this disk.
+        All runs of the report on this disk.
     runs : sequence of ReportRun
-        Canvas's own list, newest first.
+        Canvas's list, newest first.
     now : datetime
-        Aware.
+        With a time zone.
     """
     wanted = comparable(report, asked)
     equal = [run for run in kept if comparable(report, run.provenance.parameters) == wanted]
@@ -168,7 +167,6 @@ def suggest(
         run.provenance.run_id: run.finished_at for run in stored
     }
     at = ended.get(decision.run_id)
-    since = f"from {ago((now - at).total_seconds())}" if at else "under way"
-    return Suggestion(
-        decision.run_id, decision.action == "stored", f"Reuse run {decision.run_id} {since}", decision.reason
-    )
+    age = f"from {ago((now - at).total_seconds())}" if at else "in progress"
+    label = f"Open run {decision.run_id} {age}"
+    return Suggestion(decision.run_id, decision.action == "stored", label, decision.reason)

@@ -1,4 +1,4 @@
-"""Progress as an ipywidgets bar. It only writes traits, so it works from any thread and while a cell blocks."""
+"""Progress as an ipywidgets bar. It only writes traits, so it works from any thread while a cell blocks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class ProgressBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
-    """A bar with the state in words, the times and the rows beside it; notes stand below, and of many runs the table."""
+    """A bar with state, times and rows beside it, notes below, and a table if there are several runs."""
 
     def __init__(self) -> None:
         self.bar = widgets.IntProgress(
@@ -41,25 +41,19 @@ class ProgressBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no type
             self.notes.value = _html.lines(self._notes)
             return
         if event.runs:
-            self.runs.value = _html.table(HEADER, [line.cells for line in event.runs])
-        run = f" run {event.run_id}" if event.run_id else ""
-        facts = list(event.facts)
-        if event.queued and event.running:
-            facts.append(f"{event.queued + event.running:.0f} s since the start")
-        self._headline = f"{event.report}{run}: {' · '.join(facts)}"
-        pause = "" if event.next_poll is None else f" · asks again in {event.next_poll:.0f} s"
+            self.runs.value = _html.table(HEADER, [each.cells for each in event.runs])
+        self._headline = _headline(event)
+        pause = "" if event.next_poll is None else f" · next check in {event.next_poll:.0f} s"
         self.label.value = _html.lines([self._headline + pause])
         if event.fraction is not None:
             self.bar.value = round(event.fraction * 100)
-        self.bar.description = (
-            f"{'' if event.runs else event.facts[0]} {self.bar.value} %".strip()
-            if event.stage == "waiting"
-            else event.stage
-        )
+        state = "" if event.runs else event.facts[0]
+        is_waiting = event.stage == "waiting"
+        self.bar.description = f"{state} {self.bar.value} %".strip() if is_waiting else event.stage
         self.bar.bar_style = "success" if event.stage == "done" else ""
 
     def close(self) -> None:
-        """Take the bar, and all it is made of, from the page and from the widgets a notebook saves."""
+        """Remove the bar and its parts from the page and from the widgets that a notebook saves."""
         inside = (self.bar, self.label, self.notes, self.runs, self.children[0])
         styles = (each.style for each in inside if each.has_trait("style"))
         for part in (self.layout, *(each.layout for each in inside), *styles, *inside):
@@ -67,20 +61,28 @@ class ProgressBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no type
         super().close()
 
     @property
-    def told(self) -> list[str]:
-        """What stands there now, line by line."""
+    def text(self) -> list[str]:
+        """The lines on the page now."""
         return [line for line in (self._headline, *self._notes) if line]
 
 
-class WidgetSink:
-    """The bar in a cell's output while the cell waits; then what it said last, which needs no widget.
+def _headline(event: ProgressEvent) -> str:
+    run = f" run {event.run_id}" if event.run_id else ""
+    facts = list(event.facts)
+    if event.queued and event.running:
+        facts.append(f"{event.queued + event.running:.0f} s since the start")
+    return f"{event.report}{run}: {' · '.join(facts)}"
 
-    So a saved notebook, opened without a kernel or on a web page, shows a line in place of a dead bar.
+
+class WidgetSink:
+    """The bar in a cell's output while the cell waits; afterwards its last lines as text.
+
+    A saved notebook opened without a kernel then shows these lines instead of a dead bar.
 
     Parameters
     ----------
     placed : bool
-        Whether somebody else puts `box` on the page, where it stays; else the first event does.
+        Whether the caller puts `box` on the page and keeps it there.
     """
 
     def __init__(self, *, placed: bool = False) -> None:
@@ -95,12 +97,12 @@ class WidgetSink:
         self.box.show(event)
 
     def close(self) -> None:
-        """Put the last words in the bar's place; where it stays, say so if this is not the end."""
+        """Replace the bar with its last lines; a bar that stays is marked if the run did not finish."""
         if self._placed:
             self.box.bar.bar_style = self.box.bar.bar_style or "warning"
             return
-        told = self.box.told
+        text = self.box.text
         if self._output is not None:
-            self._output.update({"text/plain": "\n".join(told), "text/html": _html.lines(told)}, raw=True)
+            self._output.update({"text/plain": "\n".join(text), "text/html": _html.lines(text)}, raw=True)
             self._output = None
         self.box.close()

@@ -1,4 +1,4 @@
-"""Which report: searched as it is typed, then told in words."""
+"""The searchable list of reports, and what the selected one is about."""
 
 from __future__ import annotations
 
@@ -9,85 +9,86 @@ import ipywidgets as widgets
 from canvas_reports_nb import _html
 from canvas_reports_nb.catalog.parameters import near
 from canvas_reports_nb.catalog.schemas import schema
-from canvas_reports_nb.notebook.controls import LABELLED, button
+from canvas_reports_nb.notebook.controls import LABELED, button, row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from canvas_reports_nb.canvas_api.models import AvailableReport, ReportRun
 
+# As many titles as fit on one line.
+_TITLES = 4
+
 
 class ReportList:
-    """The list of reports, searchable, and the words about the one that is chosen.
+    """The list of reports, and a description of the selected one.
 
     Parameters
     ----------
-    typed : callable
-        Called when the text changed.
-    refresh : callable
-        Called when the user wants everything asked for again.
+    typed, refresh : callable
+        Called when the text changes, and when the user clicks Refresh.
 
     Attributes
     ----------
     box : VBox
-    offer : AvailableReport or None
-        The report that was chosen.
+    selected : AvailableReport or None
     """
 
     def __init__(self, typed: Callable[[object], None], refresh: Callable[[object], None]) -> None:
         self._offers: Sequence[AvailableReport] = ()
-        self.offer: AvailableReport | None = None
+        self.selected: AvailableReport | None = None
         self._input = widgets.Combobox(
             description="Report",
             tooltip="The report to run",
             disabled=True,
             layout=widgets.Layout(width="min(40em, 98%)"),
-            style=LABELLED,
-        )
-        self._input.add_class("crn-report")
+            style=LABELED,
+        ).add_class("crn-reports")
         self._input.observe(typed, names="value")
-        again = button("Refresh", "crn-refresh", "Ask Canvas again for reports, terms and past runs")
+        again = button("Refresh", "crn-refresh", "Load the reports, terms and past runs again")
         again.on_click(refresh)
-        head = widgets.HBox([self._input, again])
-        head.add_class("crn-row")
-        self._says, self._about, self._last = widgets.HTML(), widgets.HTML(), widgets.HTML()
-        self._says.add_class("crn-report-says")
-        self._about.add_class("crn-about")
-        self.box = widgets.VBox([head, self._says, self._about, self._last])
-        self.wait("loading the reports of this account …")
+        self._matches = widgets.HTML().add_class("crn-matches")
+        self._about, self._last_run = widgets.HTML().add_class("crn-about"), widgets.HTML()
+        self.box = widgets.VBox([row(self._input, again), self._matches, self._about, self._last_run])
+        self.set_placeholder("loading the reports of this account …")
 
-    def wait(self, text: str) -> None:
-        """Say why there is no list."""
+    def set_placeholder(self, text: str) -> None:
+        """Show a text in the empty search box."""
         self._input.placeholder = text
 
-    def know(self, offers: Sequence[AvailableReport]) -> None:
-        """Offer these reports; the one chosen before stays chosen if it is among them."""
+    def show(self, offers: Sequence[AvailableReport]) -> None:
+        """Offer these reports."""
         self._offers = offers
         self._input.options = [option_of(offer) for offer in offers]
         self._input.disabled = False
-        self.wait("type a part of a title or name")
+        self.set_placeholder("type part of a title or name")
 
-    def changed(self) -> bool:
-        """Read what was typed; whether another report is chosen now than before."""
-        before, self.offer = self.offer, chosen(self._input.value, self._offers)
-        searching = self.offer is None and not self._input.disabled
-        self._says.value = _html.says(matching(self._input.value, self._offers)) if searching else ""
-        self._about.value = about(self.offer) if self.offer else ""
-        self.know_last(self.offer.last_run if self.offer else None)
-        return (before.report if before else None) != (self.offer.report if self.offer else None)
+    def update(self) -> bool:
+        """Select the report whose name was typed; return whether another one is selected now."""
+        before, self.selected = self.selected, find(self._input.value, self._offers)
+        is_searching = self.selected is None and not self._input.disabled
+        self._matches.value = _html.hint(matches(self._input.value, self._offers)) if is_searching else ""
+        self._about.value = about(self.selected) if self.selected else ""
+        self.show_last_run(self.selected.last_run if self.selected else None)
+        return (before and before.report) != (self.selected and self.selected.report)
 
-    def know_last(self, run: ReportRun | None) -> None:
-        """Say when the chosen report was run last."""
-        self._last.value = _html.says(last_run(run)) if self.offer else ""
+    def show_last_run(self, run: ReportRun | None) -> None:
+        """Show when the selected report last ran."""
+        if run is None:
+            text = "Never run on this account."
+        else:
+            created = f", created {run.created_at:%Y-%m-%d %H:%M} UTC" if run.created_at else ""
+            text = f"Last run: {run.id}, {run.status}{created}."
+        self._last_run.value = _html.hint(text) if self.selected else ""
 
 
 def option_of(offer: AvailableReport) -> str:
-    """The line of a report in the list; both its title and its name can be searched for."""
+    """Return a report's line in the list, which can be searched by title and by name."""
     return f"{offer.title} · {offer.report}"
 
 
-def chosen(typed: str, offers: Sequence[AvailableReport]) -> AvailableReport | None:
-    """The report that is meant: its line, its name, or a title only one has."""
+def find(typed: str, offers: Sequence[AvailableReport]) -> AvailableReport | None:
+    """Return the report with this line, name or title; ``None`` if several have the title."""
     wanted = typed.strip().casefold()
     for offer in offers:
         if wanted in (option_of(offer).casefold(), offer.report.casefold()):
@@ -96,36 +97,23 @@ def chosen(typed: str, offers: Sequence[AvailableReport]) -> AvailableReport | N
     return titled[0] if len(titled) == 1 else None
 
 
-def matching(typed: str, offers: Sequence[AvailableReport]) -> str:
-    """What to say while the text names no report yet."""
+def matches(typed: str, offers: Sequence[AvailableReport]) -> str:
+    """Describe which reports match the text so far."""
+    text = typed.strip()
     if not offers:
-        return (
-            "This account offers no report to this token. Ask a Canvas admin for the right to read reports."
-        )
-    if not typed.strip():
-        return f"{len(offers)} reports. Type a part of a title or name, or open the list."
-    found = [offer for offer in offers if typed.strip().casefold() in option_of(offer).casefold()]
-    if found:
-        return (
-            f"{len(found)} of {len(offers)} reports match: {', '.join(offer.title for offer in found[:4])}"
-            + (
-                ", …" if len(found) > 4 else ""  # noqa: PLR2004 - as many as fit in a line
-            )
-        )
-    return f"No report matches. {near(typed.strip(), [offer.report for offer in offers])}".strip()
+        return "Your token can't see any report on this account. Ask a Canvas admin for permission to read reports."
+    if not text:
+        return f"{len(offers)} reports. Type part of a title or name, or open the list."
+    found = [offer.title for offer in offers if text.casefold() in option_of(offer).casefold()]
+    if not found:
+        return f"No report matches {text!r}. {near(text, [offer.report for offer in offers])}".strip()
+    more = ", …" if len(found) > _TITLES else ""
+    return f"{len(found)} of {len(offers)} reports match: {', '.join(found[:_TITLES])}{more}"
 
 
 def about(offer: AvailableReport) -> str:
-    """A report in words: the server's description, else ours."""
+    """Return the server's description of a report, or else ours, as HTML."""
     if offer.description_html:
-        return _html.sanitised(offer.description_html)
+        return _html.sanitized(offer.description_html)
     known = schema(offer.report)
-    return _html.news(known.description) if known else ""
-
-
-def last_run(run: ReportRun | None) -> str:
-    """The last run of a report in a sentence."""
-    if run is None:
-        return "Never run on this account."
-    created = f", created {run.created_at:%Y-%m-%d %H:%M} UTC" if run.created_at else ""
-    return f"Last run: {run.id}, {run.status}{created}."
+    return _html.status(known.description) if known else ""

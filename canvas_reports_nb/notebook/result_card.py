@@ -1,4 +1,4 @@
-"""What came of a run: shape, memory, first rows, which columns point to people, and the code that does the same."""
+"""The result of a run: size, first rows, which columns identify people, and the code that gives the same frame."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from canvas_reports_nb.store.stored_run import ReportResult
 
 _ROWS, _COLUMNS, _CELL = 5, 40, 80
-# What `read_report` would take for itself.
-_TAKEN = frozenset(
+# Keywords of `read_report` itself: a parameter of such a name goes into ``parameters=``.
+_KEYWORDS = frozenset(
     {"report", "parameters", "table", "columns", "engine", "max_age", "run_id", "offline", "progress"}
     | {"timeout", "on_interrupt"}
 )
@@ -29,24 +29,24 @@ _LINE = 88
 
 
 def card(result: ReportResult, table: str, frame: pd.DataFrame, code: str) -> str:
-    """A table of a result as the form shows it."""
+    """Return one table of a result as HTML."""
     known = schema(str(result.provenance["report"]))
     described = known.table(table) if known else None
     rows, columns = frame.shape
-    memory = float(frame.memory_usage(deep=True).sum())
+    memory = _bytes(float(frame.memory_usage(deep=True).sum()))
     run = f"run {result.provenance['run_id']}"
     return (
-        _html.heading(f"{table}: {rows:,} rows, {columns} columns, {_bytes(memory)} in memory, {run}")
-        + _html.says(_personal(frame, described))
+        _html.heading(f"{table}: {rows:,} rows, {columns} columns, {memory} in memory, {run}")
+        + _html.hint(_personal(frame, described))
         + _preview(frame, described)
-        + _html.says("The frame is form.frame. The same without the form:")
+        + _html.hint("The data is in form.frame. To get it without the form:")
         + _html.code(code)
     )
 
 
 def _bytes(size: float) -> str:
     for unit in ("bytes", "kB", "MB"):
-        if size < 1000:  # noqa: PLR2004 - the step of the units
+        if size < 1000:  # noqa: PLR2004 - the step between units
             return f"{size:,.0f} {unit}"
         size /= 1000
     return f"{size:,.1f} GB"
@@ -54,20 +54,18 @@ def _bytes(size: float) -> str:
 
 def _personal(frame: pd.DataFrame, table: Table | None) -> str:
     if table is None:
-        return (
-            "What these columns hold is not known to this package; look for personal data before you share."
-        )
+        return "This report is not in the catalog. Look for personal data before you share it."
     marks = [_mark(table, str(name)) for name in frame.columns]
-    unknown = marks.count("not known")
+    unknown = marks.count("not in catalog")
     text = f"Personal data in {sum('personal' in mark for mark in marks)} of {len(marks)} columns"
-    return f"{text}; {unknown} columns are not known." if unknown else f"{text}."
+    return f"{text}; not in the catalog: {unknown}." if unknown else f"{text}."
 
 
 def _mark(table: Table | None, name: str) -> str:
     column = table.column(name) if table else None
     if column is None:
-        return "not known" if table else ""
-    words = (("personal", column.personal), ("marks", column.education_record))
+        return "not in catalog" if table else ""
+    words = (("personal", column.personal), ("grades", column.education_record))
     return ", ".join(word for word, holds in words if holds)
 
 
@@ -79,7 +77,7 @@ def _preview(frame: pd.DataFrame, table: Table | None) -> str:
     ]
     shown = _html.preview(((str(name), _mark(table, str(name))) for name in head.columns), cells)
     more = frame.shape[1] - head.shape[1]
-    return shown + (_html.says(f"and {more} more columns") if more > 0 else "")
+    return shown + (_html.hint(f"and {more} more columns") if more > 0 else "")
 
 
 def _short(value: Any) -> str:
@@ -90,35 +88,22 @@ def _short(value: Any) -> str:
 def snippet(
     report: str, parameters: Mapping[str, Any], table: str | None = None, account: str | None = None
 ) -> str:
-    """The line that gives the same frame without the form.
-
-    Parameters
-    ----------
-    report : str
-    parameters : mapping
-    table : str, optional
-        Where the run holds several.
-    account : str, optional
-        Where a notebook's connection may be on another one.
+    """Return the code that gives the same frame without the form.
 
     Examples
     --------
     >>> print(snippet("grade_export_csv", {"enrollment_term_id": 13}))
     df = canvas.read_report("grade_export_csv", enrollment_term_id=13)
     """
-    wire = to_wire(report, parameters)
-    clashing = {
-        name: value
-        for name, value in wire.items()
-        # Python writes some letters of a name its own way, never those of ASCII.
-        if name in _TAKEN or not (name.isascii() and name.isidentifier()) or keyword.iskeyword(name)
-    }
-    arguments = [
-        _literal(report),
-        *(f"{name}={_literal(value)}" for name, value in wire.items() if name not in clashing),
-        *([f"parameters={_literal(clashing)}"] if clashing else []),
-        *([f"table={_literal(table)}"] if table else []),
-    ]
+    named: dict[str, Any] = {}
+    others: dict[str, Any] = {}
+    for name, value in to_wire(report, parameters).items():
+        (named if _is_keyword(name) else others)[name] = value
+    if others:
+        named["parameters"] = others
+    if table:
+        named["table"] = table
+    arguments = [_literal(report), *(f"{name}={_literal(value)}" for name, value in named.items())]
     call = f"df = canvas{f'.account({_literal(account)})' if account else ''}.read_report("
     line = f"{call}{', '.join(arguments)})"
     if len(line) <= _LINE:
@@ -126,8 +111,14 @@ def snippet(
     return call + "\n" + "".join(f"    {argument},\n" for argument in arguments) + ")"
 
 
+def _is_keyword(name: str) -> bool:
+    """Whether a parameter can be passed as a keyword of `read_report`."""
+    # Python normalizes some letters of a name, but never those of ASCII.
+    return name.isascii() and name.isidentifier() and not keyword.iskeyword(name) and name not in _KEYWORDS
+
+
 def _literal(value: Any) -> str:
-    """A value as Python reads it, texts in double quotes as formatters write them."""
+    """Return a value as Python code, with double quotes as formatters write them."""
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
     if isinstance(value, list):
@@ -138,35 +129,34 @@ def _literal(value: Any) -> str:
 
 
 class ResultCard:
-    """The card of a result; a list of tables above it where there are several.
+    """The result of the last run, with a list of its tables if there are several.
 
     Parameters
     ----------
     choose : callable
-        Called with a table's name when the user wants that one.
+        Called with the table that the user selects.
     account : str, optional
-        For the code to copy.
+        For the code, if it is not the connection's default account.
 
     Attributes
     ----------
     box : VBox
     frame : DataFrame or None
-        Of the table shown.
+        The table on the page.
     """
 
     def __init__(self, choose: Callable[[str], None], account: str | None) -> None:
         self._choose, self._account = choose, account
-        self._tables = widgets.Dropdown(description="Table", tooltip="Which table of the run to show")
-        self._tables.add_class("crn-table")
+        tables = widgets.Dropdown(description="Table", tooltip="The table of the run to show")
+        self._tables = tables.add_class("crn-table")
         self._tables.observe(self._changed, names="value")
         self._card = widgets.HTML()
-        self._card.add_class("crn-result")
-        self.box = widgets.VBox()
+        self.box = widgets.VBox().add_class("crn-result")
         self.frame: pd.DataFrame | None = None
         self._shown: str | None = None
 
     def clear(self) -> None:
-        """Forget the last result."""
+        """Remove the result."""
         self.frame = self._shown = None
         self.box.children = []
 
@@ -183,6 +173,6 @@ class ResultCard:
         self.box.children = [self._tables, self._card] if several else [self._card]
 
     def _changed(self, change: Any) -> None:
-        # A new list of tables selects its first by itself: that is no wish of the user's.
+        # A new list of tables selects its first one by itself; the user did not ask for it.
         if self._shown in self._tables.options and change["new"] not in (None, self._shown):
             self._choose(change["new"])

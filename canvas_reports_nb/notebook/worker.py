@@ -1,7 +1,4 @@
-"""Threads of a form: short errands, and the one run it follows. They ask the server, so that no callback does.
-
-A click only sets an event; the thread that follows the run notices it between two short sleeps.
-"""
+"""The threads of a form: they send its requests, so that no callback has to wait for Canvas."""
 
 from __future__ import annotations
 
@@ -23,50 +20,47 @@ if TYPE_CHECKING:
 
 _Answer = TypeVar("_Answer")
 
-SLICE = 0.2
-"""Seconds between two looks at whether to stop."""
+_SLICE = 0.2
 _TICK = 1.0
 
 
 def in_background(
-    ask: Callable[[], _Answer], tell: Callable[[_Answer], None], fail: Callable[[Exception], None]
-) -> threading.Thread:
-    """Ask in a thread of its own, then tell the form the answer, or what went wrong."""
+    ask: Callable[[], _Answer], show: Callable[[_Answer], None], fail: Callable[[Exception], None]
+) -> None:
+    """Call ``ask`` in a new thread, then ``show`` with its answer or ``fail`` with its error."""
 
-    def go() -> None:
+    def work() -> None:
         try:
             answer = ask()
-        except Exception as error:  # noqa: BLE001 - nobody else would see it: the form shows it
+        except Exception as error:  # noqa: BLE001 - the form shows it
             fail(error)
         else:
-            tell(answer)
+            show(answer)
 
-    thread = threading.Thread(target=go, name="canvas-reports-in_background", daemon=True)
-    thread.start()
-    return thread
+    threading.Thread(target=work, name="canvas-reports-background", daemon=True).start()
 
 
 class RunWorker:
-    """One run, followed in one thread: begun or joined, waited for, fetched.
+    """The thread that starts or joins a run, waits for it and downloads it.
 
     Parameters
     ----------
     canvas : Connection
     begin : callable
-        Gives the job to follow, or the result where it is on this disk already.
+        Returns the job to follow, or the result if it is on this disk already.
     sink : ProgressSink
     joined : callable
-        Called with the job, in the thread, as soon as there is one.
-    ended : callable
-        Called with this object, in the thread, when there is nothing left to do.
+        Called in the thread with the job as soon as there is one.
+    finished : callable
+        Called in the thread with this object at the end.
 
     Attributes
     ----------
     job : ReportJob or None
     result : ReportResult or None
     error : Exception or None
-    is_done : bool
-        Whether nothing is left to do but to tell the form.
+    is_finished : bool
+        Whether the run has ended; the form may not show it yet.
     """
 
     def __init__(
@@ -75,66 +69,69 @@ class RunWorker:
         begin: Callable[[Connection], ReportJob | ReportResult],
         sink: ProgressSink,
         joined: Callable[[ReportJob], None],
-        ended: Callable[[RunWorker], None],
+        finished: Callable[[RunWorker], None],
     ) -> None:
         self._canvas, self._waiter = canvas, canvas.waiter
-        self._begin, self._sink, self._joined, self._tell = begin, sink, joined, ended
-        self._stop, self._ended = threading.Event(), threading.Event()
+        self._begin, self._sink, self._joined, self._finished = begin, sink, joined, finished
+        self._stop, self._reported = threading.Event(), threading.Event()
         self._event: ProgressEvent | None = None
         self._shown = 0.0
         self.job: ReportJob | None = None
         self.result: ReportResult | None = None
         self.error: Exception | None = None
-        self.is_done = False
+        self.is_finished = False
         self.thread = threading.Thread(target=self._run, name="canvas-reports-run", daemon=True)
 
     @property
-    def is_ended(self) -> bool:
-        """Whether the thread has told the form how it went."""
-        return self._ended.is_set()
+    def is_reported(self) -> bool:
+        """Whether the form shows how the run ended."""
+        return self._reported.is_set()
 
     def stop(self) -> None:
-        """Ask the thread to stop the run; returns at once."""
+        """Ask the thread to stop the run; return at once."""
         self._stop.set()
 
-    def says(self) -> str:
-        """How it ended, in a sentence."""
+    @property
+    def summary(self) -> str:
+        """How the run ended, in one or two sentences."""
         if self.result is not None:
-            return f"Run {self.result.provenance['run_id']} is here."
+            return f"Run {self.result.provenance['run_id']} is ready."
         if self.job is None:
-            return "Stopped. If Canvas had queued the run already, it stands under the past runs."
+            return "Stopped. If Canvas had already queued the run, it is listed under Past runs."
         if self.job.run.is_complete:
-            return f"Run {self.job.run.id} had finished before it could be stopped: it can be loaded."
+            return f"Run {self.job.run.id} finished before it could be stopped. Open it under Past runs."
         return f"Run {self.job.run.id} was stopped."
 
     def wait(self, timeout: float | None = None) -> ReportResult:
-        """Block the calling thread until the form was told; its own state is looked at, no callback needed.
+        """Block the calling thread until the form shows the result.
 
         Raises
         ------
         CanvasReportsError
-            What stands in the place of a result.
+            The run ended without a result, or has not ended in time.
         """
-        begun = self._waiter.clock()
-        while not self.is_ended:
-            if timeout is not None and self._waiter.clock() - begun >= timeout:
-                raise self._timed_out(timeout)
-            self._waiter.pause(SLICE)
+        with self._waiter.limit(timeout):
+            while not self.is_reported:
+                if self._waiter.is_expired:
+                    raise self._timed_out(timeout)
+                self._waiter.pause(_SLICE)
         if self.error is not None:
             raise self.error
         if self.result is not None:
             return self.result
         if self.job is None:
-            raise ParameterError(self.says(), hint="Press Start, then wait.")
-        raise RunAbortedError(self.says(), self.job.run, hint="Press Start or Load, then wait.")
+            raise ParameterError(self.summary, hint="Click Run, then wait.")
+        raise RunAbortedError(self.summary, self.job.run, hint="Click Run or Open, then wait.")
 
-    def _timed_out(self, timeout: float) -> CanvasReportsError:
+    def _timed_out(self, timeout: float | None) -> CanvasReportsError:
         if self.job is None:
-            return NotReachedError(f"Canvas has not answered within {timeout:g} s.", hint="Wait once more.")
+            return NotReachedError(
+                f"Canvas did not answer within {timeout:g} s.", hint="Call form.wait() again."
+            )
         error = WaitTimeoutError(
-            f"The run is {self.job.status} after {timeout:g} s.",
+            f"Stopped waiting after {timeout:g} s; the report is still running in Canvas.",
             self.job.run,
-            hint=f"It goes on. Later: {self.job.attach_line}",
+            hint=f"To get it later: {self.job.attach_line}",
         )
         error.job = self.job
         return error
@@ -145,13 +142,13 @@ class RunWorker:
                 self._follow()
         except Stopped:
             self._abort()
-        except Exception as error:  # noqa: BLE001 - nobody else would see it: the form shows it
+        except Exception as error:  # noqa: BLE001 - the form shows it
             self.error = error
         try:
-            self.is_done = True
-            self._tell(self)
+            self.is_finished = True
+            self._finished(self)
         finally:
-            self._ended.set()
+            self._reported.set()
 
     def _follow(self) -> None:
         begun = self._begin(self._canvas)
@@ -169,7 +166,7 @@ class RunWorker:
             except Exception as error:  # noqa: BLE001 - as above
                 self.error = error
 
-    # -- how the job sees it: a way to sleep, and a sink ------------------------------------
+    # -- the job's progress sink -------------------------------------------------------------
 
     def _tick(self, passed: float) -> None:
         if self._event is not None and passed - self._shown >= _TICK:
@@ -183,12 +180,12 @@ class RunWorker:
         self._sink.show(event)
 
     def close(self) -> None:
-        """The job lets go of its sink."""
+        """Close the bar."""
         self._sink.close()
 
 
 def later(event: ProgressEvent, seconds: float) -> ProgressEvent:
-    """An event of a wait as it stands some seconds later, nobody having asked the server."""
+    """Return a waiting event as it is some seconds later, without asking the server."""
     if event.stage != "waiting":
         return event
     next_poll = None if event.next_poll is None else max(event.next_poll - seconds, 0.0)

@@ -30,7 +30,7 @@ REPORT, TERM, TERMS = "grade_export_csv", "current", [11, 12, 13]
 RUN_SECONDS = 10.0
 EARLIER = (1, 6, 7, 8, 9, 10, 11, 12, 13, 14)
 """Terms of runs with another parameter, which are in Canvas's history before each trace."""
-RUN_BUTTON = ("crn-run", "crn-start")
+RUN_BUTTON = ("crn-run",)
 """Classes of the form's button that starts a run; the first that exists is clicked."""
 
 
@@ -91,7 +91,7 @@ def form_run(canvas: Any) -> Prepared:
     """Prepare a form whose report is chosen: the trace begins with the click and ends with the frame."""
     form = canvas.form()
     settle()
-    part(form, "crn-report").value = REPORT
+    part(form, "crn-reports").value = REPORT
     settle()
 
     def click() -> Any:

@@ -34,7 +34,7 @@ def part(form: Any, css: str) -> Any:
     return next(each for each in parts(form) if css in getattr(each, "_dom_classes", ()))
 
 
-def settle(name: str = "canvas-reports-in_background") -> None:
+def settle(name: str = "canvas-reports-background") -> None:
     """Wait for the threads of this name."""
     for thread in threading.enumerate():
         if thread.name == name:
@@ -63,15 +63,15 @@ def count_callers() -> Counter[bool]:
 
 def clicks(form: Any) -> Iterator[tuple[str, float]]:
     """What a user does while a run goes on, and how long the kernel is busy with it."""
-    chooser = part(form, "crn-report")
+    chooser = part(form, "crn-reports")
     for report in ("provisioning_csv", "grade_export_csv", "zero_activity_csv"):
         yield f"choose {report}", milliseconds(lambda name=report: setattr(chooser, "value", name))
         settle()
     term = part(form, "crn-param-enrollment_term_id").children[0]
     yield "set a term", milliseconds(lambda: setattr(term, "value", term.options[0]))
-    yield "start once more", milliseconds(part(form, "crn-start").click)
+    yield "start once more", milliseconds(part(form, "crn-run").click)
     yield "refresh", milliseconds(part(form, "crn-refresh").click)
-    yield "abort", milliseconds(part(form, "crn-abort").click)
+    yield "abort", milliseconds(part(form, "crn-stop").click)
 
 
 def main() -> None:
@@ -87,9 +87,9 @@ def main() -> None:
             built = (time.perf_counter() - begun) * 1000
             settle()
             listed = (time.perf_counter() - begun) * 1000
-            part(form, "crn-report").value = "grade_export_csv"
+            part(form, "crn-reports").value = "grade_export_csv"
             settle()
-            part(form, "crn-start").click()
+            part(form, "crn-run").click()
             found = [("first paint", built, PAINT_MS), ("reports and terms listed", listed, PAINT_MS)]
             found += [(name, took, CLICK_MS) for name, took in clicks(form)]
             for name, took, most in found:

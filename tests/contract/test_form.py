@@ -41,7 +41,7 @@ class Driver:
         return " ".join(str(p.value) for p in parts(self.find(css)) if type(p).__name__ == "HTML")
 
     def choose(self, report: str) -> None:
-        self.find("crn-report").value = report
+        self.find("crn-reports").value = report
         self.settle()
 
     def fill(self, parameter: str, value: Any) -> None:
@@ -104,8 +104,8 @@ def test_a_run_from_choice_to_frame(canvas: Callable[..., crn.Connection], calle
     term = driver.find("crn-param-enrollment_term_id").children[0]
     assert term.options[0].startswith("Spring 2026")
     driver.fill("enrollment_term_id", term.options[0])
-    driver.run("crn-start")
-    assert callers == {"canvas-reports-in_background", "canvas-reports-run"}
+    driver.run("crn-run")
+    assert callers == {"canvas-reports-background", "canvas-reports-run"}
     assert connection.starts() == 1
     assert driver.form.job.status == "complete"
     assert isinstance(driver.form.result, crn.ReportResult)
@@ -116,22 +116,22 @@ def test_a_run_from_choice_to_frame(canvas: Callable[..., crn.Connection], calle
     assert "read_report(&quot;grade_export_csv&quot;, enrollment_term_id=13)" in card
     assert 'student name<br><span class="crn-mark">personal</span>' in card
     assert connection.starts() == 1
-    assert not driver.find("crn-start").disabled
+    assert not driver.find("crn-run").disabled
 
 
 def test_a_title_or_a_line_chooses_too(canvas: Callable[..., crn.Connection]) -> None:
     driver = Driver(canvas())
-    chooser = driver.find("crn-report")
+    chooser = driver.find("crn-reports")
     assert len(chooser.options) == 20
     driver.choose("prov")
-    assert "1 of 20 reports match: Provisioning" in driver.html("crn-report-says")
-    assert driver.find("crn-start").disabled
+    assert "1 of 20 reports match: Provisioning" in driver.html("crn-matches")
+    assert driver.find("crn-run").disabled
     driver.choose("grade_exprt")
-    assert "Did you mean" in driver.html("crn-report-says")
+    assert "Did you mean" in driver.html("crn-matches")
     for text in ("Provisioning", "provisioning_csv", next(o for o in chooser.options if "provisioning" in o)):
         driver.choose("")
         driver.choose(text)
-        assert not driver.find("crn-start").disabled
+        assert not driver.find("crn-run").disabled
         assert driver.find("crn-param-files")
 
 
@@ -140,19 +140,19 @@ def test_abort_answers_at_once_and_stops_the_run(canvas: Callable[..., crn.Conne
     gate = Gate(connection)
     driver = Driver(connection)
     driver.choose(GRADES)
-    driver.click("crn-start")
+    driver.click("crn-run")
     assert gate.reached.wait(SECONDS)
-    assert driver.find("crn-start").disabled
+    assert driver.find("crn-run").disabled
     assert driver.form.job.attach_line in driver.html("crn-status").replace("&#x27;", "'")
-    driver.click("crn-abort")
+    driver.click("crn-stop")
     assert "Stopping" in driver.html("crn-status")
-    assert driver.find("crn-abort").disabled
+    assert driver.find("crn-stop").disabled
     gate.open()
     driver.settle()
     assert connection.attach(GRADES, driver.form.job.run.id).status == "aborted"
     assert f"Run {driver.form.job.run.id} was stopped" in driver.html("crn-status")
     assert driver.form.frame is None
-    assert not driver.find("crn-start").disabled
+    assert not driver.find("crn-run").disabled
     with pytest.raises(exceptions.RunAbortedError, match="was stopped"):
         driver.form.wait(progress=False)
 
@@ -162,10 +162,10 @@ def test_the_form_stays_usable_while_a_run_goes_on(canvas: Callable[..., crn.Con
     gate = Gate(connection)
     driver = Driver(connection)
     driver.choose(GRADES)
-    driver.click("crn-start")
+    driver.click("crn-run")
     assert gate.reached.wait(SECONDS)
-    driver.find("crn-start").click()  # a click that was under way when the button was switched off
-    driver.find("crn-report").value = SEVERAL
+    driver.find("crn-run").click()  # a click that was under way when the button was switched off
+    driver.find("crn-reports").value = SEVERAL
     assert driver.find("crn-param-files")
     gate.open()
     driver.settle()
@@ -184,13 +184,13 @@ def test_reuse_starts_nothing(known: str, canvas: Callable[..., crn.Connection])
     connection.waiter.sleep(3 * 3600 if known != "in flight" else 0)
     driver = Driver(connection)
     driver.choose(GRADES)
-    reuse = driver.find("crn-reuse")
+    reuse = driver.find("crn-open")
     assert reuse.layout.display == "none"
     driver.fill("include_deleted", True)
     assert reuse.layout.display is None
-    ago = "under way" if known == "in flight" else "from 3.0 h ago"
-    assert reuse.description == f"Reuse run {job.run.id} {ago}"
-    driver.run("crn-reuse")
+    ago = "in progress" if known == "in flight" else "from 3.0 h ago"
+    assert reuse.description == f"Open run {job.run.id} {ago}"
+    driver.run("crn-open")
     assert connection.starts() == 1
     assert driver.form.result.provenance["run_id"] == job.run.id
     assert len(driver.form.frame)
@@ -203,7 +203,7 @@ def test_past_runs_are_loaded_and_deleted(canvas: Callable[..., crn.Connection])
     driver = Driver(connection)
     driver.choose(GRADES)
     assert driver.html("crn-past").index(f"run {second}") < driver.html("crn-past").index(f"run {first}")
-    driver.run(f"crn-load-{first}")
+    driver.run(f"crn-open-{first}")
     assert driver.form.job.run.id == first
     driver.run(f"crn-delete-{first}")
     assert len(connection.history(GRADES)) == 2, "one click alone deletes nothing"
@@ -218,8 +218,8 @@ def test_a_run_under_way_is_followed_from_the_past_runs(canvas: Callable[..., cr
     job = connection.start(GRADES)
     driver = Driver(connection)
     driver.choose(GRADES)
-    assert driver.find(f"crn-load-{job.run.id}").description == "Follow"
-    driver.run(f"crn-load-{job.run.id}")
+    assert driver.find(f"crn-open-{job.run.id}").description == "Follow"
+    driver.run(f"crn-open-{job.run.id}")
     assert driver.form.job.run.id == job.run.id
     assert len(driver.form.frame)
 
@@ -229,7 +229,7 @@ def test_a_run_under_way_is_followed_from_the_past_runs(canvas: Callable[..., cr
     [
         (GRADES, "enrollment_term_id", "Sprig 2026", "Did you mean &#x27;Spring 2026&#x27;"),
         (GRADES, "limiting_period", "a week", "whole number"),
-        (SEVERAL, "files", None, "Tick one at least"),
+        (SEVERAL, "files", None, "Select at least one"),
     ],
 )
 def test_what_is_wrong_stands_beside_its_control(
@@ -240,12 +240,12 @@ def test_what_is_wrong_stands_beside_its_control(
     driver.choose(report)
     if value is not None:
         driver.fill(parameter, value)
-    driver.run("crn-start")
+    driver.run("crn-run")
     assert message in driver.html(f"crn-param-{parameter}")
     assert 'role="alert"' in driver.html(f"crn-param-{parameter}")
-    assert "Nothing was started" in driver.html("crn-status")
+    assert "Not started. Fix the highlighted fields" in driver.html("crn-status")
     assert connection.starts() == 0
-    with pytest.raises(exceptions.ParameterError, match="follows no run"):
+    with pytest.raises(exceptions.ParameterError, match="No run to wait for"):
         driver.form.wait()
 
 
@@ -255,7 +255,7 @@ def test_several_tables(canvas: Callable[..., crn.Connection]) -> None:
     driver.choose(SEVERAL)
     for table in ("users", "courses"):
         driver.find(f"crn-tick-{table}").value = True
-    driver.run("crn-start")
+    driver.run("crn-run")
     assert driver.form.result.tables == ("users", "courses")
     tables = connection.read_tables(SEVERAL, users=True, courses=True, progress=False)
     pd.testing.assert_frame_equal(driver.form.frame, tables["users"])
@@ -291,7 +291,7 @@ def test_a_report_nobody_knows_is_asked_for_by_the_servers_own_form(
         "canvas_api.client",
         "catalog.parameters",
         "runs.start",
-        "notebook.fields",
+        "notebook.parameter_form",
         "notebook.result_card",
     ):
         monkeypatch.setattr(f"canvas_reports_nb.{module}.schema", lambda _: None)
@@ -309,25 +309,25 @@ def test_a_report_nobody_knows_is_asked_for_by_the_servers_own_form(
     driver.fill("include_enrollment_state", True)
     driver.find("crn-tick-active").value = True
     driver.fill("start_at", pd.Timestamp("2026-02-20").date())
-    driver.run("crn-start")
-    assert "is here" in driver.html("crn-status")
+    driver.run("crn-run")
+    assert "is ready" in driver.html("crn-status")
     asked = dict(driver.form.job.run.parameters)
     assert (asked["include_enrollment_state"], asked["enrollment_state"]) == ("1", ["active"])
     assert asked["start_at"].startswith("2026-02-20")
     assert "enrollment state" in driver.form.frame
-    assert "not known to this package" in driver.html("crn-result")
+    assert "not in the catalog" in driver.html("crn-result")
 
 
 def test_a_server_that_is_down_is_told_and_asked_again(
     canvas: Callable[..., crn.Connection], caplog: pytest.LogCaptureFixture
 ) -> None:
     driver = Driver(canvas(scenarios=["http_503@list*4"]))
-    assert "Problem:" in driver.html("crn-status")
-    assert driver.find("crn-report").disabled
+    assert 'role="alert"' in driver.html("crn-status")
+    assert driver.find("crn-reports").disabled
     assert [record.levelno for record in caplog.records if record.name.endswith("form")] == [logging.WARNING]
     driver.run("crn-refresh")
     assert driver.html("crn-status").strip() == ""
-    assert len(driver.find("crn-report").options) == 20
+    assert len(driver.find("crn-reports").options) == 20
 
 
 def test_refresh_keeps_what_was_filled_in(canvas: Callable[..., crn.Connection]) -> None:
@@ -341,10 +341,10 @@ def test_refresh_keeps_what_was_filled_in(canvas: Callable[..., crn.Connection])
 def test_a_failed_run_gives_canvas_own_reason(canvas: Callable[..., crn.Connection]) -> None:
     driver = Driver(canvas(scenarios=["fails"]))
     driver.choose(GRADES)
-    driver.run("crn-start")
+    driver.run("crn-run")
     assert "ErrorReport:4711" in driver.html("crn-status")
     assert "error" in driver.html("crn-past")
-    assert not driver.find("crn-start").disabled
+    assert not driver.find("crn-run").disabled
     with pytest.raises(exceptions.RunFailedError, match="4711"):
         driver.form.wait(progress=False)
 
@@ -357,7 +357,7 @@ def test_an_error_in_a_callback_is_shown(
     def broken(*_: Any) -> None:
         raise LookupError("<b>nothing</b> there")
 
-    monkeypatch.setattr("canvas_reports_nb.notebook.controls.fields_of", broken)
+    monkeypatch.setattr("canvas_reports_nb.notebook.parameter_form.fields_of", broken)
     driver.choose(GRADES)
     assert "LookupError: &lt;b&gt;nothing&lt;/b&gt; there" in driver.html("crn-status")
     assert "the form failed" in caplog.text
@@ -372,13 +372,13 @@ def test_waiting_blocks_until_the_frame_is_there(
     def sleep(seconds: float) -> None:
         # The cell that waits moves no clock, else links expire while the run's thread uses them.
         if threading.current_thread() is threading.main_thread():
-            driver.form._work.thread.join(seconds)
+            driver.form._worker.thread.join(seconds)
         else:
             advance(seconds)
 
     connection.waiter.sleep = sleep
     driver.choose(GRADES)
-    driver.click("crn-start")
+    driver.click("crn-run")
     result = driver.form.wait(progress=False)
     assert result is driver.form.result
     assert len(driver.form.frame)
@@ -390,7 +390,7 @@ def test_a_wait_has_a_budget(canvas: Callable[..., crn.Connection]) -> None:
     gate = Gate(connection)
     driver = Driver(connection)
     driver.choose(GRADES)
-    driver.click("crn-start")
+    driver.click("crn-run")
     assert gate.reached.wait(SECONDS)
     with pytest.raises(exceptions.WaitTimeoutError, match="after 5 s") as caught:
         driver.form.wait(5, progress=False)
@@ -415,7 +415,7 @@ def test_an_interrupt_lets_go_and_the_form_goes_on(
     connection.waiter.sleep = interrupted
     driver = Driver(connection)
     driver.choose(GRADES)
-    driver.click("crn-start")
+    driver.click("crn-run")
     assert gate.reached.wait(SECONDS)
     with pytest.raises(KeyboardInterrupt) as caught:
         driver.form.wait(progress=False)

@@ -38,7 +38,7 @@ def opened(canvas: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def complete(shell: InteractiveShell, line: str) -> list[str]:
-    """What Tab offers at the end of a line, as the last word would read."""
+    """Return what Tab offers at the end of a line."""
     before = line.rpartition(" ")[0]
     with provisionalcompleter():
         found = list(shell.Completer.completions(line, len(line)))
@@ -75,29 +75,29 @@ def test_parameters_are_those_of_the_function(shell: InteractiveShell, opened: A
 
 
 @pytest.mark.parametrize(
-    ("line", "error", "said"),
+    ("line", "error", "message"),
     [
         ("grade_export_csv --enrollment_term 12 --trem 3", exceptions.UnknownParameterError, "trem"),
         ("grade_export --into kept", exceptions.UnknownReportError, "grade_export_csv"),
         ("grade_export_csv --engine excel", UsageError, "excel"),
-        ("grade_export_csv 12", UsageError, "write --name value"),
-        ("grade_export_csv --into 1st", UsageError, "no name of a variable"),
-        ("grade_export_csv --into class", UsageError, "no name of a variable"),
+        ("grade_export_csv 12", UsageError, "as --name value"),
+        ("grade_export_csv --into 1st", UsageError, "not a variable name"),
+        ("grade_export_csv --into class", UsageError, "not a variable name"),
         ("grade_export_csv --columns 'a", UsageError, "quotation"),
         ("", UsageError, "report"),
     ],
 )
 def test_a_wrong_line_starts_nothing(
-    shell: InteractiveShell, opened: Any, line: str, error: type[Exception], said: str
+    shell: InteractiveShell, opened: Any, line: str, error: type[Exception], message: str
 ) -> None:
     shell.user_ns["kept"] = "as it was"
-    with pytest.raises(error, match=said):
+    with pytest.raises(error, match=message):
         shell.run_line_magic("canvas_report", line)
     assert opened.starts() == 0
     assert shell.user_ns["kept"] == "as it was"
 
 
-def test_no_connection_is_said(shell: InteractiveShell, canvas: Any) -> None:
+def test_without_a_connection_the_error_names_the_remedy(shell: InteractiveShell, canvas: Any) -> None:
     canvas().close()
     for magic, line in (("canvas_report", "grade_export_csv"), ("canvas_reports", "")):
         with pytest.raises(exceptions.ConfigurationError, match=r"connect\(\) or demo\(\)"):
@@ -112,7 +112,7 @@ def test_no_connection_is_said(shell: InteractiveShell, canvas: Any) -> None:
         ({"duration": 600}, exceptions.WaitTimeoutError, "running"),
     ],
 )
-def test_a_failed_run_leaves_the_job_in_place_of_an_older_frame(
+def test_a_failed_run_leaves_the_job_instead_of_an_older_frame(
     shell: InteractiveShell, canvas: Any, serving: dict[str, Any], error: type[Exception], status: str
 ) -> None:
     connection = canvas(**serving)
@@ -166,9 +166,7 @@ def test_completion(shell: InteractiveShell, line: str, some: set[str], none: se
     assert not none & found
 
 
-def test_completion_of_choices_and_of_what_the_account_offers_asks_nobody(
-    shell: InteractiveShell, opened: Any
-) -> None:
+def test_completion_of_choices_and_reports_sends_no_request(shell: InteractiveShell, opened: Any) -> None:
     chosen = [
         (report, each)
         for report in schemas.reports()

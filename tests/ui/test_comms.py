@@ -30,7 +30,7 @@ def found(widget, css):
         return widget
     return next((hit for child in getattr(widget, "children", ()) if (hit := found(child, css))), None)
 form = canvas.form()
-report, start = found(form, "crn-report"), found(form, "crn-start")
+report, start = found(form, "crn-reports"), found(form, "crn-run")
 while report.disabled:
     time.sleep(0.05)
 report.value = "zero_activity_csv"

@@ -1,4 +1,4 @@
-"""Text from a server is text, whatever it holds."""
+"""A server's text never becomes HTML."""
 
 from html.parser import HTMLParser
 
@@ -73,6 +73,6 @@ def test_facts_leave_out_what_is_not_there() -> None:
     ],
 )
 def test_a_servers_html_loses_what_runs_loads_or_styles(markup: str, kept: str, gone: str) -> None:
-    cleaned = _html.sanitised(markup)
+    cleaned = _html.sanitized(markup)
     assert kept in cleaned
     assert not gone or gone not in cleaned

@@ -1,0 +1,178 @@
+"""The questions about the selected report: which fields it has, and whether their values can be sent."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets as widgets
+
+from canvas_reports_nb import _html
+from canvas_reports_nb.canvas_api.models import parse_time
+from canvas_reports_nb.catalog.parameters import check, expected_tables, is_name, switches, term_id
+from canvas_reports_nb.catalog.schemas import schema
+from canvas_reports_nb.exceptions import ParameterError
+from canvas_reports_nb.notebook.controls import Field, FieldKind, discard, label_of
+from canvas_reports_nb.notebook.server_form import read_form
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from canvas_reports_nb.canvas_api.models import AvailableReport
+    from canvas_reports_nb.catalog import schemas
+
+_KINDS: dict[str, FieldKind] = {
+    "term": "term",
+    "boolean": "switch",
+    "date": "date",
+    "integer": "integer",
+    "enum": "choice",
+    "list": "choices",
+    "string": "text",
+}
+
+
+def fields_of(offer: AvailableReport) -> list[Field]:
+    """Make the fields of a report, from the catalog or else from the server's own form."""
+    known = schema(offer.report)
+    fields = _catalog_fields(offer, known) if known else read_form(offer.parameters_html)
+    names = {field.name for field in fields}
+    if known:
+        names |= {name for each in known.parameters.values() for name in (each.name, *each.aliases)}
+    listed = [each for each in offer.parameters.values() if each.name not in names]
+    return fields + [Field(each.name, "text", help=each.description or "") for each in listed]
+
+
+def _catalog_fields(offer: AvailableReport, known: schemas.Report) -> list[Field]:
+    # An older Canvas ignores a parameter that it does not list.
+    taken = [
+        each for each in known.parameters.values() if not each.advertised or each.name in offer.parameters
+    ]
+    files = [(label_of(each.name), each.name) for each in taken if each.name in switches(offer.report)]
+    fields = [_catalog_field(each) for each in taken if each.name not in switches(offer.report)]
+    if files:
+        fields.insert(1, Field("files", "files", help="Select at least one file.", options=files))
+    return fields
+
+
+def _catalog_field(declared: schemas.Parameter) -> Field:
+    kind = _KINDS[declared.type]
+    if kind == "choices" and not declared.choices:
+        kind = "text"
+    default = "" if declared.default in (None, False) else f" Default: {declared.default}."
+    return Field(
+        declared.name,
+        kind,
+        help=declared.description + default,
+        options=[(label_of(choice), choice) for choice in declared.choices or ()],
+    )
+
+
+_ORDER = ("running", "no dates", "future", "past")
+
+
+def term_options(terms: Iterable[Mapping[str, Any]], now: datetime) -> dict[str, int]:
+    """Return each term's line in the list and its Canvas id: running terms first, past ones last."""
+    alive = [term for term in terms if term.get("workflow_state") != "deleted" and term.get("id") is not None]
+    ranked = sorted(alive, key=_begin, reverse=True)
+    ranked.sort(key=lambda term: _ORDER.index(_when(term, now)))
+    lines = [_line(term, now) for term in ranked]
+    count = Counter(lines)
+    return {
+        line if count[line] == 1 else f"{line} · id {term['id']}": int(term["id"])
+        for line, term in zip(lines, ranked, strict=True)
+    }
+
+
+def _begin(term: Mapping[str, Any]) -> float:
+    start = parse_time(term.get("start_at"))
+    return start.timestamp() if start else float("-inf")
+
+
+def _when(term: Mapping[str, Any], now: datetime) -> str:
+    start, end = parse_time(term.get("start_at")), parse_time(term.get("end_at"))
+    if start is None and end is None:
+        return "no dates"
+    if start is not None and start > now:
+        return "future"
+    return "past" if end is not None and end < now else "running"
+
+
+def _line(term: Mapping[str, Any], now: datetime) -> str:
+    parts = (term.get("name") or f"term {term['id']}", term.get("sis_term_id"), _when(term, now))
+    return " · ".join(str(part) for part in parts if part)
+
+
+class ParameterForm:
+    """The fields of one report at a time.
+
+    Parameters
+    ----------
+    changed : callable
+        Called without arguments when the user changes a value.
+
+    Attributes
+    ----------
+    box : VBox
+    """
+
+    def __init__(self, changed: Callable[[], None]) -> None:
+        self._changed = changed
+        self._offer: AvailableReport | None = None
+        self._terms: Sequence[dict[str, Any]] = ()
+        self._lines: dict[str, int] = {}
+        self._fields: list[Field] = []
+        self.box = widgets.VBox().add_class("crn-parameters")
+
+    def show(self, offer: AvailableReport | None) -> None:
+        """Show the fields of a report, or none."""
+        self._offer, self._fields = offer, fields_of(offer) if offer else []
+        for field in self._fields:
+            field.set_terms(self._lines)
+            field.observe(lambda _: self._changed())
+        nothing = [widgets.HTML(_html.hint("This report takes no parameters."))] if offer else []
+        before, self.box.children = self.box.children, [field.box for field in self._fields] or nothing
+        for each in before:
+            discard(each)
+
+    def set_terms(self, terms: Sequence[dict[str, Any]], now: datetime) -> None:
+        """Offer these terms in the fields that take one."""
+        self._terms, self._lines = terms, term_options(terms, now)
+        for field in self._fields:
+            field.set_terms(self._lines)
+
+    def values(self, *, to_run: bool = False) -> dict[str, Any] | None:
+        """Return the parameters, or ``None`` if a field shows an error.
+
+        Parameters
+        ----------
+        to_run : bool
+            Also require at least one file if the report writes several.
+        """
+        if self._offer is None:
+            return None
+        values: dict[str, Any] = {}
+        is_valid = True
+        for field in self._fields:
+            field.clear()
+            try:
+                found = field.values()
+                self._check(self._offer, field, found)
+                values |= found
+            except ParameterError as error:
+                field.show_error("\n".join(filter(None, (error.message, error.hint))))
+                is_valid = False
+        if is_valid and to_run and expected_tables(self._offer.report, values) == ():
+            for field in self._fields:
+                if field.kind == "files":
+                    field.show_error("No file is selected. Select at least one.")
+            is_valid = False
+        return values if is_valid else None
+
+    def _check(self, offer: AvailableReport, field: Field, values: Mapping[str, Any]) -> None:
+        # A name in the server's own form is as good as one in its list.
+        check(offer.report, values, {*offer.parameters, *values})
+        value = values.get(field.name)
+        if field.kind == "term" and self._terms and isinstance(value, str) and is_name(value):
+            term_id(value, self._terms)

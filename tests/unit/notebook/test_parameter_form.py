@@ -1,0 +1,94 @@
+"""The fields of each report, and the list of terms."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from canvas_reports_nb.canvas_api.models import AvailableReport, ReportParameter
+from canvas_reports_nb.catalog import schemas
+from canvas_reports_nb.catalog.parameters import check, to_wire
+from canvas_reports_nb.notebook.parameter_form import fields_of, term_options
+
+NOW = datetime(2026, 3, 2, tzinfo=UTC)
+
+
+def offer_of(report: str, **listed: str) -> AvailableReport:
+    known = schemas.schema(report)
+    names = {name for name, p in known.parameters.items() if p.advertised} if known else set()
+    parameters = {name: ReportParameter(name) for name in names | set(listed)}
+    return AvailableReport(report, known.title if known else report, parameters)
+
+
+@pytest.mark.parametrize("report", schemas.reports())
+def test_every_parameter_has_a_control_with_a_label(report: str) -> None:
+    fields = fields_of(offer_of(report))
+    known = schemas.schema(report)
+    asked = {
+        name
+        for field in fields
+        for name in ([v for _, v in field.options] if field.kind == "files" else [field.name])
+    }
+    assert asked == set(known.parameters)
+    for field in fields:
+        assert field.values() == {}
+        labeled = [each for each in field._inputs if each.description]
+        assert len(labeled) == len(field._inputs)
+        assert field.label
+
+
+@pytest.mark.parametrize("report", schemas.reports())
+def test_what_is_filled_in_passes_the_check(report: str) -> None:
+    entered: dict[str, Any] = {"date": NOW.date(), "integer": "30", "text": "sis_course_id:007E2"}
+    for field in fields_of(offer_of(report)):
+        field.set_terms({"Spring 2026": 13})
+        for each in field._inputs:
+            if field.kind == "term":
+                each.value = "Spring 2026"
+            elif field.kind == "choice":
+                each.value = field.options[0][1]
+            else:
+                each.value = entered.get(field.kind, True)
+        values = field.values()
+        check(report, values, ())
+        assert to_wire(report, values)
+        if field.kind == "term":
+            assert values == {field.name: 13}
+
+
+def test_a_parameter_only_the_server_knows_has_a_field_too() -> None:
+    assert "moon_phase" in {field.name for field in fields_of(offer_of("grade_export_csv", moon_phase=""))}
+    old = AvailableReport(
+        "user_access_tokens_csv", "Tokens", {"include_deleted": ReportParameter("include_deleted")}
+    )
+    assert {field.name for field in fields_of(old)} == {"include_deleted"}, (
+        "an older Canvas ignores the other"
+    )
+
+
+def term(number: int, name: str, start: str | None, end: str | None, **more: Any) -> dict[str, Any]:
+    return {"id": number, "name": name, "start_at": start, "end_at": end, "workflow_state": "active", **more}
+
+
+def test_current_terms_come_first() -> None:
+    terms = [
+        term(1, "Default", None, None),
+        term(2, "Fall 25", "2025-08-25T00:00:00Z", "2025-12-19T00:00:00Z", sis_term_id="FA25"),
+        term(3, "Spring 26", "2026-01-12T00:00:00Z", "2026-05-08T00:00:00Z", sis_term_id="SP26"),
+        term(4, "Summer 26", "2026-05-18T00:00:00Z", None),
+        term(5, "Year", "2025-08-01T00:00:00Z", None),
+        term(6, "Gone", "2026-01-01T00:00:00Z", None, workflow_state="deleted"),
+        term(7, "فصل الربيع", "2024-01-01T00:00:00Z", "2024-05-01T00:00:00Z"),
+        term(8, "Twin", None, None),
+        term(9, "Twin", None, None),
+    ]
+    assert term_options(terms, NOW) == {
+        "Spring 26 · SP26 · running": 3,
+        "Year · running": 5,
+        "Default · no dates": 1,
+        "Twin · no dates · id 8": 8,
+        "Twin · no dates · id 9": 9,
+        "Summer 26 · future": 4,
+        "Fall 25 · FA25 · past": 2,
+        "فصل الربيع · past": 7,
+    }
