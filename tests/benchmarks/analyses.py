@@ -1,9 +1,9 @@
 """Measure the analyses: ``python tests/benchmarks/analyses.py``.
 
-People and roster of one run, 5 million enrolments and their users, sections, courses and terms, on polars
-and pandas frames, against what is written by hand in pandas: ``drop_duplicates`` and ``merge``. Prints a table
-in Markdown. Each measurement has a process of its own, which reads the tables before its clock starts; the
-peak is that of the whole process, and in "tables read" that of reading alone. Of the rounds the best counts.
+Compares `people` and `roster` on polars and pandas frames with the same work in plain pandas (``drop_duplicates``
+and ``merge``). The tables of one run are 5 million enrollments with their users, sections, courses and terms. Prints
+a Markdown table with the best of all rounds. Each measurement runs in its own process, which reads the tables before
+the clock starts. The peak memory is that of the whole process; "tables read" shows that of reading alone.
 """
 
 # ruff: noqa: PLC0415 - what is imported, and when, is part of what is measured
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 CACHE = Path(tempfile.gettempdir()) / "canvas-reports-benchmarks"
 TABLES = ("users", "terms", "courses", "sections", "enrollments")
 PACKAGES = ("pandas", "polars", "pyarrow")
-# Canvas lists about half of what the world enrols.
+# Canvas lists about half of the enrollments in the demo's university.
 _WORLD_PER_ROW = 2.1
 
 
 class Measured(NamedTuple):
-    """What a way cost: wall seconds, peak memory of its process in MB, and how many rows it got."""
+    """One measurement: wall seconds, peak memory of the process in MB, and the number of rows."""
 
     seconds: float
     peak_mb: float
@@ -41,7 +41,7 @@ class Measured(NamedTuple):
 
 
 def make(rows: int, folder: Path) -> None:
-    """Write the tables of one run with about so many enrolments as Parquet, typed as the package types them."""
+    """Write the tables of one run with about this many enrollments as Parquet, with the package's types."""
     import polars as pl
 
     import canvas_reports_nb as crn
@@ -61,7 +61,7 @@ def make(rows: int, folder: Path) -> None:
 
 
 def pandas_tables(folder: Path, *names: str) -> dict[str, Any]:
-    """Tables with the dtypes read_report gives."""
+    """Return the tables with the dtypes of read_report."""
     import pyarrow.parquet as pq
 
     from canvas_reports_nb.frames.engines import typed
@@ -70,33 +70,33 @@ def pandas_tables(folder: Path, *names: str) -> dict[str, Any]:
 
 
 def lazy_tables(folder: Path, *names: str) -> dict[str, Any]:
-    """Tables as scan_report gives them."""
+    """Return the tables as scan_report does."""
     import polars as pl
 
     return {name: pl.scan_parquet(folder / f"{name}.parquet") for name in names}
 
 
 def eager_tables(folder: Path, *names: str) -> dict[str, Any]:
-    """Tables as polars frames in memory."""
+    """Return the tables as polars frames in memory."""
     return {name: frame.collect() for name, frame in lazy_tables(folder, *names).items()}
 
 
 def our_people(tables: dict[str, Any]) -> int:
-    """One row a person."""
+    """Compute one row per person."""
     from canvas_reports_nb.analysis import provisioning
 
     return _height(provisioning.people(tables))
 
 
 def our_roster(tables: dict[str, Any]) -> int:
-    """One row an enrolment."""
+    """Compute one row per enrollment."""
     from canvas_reports_nb.analysis import provisioning
 
     return _height(provisioning.roster(tables))
 
 
 def naive_people(tables: dict[str, Any]) -> int:
-    """By hand: the shown login first, then one row a person, with the counts beside it."""
+    """Compute one row per person in plain pandas: the preferred login and the counts."""
     users = tables["users"]
     rank = users["status"].map({"active": 0, "suspended": 1, "deleted": 2}).astype("Int8")
     ordered = users.assign(rank=rank).sort_values(["canvas_user_id", "rank", "user_id", "login_id"])
@@ -114,7 +114,7 @@ def naive_people(tables: dict[str, Any]) -> int:
 
 
 def naive_roster(tables: dict[str, Any]) -> int:
-    """By hand: users to one row a person, then merge after merge."""
+    """Compute the roster in plain pandas: one row per person, then four merges."""
     person = {"status": "login_status"}
     users = tables["users"].drop_duplicates("canvas_user_id").rename(columns=person)
     sections = tables["sections"].rename(columns={"name": "section_name", "status": "section_status"})
@@ -146,7 +146,7 @@ def naive_roster(tables: dict[str, Any]) -> int:
 
 
 def nothing(tables: dict[str, Any]) -> int:
-    """The tables read, and no more."""
+    """Do nothing with the tables."""
     return sum(_height(frame) for frame in tables.values())
 
 
@@ -156,12 +156,12 @@ def _height(frame: Any) -> int:
 
 Way = tuple[str, str, "Callable[..., dict[str, Any]]", "Callable[[dict[str, Any]], int]"]
 WAYS: tuple[Way, ...] = (
-    ("people", "pandas by hand: sort, group by, drop_duplicates, merge", pandas_tables, naive_people),
+    ("people", "plain pandas: sort, group by, drop_duplicates, merge", pandas_tables, naive_people),
     ("people", "ours on pandas", pandas_tables, our_people),
     ("people", "ours on polars", eager_tables, our_people),
     ("people", "ours on a scan", lazy_tables, our_people),
     ("roster", "tables read into pandas, nothing done", pandas_tables, nothing),
-    ("roster", "pandas by hand: drop_duplicates, four merges", pandas_tables, naive_roster),
+    ("roster", "plain pandas: drop_duplicates, four merges", pandas_tables, naive_roster),
     ("roster", "ours on pandas", pandas_tables, our_roster),
     ("roster", "ours on polars", eager_tables, our_roster),
     ("roster", "ours on a scan", lazy_tables, our_roster),
@@ -170,8 +170,8 @@ READ = {"people": ("users",), "roster": TABLES}
 
 
 def measure(place: int, folder: Path) -> Measured:
-    """Run a way in this process, once."""
-    import canvas_reports_nb.analysis.provisioning  # noqa: F401 - its import is not part of the work
+    """Measure one way once, in this process."""
+    import canvas_reports_nb.analysis.provisioning  # noqa: F401 - importing it is not measured
 
     what, _, read, way = WAYS[place]
     tables = read(folder, *READ[what])
@@ -182,7 +182,7 @@ def measure(place: int, folder: Path) -> Measured:
 
 
 def main() -> None:
-    """Make the tables once, run every way in turn, print the table."""
+    """Make the tables if needed, measure every way in turn, and print the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=5_000_000)
     parser.add_argument("--rounds", type=int, default=2)
@@ -196,7 +196,7 @@ def main() -> None:
             done = Measured(**json.loads(_apart("measure", str(place), str(folder))))
             best[place] = min(best.get(place, done), done)
     print(
-        f"\n{given.rows:,} enrolments; best of {given.rounds}; {platform.machine()}, {os.cpu_count()} cores,"
+        f"\n{given.rows:,} enrollments; best of {given.rounds}; {platform.machine()}, {os.cpu_count()} cores,"
     )
     print(
         f"Python {platform.python_version()}, {', '.join(f'{name} {version(name)}' for name in PACKAGES)}\n"
@@ -208,7 +208,7 @@ def main() -> None:
 
 
 def _apart(*arguments: str) -> str:
-    """Run this program in a process of its own: a child's peak memory starts from that of its parent."""
+    """Run this program in its own process: a child's peak memory starts at that of its parent."""
     command = [sys.executable, __file__, *arguments]
     return subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE).stdout
 

@@ -1,9 +1,9 @@
-"""Trace how far four calls travel through the package: ``python tests/benchmarks/call_trace.py``.
+"""Trace four calls through the package: ``python tests/benchmarks/call_trace.py``.
 
-Prints one line per call: the modules it crosses, the module changes (consecutive calls of functions in different
-modules of the package, counted in each thread), the calls of the functions in `COUNTED`, and the HTTP requests sent.
-The demo Canvas, whose own modules don't count, runs on a stepped clock, so nothing is waited for. Every call is made
-once before it is traced, so that no import is part of a trace. ``--modules`` also lists the calls into each module.
+Prints one line per call: the number of modules it uses, the module changes (consecutive function calls in different
+modules of the package, counted per thread), the calls to the functions in `COUNTED`, and the HTTP requests sent. The
+demo Canvas is not counted and runs on a stepped clock, so nothing waits. Every call is made once before it is traced,
+so that imports are not part of the trace. ``--modules`` also lists the calls into each module.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ PACKAGE, DEMO = crn.__name__, demo_canvas.__name__
 REPORT, TERM, TERMS = "grade_export_csv", "current", [11, 12, 13]
 RUN_SECONDS = 10.0
 EARLIER = (1, 6, 7, 8, 9, 10, 11, 12, 13, 14)
-"""Terms of runs with another parameter, which are in Canvas's history before each trace."""
-RUN_BUTTON = ("crn-run",)
-"""Classes of the form's button that starts a run; the first that exists is clicked."""
+"""Terms of earlier runs with another parameter; they are in Canvas's history before each trace."""
+RUN_BUTTON = "crn-run"
+"""The class of the button that starts a run."""
 
 
 class Trace:
-    """The calls of functions in the package, in all threads that begin after it is installed."""
+    """A count of the package's function calls, in this thread and all threads started after installation."""
 
     def __init__(self) -> None:
         self.modules: Counter[str] = Counter()
@@ -88,14 +88,14 @@ def three_rows(canvas: Any) -> Prepared:
 
 
 def form_run(canvas: Any) -> Prepared:
-    """Prepare a form whose report is chosen: the trace begins with the click and ends with the frame."""
+    """Prepare a form with a selected report; the trace is from the click to the frame."""
     form = canvas.form()
     settle()
     part(form, "crn-reports").value = REPORT
     settle()
 
     def click() -> Any:
-        part(form, *RUN_BUTTON).click()
+        part(form, RUN_BUTTON).click()
         settle()
         return form.frame
 
@@ -117,10 +117,9 @@ def parts(widget: Any) -> Iterator[Any]:
         yield from parts(child)
 
 
-def part(form: Any, *classes: str) -> Any:
-    """Return the control that has the first of the classes found."""
-    found = {css: each for each in parts(form) for css in getattr(each, "_dom_classes", ())}
-    return next(found[css] for css in classes if css in found)
+def part(form: Any, css: str) -> Any:
+    """Return the control with this class."""
+    return next(each for each in parts(form) if css in getattr(each, "_dom_classes", ()))
 
 
 def settle() -> None:
@@ -130,7 +129,7 @@ def settle() -> None:
 
 
 def traced(prepare: Callable[[Any], Prepared]) -> tuple[Trace, int]:
-    """Trace one call on a demo and a store of its own; return the trace and the number of requests."""
+    """Trace one call on a new demo and store; return the trace and the number of requests."""
     clock = demo_canvas.SteppedClock(datetime(2026, 3, 2, 16, tzinfo=UTC))
     with (
         demo_canvas.serve(enrollments=300, duration=RUN_SECONDS, clock=clock) as server,
@@ -155,7 +154,7 @@ def traced(prepare: Callable[[Any], Prepared]) -> tuple[Trace, int]:
 
 
 def main() -> None:
-    """Trace and print."""
+    """Trace the calls and print the table."""
     print(f"| call | modules | module changes | {' | '.join(COUNTED)} | requests |")
     print(f"|---|{'---:|' * (len(COUNTED) + 3)}")
     for name, prepare in CASES.items():

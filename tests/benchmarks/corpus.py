@@ -1,10 +1,10 @@
-"""The benchmark's report file: enrolments of the demo's university, made once and kept for the next time.
+"""The benchmark's report file: enrollments of the demo's university, made once and kept.
 
-Run as a program it makes one file: ``python corpus.py ROWS FOLDER``. The benchmark does so in a process of
-its own, because a child's peak memory on Linux starts from that of the process that started it.
+``python corpus.py ROWS FOLDER`` makes the file. The benchmark does so in a separate process, because on Linux a
+child's peak memory starts at that of its parent.
 """
 
-# ruff: noqa: PLC0415 - only the process that makes a file loads the world
+# ruff: noqa: PLC0415 - only the process that makes the file loads the demo's university
 from __future__ import annotations
 
 import shutil
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 NAME = "enrollments.csv"
 
-# Canvas lists about half of what the world enrols: not test students, nor people without a usable login.
+# Canvas lists about half of the enrollments: not those of test students and people without a usable login.
 _WORLD_PER_ROW = 2.1
 _ROWS_PER_WORLD = 5_000_000
 
 
 def make(rows: int, folder: Path) -> Path:
-    """Write a CSV of exactly so many rows and return its path; one from an earlier run is used again.
+    """Write a CSV with exactly this many rows and return its path; reuse the file of an earlier run.
 
-    Universities of other seeds follow one after the other, so that 20 million rows don't need the memory of
-    one university of that size.
+    It is made of several universities with different seeds, because one university with 20 million rows would
+    need too much memory.
     """
     target = folder / NAME
     if target.exists():
@@ -52,7 +52,9 @@ def _append(out: BinaryIO, rows: int, *, seed: int, scratch: Path, header: bool)
     world = build_world(seed, int(rows * _WORLD_PER_ROW) + 3_000)
     product = produce(world, "provisioning_csv", {"enrollments": True}, 1, scratch)
     if product.lines <= rows:
-        raise RuntimeError(f"the world of seed {seed} has {product.lines - 1:,} rows, not {rows:,}")
+        raise RuntimeError(
+            f"The university of seed {seed} has {product.lines - 1:,} rows instead of {rows:,}."
+        )
     with product.files[0].open("rb") as lines:
         first = lines.readline()
         out.writelines([first] if header else [])

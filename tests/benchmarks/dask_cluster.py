@@ -1,8 +1,7 @@
-"""Forty stored runs of two million rows grouped by two workers of 600 MB each: ``python tests/benchmarks/dask_cluster.py``.
+"""Group 40 stored runs of 2 million rows on two 600 MB workers: ``python tests/benchmarks/dask_cluster.py``.
 
-One report file is made and typed as the package types it, and its Parquet copied to forty sealed runs, each
-of a term of its own. Prints what each query took, the peak of each worker's memory, and whether polars,
-streaming over the same files, gives the same.
+Makes one report file, converts it once, and copies its Parquet to 40 stored runs, one per term. Prints the time of
+each query, the peak memory of each worker, and whether polars gets the same result from the same files.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ WORKERS = 2
 
 
 def fill(canvas: crn.Connection, raw: Path, scratch: Path, terms: range) -> None:
-    """Seal one run a term, as if each had been fetched."""
+    """Store one run per term, as if each had been downloaded."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
     origin = Provenance(report=REPORT, account="self", ended_at=now, retrieved_at=now, source=raw.name)
     made = frames.type_file(raw, scratch, origin)
@@ -45,7 +44,7 @@ def fill(canvas: crn.Connection, raw: Path, scratch: Path, terms: range) -> None
     for term in terms:
         given = origin.replace(run_id=term, parameters={"enrollments": True, "enrollment_term_id": term})
         with canvas.store.lock(canvas.url, "self", REPORT, term) as folder:
-            os.link(raw, folder / "raw.csv")  # nothing here reads it; a copy would only fill the disk
+            os.link(raw, folder / "raw.csv")  # nothing reads it here; a copy would only use disk space
             tables = {}
             for name, table in made.tables.items():
                 shutil.copyfile(scratch / table["file"], folder / table["file"])
@@ -55,12 +54,12 @@ def fill(canvas: crn.Connection, raw: Path, scratch: Path, terms: range) -> None
 
 
 def peak_mb() -> float:
-    """The most memory this process ever held (Linux)."""
+    """Return the peak memory of this process in MB (Linux)."""
     return int(re.findall(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[0]) * 1024 / 1e6
 
 
 def by_dask(lazy: Any) -> dict[str, Any]:
-    """The queries, each to be computed on the workers."""
+    """Return the queries, to be computed on the workers."""
     groups = lazy.groupby(KEYS, observed=True)
     return {
         "rows and newest id by term, role, status": groups.agg(
@@ -71,7 +70,7 @@ def by_dask(lazy: Any) -> dict[str, Any]:
 
 
 def by_polars(lazy: pl.LazyFrame) -> list[list[tuple[Any, ...]]]:
-    """The same queries' answers, streamed in this process."""
+    """Return the results of the same queries, computed by polars in this process."""
     grouped = lazy.group_by(KEYS).agg(pl.len(), pl.col("canvas_enrollment_id").max())
     counted = lazy.select(pl.all().count())
     first, second = (frame.collect(engine="streaming") for frame in (grouped, counted))
@@ -82,7 +81,7 @@ def by_polars(lazy: pl.LazyFrame) -> list[list[tuple[Any, ...]]]:
 
 
 def rows(computed: Any) -> list[tuple[Any, ...]]:
-    """A computed answer as plain rows."""
+    """Return a computed result as plain rows."""
     if computed.ndim == 1:
         return list(computed.items())
     return sorted(computed.reset_index().itertuples(index=False, name=None))
@@ -90,7 +89,7 @@ def rows(computed: Any) -> list[tuple[Any, ...]]:
 
 @contextmanager
 def prepared(runs: int, size: int) -> Iterator[tuple[crn.Connection, Any]]:
-    """A connection whose store holds the runs, and the requests they answer; all is removed afterwards."""
+    """Yield a connection with the runs in its store and the requests for them; remove everything afterwards."""
     raw = corpus.make(size, CACHE / str(size))
     with (
         tempfile.TemporaryDirectory(dir=CACHE) as folder,
@@ -105,7 +104,7 @@ def prepared(runs: int, size: int) -> Iterator[tuple[crn.Connection, Any]]:
 
 
 def main() -> None:
-    """Print the table."""
+    """Measure and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=40)
     parser.add_argument("--rows", type=int, default=2_000_000)

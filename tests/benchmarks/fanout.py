@@ -1,6 +1,7 @@
-"""Forty runs at once against a demo Canvas of width 4 on a stepped clock: how near to the ideal, how many questions.
+"""Read 40 reports at once from a demo Canvas that runs 4 at a time: ``python tests/benchmarks/fanout.py``.
 
-As a program: ``python tests/benchmarks/fanout.py`` prints one line a case; nothing is waited for.
+Prints one line per case: the time taken compared with the ideal, and the number of requests. The demo's clock is
+stepped, so nothing waits.
 """
 
 from __future__ import annotations
@@ -30,11 +31,11 @@ WIDTH = 4
 
 
 def measure(mix: str, duration: float, scenario: str | None) -> str:
-    """One case as a line of the table."""
+    """Measure one case and return it as a line of the table."""
     clock = demo_canvas.SteppedClock(datetime(2026, 3, 2, 16, tzinfo=UTC))
-    told = {"clock": clock, "enrollments": 100, "scenarios": [scenario] if scenario else []}
+    options = {"clock": clock, "enrollments": 100, "scenarios": [scenario] if scenario else []}
     with (
-        demo_canvas.serve(width=WIDTH, duration=duration, **told) as server,
+        demo_canvas.serve(width=WIDTH, duration=duration, **options) as server,
         tempfile.TemporaryDirectory() as store,
     ):
         canvas = crn.connect(
@@ -50,19 +51,19 @@ def measure(mix: str, duration: float, scenario: str | None) -> str:
         canvas.close()
         log = server.log
     runs = sum(record.method == "POST" and record.status == 200 for record in log)
-    asked = sum(record.method == "GET" and "/reports/" in record.path for record in log)
-    refused = sum(record.status in {403, 429} for record in log)
+    polls = sum(record.method == "GET" and "/reports/" in record.path for record in log)
+    throttled = sum(record.status in {403, 429} for record in log)
     ideal = runs * duration / WIDTH
     hours = max(took / 3600, 1.0)
     return (
         f"{mix:9} {scenario or '-':13} {runs:4} {duration:6.0f} s {ideal:8.0f} s {took:8.0f} s"
-        f" {took / ideal:6.3f} {asked:9} {asked / hours:9.0f} {refused:9}"
+        f" {took / ideal:6.3f} {polls:9} {polls / hours:9.0f} {throttled:9}"
     )
 
 
 def main() -> None:
-    """Print the table."""
-    print("lists     throttle      runs  each run     ideal     taken  ratio questions   an hour throttled")
+    """Measure all cases and print the table."""
+    print("lists     throttle      runs  each run     ideal      took  ratio     polls  per hour throttled")
     cases: list[tuple[str, float, str | None]] = [
         (mix, duration, None) for mix in MIXES for duration in (10, 60, 600, 1800)
     ]

@@ -1,8 +1,8 @@
-"""Measure how fast the form answers: ``python tests/benchmarks/form.py``.
+"""Measure how fast the form responds: ``python tests/benchmarks/form.py``.
 
-Prints a table in Markdown: the first paint on the demo, every click while a run goes on, and how many requests
-the main thread sent (none is promised). The best of some rounds counts, since whatever else the machine does
-can only slow them down. The kernel's share alone; a browser adds its own.
+Prints a Markdown table: the first paint on the demo, every click while a run is active, and how many requests the main
+thread sent (the limit is 0). Each time is the best of several rounds, because other load on the machine can only slow
+them down. It covers the kernel only; a browser adds its own time.
 """
 
 from __future__ import annotations
@@ -23,33 +23,33 @@ PAINT_MS, CLICK_MS, ROUNDS = 1000, 100, 7
 
 
 def parts(widget: Any) -> Iterator[Any]:
-    """A widget and all inside it."""
+    """Yield a widget and all widgets inside it."""
     yield widget
     for child in getattr(widget, "children", ()):
         yield from parts(child)
 
 
 def part(form: Any, css: str) -> Any:
-    """The control of this class."""
+    """Return the control with this class."""
     return next(each for each in parts(form) if css in getattr(each, "_dom_classes", ()))
 
 
 def settle(name: str = "canvas-reports-background") -> None:
-    """Wait for the threads of this name."""
+    """Wait for the threads with this name."""
     for thread in threading.enumerate():
         if thread.name == name:
             thread.join()
 
 
 def milliseconds(action: Callable[[], Any]) -> float:
-    """How long an action takes."""
+    """Return how long an action takes."""
     begun = time.perf_counter()
     action()
     return (time.perf_counter() - begun) * 1000
 
 
 def count_callers() -> Counter[bool]:
-    """Requests from now on, by whether the main thread sent them."""
+    """Count requests from now on, by whether the main thread sent them."""
     callers: Counter[bool] = Counter()
     send = Transport._send
 
@@ -62,7 +62,7 @@ def count_callers() -> Counter[bool]:
 
 
 def clicks(form: Any) -> Iterator[tuple[str, float]]:
-    """What a user does while a run goes on, and how long the kernel is busy with it."""
+    """Yield each action of a user while a run is active, and how long the kernel was busy with it."""
     chooser = part(form, "crn-reports")
     for report in ("provisioning_csv", "grade_export_csv", "zero_activity_csv"):
         yield f"choose {report}", milliseconds(lambda name=report: setattr(chooser, "value", name))
@@ -79,7 +79,7 @@ def main() -> None:
     taken: dict[str, list[float]] = defaultdict(list)
     promised: dict[str, int] = {}
     with crn.demo(duration=60) as canvas:
-        canvas.reports()  # the demo's own university is built by the first request
+        canvas.reports()  # the first request builds the demo's university
         callers = count_callers()
         for _ in range(ROUNDS):
             begun = time.perf_counter()
@@ -97,7 +97,7 @@ def main() -> None:
                 promised[name] = most
             settle("canvas-reports-run")
             settle()
-    print(f"| what | best of {ROUNDS}, ms | median, ms | promised, ms | kept |\n|---|---:|---:|---:|---|")
+    print(f"| what | best of {ROUNDS}, ms | median, ms | limit, ms | met |\n|---|---:|---:|---:|---|")
     for name, each in taken.items():
         best, most = min(each), promised[name]
         print(f"| {name} | {best:.0f} | {median(each):.0f} | {most} | {'yes' if best <= most else 'NO'} |")

@@ -1,9 +1,8 @@
 """Measure the promises on speed and memory: ``python tests/benchmarks/run.py``.
 
-Prints two tables in Markdown: every promise as a ratio of two ways measured in the same minutes on the same
-machine, and every way by itself. Each measurement has a process of its own; of the repeated ones the best
-counts, since whatever else the machine does can only slow them down. The rounds take turns, so that a busy
-spell falls on all ways alike.
+Prints two Markdown tables: every promise as a ratio of two ways measured at the same time on the same machine, and
+every way by itself. Each measurement runs in its own process, and the best of all rounds counts, because other load on
+the machine can only slow it down. The ways take turns in each round, so that load affects all of them.
 """
 
 from __future__ import annotations
@@ -41,11 +40,11 @@ LABELS = {
     "warm_pandas": "ours, from the store, to pandas",
     "warm_group_by": "ours, scan_report and group by",
     "diff_ours": "ours, crn.diff of two pandas frames",
-    "diff_pandas": "pandas.merge of the two, then column by column",
+    "diff_pandas": "pandas.merge, then column by column",
     "import_ours": "import canvas_reports_nb",
     "import_theirs": "import pandas, polars, requests",
 }
-# The warm ways live on the store that the cold one before them has filled.
+# The warm ways read the store that cold_pandas has filled.
 TURN = (
     "naive",
     "cold_pandas",
@@ -61,7 +60,7 @@ TURN = (
 
 
 class Promise(NamedTuple):
-    """One way of ours is to take at most `most` of another."""
+    """A limit on the time of one way, as a share of the time of another."""
 
     what: str
     ours: str
@@ -80,7 +79,7 @@ PROMISES = (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, print, and return how many promises are not met."""
+    """Measure, print the tables, and return how many promises were not met."""
     options = _options(arguments)
     _prepare()
     rounds, imports = (1, 3) if options.quick else (options.rounds, 7)
@@ -91,7 +90,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     peaks = [_peak(rows, csv) for rows, csv in ((options.rows, small), (options.rows_large, large))]
     for name in TURN:
         if best[name].rows != options.rows:
-            raise SystemExit(f"{name} got {best[name].rows:,} rows of {options.rows:,}: nothing is compared.")
+            raise SystemExit(
+                f"{name} returned {best[name].rows:,} of {options.rows:,} rows. Fix it before comparing."
+            )
     print(_machine(options.rows, small, rounds), end="\n\n")
     lines = [*(_promise_line(promise, best) for promise in PROMISES), *_memory_lines(peaks)]
     print(_table(("what", "ours", "against", "theirs", "ratio", "promise", "met"), lines), end="\n\n")
@@ -101,10 +102,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--rows", type=int, help="of the file the ways are compared on (5_000_000)")
-    parser.add_argument("--rows-large", type=int, help="of the one that shows memory is flat (20_000_000)")
-    parser.add_argument("--rounds", type=int, default=3, help="measurements of each way (3)")
-    parser.add_argument("--quick", action="store_true", help="a tenth of the rows, one round: a first look")
+    parser.add_argument("--rows", type=int, help="rows of the file for comparing the ways (5_000_000)")
+    parser.add_argument(
+        "--rows-large", type=int, help="rows of the file for checking that memory stays flat (20_000_000)"
+    )
+    parser.add_argument("--rounds", type=int, default=3, help="number of rounds (3)")
+    parser.add_argument("--quick", action="store_true", help="a tenth of the rows and one round")
     options = parser.parse_args(arguments)
     options.rows = options.rows or (500_000 if options.quick else 5_000_000)
     options.rows_large = options.rows_large or 4 * options.rows
@@ -112,7 +115,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _prepare() -> None:
-    # The checkout's package is measured, whatever is installed; compiled, as an installed one would be.
+    # Measure the package of this checkout, with compiled bytecode like an installed one.
     os.environ["PYTHONPATH"] = os.pathsep.join([str(HERE.parents[1]), os.environ.get("PYTHONPATH", "")])
     os.environ["PYTHONPYCACHEPREFIX"] = str(CACHE / "bytecode")
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -125,7 +128,7 @@ def _corpus(rows: int) -> Path:
 
 
 def _turns(best: dict[str, Measured], names: Iterable[str], rounds: int, csv: Path | None) -> None:
-    """Add the best measurement of each way."""
+    """Keep the best measurement of each way in `best`."""
     for _ in range(rounds):
         for name, measured in _turn(names, csv):
             best[name] = min(measured, best.get(name, measured))
@@ -141,11 +144,11 @@ def _turn(names: Iterable[str], csv: Path | None) -> list[tuple[str, Measured]]:
 
 
 def _measure(name: str, case: Case) -> Measured:
-    # What the way before has written must not be flushed to disk in this one's time.
+    # Otherwise the files of the previous way could be flushed to disk while this one is timed.
     os.sync()
     command = [sys.executable, str(HERE / "ways.py"), name]
-    told = json.dumps(case._asdict())
-    done = subprocess.run(command, input=told, check=True, stdout=subprocess.PIPE, text=True)
+    sent = json.dumps(case._asdict())
+    done = subprocess.run(command, input=sent, check=True, stdout=subprocess.PIPE, text=True)
     print(f"{name}: {done.stdout.strip()}", file=sys.stderr)
     return Measured(**json.loads(done.stdout))
 
@@ -164,7 +167,7 @@ def _promise_line(promise: Promise, best: dict[str, Measured]) -> tuple[str, ...
 
 
 def _memory_lines(peaks: Sequence[tuple[int, Measured]]) -> list[tuple[str, ...]]:
-    """One line a size under the limit, one on the growth between the two."""
+    """Return one line per file size and one for the growth between them."""
     lines = [
         (
             f"peak memory of download + store, {rows:,} rows",

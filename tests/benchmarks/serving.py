@@ -1,7 +1,6 @@
-"""A demo Canvas in a process of its own, so that its work and memory are not counted as the client's.
+"""A demo Canvas in its own process, so that its work and memory are not counted as the client's.
 
-As a program: ``python serving.py FOLDER`` tells address and token in a line of JSON and serves until its
-standard input ends.
+``python serving.py FOLDER`` prints the URL and the token as one line of JSON and serves until its standard input ends.
 """
 
 # ruff: noqa: PLC0415 - only the served process loads the server
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Address(NamedTuple):
-    """Where a demo Canvas listens."""
+    """The URL and token of a demo Canvas."""
 
     url: str
     token: str
@@ -27,14 +26,14 @@ class Address(NamedTuple):
 
 @contextmanager
 def served(folder: Path) -> Iterator[Address]:
-    """Serve the report files of a folder as finished runs while the block lasts."""
+    """Serve the report files in a folder as finished runs until the block ends."""
     command = [sys.executable, __file__, str(folder)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin
         assert process.stdout
         line = process.stdout.readline()
         if not line:
-            raise RuntimeError("the demo Canvas did not start; what it says stands above")
+            raise RuntimeError("The demo Canvas did not start. See its error above.")
         try:
             yield Address(**json.loads(line))
         finally:

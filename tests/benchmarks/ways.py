@@ -1,7 +1,7 @@
-"""The ways that are compared. Each runs in a fresh process: ``python ways.py NAME < case.json``.
+"""The ways to compare. Each runs in a new process: ``python ways.py NAME < case.json``.
 
-A way is a generator: what it does before its ``yield`` is not timed (imports, the address of the file),
-what it does after it is, up to its end. It returns the number of rows it got.
+A way is a generator that returns its number of rows. The code before its ``yield`` (imports, the URL of the file) is
+not timed; the code after it is.
 """
 
 # ruff: noqa: PLC0415 - what is imported, and when, is part of what is measured
@@ -27,7 +27,7 @@ DIFF_ADDED, DIFF_EVERY = 1_000, 50
 
 
 class Case(NamedTuple):
-    """What a way needs to know."""
+    """The input of a way."""
 
     url: str
     token: str
@@ -36,7 +36,7 @@ class Case(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """What a way cost: wall seconds, peak memory of its process in MB, and how many rows it got."""
+    """One measurement: wall seconds, peak memory of the process in MB, and the number of rows."""
 
     seconds: float
     peak_mb: float
@@ -44,7 +44,7 @@ class Measured(NamedTuple):
 
 
 def cold_pandas(case: Case) -> Way:
-    """Ours: download, check, type, store, and load as pandas; the store is empty."""
+    """Ours, with an empty store: download, check, convert, store and load into pandas."""
     canvas = _connect(case)
     run_id = _run_id(canvas)
     yield
@@ -52,7 +52,7 @@ def cold_pandas(case: Case) -> Way:
 
 
 def cold_store(case: Case) -> Way:
-    """Ours, without making a frame of it."""
+    """Ours, with an empty store, without loading a frame."""
     canvas = _connect(case)
     run_id = _run_id(canvas)
     yield
@@ -60,7 +60,7 @@ def cold_store(case: Case) -> Way:
 
 
 def warm_pandas(case: Case) -> Way:
-    """Ours, from the store: no network."""
+    """Ours, from the store, without network."""
     canvas = _connect(case)
     run_id = _stored_id(canvas)
     yield
@@ -68,7 +68,7 @@ def warm_pandas(case: Case) -> Way:
 
 
 def warm_group_by(case: Case) -> Way:
-    """Ours: the first lazy query on the store."""
+    """Ours: a first lazy query on the store."""
     canvas = _connect(case)
     run_id = _stored_id(canvas)
     yield
@@ -77,7 +77,7 @@ def warm_group_by(case: Case) -> Way:
 
 
 def naive(case: Case) -> Way:
-    """What a careful analyst writes: the whole body, every cell as text, only the empty ones missing."""
+    """Do what a careful analyst writes: load the whole body with every cell as text and only empty cells missing."""
     import requests
 
     url, headers = _file_url(case), {"Authorization": f"Bearer {case.token}"}
@@ -88,7 +88,7 @@ def naive(case: Case) -> Way:
 
 
 def naive_pyarrow(case: Case) -> Way:
-    """The same with pandas' multi-threaded parser."""
+    """Do the same with pandas' multi-threaded parser."""
     import requests
 
     url, headers = _file_url(case), {"Authorization": f"Bearer {case.token}"}
@@ -99,7 +99,7 @@ def naive_pyarrow(case: Case) -> Way:
 
 
 def fetch(case: Case) -> Way:
-    """The body alone: what no client can save."""
+    """Download the body only, which every client has to do."""
     import requests
 
     url, headers = _file_url(case), {"Authorization": f"Bearer {case.token}"}
@@ -109,12 +109,12 @@ def fetch(case: Case) -> Way:
 
 
 def canvasapi_file(case: Case) -> Way:
-    """The Canvas client most people have: ``File.download``, then pandas on the file."""
+    """Use the most common Canvas client: ``File.download``, then pandas."""
     from canvasapi import Canvas
     from canvasapi.file import File
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it does not tell loopback from other plain HTTP
+        warnings.simplefilter("ignore")  # it also warns about plain HTTP on this machine
         client = Canvas(case.url, case.token)
     (run,) = client.get_account(1).get_index_of_reports(REPORT)
     file = File(run._requester, run.attachment)
@@ -126,7 +126,7 @@ def canvasapi_file(case: Case) -> Way:
 
 
 def polars_local(case: Case) -> Way:
-    """The limit: the file lies on this disk already, every cell as text (guessing fails on the first SIS id)."""
+    """Read a local file with every cell as text, as a lower limit (guessed types fail on the first SIS id)."""
     import polars as pl
 
     yield
@@ -134,7 +134,7 @@ def polars_local(case: Case) -> Way:
 
 
 def diff_ours(case: Case) -> Way:
-    """Ours: what changed between two runs, both in memory as pandas."""
+    """Ours: compare two runs in memory as pandas frames."""
     import canvas_reports_nb as crn
 
     older, newer = _two_runs(case)
@@ -144,7 +144,7 @@ def diff_ours(case: Case) -> Way:
 
 
 def diff_pandas(case: Case) -> Way:
-    """The same with a plain merge, then column by column."""
+    """Do the same with a plain merge, then column by column."""
     older, newer = _two_runs(case)
     yield
     merged = older.merge(newer, on=DIFF_KEY, how="outer", suffixes=("_older", "_newer"), indicator=True)
@@ -158,7 +158,7 @@ def diff_pandas(case: Case) -> Way:
 
 
 def import_ours(_: Case) -> Way:
-    """Our package and all it loads."""
+    """Import this package and everything it loads."""
     yield
     import canvas_reports_nb
 
@@ -166,7 +166,7 @@ def import_ours(_: Case) -> Way:
 
 
 def import_theirs(_: Case) -> Way:
-    """What a notebook that uses our package loads anyway."""
+    """Import what a notebook with this package needs anyway."""
     yield
     import pandas as pd
     import polars as pl
@@ -198,7 +198,7 @@ def _file_url(case: Case) -> str:
 
 
 def _two_runs(case: Case) -> tuple[Any, Any]:
-    """The file, and the same as if a run before: fewer rows, the other way round, other states."""
+    """Return the file and an older version: fewer rows, in reverse order, with other section ids."""
     import canvas_reports_nb as crn
 
     newer = crn.read_file(case.csv)
@@ -209,7 +209,7 @@ def _two_runs(case: Case) -> tuple[Any, Any]:
 
 def _all_found(added: int, cells: int, newer: Any) -> int:
     wanted = DIFF_ADDED, -(-(len(newer) - DIFF_ADDED) // DIFF_EVERY)
-    assert (added, cells) == wanted, f"{added:,} rows and {cells:,} cells are not {wanted}"
+    assert (added, cells) == wanted, f"found {added:,} rows and {cells:,} cells instead of {wanted}"
     return len(newer)
 
 
@@ -220,7 +220,7 @@ def _parsed(source: Any, **options: Any) -> int:
 
 
 def measure(name: str, case: Case) -> Measured:
-    """Run a way in this process, once."""
+    """Measure one way once, in this process."""
     way: Way = globals()[name](case)
     next(way)
     begun = time.perf_counter()
@@ -230,7 +230,7 @@ def measure(name: str, case: Case) -> Measured:
         seconds = time.perf_counter() - begun
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6 * 1024
         return Measured(seconds, peak, end.value)
-    raise AssertionError(f"{name} yields twice")
+    raise AssertionError(f"{name} must yield once")
 
 
 if __name__ == "__main__":
