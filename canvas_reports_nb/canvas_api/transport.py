@@ -1,8 +1,7 @@
-"""HTTP manners: who we are, how long we wait, what is tried again, where the token goes.
+"""HTTP requests to Canvas: timeouts, retries, redirects, the token and the cache.
 
-Two sessions. A plain one for everything that changes and for report files; one with a
-cache on disk for the few answers that hardly change (``cached=True``), which never sees a
-report file: a cached session would hold the whole body in memory.
+There are two sessions. Responses that rarely change may come from one with a cache on disk (``cached=True``).
+Everything else uses a plain session, also report files: a cached session would hold them in memory.
 """
 
 from __future__ import annotations
@@ -12,9 +11,9 @@ import os
 import platform
 import re
 import sqlite3
+import threading
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -51,13 +50,12 @@ _USER_AGENT = (
     f"canvas-reports-nb/{__version__} (Python {platform.python_version()}; requests {requests.__version__})"
 )
 _ATTEMPTS = 4
-# A server may ask to be left alone for hours; the budget of a wait is the caller's to spend.
-_LONGEST_PAUSE = 60.0
-_PASSING = (ThrottledError, NotReachedError, ServerError)
-_ADDRESS = "Check that the address is Canvas's own."
+_MAX_RETRY_AFTER = 60.0  # a server may ask for hours, but the caller's timeout decides
+_TEMPORARY = (ThrottledError, NotReachedError, ServerError)
+_ADDRESS = "Check that the address is that of your Canvas."
 _PER_PAGE = 100
 _CACHE_SECONDS = {
-    # Whole paths: a rule for "reports" that also matched ".../reports/x/42" would freeze a run's status.
+    # Each pattern matches a whole path, so that the status of a run (".../reports/x/42") is never cached.
     re.compile(r"^[^?]*/api/v1/accounts/[^/?]+/reports(\?.*)?$"): 600,
     re.compile(r"^[^?]*/api/v1/accounts/[^/?]+(\?.*)?$"): 3600,
     re.compile(r"^[^?]*/api/v1/accounts/[^/?]+/terms(\?.*)?$"): 600,
@@ -65,7 +63,7 @@ _CACHE_SECONDS = {
 
 
 class _Session(requests.Session):
-    """Follows redirects as `requests` does, but never from TLS to plain HTTP on another machine."""
+    """A session that never follows a redirect to plain HTTP on another machine."""
 
     def get_redirect_target(self, resp: Response) -> str | None:
         target = super().get_redirect_target(resp)
@@ -74,37 +72,36 @@ class _Session(requests.Session):
             if parts.scheme == "http" and not is_loopback(parts.hostname):
                 resp.close()
                 raise UnexpectedAnswerError(
-                    f"Canvas redirects to {parts.hostname} over plain http; the file would travel readable.",
-                    hint="Ask the Canvas admin about the file storage's address.",
+                    f"Canvas redirected to {parts.hostname} over plain http, which would expose the data.",
+                    hint="Ask a Canvas admin to correct the address of the file storage.",
                 )
         return target
 
     def rebuild_auth(self, prepared_request: PreparedRequest, response: Response) -> None:
-        """Drop the token on the way to another host, and look for no other one in ``~/.netrc``."""
+        """Drop the token on the way to another host, without reading ``~/.netrc``."""
         if origin(response.request.url or "") != origin(prepared_request.url or ""):
             prepared_request.headers.pop("Authorization", None)
 
 
 @dataclass(frozen=True, slots=True)
-class _Try:
-    """What one try gave: an answer, or an error that may pass or not."""
+class _Attempt:
+    """The response or the error of one attempt, and the pause in seconds that the server asked for."""
 
     response: Response | None = None
     error: CanvasReportsError | None = None
     pause: float = 0.0
-    """Seconds the server asks us to stay away."""
-    again: bool = True
+    may_retry: bool = True
 
 
 class Transport:
-    """Speaks HTTP to one Canvas with one token.
+    """The HTTP connection to one Canvas with one token.
 
     Parameters
     ----------
     settings : Settings
     token : Token
     waiter : Waiter
-        Waits between two attempts, and knows the deadline of the call.
+        Waits between attempts and knows the call's deadline.
     """
 
     def __init__(self, settings: Settings, token: Token, waiter: Waiter) -> None:
@@ -112,42 +109,50 @@ class Transport:
         self._token = token
         self.waiter = waiter
         self._plain = self._prepare(_Session())
+        self._lock = threading.Lock()
+        self._with_cache: Any = None
         self.rate_limit_remaining: float | None = None
 
     def __repr__(self) -> str:
         return f"Transport({self._settings.url!r})"
 
     def close(self) -> None:
-        """Close the connections; a call after this opens new ones."""
+        """Close the connections. A later call opens new ones."""
         self._plain.close()
-        if "_cached" in self.__dict__:
-            self._cached.cache.close()
-            self._cached.close()
+        with self._lock:
+            if self._with_cache is not None:
+                self._with_cache.cache.close()
+                self._with_cache.close()
 
-    @cached_property
+    @property
     def _cached(self) -> Any:
-        import requests_cache  # noqa: PLC0415 - only metadata needs it, and it is slow to import
+        with self._lock:  # a form's thread and a cell may get here at the same time
+            if self._with_cache is None:
+                self._with_cache = self._open_cache()
+            return self._with_cache
+
+    def _open_cache(self) -> Any:
+        import requests_cache  # noqa: PLC0415 - slow to import, and needed only here
 
         folder = self._settings.store / "http"
-        # One by one: a parent that mkdir makes by itself is open to everybody.
+        # One by one, because mkdir applies the mode to the last folder only.
         for step in (self._settings.store, folder):
             step.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # One file per principal: the library's own key leaves Authorization out, so two tokens
-        # sharing a file would be served each other's answers.
+        # One file per token: the library's cache key ignores the token, so two would share responses.
         digest = hashlib.blake2b(self._token.reveal().encode(), person=b"crn-principal", digest_size=12)
         path = folder / f"{host_folder(self._settings.url)}-{digest.hexdigest()}.sqlite"
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
 
         class Cached(requests_cache.CacheMixin, _Session):
-            """The manners of the plain session, with a cache."""
+            """The same session with a cache."""
 
         session = Cached(
             str(path),
             backend="sqlite",
             serializer="json",
             allowable_methods=("GET",),
-            # With a redirected answer the library keeps the requests before it, token included; and a login
-            # page would be served for minutes after the login.
+            # A redirected response would be stored with its earlier requests, token included, and a login page
+            # would be reused after the login.
             filter_fn=lambda response: not response.history and not is_html(response),
             urls_expire_after=dict([*_CACHE_SECONDS.items(), ("*", requests_cache.DO_NOT_CACHE)]),
         )
@@ -159,7 +164,7 @@ class Transport:
         session.headers.update({"User-Agent": _USER_AGENT, "Accept": "application/json"})
         session.max_redirects = 5
         if is_loopback(urlsplit(self._settings.url).hostname):
-            session.trust_env = False  # no proxy lies between this machine and itself
+            session.trust_env = False  # no proxy to this machine itself
         return session
 
     def call(
@@ -171,46 +176,45 @@ class Transport:
         body: Mapping[str, Any] | None = None,
         cached: bool = False,
     ) -> Response:
-        """One call of the API; an answer of the server, or an error of ours.
+        """Call the API and return the response, or raise an error.
 
-        A GET, PUT or DELETE is tried up to four times while the trouble is a passing one. A POST is
-        tried again only after a throttled answer, which says that nothing was started. No pause goes past
-        the budget of the call under way, and nothing is tried again after it.
+        After a temporary error, a GET, PUT or DELETE is retried up to three times within the deadline. A POST is
+        retried only if it was throttled, because then nothing was started.
         """
         url = path if "://" in path else f"{self._settings.url}/api/v1/{path}"
-        # Followed, a redirect would turn a POST into a GET of something else, and that into a success.
+        # Following a redirect would turn a POST into the GET of something else, which would then succeed.
         request = {"params": query, "json": body, "allow_redirects": method == "GET"}
-        passing = (ThrottledError,) if method == "POST" else _PASSING
-        return self._persist(lambda: self._once(method, url, request, cached=cached), passing)
+        temporary = (ThrottledError,) if method == "POST" else _TEMPORARY
+        return self._retry(lambda: self._call_once(method, url, request, cached=cached), temporary)
 
-    def _persist(
-        self, once: Callable[[], _Try], passing: tuple[type[CanvasReportsError], ...] = _PASSING
+    def _retry(
+        self, attempt: Callable[[], _Attempt], temporary: tuple[type[CanvasReportsError], ...] = _TEMPORARY
     ) -> Response:
-        """Try until there is an answer, four times at most, and only where the trouble may pass."""
-        import tenacity  # noqa: PLC0415 - brings asyncio along, which an import of the package need not
+        """Make up to four attempts, as long as the error is a temporary one."""
+        import tenacity  # noqa: PLC0415 - imports asyncio, which is slow
 
         back_off = tenacity.wait_exponential_jitter(initial=1, max=20)
-        last: _Try = tenacity.Retrying(
+        last: _Attempt = tenacity.Retrying(
             stop=lambda state: state.attempt_number >= _ATTEMPTS or self.waiter.is_expired,
-            # Jitter also upon what the server asks for: its other clients were told the same.
+            # Add jitter to the server's pause too, because it sends all clients the same one.
             wait=lambda state: _outcome(state).pause + back_off(state),
-            retry=tenacity.retry_if_result(lambda tried: tried.again and type(tried.error) in passing),
+            retry=tenacity.retry_if_result(lambda tried: tried.may_retry and type(tried.error) in temporary),
             retry_error_callback=_outcome,
             sleep=self.waiter.pause,
-        )(once)
+        )(attempt)
         if last.error is not None:
             raise last.error
         if last.response is None:
-            raise AssertionError("a try gives an answer or an error")
+            raise AssertionError("an attempt has a response or an error")
         return last.response
 
-    def _once(self, method: str, url: str, request: Mapping[str, Any], *, cached: bool) -> _Try:
+    def _call_once(self, method: str, url: str, request: Mapping[str, Any], *, cached: bool) -> _Attempt:
         try:
             tried = self._send(self._cached if cached else self._plain, method, url, request)
         except (OSError, sqlite3.Error):
             if not cached:
                 raise
-            # What is only there to save calls must not stop one: a full disk, a damaged file.
+            # A full disk or a damaged cache must not prevent the call.
             tried = self._send(self._plain, method, url, request)
         response = tried.response
         if response is None or tried.error is not None:
@@ -218,51 +222,50 @@ class Transport:
         if origin(response.url) != origin(self._settings.url):
             host = urlsplit(response.url).hostname
             hint = f"If that is your school's Canvas, connect to https://{host} instead."
-            return _Try(
-                error=UnexpectedAnswerError(f"Canvas redirects its API to {host}.", hint=hint, url=url)
-            )
-        if response.is_redirect:
-            return _Try(error=UnexpectedAnswerError(f"Canvas redirects a {method}.", hint=_ADDRESS, url=url))
-        return tried
+            error = UnexpectedAnswerError(f"Canvas redirected its API to {host}.", hint=hint, url=url)
+        elif response.is_redirect:
+            error = UnexpectedAnswerError(f"Canvas redirected a {method} request.", hint=_ADDRESS, url=url)
+        else:
+            return tried
+        return _Attempt(error=error)
 
-    def _send(self, session: requests.Session, method: str, url: str, request: Mapping[str, Any]) -> _Try:
+    def _send(self, session: requests.Session, method: str, url: str, request: Mapping[str, Any]) -> _Attempt:
         self.waiter.check()
         rest = self.waiter.remaining + GRACE
         if rest <= 0:
             hint = "Call again with a larger timeout=."
-            late = NotReachedError("The time is over; Canvas was not asked.", hint=hint, url=url)
-            return _Try(error=late, again=False)
+            late = NotReachedError("The timeout passed before the request was sent.", hint=hint, url=url)
+            return _Attempt(error=late, may_retry=False)
         timeout = (min(self._settings.connect_timeout, rest), min(self._settings.read_timeout, rest))
         try:
             with redacted_logs():
                 response = session.request(method, url, timeout=timeout, **request)
-        # `requests` lets some of the library's below it through, such as of a host that is none.
+        # Some errors of urllib3, such as for an invalid host, pass through `requests`.
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             return _unreached(error, url)
-        except UnexpectedAnswerError as error:  # of a redirect we don't follow
-            return _Try(error=error)
+        except UnexpectedAnswerError as error:  # from `get_redirect_target`
+            return _Attempt(error=error)
         except OSError as error:
             if "CA certificate bundle" not in str(error):
                 raise
-            # `requests` looks for it before it connects, and lets a plain OSError out.
             raise ConfigurationError(
-                "The certificates that REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names are not there.",
-                hint="Name a file that exists, or unset the variable.",
+                "The certificate file that REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names was not found.",
+                hint="Set the variable to an existing file, or unset it.",
             ) from None
         remaining = response.headers.get("X-Rate-Limit-Remaining")
         if remaining and not getattr(response, "from_cache", False):
-            with suppress(ValueError):  # a proxy may write anything there
+            with suppress(ValueError):  # a proxy may send anything
                 self.rate_limit_remaining = float(remaining)
-        return _Try(response, error_for(response), min(retry_after(response), _LONGEST_PAUSE))
+        return _Attempt(response, error_for(response), min(retry_after(response), _MAX_RETRY_AFTER))
 
     def json(self, method: str, path: str, **request: Any) -> Any:
-        """One call, and the JSON of its answer."""
+        """Call the API and return the JSON of the response."""
         return json_body(self.call(method, path, **request))
 
     def pages(
         self, path: str, *, query: Mapping[str, Any] | None = None, cached: bool = False
     ) -> Iterator[Any]:
-        """All pages of a list, as the ``Link`` header names them; a link to another host is not followed."""
+        """Yield all pages of a list, following the ``Link`` headers on this host."""
         url: str | None = path
         parameters: Mapping[str, Any] | None = {**(query or {}), "per_page": _PER_PAGE}
         while url:
@@ -270,69 +273,71 @@ class Transport:
             yield json_body(response)
             url, parameters = response.links.get("next", {}).get("url"), None
             if url and origin(url) != origin(self._settings.url):
-                raise UnexpectedAnswerError("The next page is said to be on another host.", url=url)
+                raise UnexpectedAnswerError("Canvas named a next page on another host.", url=url)
 
     @contextmanager
     def download(self, url: str, *, offset: int = 0) -> Iterator[Response]:
-        """A report file as a stream, from byte ``offset`` where the server allows it (status 206).
+        """Stream a report file, from byte ``offset`` if the server supports it (status 206).
 
-        Opened anew, the address gives a fresh link to the storage; the storage's own live for minutes.
-        An answer that there is nothing beyond ``offset`` (status 416) is no error here.
+        Each call gets a new link to the storage, whose links expire within minutes. Status 416, which means that
+        nothing follows ``offset``, is not an error here.
         """
-        # "identity": the announced size must be the size on the wire, or a short file goes unnoticed.
+        # Compression would hide the size, and with it a truncated file.
         headers = {"Accept": "*/*", "Accept-Encoding": "identity"}
         if offset:
             headers["Range"] = f"bytes={offset}-"
-        with self._persist(lambda: self._open(url, headers)) as response:
+        with self._retry(lambda: self._open_file(url, headers)) as response:
             yield response
 
-    def _open(self, url: str, headers: Mapping[str, str]) -> _Try:
+    def _open_file(self, url: str, headers: Mapping[str, str]) -> _Attempt:
         tried = self._send(self._plain, "GET", url, {"stream": True, "headers": headers})
         response = tried.response
         if response is None or tried.error is None:
             return tried
         if response.status_code == requests.codes.requested_range_not_satisfiable:
-            return _Try(response)
+            return _Attempt(response)
         response.close()
         error: CanvasReportsError = tried.error
         if origin(response.url) != origin(self._settings.url):
-            # The storage knows no tokens and no rights, only links, and those live for minutes.
-            said = f"The file storage refused the link ({response.status_code})."
-            error = ServerError(said, hint="Call again.", url=url)
+            # A storage checks only its links, which expire within minutes.
+            message = f"The file storage rejected the link ({response.status_code})."
+            error = ServerError(message, hint="Call again to get a new link.", url=url)
         elif isinstance(error, UserAgentRefusedError):
-            # A file is guarded by rights of its own, and asked for as a page its refusal is no JSON.
+            # Files have permissions of their own, and their error responses are not JSON.
             error = NotPermittedError(
-                "The token's owner may see the run but not fetch its file (403).",
-                hint="Ask a Canvas admin for the right to the account's files.",
+                "The token's owner may see the run but not download its file (403).",
+                hint="Ask a Canvas admin for permission to read the account's files.",
                 url=url,
             )
-        return _Try(error=error, pause=tried.pause)
+        return _Attempt(error=error, pause=tried.pause)
 
 
-def _outcome(state: RetryCallState) -> _Try:
-    """The result of the latest try."""
+def _outcome(state: RetryCallState) -> _Attempt:
+    """Return the latest attempt."""
     if state.outcome is None:
-        raise AssertionError("asked before the first try")
-    tried: _Try = state.outcome.result()
+        raise AssertionError("called before the first attempt")
+    tried: _Attempt = state.outcome.result()
     return tried
 
 
-def _unreached(error: Exception, url: str) -> _Try:
-    # The library's texts can hold the whole address, signed links included: only its kind is told.
+def _unreached(error: Exception, url: str) -> _Attempt:
+    # The library's messages may contain signed links, so only the error's type is shown.
     if isinstance(error, requests.TooManyRedirects):
-        return _Try(error=UnexpectedAnswerError("Canvas redirects in circles.", hint=_ADDRESS, url=url))
+        return _Attempt(
+            error=UnexpectedAnswerError("Canvas redirected the request in circles.", hint=_ADDRESS, url=url)
+        )
     host = urlsplit(url).hostname
     if isinstance(error, requests.exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
-        hint = "Check the certificate; behind a school's own authority set REQUESTS_CA_BUNDLE to its file."
+        hint = "If your school has its own certificate authority, set REQUESTS_CA_BUNDLE to its file."
         refused = NotReachedError(f"The TLS certificate of {host} was not accepted.", hint=hint, url=url)
-        return _Try(error=refused, again=False)
-    what = "no answer in time" if isinstance(error, requests.Timeout) else type(error).__name__
+        return _Attempt(error=refused, may_retry=False)
+    what = "no response in time" if isinstance(error, requests.Timeout) else type(error).__name__
     hint = "Check the address and the network, then try again."
-    return _Try(error=NotReachedError(f"{host} was not reached ({what}).", hint=hint, url=url))
+    return _Attempt(error=NotReachedError(f"{host} was not reached ({what}).", hint=hint, url=url))
 
 
 def _without_secrets(response: Response, **_: Any) -> Response:
-    """Take cookies and the keys in file links off an answer before it is kept on disk."""
+    """Remove cookies and the keys of links from a response before it is cached on disk."""
     response.headers.pop("Set-Cookie", None)
     response.cookies.clear()
     if hasattr(response.raw, "headers"):

@@ -2,8 +2,10 @@
 
 import io
 import json
+import threading
 import traceback
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
@@ -192,7 +194,7 @@ def test_the_network_is_given_what_is_left_of_the_budget(transport: Made, slept:
         with pytest.raises(exc.NotReachedError):
             made.json("GET", "accounts/self")
         now[0] += 0.5
-        with pytest.raises(exc.NotReachedError, match="The time is over"):
+        with pytest.raises(exc.NotReachedError, match="The timeout passed"):
             made.json("GET", "accounts/self")
     assert wire.timeouts == [(10.0, 60.0), (10.0, 21.0), (0.5, 0.5)]
     assert slept == [], "nothing is tried again"
@@ -231,6 +233,18 @@ def test_a_cache_that_can_not_be_used_stops_no_call(transport: Made, tmp_path: P
     made, wire = transport(GOOD)
     assert made.json("GET", "accounts/self", cached=True) == {"id": 1}
     assert len(wire.requests) == 1
+
+
+def test_threads_share_one_session_with_a_cache(transport: Made) -> None:
+    made, _ = transport()
+    together = threading.Barrier(8)
+
+    def open_session(_: int) -> Any:
+        together.wait()
+        return made._cached
+
+    with ThreadPoolExecutor(8) as threads:
+        assert len(set(threads.map(open_session, range(8)))) == 1
 
 
 def test_the_cache_is_as_careful_with_redirects(transport: Made) -> None:
