@@ -1,4 +1,4 @@
-"""After `pseudonymize` nobody of the demo's university is left in any report."""
+"""After `pseudonymize` no report contains a person of the demo's university."""
 
 import re
 import warnings
@@ -17,7 +17,7 @@ KEY = b"a key of the test, 32 bytes long"
 
 @pytest.fixture
 def tables(canvas: Callable[..., crn.Connection]) -> dict[tuple[str, str], pd.DataFrame]:
-    """Every table of every report of one university."""
+    """Every table of every report of one demo."""
     connection = canvas(enrollments=1_000)
     found = {}
     for report in reports():
@@ -34,7 +34,7 @@ def hidden(frame: Any, **keywords: Any) -> Any:
 
 
 def texts(frame: pd.DataFrame) -> set[str]:
-    """All that is written in a frame: cells, categories not in use, provenance."""
+    """Return all text in a frame: cells, unused categories and provenance."""
     cells = {str(value) for name in frame for value in frame[name].dropna().unique()}
     categories = {
         str(value) for name in frame.select_dtypes("category") for value in frame[name].cat.categories
@@ -42,7 +42,7 @@ def texts(frame: pd.DataFrame) -> set[str]:
     return cells | categories | {repr(frame.attrs)}
 
 
-def test_nobody_is_left(tables: dict[tuple[str, str], pd.DataFrame]) -> None:
+def test_no_person_is_left(tables: dict[tuple[str, str], pd.DataFrame]) -> None:
     users = tables["provisioning_csv", "users"]
     whole = ["login_id", "email", "user_id", "integration_id", "full_name", "sortable_name", "canvas_user_id"]
     people = {str(value) for name in whole for value in users[name].dropna().unique()}
@@ -91,7 +91,7 @@ JOINS = [
 ]  # fmt: skip
 
 
-def test_joins_count_the_same_before_and_after(tables: dict[tuple[str, str], pd.DataFrame]) -> None:
+def test_joins_match_as_many_rows_as_before(tables: dict[tuple[str, str], pd.DataFrame]) -> None:
     made = {place: hidden(frame) for place, frame in tables.items()}
     for left, left_on, right, right_on in JOINS:
         before, after = (

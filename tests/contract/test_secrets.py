@@ -1,7 +1,7 @@
-"""The token, the keys in file links and the signed links: in nothing that is written, printed, logged or raised.
+"""The token, the keys in file links and the signed links are never written, printed, logged or raised.
 
-The demo's own random token goes through the main job, its failures, the shell and a kernel; then
-everything that came of it is searched, in every spelling the token could have taken on the way.
+A demo's random token is used in the main job, its failures, the shell and a kernel. Then everything that these
+produced is searched for the token in every encoding.
 """
 
 import base64
@@ -52,7 +52,7 @@ def leaks(secrets: list[str], where: str, data: bytes | str) -> list[str]:
 
 
 def unfolded(path: Path) -> Iterator[bytes]:
-    """The bytes of a file, and what they hold compressed."""
+    """Yield the bytes of a file, and its compressed contents."""
     data = path.read_bytes()
     yield data
     if path.suffix == ".zip":
@@ -75,12 +75,12 @@ def written(*folders: Path) -> Iterator[tuple[str, bytes]]:
 def pickled(value: object) -> bytes:
     try:
         return pickle.dumps(value)
-    except (TypeError, AttributeError, pickle.PicklingError):  # it refuses, as a token does
+    except (TypeError, AttributeError, pickle.PicklingError):  # not picklable, like a token
         return b""
 
 
 class Listening(logging.Handler):
-    """Everything logged by anybody, with the arguments of each line."""
+    """A handler that keeps every log line with its arguments."""
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
@@ -103,7 +103,7 @@ def logged() -> Iterator[Listening]:
 
 @pytest.fixture
 def links(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The signatures of all links the demo gives out."""
+    """The signatures of all links that the demo creates."""
     made: list[str] = []
     sign = downloads._signature
 
@@ -116,7 +116,7 @@ def links(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def secrets_of(server: Any, links: list[str]) -> list[str]:
-    """The token, the signed links, and on an old server the keys in the addresses of files."""
+    """Return the token, the signatures of links, and on an old server the keys in file addresses."""
     keys = (
         [file_uuid(server._canvas, run) for run in server._canvas.runs] if server._canvas.options.old else []
     )
@@ -124,7 +124,7 @@ def secrets_of(server: Any, links: list[str]) -> list[str]:
 
 
 def main_job(connection: crn.Connection) -> Iterator[object]:
-    """Every call a user makes, and what each gives."""
+    """Make every call a user makes, and yield the results."""
     yield connection
     yield connection.reports()
     yield connection.report("grade_export_csv")
@@ -154,7 +154,7 @@ def shown(value: object) -> str:
 
 @pytest.mark.parametrize("old", [False, True], ids=["today", "old"])
 @pytest.mark.parametrize("scenario", [None, *FAILING])
-def test_nothing_leaves(
+def test_no_secret_leaves(
     *,
     canvas: Callable[..., Any],
     logged: Listening,
@@ -171,11 +171,11 @@ def test_nothing_leaves(
         try:
             for value in main_job(connection):
                 found.append((f"repr of {type(value).__name__}", shown(value)))
-                if not isinstance(value, Attachment):  # which is the address, for whoever asks for it
+                if not isinstance(value, Attachment):  # an attachment contains the address itself
                     found.append((f"pickle of {type(value).__name__}", pickled(value)))
         except CanvasReportsError as error:
             found += [("error", error_text(error)), ("pickled error", pickled(error))]
-            # With the values of all variables, as some crash reports have it: the token at least is hidden.
+            # Some crash reports include the values of all variables.
             inner = traceback.TracebackException.from_exception(error, capture_locals=True)
             assert not leaks([connection.server.token], "locals", "".join(inner.format()))
     found.append(("printed", printed.getvalue()))
@@ -187,23 +187,23 @@ def test_nothing_leaves(
     assert [leak for where, data in found for leak in leaks(secrets, where, data)] == []
     if scenario is None:
         assert len(found) > 50
-        assert links, "no file was fetched, so nothing was proved"
+        assert links, "no file was downloaded"
         assert list(tmp_path.rglob("*.sqlite"))
         assert list(tmp_path.rglob("*.parquet"))
 
 
-def test_a_debug_log_holds_no_link_that_opens_a_file(
+def test_a_debug_log_contains_no_usable_link(
     canvas: Callable[..., Any], logged: Listening, links: list[str]
 ) -> None:
     connection = canvas(old=True)
     connection.read_report("zero_activity_csv", progress=False)
     said = "\n".join(line for _, line in logged.lines)
-    assert "verifier=***" in said, "the link was logged, without its key"
+    assert "verifier=***" in said, "the link is logged without its key"
     assert leaks(secrets_of(connection.server, links), "the log", said) == []
 
 
 @pytest.mark.parametrize("kind", list(spellings("x" * 9)))
-def test_the_search_finds_what_it_looks_for(kind: str, tmp_path: Path) -> None:
+def test_the_search_finds_every_encoding(kind: str, tmp_path: Path) -> None:
     secret = "a~b+c/d-0123456789abcdef~"
     hidden = b"before " + spellings(secret)[kind] + b" after"
     assert leaks([secret], "here", hidden)
@@ -214,8 +214,8 @@ def test_the_search_finds_what_it_looks_for(kind: str, tmp_path: Path) -> None:
     assert leaks([secret], "a header", basic)
 
 
-@pytest.mark.skipif(os.name != "posix", reason="rights are the file system's only there")
-def test_the_store_is_its_owners_alone(canvas: Callable[..., Any], tmp_path: Path) -> None:
+@pytest.mark.skipif(os.name != "posix", reason="other systems have no file modes")
+def test_only_the_owner_can_read_the_store(canvas: Callable[..., Any], tmp_path: Path) -> None:
     mask = os.umask(0)
     try:
         connection = canvas()
@@ -230,8 +230,8 @@ def test_the_store_is_its_owners_alone(canvas: Callable[..., Any], tmp_path: Pat
     assert len(rights) > 10
 
 
-@pytest.mark.skipif(os.name != "posix", reason="rights are the file system's only there")
-def test_the_demos_store_is_its_owners_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.mark.skipif(os.name != "posix", reason="other systems have no file modes")
+def test_only_the_owner_can_read_the_store_of_a_demo(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("CANVAS_REPORTS_CACHE", str(tmp_path / "store"))
     mask = os.umask(0)
     try:
@@ -252,7 +252,7 @@ def commands(group: click.Group) -> Iterator[click.Command]:
             yield from commands(command)
 
 
-def test_the_shell_takes_no_token_where_the_process_list_would_show_it() -> None:
+def test_no_shell_option_takes_a_token() -> None:
     found = [cli, *commands(cli)]
     assert len(found) > 4
     for command in found:
@@ -262,7 +262,7 @@ def test_the_shell_takes_no_token_where_the_process_list_would_show_it() -> None
 
 
 @pytest.mark.parametrize("scenario", [None, "expired_token", "no_permission", "fails"])
-def test_the_shell_shows_nothing(
+def test_the_shell_shows_no_secret(
     demo: Callable[..., Any],
     monkeypatch: pytest.MonkeyPatch,
     links: list[str],
@@ -274,7 +274,7 @@ def test_the_shell_shows_nothing(
     monkeypatch.setenv("CANVAS_API_URL", server.url)
     monkeypatch.setenv("CANVAS_API_TOKEN", server.token)
     monkeypatch.setenv("CANVAS_REPORTS_CACHE", str(tmp_path / "store"))
-    # What fails is tried again after a wait, and the shell takes no clock.
+    # Failed calls are retried after a pause, and the shell can't be given a clock.
     monkeypatch.setattr("time.sleep", lambda _: None)
     output = str(tmp_path / "out.parquet")
     for arguments in (["list"], ["run", "zero_activity_csv", "-o", output], ["doctor"], ["run", "nonsense"]):
@@ -286,7 +286,7 @@ def test_the_shell_shows_nothing(
     ] == []
 
 
-def test_a_saved_notebook_holds_nothing(
+def test_a_saved_notebook_contains_no_secret(
     demo: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, links: list[str], tmp_path: Path
 ) -> None:
     server = demo(old=True).server

@@ -1,4 +1,4 @@
-"""Answers and sidecars of any shape: value objects, frames, or one of our errors; never anything else."""
+"""Responses and sidecars of any shape become objects, frames or one of our errors, never anything else."""
 
 import json
 from collections.abc import Iterator
@@ -44,7 +44,7 @@ values = st.recursive(
     ),
     max_leaves=12,
 )
-# Near enough to the real thing to get past the first check.
+# Similar enough to a real run to pass the first check.
 runs = st.fixed_dictionaries(
     {"id": st.integers(1, 10**9), "status": st.sampled_from(["complete", "odd"])},
     optional={word: values for word in WORDS if word not in {"id", "status"}},
@@ -66,7 +66,7 @@ def test_a_run(data: Any) -> None:
 
 
 @given(values | offers)
-def test_a_report_on_offer(data: Any) -> None:
+def test_an_available_report(data: Any) -> None:
     try:
         offer = AvailableReport.from_api(data)
     except UnexpectedAnswerError:
@@ -76,7 +76,7 @@ def test_a_report_on_offer(data: Any) -> None:
 
 
 class Answering:
-    """A transport with one answer to everything."""
+    """A transport that responds the same to every request."""
 
     def __init__(self, answer: Any) -> None:
         self.answer = answer
@@ -120,7 +120,7 @@ types = st.sampled_from(
 
 
 @given(st.integers(200, 599), bodies, types)
-def test_an_answer_of_the_server(status: int, body: bytes, kind: str) -> None:
+def test_a_response_of_the_server(status: int, body: bytes, kind: str) -> None:
     response = requests.Response()
     response.status_code, response.url, response._content = status, "https://canvas.example.edu/x", body
     response.headers["Content-Type"] = kind
@@ -160,7 +160,7 @@ MADE = Provenance(
 
 @pytest.fixture(scope="module")
 def sidecar(tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, Path, dict[str, Any]]:
-    """A store of one sound run, its sidecar, and what stands in it."""
+    """A store with one intact run, its sidecar, and the sidecar's content."""
     store = Store(tmp_path_factory.mktemp("fuzz") / "store")
     with store.lock(URL, "self", REPORT, 7) as folder:
         (folder / "raw.csv").write_bytes(b"a\n1\n")
@@ -172,7 +172,7 @@ def sidecar(tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, Path, dict
 
 
 def paths_in(value: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """Where a value can be put in place of another."""
+    """Return the paths of all values inside a value."""
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     return [at, *(path for key, item in inner for path in paths_in(item, (*at, key)))]
 
@@ -210,7 +210,7 @@ def test_a_sidecar(
 
 
 @pytest.mark.parametrize("data", [b"[" * 100_000, b'{"a":' * 100_000, b"\xff\xfe", b"9" * 5000], ids=len)
-def test_a_sidecar_of_another_world(sidecar: tuple[Store, Path, dict[str, Any]], data: bytes) -> None:
+def test_a_sidecar_that_is_no_json(sidecar: tuple[Store, Path, dict[str, Any]], data: bytes) -> None:
     store, path, _ = sidecar
     path.write_bytes(data)
     assert store.find(URL, "self", REPORT, 7) is None

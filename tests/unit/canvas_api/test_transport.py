@@ -1,4 +1,4 @@
-"""HTTP manners, over a wire made by hand: what is sent where, what is tried again, what is never shown."""
+"""What is sent where, what is retried, and what is never shown, over an adapter without a network."""
 
 import io
 import json
@@ -25,7 +25,7 @@ CANVAS, STORAGE, SECRET = "https://canvas.example.edu", "https://files.example.o
 
 
 class Wire(requests.adapters.BaseAdapter):
-    """Answers from a list; keeps the requests. An answer is (status, body, headers) or an exception."""
+    """An adapter that keeps the requests and takes responses, (status, body, headers) or exceptions, from a list."""
 
     def __init__(self, *answers: Any) -> None:
         super().__init__()
@@ -95,7 +95,7 @@ def test_a_call(transport: Made) -> None:
     assert made.rate_limit_remaining == 512.25
 
 
-def test_an_odd_rate_header_breaks_nothing(transport: Made) -> None:
+def test_an_odd_rate_header_is_ignored(transport: Made) -> None:
     made, _ = transport((200, [], {"X-Rate-Limit-Remaining": "plenty"}))
     assert made.json("GET", "accounts/self/reports") == []
     assert made.rate_limit_remaining is None
@@ -137,7 +137,7 @@ GOOD = (200, {"id": 1})
         ("DELETE", [(301, b"", {"Location": f"{CANVAS}/other"})], 1, exc.UnexpectedAnswerError),
     ],
 )
-def test_what_is_tried_again(
+def test_temporary_errors_are_retried(
     *,
     transport: Made,
     slept: list[float],
@@ -174,7 +174,7 @@ DATE = {"Date": "Mon, 02 Mar 2026 16:14:00 GMT"}
         ("GET", 503, {}, 0, 2),
     ],
 )
-def test_the_server_says_how_long_to_wait(
+def test_the_pause_is_what_the_server_asks_for(
     *, transport: Made, slept: list[float], method: str, status: int, headers: Any, least: int, most: int
 ) -> None:
     made, _ = transport((status, b"", headers), GOOD)
@@ -183,7 +183,7 @@ def test_the_server_says_how_long_to_wait(
     assert least < pause <= most + 1
 
 
-def test_the_network_is_given_what_is_left_of_the_budget(transport: Made, slept: list[float]) -> None:
+def test_network_timeouts_end_at_the_deadline(transport: Made, slept: list[float]) -> None:
     now = [1000.0]
     made, wire = transport(GOOD, GOOD, LOST, GOOD)
     made.waiter.clock = lambda: now[0]
@@ -197,7 +197,7 @@ def test_the_network_is_given_what_is_left_of_the_budget(transport: Made, slept:
         with pytest.raises(exc.NotReachedError, match="The timeout passed"):
             made.json("GET", "accounts/self")
     assert wire.timeouts == [(10.0, 60.0), (10.0, 21.0), (0.5, 0.5)]
-    assert slept == [], "nothing is tried again"
+    assert slept == [], "nothing is retried after the deadline"
     assert made.json("GET", "accounts/self") == {"id": 1}
 
 
@@ -215,7 +215,7 @@ def test_certificates_are_always_checked(
     assert wire.verified == [True, *[str(tmp_path / "school.pem")] * 2]
 
 
-def test_certificates_that_are_not_there_are_named(
+def test_a_missing_certificate_file_is_an_error(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, slept: list[float], waiter: Waiter
 ) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "school.pem"))
@@ -228,7 +228,7 @@ def test_certificates_that_are_not_there_are_named(
     assert slept == []
 
 
-def test_a_cache_that_can_not_be_used_stops_no_call(transport: Made, tmp_path: Path) -> None:
+def test_a_call_succeeds_without_a_usable_cache(transport: Made, tmp_path: Path) -> None:
     (tmp_path / "http").write_text("a file where a folder should be")
     made, wire = transport(GOOD)
     assert made.json("GET", "accounts/self", cached=True) == {"id": 1}
@@ -247,7 +247,7 @@ def test_threads_share_one_session_with_a_cache(transport: Made) -> None:
         assert len(set(threads.map(open_session, range(8)))) == 1
 
 
-def test_the_cache_is_as_careful_with_redirects(transport: Made) -> None:
+def test_the_cache_follows_no_redirect_to_plain_http(transport: Made) -> None:
     made, _ = transport()
     cached = Wire((302, b"", {"Location": "http://canvas.example.edu/api/v1/accounts/self"}))
     made._cached.mount("https://", cached)
@@ -265,18 +265,22 @@ def test_the_cache_is_as_careful_with_redirects(transport: Made) -> None:
     ],
     ids=["elsewhere", "to the login page", "login page"],
 )
-def test_the_cache_keeps_no_detour_and_no_page(transport: Made, tmp_path: Path, answers: list[Any]) -> None:
+def test_the_cache_keeps_no_redirect_and_no_web_page(
+    transport: Made, tmp_path: Path, answers: list[Any]
+) -> None:
     made, _ = transport()
     made._cached.mount("https://", Wire(*answers, (200, {"id": 2})))
     with suppress(exc.AuthenticationError):
         made.json("GET", "accounts/self", cached=True)
-    assert made.json("GET", "accounts/self", cached=True) == {"id": 2}, "logged in, the next call is served"
+    assert made.json("GET", "accounts/self", cached=True) == {"id": 2}, (
+        "after the login the next call succeeds"
+    )
     made.close()
     (stored,) = [path.read_bytes() for path in (tmp_path / "http").iterdir()]
     assert SECRET.encode() not in stored
 
 
-def test_all_pages_are_followed_as_the_server_names_them(transport: Made) -> None:
+def test_all_pages_are_followed_by_the_link_header(transport: Made) -> None:
     second = f"{CANVAS.replace('canvas', 'Canvas')}/api/v1/accounts/1/reports/x?page=bookmark:W&per_page=100"
     made, wire = transport(
         (200, [1, 2], {"Link": f'<{second}>; rel="next",<{CANVAS}/first>; rel="first"'}),
@@ -292,14 +296,14 @@ def test_all_pages_are_followed_as_the_server_names_them(transport: Made) -> Non
 @pytest.mark.parametrize(
     "elsewhere", ["https://evil.example.org/x", "http://canvas.example.edu/x", CANVAS + ".evil.example.org/x"]
 )
-def test_a_next_page_elsewhere_is_not_followed(transport: Made, elsewhere: str) -> None:
+def test_a_next_page_on_another_host_is_not_followed(transport: Made, elsewhere: str) -> None:
     made, wire = transport((200, [1], {"Link": f'<{elsewhere}>; rel="next"'}))
     with pytest.raises(exc.UnexpectedAnswerError, match="another host"):
         list(made.pages("accounts/1/reports/x"))
     assert len(wire.requests) == 1
 
 
-def test_the_token_stays_behind_on_a_redirect_to_the_storage(
+def test_a_redirect_to_the_storage_drops_the_token(
     transport: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     netrc = tmp_path / "netrc"
@@ -336,8 +340,8 @@ def test_no_redirect_to_plain_http(transport: Made) -> None:
         (STORAGE, 404, exc.ServerError),
     ],
 )
-def test_a_refused_download(transport: Made, host: str, status: int, error: type[Exception]) -> None:
-    tries = 4 if error is exc.ServerError else 1  # a link that expired is renewed
+def test_a_rejected_download(transport: Made, host: str, status: int, error: type[Exception]) -> None:
+    tries = 4 if error is exc.ServerError else 1  # a new link is requested for an expired one
     made, wire = transport(
         *[
             (302, b"", {"Location": f"{host}/a?token=signed"}),
@@ -361,7 +365,7 @@ def test_a_refused_download(transport: Made, host: str, status: int, error: type
         urllib3.exceptions.LocationParseError(SECRET),
     ],
 )
-def test_no_secret_in_an_error_of_the_wire(transport: Made, lost: Exception) -> None:
+def test_no_secret_in_a_network_error(transport: Made, lost: Exception) -> None:
     made, _ = transport(*[lost] * 4)
     with pytest.raises(exc.NotReachedError) as caught:
         made.json("GET", "accounts/self?access_token=hidden")
@@ -371,7 +375,7 @@ def test_no_secret_in_an_error_of_the_wire(transport: Made, lost: Exception) -> 
     assert SECRET not in repr(made) + repr(vars(made))
 
 
-def test_the_cache_holds_metadata_alone_and_no_secret(transport: Made, tmp_path: Path) -> None:
+def test_the_cache_holds_only_metadata_and_no_secret(transport: Made, tmp_path: Path) -> None:
     made, plain = transport((200, {"id": 2}))
     cached = Wire(
         (
@@ -400,7 +404,7 @@ def test_the_cache_holds_metadata_alone_and_no_secret(transport: Made, tmp_path:
     assert b"abc123" not in stored
 
 
-def test_loopback_goes_past_every_proxy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_loopback_uses_no_proxy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://proxy.example.org:1")
     with closing(
         Transport(Settings(url="http://127.0.0.1:9", store=tmp_path), Token(SECRET), Waiter())
