@@ -1,4 +1,4 @@
-"""What is wrong with a saved notebook, for whoever opens it elsewhere."""
+"""Checks that a saved notebook can be shared and displays everywhere."""
 
 import json
 import re
@@ -22,7 +22,7 @@ MODEL_KEYS = {"model_name", "model_module", "model_module_version", "state"}
 
 
 def faults(notebook: Mapping[str, Any]) -> list[str]:
-    """Everything that should keep a notebook from being shared; empty for a good one."""
+    """Return the problems that should keep a notebook from being shared; an empty list if there are none."""
     cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
     return [*_errors(cells), *_private(notebook), *_widget_state(notebook), *_widget_views(notebook, cells)]
 
@@ -33,14 +33,14 @@ def _errors(cells: list[Any]) -> Iterator[str]:
             if output["output_type"] == "error":
                 yield f"an error: {output['ename']}"
             if output.get("name") == "stderr":
-                yield f"words on stderr: {''.join(output['text'])[:60]}"
+                yield f"text on stderr: {''.join(output['text'])[:60]}"
 
 
 def _private(notebook: Mapping[str, Any]) -> Iterator[str]:
     bare = json.loads(json.dumps(notebook))
     for cell in bare["cells"]:
         for output in cell.get("outputs", []):
-            for picture in PICTURES:  # base64, in which any letters may meet
+            for picture in PICTURES:  # base64 can contain any text
                 output.get("data", {}).pop(picture, None)
     text = json.dumps(bare, ensure_ascii=False)
     for name, pattern in PRIVATE.items():
@@ -52,16 +52,16 @@ def _private(notebook: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _models(notebook: Mapping[str, Any]) -> dict[str, Any]:
-    held = notebook["metadata"].get("widgets", {}).get(STATE, {})
-    return dict(held.get("state", {}))
+    saved = notebook["metadata"].get("widgets", {}).get(STATE, {})
+    return dict(saved.get("state", {}))
 
 
 def _widget_state(notebook: Mapping[str, Any]) -> Iterator[str]:
-    """GitHub shows no notebook at all where an entry has no state."""
-    for kind, held in notebook["metadata"].get("widgets", {}).items():
-        if kind != STATE or not isinstance(held.get("state"), dict):
+    """GitHub does not display a notebook if its widget metadata has no state."""
+    for kind, saved in notebook["metadata"].get("widgets", {}).items():
+        if kind != STATE or not isinstance(saved.get("state"), dict):
             yield f"widget metadata {kind} without a state"
-        elif held.get("version_major") != 2:
+        elif saved.get("version_major") != 2:
             yield "widget metadata of another version"
     for name, model in _models(notebook).items():
         if not set(model) >= MODEL_KEYS:
@@ -69,14 +69,14 @@ def _widget_state(notebook: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _widget_views(notebook: Mapping[str, Any], cells: list[Any]) -> Iterator[str]:
-    """A widget that can't be shown again needs something beside or below it that can."""
-    held = _models(notebook)
+    """A widget without a kernel is blank, so it needs a static output beside or below it."""
+    models = _models(notebook)
     for number, cell in enumerate(cells):
         shown = [output.get("data", {}) for output in cell["outputs"]]
         views = [data[VIEW]["model_id"] for data in shown if VIEW in data]
-        if held and not set(views) <= set(held):
-            yield f"cell {number}: a widget that the saved state lacks"
+        if models and not set(views) <= set(models):
+            yield f"cell {number}: a widget that is not in the saved state"
         after = cells[number + 1]["outputs"] if number + 1 < len(cells) else []
         beside = [set(data) for data in (*shown, *(output.get("data", {}) for output in after))]
         if views and not any(kinds & set(STATIC) for kinds in beside):
-            yield f"cell {number}: a widget and nothing that shows without it"
+            yield f"cell {number}: a widget without a static output"

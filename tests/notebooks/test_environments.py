@@ -1,4 +1,4 @@
-"""The conda environments ask for what pyproject.toml asks for."""
+"""The conda environments and pyproject.toml have the same requirements."""
 
 import os
 import re
@@ -17,7 +17,7 @@ environment = pytest.mark.parametrize("name", FILES)
 
 
 def conda(name: str) -> tuple[dict[str, object], list[str], list[str]]:
-    """A file, its conda packages, its pip packages; the pip block stands last."""
+    """Return a file's content, its conda packages and its pip packages, which come last."""
     content = yaml.safe_load((ROOT / name).read_text(encoding="utf-8"))
     *packages, last = content["dependencies"]
     if isinstance(last, str):
@@ -26,13 +26,13 @@ def conda(name: str) -> tuple[dict[str, object], list[str], list[str]]:
 
 
 def required() -> set[str]:
-    """What the package and its demo need on a Unix machine, in conda's names."""
+    """Return what the package and its demo require on Unix, with conda's names."""
     extras = PROJECT["optional-dependencies"]
-    asked = [*PROJECT["dependencies"], *extras["demo"], *extras["plot"], *extras["dask"]]
-    # What pip calls extras of dask, conda's package of that name has already.
+    requirements = [*PROJECT["dependencies"], *extras["demo"], *extras["plot"], *extras["dask"]]
+    # Conda's dask package includes what pip calls the extras of dask.
     plain = [
         re.sub(r"^dask\[.*\]", "dask", need)
-        for need in asked
+        for need in requirements
         if ";" not in need and not need.startswith("canvas-reports-nb")
     ]
     return {re.sub(r"^[\w-]+", lambda name: CONDA_NAMES.get(name[0], name[0]), need) for need in plain}
@@ -49,7 +49,7 @@ def test_python_is_new_enough() -> None:
     _, [root, *_], pip = conda("environment.yml")
     assert root == "python" + PROJECT["requires-python"]
     assert pip == ["-e .[demo]"]
-    # Binder's own choice of Python is too old for pandas 3, so one is named there.
+    # Binder's default Python is too old for pandas 3, so its file names a version.
     _, [binder, *_], pip = conda("binder/environment.yml")
     lowest = PROJECT["requires-python"].removeprefix(">=")
     assert [int(part) for part in binder.removeprefix("python=").split(".")] >= [

@@ -1,4 +1,4 @@
-"""The notebooks: stored outputs are what a run gives today, and the files are fit to be shared."""
+"""The notebooks' saved outputs are up to date, and the files can be shared."""
 
 import json
 import os
@@ -32,12 +32,12 @@ def test_there_are_notebooks() -> None:
 
 
 def python(*words: object, store: Path) -> subprocess.CompletedProcess[str]:
-    """Run a module in a process of its own, so that a developer's token can't lead cells to a real Canvas."""
-    surroundings = {name: text for name, text in os.environ.items() if not name.startswith("CANVAS_")}
+    """Run a module in its own process without a developer's token, so that cells can't reach a real Canvas."""
+    environment = {name: text for name, text in os.environ.items() if not name.startswith("CANVAS_")}
     return subprocess.run(
         [sys.executable, "-m", *map(str, words)],
         cwd=NOTEBOOKS[0].parents[1],
-        env={**surroundings, "CANVAS_REPORTS_CACHE": str(store)},
+        env={**environment, "CANVAS_REPORTS_CACHE": str(store)},
         capture_output=True,
         text=True,
         check=False,
@@ -45,7 +45,7 @@ def python(*words: object, store: Path) -> subprocess.CompletedProcess[str]:
 
 
 @notebook
-def test_outputs_are_what_a_run_gives(path: Path, tmp_path: Path) -> None:
+def test_saved_outputs_are_up_to_date(path: Path, tmp_path: Path) -> None:
     nbval = ["--nbval", "--nbval-current-env", f"--nbval-sanitize-with={SANITIZE}"]
     run = python("pytest", "-n0", *nbval, "-p", "no:cacheprovider", path, store=tmp_path)
     assert run.returncode == 0, run.stdout + run.stderr
@@ -57,14 +57,14 @@ def test_another_term_with_papermill(tmp_path: Path) -> None:
     made = tmp_path / "spring.ipynb"
     run = python("papermill", "--no-progress-bar", path, made, "-p", "term", "SP26", store=tmp_path)
     assert run.returncode == 0, run.stderr
-    told = "".join(
+    printed = "".join(
         output.get("text", "")
         for cell in code_cells(made)
         for output in cell.outputs
         if output.output_type == "stream"
     )
-    assert re.search(r"rows of Spring 2026; for the same again: -p run_id \d+\n", told)
-    assert "Fall 2025" not in told
+    assert re.search(r"rows of Spring 2026; for the same again: -p run_id \d+\n", printed)
+    assert "Fall 2025" not in printed
 
 
 @notebook
@@ -76,12 +76,12 @@ def test_file_is_valid_and_was_run_in_order(path: Path) -> None:
 
 
 @notebook
-def test_saved_file_is_fit_to_be_shared(path: Path) -> None:
+def test_saved_file_can_be_shared(path: Path) -> None:
     assert faults(json.loads(path.read_text(encoding="utf-8"))) == []
 
 
 def good() -> dict[str, Any]:
-    """A saved notebook with a widget and its state, and a table below."""
+    """Return a saved notebook with a widget, its state, and a table below."""
     model = {"model_name": "VBoxModel", "model_module": "m", "model_module_version": "2.0.0", "state": {}}
     return {
         "metadata": {"widgets": {STATE: {"version_major": 2, "version_minor": 0, "state": {"a": model}}}},
@@ -104,25 +104,25 @@ def good() -> dict[str, Any]:
     }
 
 
-def told(text: str, name: str = "stdout") -> dict[str, Any]:
+def stream(text: str, name: str = "stdout") -> dict[str, Any]:
     return {"output_type": "stream", "name": name, "text": [text]}
 
 
-SPOILT: dict[str, Callable[[Any], Any]] = {
-    "path": lambda book: book["cells"][0]["outputs"].append(told("/home/ann/marks.csv")),
+DAMAGE: dict[str, Callable[[Any], Any]] = {
+    "path": lambda book: book["cells"][0]["outputs"].append(stream("/home/ann/marks.csv")),
     "header": lambda book: book["cells"][1].update(source="headers = 'Bearer abc'"),
-    "token": lambda book: book["cells"][0]["outputs"].append(told("7~" + "a" * 20)),
-    "signed link": lambda book: book["cells"][0]["outputs"].append(told("/files/7/download?verifier=x")),
+    "token": lambda book: book["cells"][0]["outputs"].append(stream("7~" + "a" * 20)),
+    "signed link": lambda book: book["cells"][0]["outputs"].append(stream("/files/7/download?verifier=x")),
     "port": lambda book: book["metadata"].update(papermill={"url": "http://127.0.0.1:8888"}),
     "an error": lambda book: book["cells"][0]["outputs"].append(
         {"output_type": "error", "ename": "KeyError"}
     ),
-    "words on stderr": lambda book: book["cells"][0]["outputs"].append(told("Warning", "stderr")),
+    "text on stderr": lambda book: book["cells"][0]["outputs"].append(stream("Warning", "stderr")),
     "without a state": lambda book: book["metadata"]["widgets"][STATE].pop("state"),
     "another version": lambda book: book["metadata"]["widgets"][STATE].update(version_major=1),
     "lacks model_name": lambda book: book["metadata"]["widgets"][STATE]["state"]["a"].pop("model_name"),
-    "the saved state lacks": lambda book: book["cells"][0]["outputs"][0]["data"][VIEW].update(model_id="b"),
-    "nothing that shows": lambda book: book["cells"][1]["outputs"].clear(),
+    "not in the saved state": lambda book: book["cells"][0]["outputs"][0]["data"][VIEW].update(model_id="b"),
+    "without a static output": lambda book: book["cells"][1]["outputs"].clear(),
     "a password": lambda book: book["metadata"]["widgets"][STATE]["state"]["a"].update(
         model_name="PasswordModel", state={"value": "x"}
     ),
@@ -136,10 +136,10 @@ def test_a_good_file_passes() -> None:
     assert faults(book) == []
 
 
-@pytest.mark.parametrize("name", SPOILT)
-def test_a_spoilt_file_is_noticed(name: str) -> None:
+@pytest.mark.parametrize("name", DAMAGE)
+def test_a_problem_is_reported(name: str) -> None:
     book = good()
-    SPOILT[name](book)
+    DAMAGE[name](book)
     (fault,) = faults(book)
     assert name in fault
 

@@ -1,4 +1,4 @@
-"""Progress where it really runs: executed by papermill and nbconvert, in a terminal, from cron."""
+"""Progress in papermill, nbconvert, a terminal and cron."""
 
 import fcntl
 import os
@@ -16,17 +16,17 @@ import pytest
 REPORT = "zero_activity_csv"
 OPEN = "import canvas_reports_nb as crn; canvas = crn.demo(enrollments=300, duration=0)"
 READ = f"canvas.read_report('{REPORT}', max_age=0).shape"
-ASKED_FOR = "import os; os.environ['CANVAS_REPORTS_PROGRESS'] = 'log'"
+LOG_LINES = "import os; os.environ['CANVAS_REPORTS_PROGRESS'] = 'log'"
 LOGGING = "os.environ.pop('CANVAS_REPORTS_PROGRESS'); import logging; logging.basicConfig(level='INFO')"
 SCRIPT = f"{OPEN}\n{READ}\ncanvas.close()"
-CELLS = [OPEN, READ, ASKED_FOR, READ, LOGGING, READ, "canvas.close()"]
+CELLS = [OPEN, READ, LOG_LINES, READ, LOGGING, READ, "canvas.close()"]
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    """Run Python with these arguments, without the settings of whoever runs the tests."""
+    """Run Python with these arguments, without the developer's settings."""
     plain = {name: text for name, text in os.environ.items() if not name.startswith("CANVAS_")}
 
     def run(*words: object, **settings: str) -> subprocess.CompletedProcess[str]:
@@ -57,13 +57,13 @@ def test_a_notebook_run_by_a_machine(words: tuple[str, ...], run: Run, tmp_path:
     run("-m", *words)
     made = nbformat.read(tmp_path / "out.ipynb", as_version=4)
     assert "widgets" not in made.metadata
-    said = []
+    texts = []
     for cell in made.cells:
         outputs = [output for output in cell.outputs if output.output_type != "execute_result"]
         assert {output.get("name") for output in outputs} <= {"stderr"}
-        said.append("".join(output.text for output in outputs))
-    assert [text.count("starting a new run") for text in said] == [0, 0, 0, 1, 0, 1, 0]
-    assert [f"{REPORT} run " in text for text in said] == [False, False, False, True, False, True, False]
+        texts.append("".join(output.text for output in outputs))
+    assert [text.count("starting a new run") for text in texts] == [0, 0, 0, 1, 0, 1, 0]
+    assert [f"{REPORT} run " in text for text in texts] == [False, False, False, True, False, True, False]
 
 
 @pytest.mark.parametrize("lines", [False, True], ids=["silent", "asked-for"])
@@ -89,7 +89,7 @@ def test_a_script_in_a_terminal(tmp_path: Path) -> None:
             while chunk := os.read(ours, 4096):
                 shown += chunk
         except OSError:
-            """A pseudo-terminal ends with an error where a pipe ends with nothing."""
+            """A pseudo-terminal signals its end with an error."""
     os.close(ours)
     assert script.returncode == 0
     assert b"100%|" in shown

@@ -1,4 +1,4 @@
-"""What the README says works, and its numbers are those that are measured."""
+"""The README's code runs, and its numbers are the measured ones."""
 
 import re
 import runpy
@@ -25,7 +25,7 @@ SHELL = [line for block in blocks("sh") for line in block.splitlines()]
 
 @pytest.fixture
 def away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty working folder, with a store of its own and no Canvas in the environment."""
+    """Change to an empty folder with a new store, and hide the settings of a Canvas."""
     monkeypatch.chdir(tmp_path)
     for name in ("CANVAS_API_URL", "CANVAS_API_TOKEN"):
         monkeypatch.delenv(name, raising=False)
@@ -34,19 +34,19 @@ def away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_python_recipes(away: Path) -> None:
-    said: dict[str, Any] = {}
+    names: dict[str, Any] = {}
     try:
         for code in blocks("python"):
-            exec(compile(code, "README.md", "exec"), said)  # the README is ours
-        enrolled = said["canvas"].read_tables("provisioning_csv", **said["switches"])["enrollments"]
+            exec(compile(code, "README.md", "exec"), names)  # the README is part of this project
+        enrolled = names["canvas"].read_tables("provisioning_csv", **names["switches"])["enrollments"]
     finally:
-        if "canvas" in said:
-            said["canvas"].close()
-    assert set(said["grades"]["term"]) == {"Spring 2026"}
-    assert 0 < said["courses"]["enrollments"].sum() < len(said["grades"])
-    assert said["form"].frame is None
-    assert len(said["roster"]) == len(enrolled)
-    assert set(said["years"]["enrollment_term_id"]) == {"sis_term_id:FA24", "sis_term_id:FA25"}
+        if "canvas" in names:
+            names["canvas"].close()
+    assert set(names["grades"]["term"]) == {"Spring 2026"}
+    assert 0 < names["courses"]["enrollments"].sum() < len(names["grades"])
+    assert names["form"].frame is None
+    assert len(names["roster"]) == len(enrolled)
+    assert set(names["years"]["enrollment_term_id"]) == {"sis_term_id:FA24", "sis_term_id:FA25"}
 
 
 @pytest.mark.parametrize("line", [line for line in SHELL if line.startswith("canvas-reports run")])
@@ -62,7 +62,7 @@ def test_shell_recipes(line: str, away: Path) -> None:
         assert len(crn.read_file(written)) > 0
 
 
-def test_two_commands_lead_in() -> None:
+def test_the_two_commands() -> None:
     commands = [line for line in SHELL if line.startswith("python -m pip")]
     assert commands == [
         'python -m pip install -e ".[demo]" && canvas-reports demo',
@@ -70,7 +70,7 @@ def test_two_commands_lead_in() -> None:
     ]
 
 
-def test_damage_is_what_the_samples_show() -> None:
+def test_the_damaged_cells_are_counted() -> None:
     measure = runpy.run_path(str(ROOT / "tests" / "unit" / "frames" / "test_samples.py"))
     naive = sum(measure["naive_damage"](data) for _, _, data in measure["TABLES"])
     cells = sum(
@@ -82,7 +82,7 @@ def test_damage_is_what_the_samples_show() -> None:
     assert f"| plain `pandas.read_csv` | {naive} |" in README
 
 
-def test_links_lead_somewhere() -> None:
+def test_links_exist() -> None:
     local = [link for link in re.findall(r"\]\(([^)]+)\)", README) if "://" not in link]
     assert len(local) >= 4
     assert [link for link in local if not (ROOT / link).exists()] == []
