@@ -1,4 +1,4 @@
-"""The checks, each in an environment of its own: ``nox`` runs all, ``nox -s types`` one."""
+"""The checks, each in its own environment: ``nox`` runs all of them, ``nox -s types`` runs one."""
 
 import nox
 
@@ -7,7 +7,7 @@ nox.options.error_on_missing_interpreters = False
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Style and form."""
+    """Check style and formatting."""
     session.install("-e", ".[dev]")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
@@ -15,28 +15,28 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Types, strictly."""
+    """Check types in strict mode."""
     session.install("-e", ".[dev]")
     session.run("mypy")
 
 
 @nox.session
 def imports(session: nox.Session) -> None:
-    """The direction of imports."""
+    """Check that imports follow the layers."""
     session.install("-e", ".[test]")
     session.run("lint-imports", "--no-cache")
 
 
 @nox.session(python=["3.11", "3.12", "3.13"])
 def tests(session: nox.Session) -> None:
-    """All tests, the notebooks among them."""
+    """Run all tests, including the notebooks."""
     session.install("-e", ".[test]")
     session.run("python", "-m", "pytest", *session.posargs)
 
 
 @nox.session
 def notebooks(session: nox.Session) -> None:
-    """The notebooks, README and environment files alone."""
+    """Test only the notebooks, README and environment files."""
     session.install("-e", ".[test]")
     session.run("python", "-m", "pytest", "tests/notebooks", *session.posargs)
 
@@ -44,10 +44,10 @@ def notebooks(session: nox.Session) -> None:
 @nox.session
 @nox.parametrize("ipykernel", ["ipykernel==6.30.*", "ipykernel==7.3.*", "ipykernel"])
 def kernels(session: nox.Session, ipykernel: str) -> None:
-    """Clicks, progress and Interrupt on three kernels that run a widget's callbacks at different times.
+    """Test clicks, progress and interrupts on three kernels that run a widget's callbacks at different times.
 
-    6.30 has no subshells and answers a click after the cell; 7.3 answers on a thread beside the cell; the newest
-    is whatever was released since.
+    6.30 has no subshells and handles a click after the cell. 7.3 handles it in a thread while the cell runs. The
+    third is the newest release.
     """
     session.install("-e", ".[test]")
     session.install("--upgrade", ipykernel)
