@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from canvas_reports_nb.frames.contents import Member, Source, csv_members, reopenable
     from canvas_reports_nb.frames.dialect import read_dialect
-    from canvas_reports_nb.frames.engines import check_engine, frame, load, pick, scan
+    from canvas_reports_nb.frames.engines import check_engine, convert, load, pick, scan
     from canvas_reports_nb.frames.identity import Identity, identify
     from canvas_reports_nb.frames.parquet import (
         Derived,
@@ -31,9 +31,9 @@ __all__ = [
     "Source",
     "Stack",
     "check_engine",
+    "convert",
     "csv_members",
     "derive",
-    "frame",
     "identify",
     "load",
     "pick",
@@ -47,7 +47,7 @@ __all__ = [
 
 _HOME = {
     **dict.fromkeys(("Member", "Source", "reopenable", "csv_members"), "contents"),
-    **dict.fromkeys(("check_engine", "frame", "load", "pick", "scan"), "engines"),
+    **dict.fromkeys(("check_engine", "convert", "load", "pick", "scan"), "engines"),
     **dict.fromkeys(("Identity", "identify"), "identity"),
     **dict.fromkeys(("Derived", "derive", "read_arrow", "type_file", "write_parquet"), "parquet"),
     **dict.fromkeys(("Part", "Stack"), "stacking"),

@@ -1,8 +1,8 @@
-"""From a typed Arrow table, or the Parquet of one, to the frame an engine's users know."""
+"""From a typed Arrow table, in memory or in a Parquet file, to the frame of an engine."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -21,15 +21,31 @@ if TYPE_CHECKING:
     from canvas_reports_nb.frames.provenance import Provenance
     from canvas_reports_nb.typing import Engine
 
+#: The values of each enumeration, by column.
 Categories: TypeAlias = "dict[str, list[str]]"
 
+_ENGINES = ("pandas", "polars", "arrow", "dask")
+_TEXT = pd.StringDtype("pyarrow", na_value=np.nan)
 _PANDAS_TYPES = {
     pa.int64(): pd.Int64Dtype(),
     pa.float64(): pd.Float64Dtype(),
     pa.bool_(): pd.BooleanDtype(),
-    pa.string(): pd.StringDtype("pyarrow", na_value=np.nan),
-    pa.large_string(): pd.StringDtype("pyarrow", na_value=np.nan),
+    pa.string(): _TEXT,
+    pa.large_string(): _TEXT,
 }
+# Enough for every core to decode one, few enough to keep peak memory near the size of the frame.
+_COLUMNS_AT_ONCE = 4
+# Bytes that the short offsets of Arrow's plain text can address.
+_SHORT_TEXT = 2**31
+
+
+def check_engine(engine: Any) -> None:
+    """Reject an unknown engine."""
+    if engine not in _ENGINES:
+        raise ParameterError(
+            f"Unknown engine {engine!r}.",
+            hint=near(str(engine), _ENGINES) + 'Use "pandas", "polars", "arrow" or "dask".',
+        )
 
 
 def pick(available: Sequence[str], columns: Sequence[str] | None) -> list[str] | None:
@@ -54,40 +70,34 @@ def pick(available: Sequence[str], columns: Sequence[str] | None) -> list[str] |
     return wanted
 
 
-@overload
-def frame(table: pa.Table, provenance: Provenance, engine: Literal["pandas"]) -> pd.DataFrame: ...
-@overload
-def frame(table: pa.Table, provenance: Provenance, engine: Literal["polars"]) -> pl.DataFrame: ...
-@overload
-def frame(table: pa.Table, provenance: Provenance, engine: Engine) -> Any: ...
-def frame(table: pa.Table, provenance: Provenance, engine: Engine) -> Any:
-    """A table in memory as an engine's frame."""
+def convert(table: pa.Table, provenance: Provenance, engine: Engine) -> Any:
+    """Turn an Arrow table into an engine's frame."""
+    check_engine(engine)
     match engine:
-        case "pandas":
-            return to_pandas(table, provenance)
         case "polars":
             return pl.from_arrow(table)
         case "arrow":
             return table
-        case "dask":
-            whole = to_pandas(table, provenance)
-            return dask_frame(lambda _: whole, [0], whole.iloc[:0])
-    raise unknown_engine(engine)
+    frame = to_pandas(table)
+    frame.attrs[ATTRS_KEY] = provenance.to_dict()
+    return frame if engine == "pandas" else dask_frame(lambda _: frame, [0], frame.iloc[:0])
 
 
 def load(path: Path, provenance: Provenance, engine: Engine, columns: Sequence[str] | None = None) -> Any:
-    """A stored Parquet file as an engine's frame."""
-    wanted = pick(pq.read_schema(path).names, columns)
+    """Load a Parquet file as an engine's frame."""
+    check_engine(engine)
+    schema = pq.read_schema(path)
+    wanted = pick(schema.names, columns)
     match engine:
         case "pandas":
-            return _read_pandas(path, provenance, wanted)
+            frame = pandas_by_columns(schema.names if wanted is None else wanted, lambda n: _read(path, n))
+            frame.attrs[ATTRS_KEY] = provenance.to_dict()
+            return frame
         case "polars":
             return scan(path, wanted).collect()
         case "arrow":
             return _read(path, wanted)
-        case "dask":
-            return to_dask(path, provenance, wanted)
-    raise unknown_engine(engine)
+    return _load_dask(path, provenance, schema.names if wanted is None else wanted)
 
 
 def _read(path: Path, columns: list[str] | None) -> pa.Table:
@@ -97,18 +107,8 @@ def _read(path: Path, columns: list[str] | None) -> pa.Table:
     return table if columns is None else table.select(columns)
 
 
-def _read_pandas(path: Path, provenance: Provenance, columns: list[str] | None) -> pd.DataFrame:
-    """A few columns at a time: the Arrow copy of the whole table never stands beside the pandas one."""
-    names = columns if columns is not None else pq.read_schema(path).names
-    groups = [names[start : start + _COLUMNS_AT_ONCE] for start in range(0, len(names), _COLUMNS_AT_ONCE)]
-    parts = [to_pandas(_read(path, group), provenance) for group in groups or [[]]]
-    made: pd.DataFrame = pd.concat(parts, axis="columns")
-    made.attrs = parts[0].attrs
-    return made
-
-
 def scan(path: Path, columns: Sequence[str] | None = None) -> pl.LazyFrame:
-    """A stored Parquet file as a lazy polars frame: only what the query needs is read."""
+    """Open a Parquet file as a lazy polars frame that reads only what a query needs."""
     lazy = pl.scan_parquet(path)
     wanted = pick(lazy.collect_schema().names(), columns)
     if wanted == []:
@@ -117,77 +117,87 @@ def scan(path: Path, columns: Sequence[str] | None = None) -> pl.LazyFrame:
     return lazy if wanted is None else lazy.select(wanted)
 
 
-def to_pandas(table: pa.Table, provenance: Provenance, categories: Categories | None = None) -> pd.DataFrame:
-    """A table as pandas: ``Int64``, ``Float64``, ``boolean``, ``str``, ``category``, ``datetime64[us, UTC]``.
+def to_pandas(table: pa.Table, categories: Categories | None = None) -> pd.DataFrame:
+    """Turn a table into pandas: ``Int64``, ``Float64``, ``boolean``, ``str``, ``category``, ``datetime64[us, UTC]``.
 
     Parameters
     ----------
     categories : mapping of str to list of str, optional
-        Of each enumeration; those of the whole table where ``table`` is a part of it, in rows or columns.
+        The values of the enumerations of a whole table, if this one is a part of it.
     """
-    made = typed(table, categories)
-    made.attrs[ATTRS_KEY] = provenance.to_dict()
-    return made
-
-
-def typed(table: pa.Table, categories: Categories | None = None) -> pd.DataFrame:
-    """As `to_pandas`, for a table that comes from no report by itself."""
-    made: pd.DataFrame = table.to_pandas(types_mapper=_PANDAS_TYPES.get, split_blocks=True)
+    frame: pd.DataFrame = table.to_pandas(types_mapper=_PANDAS_TYPES.get, split_blocks=True)
     for name, values in (categories or categories_of(table)).items():
-        if name in made:
-            made[name] = made[name].cat.set_categories(pd.Index(values, dtype="str"))
-    return made
+        if name in frame:
+            frame[name] = frame[name].cat.set_categories(pd.Index(values, dtype="str"))
+    return frame
+
+
+def pandas_by_columns(names: Sequence[str], read: Callable[[list[str]], pa.Table]) -> pd.DataFrame:
+    """Build a pandas frame a few columns at a time, so the whole table never exists in Arrow as well."""
+    groups = [list(names[at : at + _COLUMNS_AT_ONCE]) for at in range(0, len(names), _COLUMNS_AT_ONCE)]
+    return pd.concat([to_pandas(read(group)) for group in groups or [[]]], axis="columns")
 
 
 def categories_of(table: pa.Table) -> Categories:
-    """Of each enumeration: all documented values, whatever the rows hold, then what else was found.
+    """Return the values of each enumeration: first all documented ones, then others in the table.
 
-    So frames of two runs can be stacked without the column becoming text.
+    With the documented ones always there, stacked frames of two runs keep the column a category.
     """
     found = {}
     for field in table.schema:
-        if isinstance(field.type, pa.DictionaryType):
-            written = (field.metadata or {}).get(b"values", b"").decode()
-            documented = written.split("\n") if written else []
-            held = {value for chunk in table[field.name].chunks for value in chunk.dictionary.to_pylist()}
-            found[field.name] = documented + sorted(held - set(documented))
+        if pa.types.is_dictionary(field.type):
+            known = documented(field)
+            met = {value for chunk in table[field.name].chunks for value in chunk.dictionary.to_pylist()}
+            found[field.name] = known + sorted(met - set(known))
     return found
 
 
-def to_dask(path: Path, provenance: Provenance, columns: list[str] | None = None) -> Any:
-    """A stored Parquet file as a Dask frame, one partition a row group, with the dtypes of `to_pandas`."""
+def documented(field: pa.Field) -> list[str]:
+    """Return the documented values of an enumeration."""
+    written = (field.metadata or {}).get(b"values", b"").decode()
+    return written.split("\n") if written else []
+
+
+def cast_table(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Give a table from polars the types that `read_report` returns; only huge text keeps its long offsets."""
+    fields = [
+        field.with_type(pa.large_string())
+        if pa.types.is_string(field.type) and table[field.name].nbytes >= _SHORT_TEXT
+        else field
+        for field in schema
+    ]
+    return table.cast(pa.schema(fields))
+
+
+def _load_dask(path: Path, provenance: Provenance, columns: list[str]) -> Any:
+    """Load a Parquet file as a Dask frame, one partition per row group, with the dtypes of pandas."""
     with pq.ParquetFile(path) as file:
         groups = range(max(file.num_row_groups, 1))
-        schema = file.schema_arrow
-        wanted = schema.names if columns is None else columns
-        enumerations = [name for name in wanted if isinstance(schema.field(name).type, pa.DictionaryType)]
+        schema = pa.schema([file.schema_arrow.field(name) for name in columns])
+        enumerations = [field.name for field in schema if pa.types.is_dictionary(field.type)]
         categories = categories_of(file.read(columns=enumerations))
-    empty = schema.empty_table().select(wanted)
-    return dask_frame(
-        _row_group,
-        groups,
-        to_pandas(empty, provenance, categories),
-        path=path.absolute(),  # a worker may stand in another folder
-        columns=wanted,
-        provenance=provenance,
-        categories=categories,
-    )
+    empty = to_pandas(schema.empty_table(), categories)
+    empty.attrs[ATTRS_KEY] = provenance.to_dict()
+    # A worker may run in another folder.
+    keywords = {"path": path.absolute(), "columns": columns, "attrs": empty.attrs, "categories": categories}
+    return dask_frame(_row_group, groups, empty, **keywords)
 
 
 def _row_group(
-    group: int, *, path: Path, columns: list[str], provenance: Provenance, categories: Categories
+    group: int, *, path: Path, columns: list[str], attrs: dict[str, Any], categories: Categories
 ) -> pd.DataFrame:
     with pq.ParquetFile(path) as file:
-        table = (
-            file.read_row_group(group, columns=columns) if file.num_row_groups else file.read(columns=columns)
-        )
-    return to_pandas(table, provenance, categories)
+        whole = file.num_row_groups == 0
+        table = file.read(columns=columns) if whole else file.read_row_group(group, columns=columns)
+    frame = to_pandas(table, categories)
+    frame.attrs.update(attrs)
+    return frame
 
 
 def dask_frame(
     part: Callable[..., pd.DataFrame], parts: Iterable[Any], empty: pd.DataFrame, **keywords: Any
 ) -> Any:
-    """A Dask frame of what a function makes of each part, with the dtypes of ``empty``.
+    """Build a Dask frame with one partition per part, and the dtypes of ``empty``.
 
     Raises
     ------
@@ -198,30 +208,6 @@ def dask_frame(
         import dask.dataframe as dd  # noqa: PLC0415 - likewise
     except ImportError:
         raise MissingDependencyError("dask", "dask", 'engine="dask"') from None
-    # Left to itself, Dask makes another text of it, whose blank cells are another kind of missing.
+    # By default, Dask converts text to another string type with another missing value.
     with dask.config.set({"dataframe.convert-string": False}):
         return dd.from_map(part, parts, meta=empty, **keywords)
-
-
-def check_engine(engine: Any) -> None:
-    """Refuse an engine there is none of, before anything is started for it.
-
-    Raises
-    ------
-    ParameterError
-    """
-    if engine not in _ENGINES:
-        raise unknown_engine(engine)
-
-
-def unknown_engine(engine: Any) -> ParameterError:
-    """The error for an engine there is none of."""
-    return ParameterError(
-        f"engine={engine!r} is no engine.",
-        hint=near(str(engine), _ENGINES) + f"There are: {', '.join(_ENGINES)}.",
-    )
-
-
-# Enough for every core to decode one, few enough to keep the peak near the size of the frame.
-_COLUMNS_AT_ONCE = 4
-_ENGINES = ("pandas", "polars", "arrow", "dask")

@@ -100,12 +100,12 @@ def as_kind_of(result: pl.LazyFrame, frame: FrameT, *others: Any) -> FrameT:
         return cast("FrameT", result)
     if isinstance(frame, pl.DataFrame):
         return cast("FrameT", result.collect())
-    from canvas_reports_nb.frames.engines import dask_frame, typed  # noqa: PLC0415 - brings pandas and pyarrow
+    from canvas_reports_nb.frames.engines import dask_frame, to_pandas  # noqa: PLC0415 - brings pandas and pyarrow
 
     table = _plain(result.collect().to_arrow(), _enumerations((frame, *others)))
     if nw.dependencies.is_pyarrow_table(frame):
         return cast("FrameT", table.replace_schema_metadata(frame.schema.metadata))
-    made = typed(table)
+    made = to_pandas(table)
     if nw.dependencies.is_dask_dataframe(frame):
         return cast("FrameT", dask_frame(lambda _: made, [0], made.iloc[:0]))
     made.attrs = deepcopy(getattr(frame, "attrs", {}))

@@ -82,7 +82,7 @@ def read_file(
         encoding=facts.dialect.encoding,
         notes=facts.notes(),
     )
-    return frames.frame(arrow if wanted is None else arrow.select(wanted), provenance, engine)
+    return frames.convert(arrow if wanted is None else arrow.select(wanted), provenance, engine)
 
 
 def convert_file(path: Path, target: Path, report: str | None = None, table: str | None = None) -> Provenance:

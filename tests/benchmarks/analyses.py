@@ -64,9 +64,9 @@ def pandas_tables(folder: Path, *names: str) -> dict[str, Any]:
     """Return the tables with the dtypes of read_report."""
     import pyarrow.parquet as pq
 
-    from canvas_reports_nb.frames.engines import typed
+    from canvas_reports_nb.frames.engines import to_pandas
 
-    return {name: typed(pq.read_table(folder / f"{name}.parquet")) for name in names}
+    return {name: to_pandas(pq.read_table(folder / f"{name}.parquet")) for name in names}
 
 
 def lazy_tables(folder: Path, *names: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import pytest
 
 import canvas_reports_nb as crn
 from canvas_reports_nb import demo_canvas
-from canvas_reports_nb.frames.engines import typed
+from canvas_reports_nb.frames.engines import to_pandas
 
 Rows = tuple[list[str], list[tuple[Any, ...]]]
 KINDS = ("pandas", "polars", "lazy", "arrow", "dask")
@@ -24,14 +24,14 @@ KINDS = ("pandas", "polars", "lazy", "arrow", "dask")
 def as_kind(table: pa.Table, kind: str) -> Any:
     """An Arrow table as another kind of frame."""
     if kind == "dask":
-        whole = typed(table)
+        whole = to_pandas(table)
         return (
             dd.from_pandas(whole, npartitions=2, sort=False)
             if len(whole)
             else dd.from_pandas(whole, npartitions=1)
         )
     makers: dict[str, Callable[[pa.Table], Any]] = {
-        "pandas": typed,
+        "pandas": to_pandas,
         "polars": pl.from_arrow,
         "lazy": lambda one: pl.from_arrow(one).lazy(),
         "arrow": lambda one: one,

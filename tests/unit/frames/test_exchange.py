@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from canvas_reports_nb.exceptions import ParameterError, UnknownColumnError
-from canvas_reports_nb.frames.engines import typed
+from canvas_reports_nb.frames.engines import to_pandas
 from canvas_reports_nb.frames.exchange import (
     LOWEST_PSEUDONYM,
     as_kind_of,
@@ -59,7 +59,7 @@ FILLED = pa.Table.from_pylist(
 
 
 def every_kind(table: pa.Table) -> dict[str, Any]:
-    frame = typed(table)
+    frame = to_pandas(table)
     frame.attrs = {"canvas_report": {"run_id": 7}}
     return {
         "pandas": frame,
@@ -90,8 +90,8 @@ def test_there_and_back_nothing_changes(table: pa.Table) -> None:
                 assert back.attrs == frame.attrs
                 assert back.attrs["canvas_report"] is not frame.attrs["canvas_report"]
             elif kind == "dask":
-                assert list(back.dtypes) == list(typed(table).dtypes)
-                pd.testing.assert_frame_equal(back.compute(), typed(table))
+                assert list(back.dtypes) == list(to_pandas(table).dtypes)
+                pd.testing.assert_frame_equal(back.compute(), to_pandas(table))
             else:
                 assert back.lazy().collect().equals(pl.from_arrow(table))
 
@@ -112,7 +112,7 @@ def test_an_analysis_of_several_frames_is_one_for_every_kind(table: pa.Table) ->
 
 
 def test_values_of_a_joined_enumeration_stay() -> None:
-    states = typed(FILLED)
+    states = to_pandas(FILLED)
     scores = pd.DataFrame({"id": pd.array([7, 8], "Int64")})
     joined = as_kind_of(
         to_lazy(scores).join(to_lazy(states, ("id", "state")), on="id", how="left"), scores, states
@@ -146,10 +146,10 @@ def test_dask_computes_only_the_columns_that_are_read() -> None:
 
     def part(_: int, columns: list[str] | None = None) -> pd.DataFrame:
         asked.append(list(columns or SCHEMA.names))
-        return typed(FILLED)[columns or SCHEMA.names]
+        return to_pandas(FILLED)[columns or SCHEMA.names]
 
     with dask.config.set({"dataframe.convert-string": False}):
-        frame = dd.from_map(part, [0], meta=typed(FILLED).iloc[:0], enforce_metadata=False)
+        frame = dd.from_map(part, [0], meta=to_pandas(FILLED).iloc[:0], enforce_metadata=False)
         asked.clear()
         assert to_lazy(frame, ("score", "id", "absent")).collect().rows() == [(7, 1.5)]
     assert asked == [["id", "score"]]

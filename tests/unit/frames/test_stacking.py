@@ -128,7 +128,7 @@ def test_the_front_stands_in_front_and_gives_way_to_a_name_of_the_table(tmp_path
     assert made.scan(["account"]).collect().rows() == [("x", 7, "A")]
     with pytest.raises(UnknownColumnError, match="request_account"):
         made.scan(["missing"])
-    with pytest.raises(ParameterError, match="no engine"):
+    with pytest.raises(ParameterError, match="Unknown engine 'spark'"):
         made.load("spark")
 
 

@@ -12,7 +12,7 @@ import polars.selectors as cs
 import pyarrow as pa
 import pytest
 
-from canvas_reports_nb.frames.engines import typed
+from canvas_reports_nb.frames.engines import to_pandas
 
 SQL = Path(__file__).parent / "sql"
 KEYS = {
@@ -62,7 +62,7 @@ def database() -> Callable[..., Any]:
 
 
 def as_pandas(frame: pl.DataFrame) -> Any:
-    return typed(frame.to_arrow())
+    return to_pandas(frame.to_arrow())
 
 
 AS = {
