@@ -14,15 +14,16 @@ from .accounts import account_id
 from .bodies import run_body
 from .canvas import Canvas
 from .replies import json_reply, page_reply
-from .reports import REPORT_TYPES, parameters_html, resolve_term
+from .reports import REPORT_TYPES, as_text, is_given, parameters_html, resolve_term
 from .runs import IN_FLIGHT, QUEUED, Run
 from .world import World
 
 PREFIX = "parameters"
+TERM_NAMES = ("enrollment_term_id", "enrollment_term")
 
 
 async def available(canvas: Canvas, request: Request) -> Response:
-    """GET reports: every type, with its newest run in this account; never in pages."""
+    """GET reports: every type with its newest run in this account, on one page."""
     world = await canvas.world()
     account = account_id(world, request)
     include = set(request.query_params.getlist("include[]"))
@@ -38,16 +39,14 @@ async def available(canvas: Canvas, request: Request) -> Response:
             "report": name,
             "last_run": None if last is None else run_body(canvas, world, last, states[last.id]),
         }
-        if "description_html" in include and kind.description_html is not None:
-            item["description_html"] = kind.description_html
-        wants_form = "parameters_html" in include and name in REPORT_TYPES
-        form = parameters_html(name, world, account) if wants_form else None
-        listed.append(item if form is None else {**item, "parameters_html": form})
+        form = parameters_html(name, world, account) if name in REPORT_TYPES else None
+        extras = {"description_html": kind.description_html, "parameters_html": form}
+        listed.append(item | {k: text for k, text in extras.items() if k in include and text is not None})
     return json_reply(canvas, request, listed)
 
 
 async def start(canvas: Canvas, request: Request) -> Response:
-    """POST reports/:report: queue a run, or point at one in flight that is the same."""
+    """POST reports/:report: queue a run, or refer to an equal one in flight."""
     world = await canvas.world()
     account, report = account_id(world, request), request.path_params["report"]
     if report not in canvas.types or report in canvas.switched_off:
@@ -59,7 +58,7 @@ async def start(canvas: Canvas, request: Request) -> Response:
     await canvas.settled()
     same = None if canvas.options.old else canvas.duplicate(report, account, parameters)
     if same is None:
-        # The answer shows the run as it was queued, even where a run takes no time at all.
+        # The response shows the run as it was queued, even if it takes no time at all.
         run = canvas.start(report, account, parameters)
         return json_reply(canvas, request, run_body(canvas, world, run, QUEUED))
     location = f"{canvas.hosts.api}/api/v1/accounts/{account}/reports/{report}/{same.id}"
@@ -69,7 +68,7 @@ async def start(canvas: Canvas, request: Request) -> Response:
 
 
 async def index(canvas: Canvas, request: Request) -> Response:
-    """GET reports/:report: past runs, newest first, in pages; none for an unknown type."""
+    """GET reports/:report: past runs, newest first, in pages; an unknown type has none."""
     world = await canvas.world()
     runs = canvas.history(account_id(world, request), request.path_params["report"])
     states = await canvas.settled()
@@ -83,7 +82,7 @@ async def show(canvas: Canvas, request: Request) -> Response:
 
 
 async def delete(canvas: Canvas, request: Request) -> Response:
-    """DELETE reports/:report/:id: hide a run in whatever state; its file stays."""
+    """DELETE reports/:report/:id: hide a run in any state; its file stays."""
     world = await canvas.world()
     run = _run(canvas, world, request)
     await canvas.settled()
@@ -92,7 +91,7 @@ async def delete(canvas: Canvas, request: Request) -> Response:
 
 
 async def abort(canvas: Canvas, request: Request) -> Response:
-    """PUT reports/:report/:id/abort: stop a run that has not ended; older servers lack the call."""
+    """PUT reports/:report/:id/abort: stop an unfinished run; older servers lack the call."""
     world = await canvas.world()
     run = _run(canvas, world, request)
     state = (await canvas.settled())[run.id]
@@ -116,11 +115,9 @@ async def _reply(canvas: Canvas, request: Request, world: World, run: Run, statu
 
 
 def _check_term(world: World, parameters: dict[str, object]) -> None:
-    sent = parameters.get("enrollment_term_id") or parameters.get("enrollment_term")
-    text = "" if sent is None else str(sent).strip()
-    if text in {"", "active_terms"}:
-        return
-    if all(resolve_term(world, part.strip()) is None for part in text.split(",")):
+    sent = next((parameters[name] for name in TERM_NAMES if is_given(parameters.get(name))), "")
+    text = as_text(sent)
+    if text and resolve_term(world, text) is None:
         raise refusals.invalid_term(text)
 
 

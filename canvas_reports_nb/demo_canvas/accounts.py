@@ -1,4 +1,4 @@
-"""Accounts, terms, courses and the token's owner: what a client looks at around the reports."""
+"""Accounts, terms, courses and the token's owner: the calls around the reports."""
 
 import polars as pl
 from starlette.requests import Request
@@ -15,28 +15,15 @@ ROOT = 1
 
 
 def account_id(world: World, request: Request) -> int:
-    """Return the account the path names, in whichever spelling.
-
-    Raises
-    ------
-    refusals.Refusal
-        404, if there is none.
-    """
-    text: str = request.path_params["account"]
-    if text.startswith("hex:"):
-        kind, _, digits = text.removeprefix("hex:").partition(":")
-        try:
-            text = f"{kind}:{bytes.fromhex(digits).decode()}"
-        except ValueError:
-            raise refusals.not_found() from None
-    number = resolve_account(world, text)
+    """Return the account in the path, in any of Canvas's spellings; an unknown one is refused with 404."""
+    number = resolve_account(world, request.path_params["account"])
     if number is None:
         raise refusals.not_found()
     return number
 
 
 async def own_accounts(canvas: Canvas, request: Request) -> Response:
-    """GET accounts: where the token's owner is an administrator, the root account."""
+    """GET accounts: those that the token's owner administers, here the root."""
     world = await canvas.world()
     roots = [row for row in world.accounts.to_dicts() if row["id"] == ROOT]
     return page_reply(canvas, request, roots, lambda row: account_body(world, row))
@@ -51,7 +38,7 @@ async def account(canvas: Canvas, request: Request) -> Response:
 
 
 async def sub_accounts(canvas: Canvas, request: Request) -> Response:
-    """GET accounts/:account_id/sub_accounts: the children, or with `recursive` all below."""
+    """GET accounts/:account_id/sub_accounts: the direct children, or with `recursive` the whole tree."""
     world = await canvas.world()
     rows = [row for row in world.accounts.to_dicts() if row["status"] == "active"]
     above, listed = {account_id(world, request)}, []
@@ -64,7 +51,7 @@ async def sub_accounts(canvas: Canvas, request: Request) -> Response:
 
 
 async def terms(canvas: Canvas, request: Request) -> Response:
-    """GET accounts/:account_id/terms: the active ones unless `workflow_state` says otherwise."""
+    """GET accounts/:account_id/terms: the active ones, unless `workflow_state` asks for others."""
     world = await canvas.world()
     account_id(world, request)
     asked = request.query_params

@@ -19,11 +19,11 @@ _PLAIN_FILE: Mapping[str, object] = MappingProxyType(
     | dict.fromkeys(("locked", "locked_for_user", "hidden", "hidden_for_user"), False)
     | dict.fromkeys(("lock_at", "unlock_at", "thumbnail_url", "media_entry_id"))
 )
-"""What is the same for every file of a report."""
+"""The fields with equal values in every report file."""
 
 
 def local_time(instant: datetime, zone: str) -> str:
-    """Write an instant in a zone, in whole seconds; `Z` only where the zone is UTC."""
+    """Return an instant in a zone, in whole seconds; `Z` only if the zone is UTC."""
     text = instant.astimezone(ZoneInfo(zone)).isoformat(timespec="seconds")
     return text.replace("+00:00", "Z")
 
@@ -36,7 +36,7 @@ def run_body(canvas: Canvas, world: World, run: Run, state: RunState) -> dict[st
     body: dict[str, object] = {
         "id": run.id,
         "progress": state.progress,
-        "parameters": stored_parameters(run, state),
+        "parameters": stored_parameters(run, state, world.settings.locale),
         "current_line": state.current_line,
         "status": status,
         "report": run.report,
@@ -58,7 +58,7 @@ def run_body(canvas: Canvas, world: World, run: Run, state: RunState) -> dict[st
 
 
 def file_uuid(canvas: Canvas, run: Run) -> str:
-    """Return the key of a run's file, which opens it on an old server."""
+    """Return the verifier of a run's file, which opens it on an old server."""
     digest = hmac.digest(canvas.secret, b"file %d" % run.attachment_id, hashlib.sha256)
     return str(uuid.UUID(bytes=digest[:16]))
 
@@ -68,7 +68,7 @@ def _picked(row: Mapping[str, object], *same: str, **named: str) -> dict[str, ob
 
 
 def account_body(world: World, row: Mapping[str, object]) -> dict[str, object]:
-    """Return the Account object of a row of the university's accounts."""
+    """Return the Account object of one row of the accounts."""
     root = None if row["parent_id"] is None else 1
     renamed = {"workflow_state": "status", "parent_account_id": "parent_id", "sis_account_id": "sis_id"}
     picked = _picked(row, "id", "name", "integration_id", **renamed)
@@ -76,13 +76,13 @@ def account_body(world: World, row: Mapping[str, object]) -> dict[str, object]:
 
 
 def course_body(row: Mapping[str, object]) -> dict[str, object]:
-    """Return the Course object of a row of the university's courses."""
+    """Return the Course object of one row of the courses."""
     renamed = {"course_code": "code", "enrollment_term_id": "term_id", "workflow_state": "status"}
     return _picked(row, "id", "name", "account_id", sis_course_id="sis_id", **renamed)
 
 
 def term_body(row: Mapping[str, object], zone: str) -> dict[str, object]:
-    """Return the EnrollmentTerm object of a row of the university's terms."""
+    """Return the EnrollmentTerm object of one row of the terms."""
     times = {
         name: local_time(at, zone) if isinstance(at := row.get(name), datetime) else None
         for name in ("start_at", "end_at", "created_at")
@@ -97,7 +97,7 @@ def user_body(world: World) -> dict[str, object]:
 
 
 def stringified(body: object) -> object:
-    """Return a copy in which every id is text."""
+    """Return a copy with every id as text."""
     if isinstance(body, list):
         return [stringified(item) for item in body]
     if isinstance(body, dict):
@@ -115,16 +115,20 @@ def _run_time(run: Run, state: RunState, now: datetime) -> float:
 
 
 def _message(canvas: Canvas, world: World, run: Run, state: RunState) -> str | None:
-    title, made = run.report.replace("_", " ").title(), run.made()
-    if state.status == "error":
-        return f"Generating the report, {title}, failed."
-    if state.status == "aborted":
-        return f"Generating the report, {title}, stopped."
+    # Canvas titles a run by its type here, with CSV in capitals, and by its listed title on success.
+    name, made = run.report.replace("_", " ").title().replace("Csv", "CSV"), run.made()
+    if state.ended_at is None or state.status not in ("error", "aborted", "complete", "deleted"):
+        return None
+    if state.status in ("error", "aborted"):
+        return f"Generating the report, {name}, {'failed' if state.status == 'error' else 'stopped'}."
     if made is None or not has_file(run, state):
         return None
     account = next((r["name"] for r in world.accounts.to_dicts() if r["id"] == run.account_id), "")
-    settings = f"Account: {account}; {made.summary}"
-    return f"{canvas.types[run.report].title} report successfully generated with the following settings. {settings}"
+    title = canvas.types[run.report].title
+    return (
+        f"{title} report successfully generated with the following settings. "
+        f"Account: {account}; {made.summary}"
+    )
 
 
 def _user(canvas: Canvas) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import json
 import secrets
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -150,15 +151,15 @@ class Canvas:
         return state.started_at is not None
 
     def duplicate(self, report: str, account_id: int, parameters: Mapping[str, object]) -> Run | None:
-        """Return the newest recent run in flight that stores the same parameters; of any, if none are sent.
+        """Return the newest recent run in flight that stores the same parameters, in the same order and types.
 
-        A started run stores the server's own parameters too, and so no longer equals what was sent for it.
+        A started run also stores the server's own parameters, and so no longer equals a new request.
         """
         now = self.clock.now()
-        states = self.states(now)
+        states, sent = self.states(now), json.dumps(parameters)
         for run in self.history(account_id, report):
             recent = now - run.created_at < DUPLICATE_WINDOW and states[run.id].status in IN_FLIGHT
-            if recent and (not parameters or stored_parameters(run, states[run.id]) == parameters):
+            if recent and json.dumps(stored_parameters(run, states[run.id])) == sent:
                 return run
         return None
 

@@ -1,4 +1,4 @@
-"""From a run to the file it delivers: production, names, packaging, and what a scenario does to it."""
+"""From a run to its file: computing, naming, zipping, and what scenarios change."""
 
 import hashlib
 import os
@@ -11,52 +11,48 @@ from zoneinfo import ZoneInfo
 
 from .clock import Clock
 from .files import FoundFile, asked_tables, newest
-from .reports import ReportFailed, produce
+from .reports import NoFileError, produce
 from .runs import Outcome, Run
 from .scenarios import Scenario
 from .world import World
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-"""English ones, whatever the locale."""
+"""English in every locale."""
+
+
+NO_FILE = "Failed, the report failed to generate a file. Please try again."
+ERROR_CODE = "Failed, please report the following error code to your system administrator: ErrorReport:{};"
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """Makes the files of runs; called in a worker thread.
-
-    Parameters
-    ----------
-    world
-        Gives the university, building it if need be.
-    found
-        Files to deliver instead of computing them; None to compute.
-    """
+    """The maker of the files of runs; called in a worker thread."""
 
     folder: Path
     clock: Clock
     world: Callable[[], World]
     scenarios: tuple[Scenario, ...]
     found: tuple[FoundFile, ...] | None = None
+    """Files to deliver; None computes them."""
 
     def __call__(self, run: Run) -> Outcome:
-        """Make the file of a run; a failure is an outcome too."""
+        """Make the file of a run; a failure is returned as an outcome."""
         failure = next((s.failure for s in self.scenarios if s.failure), None)
         if failure:
             return Outcome(self.clock.now(), failure=failure)
         try:
             return self._found(run) if self.found is not None else self._computed(run)
-        except ReportFailed as error:
-            return Outcome(self.clock.now(), failure=str(error))
-        except Exception as error:  # noqa: BLE001 - a broken report ends its run, as in Canvas, not the server
-            text = f"Generating the report failed ({type(error).__name__}). ErrorReport:{run.id};"
-            return Outcome(self.clock.now(), failure=text)
+        except NoFileError as error:
+            return Outcome(self.clock.now(), failure=str(error) if self.found is not None else NO_FILE)
+        except Exception:  # noqa: BLE001 - as in Canvas, a broken report must end its run and not the server
+            return Outcome(self.clock.now(), failure=ERROR_CODE.format(run.id))
 
     def _found(self, run: Run) -> Outcome:
         tables = asked_tables(run.report, run.parameters)
         file = newest(self.found or (), run.report, tables)
         if file is None:
             what = f"{run.report} with {', '.join(sorted(tables))}" if tables else run.report
-            raise ReportFailed(f"Generating the report failed: the folder holds no file of {what}. ")
+            raise NoFileError(f"Generating the report failed: the folder holds no file of {what}.")
         name = file_name(run, self.world().zone, zipped=zipfile.is_zipfile(file.path))
         return Outcome(self.clock.now(), file.path, name)
 
@@ -84,7 +80,7 @@ class Delivery:
 
 
 def file_name(run: Run, zone: str, *, zipped: bool) -> str:
-    """Return the name Canvas gives the file of a run; that of a lone CSV ends in a temporary file's name."""
+    """Return the name Canvas gives a file; the name of a single CSV ends in that of a temporary file."""
     day = run.created_at.astimezone(ZoneInfo(zone))
     stem = f"{run.report}_{day:%d}_{MONTHS[day.month - 1]}_{day.year}_{run.id}"
     if zipped:
@@ -96,7 +92,7 @@ def file_name(run: Run, zone: str, *, zipped: bool) -> str:
 def _zip(target: Path, members: tuple[Path, ...]) -> Path:
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for member in members:
-            # Streamed, since a member can be larger than the memory of a small machine.
+            # Copied in pieces, since a member can be larger than the memory of a small machine.
             with member.open("rb") as source, archive.open(member.name, "w", force_zip64=True) as packed:
                 shutil.copyfileobj(source, packed, 1 << 20)
             member.unlink()

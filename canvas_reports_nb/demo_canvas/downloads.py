@@ -21,10 +21,10 @@ CHUNK = 1 << 16
 
 
 async def redirect(canvas: Canvas, request: Request) -> Response:
-    """GET files/:id/download: send the client on to the files host."""
+    """GET files/:id/download: redirect the client to the files host."""
     run = canvas.by_attachment(request.path_params["file"])
     made = run.made() if run else None
-    # The file may be there before the clock says that the run has ended.
+    # The file may exist before the clock reaches the end of the run.
     if run is None or made is None or not has_file(run, (await canvas.settled())[run.id]):
         raise refusals.not_found()
     canvas.traffic.links += 1
@@ -37,13 +37,13 @@ async def redirect(canvas: Canvas, request: Request) -> Response:
 
 
 async def deliver(canvas: Canvas, request: Request) -> Response:
-    """GET files/:uuid/:name on the files host: the body, to whoever has a good link."""
+    """GET files/:uuid/:name on the files host: the body, for a valid link."""
     if "authorization" in request.headers:
         return Response("Only one auth mechanism allowed\n", 400, media_type="text/plain")
     uuid, token = request.path_params["uuid"], request.query_params.get("token", "")
     run = next((run for run in canvas.runs if _stored_as(canvas, run) == uuid), None)
     made = run.made() if run else None
-    if run is None or made is None or made.file is None:
+    if not (run and made and made.file):
         raise refusals.not_found()
     expires, _, signature = token.partition(".")
     genuine = expires.isdecimal() and hmac.compare_digest(signature, _signature(canvas, run, int(expires)))
@@ -53,14 +53,14 @@ async def deliver(canvas: Canvas, request: Request) -> Response:
 
 
 def has_verifier(canvas: Canvas, request: Request) -> bool:
-    """Whether an old-style link opens the file by itself."""
+    """Whether the link holds a valid verifier, which old servers accept without a token."""
     run = canvas.by_attachment(request.path_params["file"])
     sent = request.query_params.get("verifier", "")
     return canvas.options.old and run is not None and hmac.compare_digest(sent, file_uuid(canvas, run))
 
 
 def _stored_as(canvas: Canvas, run: Run) -> str:
-    # The storage has ids of its own: the one Canvas knows a file by would open it on an old server.
+    # The storage must use other ids: a file's Canvas uuid would open it on an old server.
     return str(uuid5(NAMESPACE_URL, file_uuid(canvas, run)))
 
 
@@ -69,7 +69,7 @@ def _signature(canvas: Canvas, run: Run, expires: int) -> str:
 
 
 class _LargeChunks(FileResponse):
-    """Sends a megabyte at a time: report files are large, and each piece costs a hop between threads."""
+    """A file response in pieces of a megabyte, since each piece costs a change of threads."""
 
     chunk_size = 1 << 20
 
@@ -82,7 +82,7 @@ def _body(canvas: Canvas, request: Request, file: Path, name: str) -> Response:
     sent = min((s.cut(size) for s in canvas.scenarios), default=size)
     if sent == size or "range" in request.headers:
         return whole
-    # Headers promise the whole file, so the client sees the connection break.
+    # The headers promise the whole file, so the client sees the connection break.
     return StreamingResponse(_first_bytes(file, sent), headers=dict(whole.headers))
 
 

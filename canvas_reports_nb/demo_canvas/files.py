@@ -1,4 +1,4 @@
-"""A folder of report files, each recognised as what it is and served as a finished run."""
+"""A folder of report files, each served as a finished run of the report it is recognized as."""
 
 import csv
 import re
@@ -11,12 +11,12 @@ from typing import IO, NamedTuple
 
 from .reports import HEADERS
 
-UNRECOGNISED = "unrecognised_csv"
+UNRECOGNIZED = "unrecognized_csv"
 LEAST_KNOWN = 0.5
-"""Share of a file's columns a report must have to be taken for it."""
+"""Share of a file's columns that must be columns of a report."""
 
 NAMED_BY_CANVAS = re.compile(r"(\w+_csv)_\d{2}_[A-Z][a-z]{2}_\d{4}_\d+", re.ASCII)
-"""As "grade_export_csv_02_Mar_2026_81234...": the report, the day, ids."""
+"""Such as "grade_export_csv_02_Mar_2026_81234...": the report, the day, ids."""
 
 OFF = frozenset({"", "none", "no", "n", "false", "f", "off", "0"})
 
@@ -24,7 +24,7 @@ Tables = Mapping[str, tuple[str, ...]]
 
 
 class Match(NamedTuple):
-    """How well a file fits a report."""
+    """How well a file matches a report."""
 
     known: int
     shortness: int
@@ -33,7 +33,7 @@ class Match(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class FoundFile:
-    """One file of the folder and the report it came from."""
+    """One file of the folder and the report it was recognized as."""
 
     path: Path
     report: str
@@ -41,26 +41,26 @@ class FoundFile:
     modified: datetime
 
     def parameters(self) -> dict[str, object]:
-        """Return the file switches that make this file; empty for a report without switches."""
+        """Return the file switches that produce this file; none for a report without switches."""
         return dict.fromkeys(sorted(self.tables & switches(self.report)), "true")
 
 
 def scan(folder: Path) -> tuple[FoundFile, ...]:
-    """Recognise every CSV and zip file of a folder, in the order of their names."""
+    """Recognize every CSV and zip file in a folder, in the order of their names."""
     if not folder.is_dir():
-        raise NotADirectoryError(f"no folder of report files: {folder}")
+        raise NotADirectoryError(f"There is no folder {folder}. Pass a folder of report files.")
     paths = (path for path in folder.iterdir() if path.suffix.lower() in {".csv", ".zip"})
     return tuple(_found(path) for path in sorted(paths, key=lambda path: path.name))
 
 
 def switches(report: str) -> frozenset[str]:
-    """Return the tables of a report that are chosen one by one when it is started."""
+    """Return the tables of a report that have a switch each."""
     tables = HEADERS.get(report, {})
     return frozenset(tables if len(tables) > 1 else ())
 
 
 def newest(found: Iterable[FoundFile], report: str, tables: frozenset[str]) -> FoundFile | None:
-    """Return the newest file of a report that holds exactly `tables`; of any, where none can be chosen."""
+    """Return the newest file of a report with exactly `tables`, or with any if the report has no switches."""
     fitting = [f for f in found if f.report == report and (not switches(report) or f.tables == tables)]
     return max(fitting, key=lambda f: (f.modified, f.path.name), default=None)
 
@@ -80,14 +80,14 @@ def _found(path: Path) -> FoundFile:
     report = max(matches, key=lambda name: (matches[name].known, matches[name].shortness))
     match = matches[report]
     if not named and match.known < max(1, LEAST_KNOWN * columns):
-        told = NAMED_BY_CANVAS.match(path.name)
-        report, match = told[1] if told else UNRECOGNISED, Match(0, 0, frozenset())
+        by_canvas = NAMED_BY_CANVAS.match(path.name)
+        report, match = by_canvas[1] if by_canvas else UNRECOGNIZED, Match(0, 0, frozenset())
     modified = datetime.fromtimestamp(path.stat().st_mtime, UTC).replace(microsecond=0)
     return FoundFile(path, report, match.tables, modified)
 
 
 def _match(tables: Tables, members: Mapping[str, frozenset[str]]) -> Match:
-    """Compare the columns of a file with those of a report, member by member."""
+    """Compare the columns of each zip member with those of a report."""
     known, shortness, chosen = 0, 0, set[str]()
     for stem, header in members.items():
         options = {stem: tables[stem]} if stem in tables else tables
@@ -102,7 +102,7 @@ def _match(tables: Tables, members: Mapping[str, frozenset[str]]) -> Match:
 
 
 def _headers(path: Path) -> dict[str, frozenset[str]]:
-    """Return the columns of each table in a file, under the name of the zip member or ""."""
+    """Return the columns of each table in a file by the name of its zip member, or ""."""
     if not zipfile.is_zipfile(path):
         with path.open("rb") as file:
             return {"": _columns(file)}

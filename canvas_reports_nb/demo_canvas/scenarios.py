@@ -63,7 +63,10 @@ SCENARIOS: Mapping[str, Scenario] = MappingProxyType(
         "bad_gateway": _refusing(lambda _: refusals.bad_gateway(), lambda call: call.nth <= GATEWAY_ERRORS),
         "expired_link": Scenario(link_seconds=lambda nth: -1.0 if nth == 1 else None),
         "expired_token": _refusing(lambda call: refusals.expired_token(call.now), lambda _: True),
-        "fails": Scenario(failure="Generating the report failed. ErrorReport:4711;"),
+        "fails": Scenario(
+            failure="Failed, please report the following error code to your system administrator: "
+            "ErrorReport:4711;"
+        ),
         "half_stored": Scenario(keep=lambda size: size // 2),
         "login_page": _refusing(
             lambda _: refusals.login_page(), lambda call: call.path.endswith("/download")

@@ -28,7 +28,7 @@ def test_a_run_passes_through_its_states(demo):
         ("created", 0, False),
         ("running", 0, False),
         ("running", 50, False),
-        ("compiling", 99, False),
+        ("compiling", 0, False),
         ("complete", 100, True),
     ]
     assert body["created_at"] == "2026-03-02T09:14:07-07:00"
@@ -131,7 +131,7 @@ def test_abort_and_delete(demo):
     caller.server.clock.advance(10)
     aborted = caller.reports(f"{paths[0]}/abort", "PUT").json()
     assert (aborted["status"], aborted["progress"], aborted["run_time"]) == ("aborted", 100, 9)
-    assert aborted["message"] == "Generating the report, Zero Activity Csv, stopped."
+    assert aborted["message"] == "Generating the report, Zero Activity CSV, stopped."
     assert aborted["parameters"]["extra_text"] == "Report has been aborted"
     assert caller.reports(f"{paths[0]}/abort", "PUT").json() == NOT_FOUND
     assert caller.show(runs[1])["status"] == "running", "the strand is free again"
@@ -150,7 +150,7 @@ def test_a_run_without_a_file_switch_ends_in_error(demo):
     assert (body["status"], body["progress"], body["file_url"]) == ("error", 100, None)
     assert "attachment" not in body
     assert body["parameters"]["extra_text"]
-    assert body["message"] == "Generating the report, Provisioning Csv, failed."
+    assert body["message"] == "Generating the report, Provisioning CSV, failed."
 
 
 def test_the_list_of_reports(demo):
@@ -321,7 +321,7 @@ def test_a_window_is_stored_as_the_report_computed_it(demo):
     caller.server.clock.advance(5)
     begun = caller.show(run)
     assert begun["status"] == "running"
-    window = {"start_at": "2026-02-15 00:00:00 UTC", "end_at": "2026-03-01 00:00:00 UTC"}
+    window = {"start_at": "2026-02-15T00:00:00Z", "end_at": "2026-03-01T00:00:00Z"}
     assert begun["parameters"].items() >= window.items()
     caller.server.clock.advance(60)
     assert caller.show(run)["parameters"] == begun["parameters"]

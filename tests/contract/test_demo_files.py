@@ -76,12 +76,12 @@ def test_names_decide_before_headers_and_strangers_are_listed(demo, tmp_path):
         "mgp_grade_export_csv_02_Mar_2026_7.csv": "mgp_grade_export_csv",
         "saved by hand.csv": "grade_export_csv",
         stranger: "user_course_access_log_csv",
-        "recipes.csv": "unrecognised_csv",
-        "empty.csv": "unrecognised_csv",
+        "recipes.csv": "unrecognized_csv",
+        "empty.csv": "unrecognized_csv",
     }
-    assert caller.show(caller.start("unrecognised_csv"))["status"] == "complete"
+    assert caller.show(caller.start("unrecognized_csv"))["status"] == "complete"
     every = {item["report"]: item for item in caller.reports(params={"include[]": "parameters_html"}).json()}
-    assert "parameters_html" not in every["unrecognised_csv"]
+    assert "parameters_html" not in every["unrecognized_csv"]
 
 
 def test_a_folder_that_is_not_there(demo, tmp_path):

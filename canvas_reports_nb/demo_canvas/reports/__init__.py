@@ -2,23 +2,25 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from canvas_reports_nb.demo_canvas.world import World
 
 from . import courses, grades, outcomes, students, tools
-from .csv_out import Rows, Table, write_cells, write_table
-from .parameters import ReportFailed, Request, resolve_account, resolve_term
-from .provisioning import provisioning_tables, sis_tables
-from .types import COLUMNS, HEADERS, REPORT_TYPES, TABLES, ReportType, parameters_html
+from .csv_out import PLAIN, Dialect, Rows, Table, write_cells, write_table
+from .parameters import NoFileError, ReportFailed, Request, as_text, is_given, resolve_account, resolve_term
+from .provisioning import provisioning_tables
+from .summary import summary
+from .types import HEADERS, REPORT_TYPES, ReportType, parameters_html, table_columns
 
-__all__ = ["HEADERS", "REPORT_TYPES", "Product", "ReportFailed", "ReportType", "parameters_html", "produce",
+__all__ = ["HEADERS", "REPORT_TYPES", "NoFileError", "Product", "ReportFailed", "ReportType", "as_text", "is_given", "parameters_html", "produce",
            "resolve_account", "resolve_term"]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """What a run made.
+    """The result of a run.
 
     Attributes
     ----------
@@ -29,9 +31,9 @@ class Product:
     lines
         Rows of the last file, its header included.
     summary
-        The settings in a sentence, which Canvas keeps as `extra_text`.
+        The settings as text, which Canvas stores as `extra_text`.
     echo
-        Parameters the report computed, which Canvas stores in place of those sent.
+        Parameters that the report computed, which Canvas stores in place of those sent.
     """
 
     files: tuple[Path, ...]
@@ -41,7 +43,7 @@ class Product:
     echo: Mapping[str, str] = field(default_factory=dict)
 
 
-# Named as the report without its ending.
+# Named after the report without its ending.
 _ONE_TABLE: Mapping[str, Callable[[Request], Rows]] = {
     f"{maker.__name__}_csv": maker
     for maker in (
@@ -54,36 +56,19 @@ _ONE_TABLE: Mapping[str, Callable[[Request], Rows]] = {
 }  # fmt: skip
 _SEVERAL_TABLES: Mapping[str, Callable[[Request], list[Table]]] = {
     "mgp_grade_export_csv": grades.period_tables,
-    "provisioning_csv": provisioning_tables,
-    "sis_export_csv": sis_tables,
+    "provisioning_csv": partial(provisioning_tables, report="provisioning_csv"),
+    "sis_export_csv": partial(provisioning_tables, report="sis_export_csv"),
 }
-
-
-def _echo(request: Request, report: str) -> dict[str, str]:
-    if report != "students_with_no_submissions_csv":
-        return {}
-    window = zip(("start_at", "end_at"), students.submission_window(request), strict=True)
-    return {name: f"{at:%Y-%m-%d %H:%M:%S UTC}" for name, at in window}
-
-
-def _summary(request: Request, report: str, echo: Mapping[str, str]) -> str:
-    parts = []
-    if "enrollment_term_id" in (REPORT_TYPES[report].parameters or {}) and report != "mgp_grade_export_csv":
-        term = request.term()
-        known = dict(request.world.terms.select("id", "name").iter_rows())
-        parts.append(f"Term: {known[term] if term is not None else 'All Terms'};")
-    if request.deleted:
-        parts.append("Include Deleted/Concluded Objects;")
-    parts += [f"{name.replace('_', ' ').title()}: {at};" for name, at in echo.items()]
-    if report in ("provisioning_csv", "sis_export_csv"):
-        parts.append("Reports: " + " ".join(table for table in TABLES if request.flag(table)))
-    return "".join(f"{part} " for part in parts)
+_OUTCOME_REPORTS = frozenset(
+    ("outcome_export_csv", "outcome_results_csv", "student_assignment_outcome_map_csv")
+)
 
 
 def _tables(request: Request, report: str) -> list[Table]:
     if report in _SEVERAL_TABLES:
         return _SEVERAL_TABLES[report](request)
-    return [Table.of(report, COLUMNS[report][report], _ONE_TABLE[report](request))]
+    columns = table_columns(request.world.settings, report, report)
+    return [Table(report, columns, _ONE_TABLE[report](request))]
 
 
 def produce(
@@ -96,16 +81,20 @@ def produce(
     ReportFailed
         Where Canvas would end the run in `error`.
     """
-    request = Request(world, parameters, account_id)
-    echo = _echo(request, report)
-    summary = _summary(request, report, echo)
+    request, settings = Request(world, parameters, account_id), world.settings
+    text = summary(request, report)
+    computed = students.computed_dates(request) if report == "students_with_no_submissions_csv" else {}
+    dialect = PLAIN
+    if report in _OUTCOME_REPORTS:
+        dialect = Dialect(settings.delimiter, settings.byte_order_mark)
     ragged = report == "outcome_export_csv"
     tables = [] if ragged else _tables(request, report)
     if not tables:
         path = folder / f"{report}.csv"
         cells = outcomes.outcome_export_cells(request) if ragged else [[]]
-        return Product((path,), False, write_cells(cells, path), summary)
+        return Product((path,), False, write_cells(cells, path, dialect), text)
+    # A slash in a term's name would need a folder in the zip, which a client may not expect.
     written = {folder / f"{table.name.replace('/', '_')}.csv": table for table in tables}
-    lines = [write_table(table, path, world.zone) for path, table in written.items()]
+    lines = [write_table(table, path, world.zone, dialect) for path, table in written.items()]
     as_zip = report == "mgp_grade_export_csv" or len(written) > 1
-    return Product(tuple(written), as_zip, lines[-1], summary, echo)
+    return Product(tuple(written), as_zip, lines[-1], text, computed)

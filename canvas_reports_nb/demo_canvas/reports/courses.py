@@ -10,15 +10,18 @@ from .csv_out import Rows
 from .parameters import Request
 
 _RECENT = timedelta(days=30)
-_LIVE = pl.col("status") != "deleted"
+_PRESENT = pl.col("status") != "deleted"
+UNPUBLISHED = ("unpublished", "created", "claimed")
 
 ENFORCED_DATES = {
     name: pl.when("restricted").then(source)
     for name, source in (("start_date", "start_at"), ("end_date", "end_at"))
 }
-"""Dates of a course or section count, and print, only where it enforces them."""
-STATUS_WORDS = {"available": "active", "completed": "concluded"}
-"""What Canvas prints for its own words."""
+"""Dates of a course or section are printed only if it restricts enrollments to them."""
+STATUS_WORDS = {
+    **dict.fromkeys(UNPUBLISHED, "unpublished"), "available": "active", "completed": "concluded"
+}  # fmt: skip
+"""What Canvas prints for the states of courses."""
 
 
 def _listed(request: Request, which: pl.Expr) -> Rows:
@@ -27,26 +30,26 @@ def _listed(request: Request, which: pl.Expr) -> Rows:
 
 def unpublished_courses(request: Request) -> Rows:
     """Return courses never published."""
-    return _listed(request, pl.col("status") == "unpublished")
+    return _listed(request, pl.col("status").is_in(UNPUBLISHED))
 
 
 def public_courses(request: Request) -> Rows:
-    """Return courses anybody may see."""
-    return _listed(request, pl.col("public") & _LIVE)
+    """Return courses that anyone may see, in every state but deleted."""
+    return _listed(request, pl.col("public") & _PRESENT)
 
 
 def recently_deleted_courses(request: Request) -> Rows:
-    """Return courses deleted within thirty days."""
-    return _listed(request, ~_LIVE & (pl.col("updated_at") > request.world.now - _RECENT))
+    """Return deleted courses last updated within thirty days."""
+    return _listed(request, ~_PRESENT & (pl.col("updated_at") > request.world.now - _RECENT))
 
 
 def course_storage(request: Request) -> Rows:
     """Return the megabytes of each course."""
-    live = request.courses().filter(_LIVE)
-    return Rows(attach(live, request.world.accounts, "account_id", account="name", account_sis="sis_id"))
+    present = request.courses().filter(_PRESENT)
+    return Rows(attach(present, request.world.accounts, "account_id", account="name", account_sis="sis_id"))
 
 
 def unused_courses(request: Request) -> Rows:
-    """Return courses that hold nothing."""
-    unused = request.courses().filter(pl.col("unused") & _LIVE)
+    """Return courses without content."""
+    unused = request.courses().filter(pl.col("unused") & _PRESENT)
     return Rows(unused.with_columns(pl.col("status").replace(STATUS_WORDS)))

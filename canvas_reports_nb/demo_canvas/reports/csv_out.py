@@ -1,15 +1,16 @@
-"""CSV as Canvas writes it, a slice of rows at a time so that size costs time and not memory."""
+"""CSV as Canvas writes it, in slices of rows so that memory does not grow with the file."""
 
+import codecs
 import csv
 import io
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
 import polars as pl
 
 _SLICE = 400_000
+_SMALLEST_PLAIN, _LARGEST_PLAIN = 1e-4, 1e16
 
 
 def _as_is(rows: pl.DataFrame) -> pl.DataFrame:
@@ -23,23 +24,46 @@ class Rows:
     source: pl.DataFrame
     build: Callable[[pl.DataFrame], pl.DataFrame] = _as_is
     when_empty: str | None = None
-    """The one cell of a last row written when there is no other."""
-    without: str | None = None
-    """A column left out of the header this time."""
+    """The only cell of a row that is written if there is no other."""
+    without: tuple[str, ...] = ()
+    """Columns that the parameters leave out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One CSV to be; `columns` pairs what is printed in the header, and may repeat, with what stands below."""
+    """A CSV to write; `columns` pairs the names in the header, which may repeat, with columns of the rows."""
 
     name: str
     columns: Sequence[tuple[str, str]]
     rows: Rows
+    earlier: tuple["Table", ...] = ()
+    """Tables of the same name whose rows come first, under this header."""
 
-    @classmethod
-    def of(cls, name: str, columns: Mapping[str, str], rows: Rows) -> Self:
-        """Return a table whose header repeats no name."""
-        return cls(name, [pair for pair in columns.items() if pair[0] != rows.without], rows)
+    def shown(self) -> list[tuple[str, str]]:
+        """Return the columns without those that the parameters leave out."""
+        return [pair for pair in self.columns if pair[0] not in self.rows.without]
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How a CSV is written, apart from what is equal everywhere."""
+
+    delimiter: str = ","
+    byte_order_mark: bool = False
+
+    def line(self, cells: Iterable[object]) -> bytes:
+        """Return one line."""
+        text = io.StringIO()
+        csv.writer(text, delimiter=self.delimiter, lineterminator="\n").writerow(cells)
+        return text.getvalue().encode()
+
+    @property
+    def start(self) -> bytes:
+        """The first bytes of a file."""
+        return codecs.BOM_UTF8 if self.byte_order_mark else b""
+
+
+PLAIN = Dialect()
 
 
 def iso_text(column: pl.Expr, zone: str) -> pl.Expr:
@@ -50,36 +74,57 @@ def iso_text(column: pl.Expr, zone: str) -> pl.Expr:
 
 
 def utc_text(column: str) -> pl.Expr:
-    """Return the other spelling of an instant, which two reports use."""
+    """Return an instant in the other format, which two reports use."""
     return pl.col(column).dt.strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-def _line(cells: Iterable[object]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(cells)
-    return text.getvalue()
+def float_text(value: float) -> str:
+    """Return a float as Ruby prints it: exponents from 1e16 on and below 0.0001."""
+    text = repr(value)
+    if "e" not in text and 0 < abs(value) < _SMALLEST_PLAIN:
+        text = f"{value:e}"
+    mantissa, exponent, power = text.partition("e")
+    if not exponent:
+        return text
+    mantissa = mantissa.rstrip("0") if "." in mantissa else mantissa
+    whole, _, decimals = mantissa.partition(".")
+    return f"{whole}.{decimals or '0'}e{int(power):+03d}"
 
 
-def write_cells(rows: Iterable[Sequence[object]], path: Path) -> int:
+def write_cells(rows: Iterable[Sequence[object]], path: Path, dialect: Dialect = PLAIN) -> int:
     """Write rows of any width and return the number of lines."""
-    lines = [_line(row) for row in rows]
-    path.write_text("".join(lines), encoding="utf-8", newline="")
+    lines = [dialect.line(row) for row in rows]
+    path.write_bytes(dialect.start + b"".join(lines))
     return len(lines)
 
 
-def write_table(table: Table, path: Path, zone: str) -> int:
+def write_table(table: Table, path: Path, zone: str, dialect: Dialect = PLAIN) -> int:
     """Write a table and return its number of rows, the header included."""
-    columns = [source for _, source in table.columns]
     written = 1
     with path.open("wb") as file:
-        file.write(_line(printed for printed, _ in table.columns).encode())
-        for rows in table.rows.source.iter_slices(_SLICE):
-            frame = table.rows.build(rows).select(columns)
-            times = [name for name, kind in frame.schema.items() if isinstance(kind, pl.Datetime)]
-            frame = frame.with_columns(iso_text(pl.col(name), zone) for name in times)
-            frame.write_csv(file, include_header=False, quote_style="necessary")
-            written += frame.height
+        file.write(dialect.start + dialect.line(printed for printed, _ in table.shown()))
+        for part in (*table.earlier, table):
+            sources = [source for _, source in part.shown()]
+            for rows in part.rows.source.iter_slices(_SLICE):
+                frame = _printable(part.rows.build(rows).select(sources), zone)
+                frame.write_csv(
+                    file, include_header=False, quote_style="necessary", separator=dialect.delimiter
+                )
+                written += frame.height
         if written == 1 and table.rows.when_empty is not None:
-            file.write(_line([table.rows.when_empty]).encode())
+            file.write(dialect.line([table.rows.when_empty]))
             written += 1
     return written
+
+
+def _printable(frame: pl.DataFrame, zone: str) -> pl.DataFrame:
+    """Return the rows with times, and floats that need an exponent, as text."""
+    times = [name for name, kind in frame.schema.items() if isinstance(kind, pl.Datetime)]
+    frame = frame.with_columns(iso_text(pl.col(name), zone) for name in times)
+    for name, kind in frame.schema.items():
+        size = pl.col(name).abs()
+        odd = ((size > 0) & (size < _SMALLEST_PLAIN)) | (size >= _LARGEST_PLAIN)
+        if kind.is_float() and frame.select(odd.any()).item():
+            text = [None if value is None else float_text(value) for value in frame[name]]
+            frame = frame.with_columns(pl.Series(name, text, pl.String))
+    return frame

@@ -1,4 +1,4 @@
-"""The two grade exports: one row a student enrollment."""
+"""The two grade exports: one row per student enrollment."""
 
 from datetime import timedelta
 from functools import partial
@@ -6,22 +6,25 @@ from functools import partial
 import polars as pl
 
 from canvas_reports_nb.demo_canvas.data import attach, restrict
+from canvas_reports_nb.demo_canvas.settings import Settings
 from canvas_reports_nb.demo_canvas.world import World
 from canvas_reports_nb.demo_canvas.world.learning import letter, marks
 
 from .csv_out import Rows, Table
-from .parameters import Request
-from .types import COLUMNS
+from .parameters import Request, as_text, leading_integer
+from .types import table_columns
 
 _NO_PERIODS = "no grading periods configured for this term"
 _SCORES = ("current score", "final score", "unposted current score", "unposted final score", "override score")
 _GRADES = tuple(score.replace("score", "grade") for score in _SCORES)
+_SLICE = 1_000
+"""Enrollments that Canvas reads at a time; the row numbers start again in each slice."""
 
 
 def _graded_courses(world: World, courses: pl.DataFrame) -> pl.DataFrame:
-    """Return what grading needs of courses; `done` is the part of the work set so far that is marked.
+    """Return what grading needs of courses; `done` is the graded share of the work assigned so far.
 
-    Teachers publish work as a term goes on, so the final score of a running course lags behind, not far.
+    Teachers assign work as a term proceeds, so the final score of a running course is a little behind.
     """
     length = (pl.col("end_at") - pl.col("start_at")).dt.total_seconds()
     elapsed = (pl.lit(world.now) - pl.col("start_at")).dt.total_seconds() / length
@@ -33,25 +36,47 @@ def _graded_courses(world: World, courses: pl.DataFrame) -> pl.DataFrame:
     )  # fmt: skip
 
 
-def _enrolled(request: Request, courses: pl.DataFrame) -> pl.DataFrame:
-    """Return the enrollments of students that the export lists."""
-    state, deleted = pl.col("state").cast(pl.String), request.deleted
-    open_states = ["available", "completed", "deleted"] if deleted else ["available", "completed"]
-    shown = courses.filter(pl.col("status").is_in(open_states))["id"]
-    states = ["active", "completed", "inactive", "deleted"] if deleted else ["active", "completed"]
-    kept = state.is_in(states)
-    days = request.text("limiting_period")
-    if deleted and days.isdigit():
-        kept &= (state == "active") | (pl.col("updated_at") > request.world.now - timedelta(days=int(days)))
-    return request.world.enrollments.filter(
-        pl.col("type") == "StudentEnrollment", kept, pl.col("course_id").is_in(shown.implode())
+def _limited(request: Request) -> pl.Expr:
+    """Return the condition that limiting_period adds to include_deleted; the key alone switches it on."""
+    if not request.deleted or "limiting_period" not in request.parameters:
+        return pl.lit(True)
+    days = leading_integer(as_text(request.parameters["limiting_period"]))
+    since, state = request.world.now - timedelta(days=days), pl.col("state").cast(pl.String)
+    courses = request.world.courses.filter(pl.col("end_at") >= since)["id"].implode()
+    left = state.is_in(["inactive", "deleted"]) & (pl.col("updated_at") >= since)
+    return (state == "active") | pl.col("course_id").is_in(courses) | left
+
+
+def _enrolled(request: Request, courses: pl.DataFrame, *, by_course: bool) -> pl.DataFrame:
+    """Return the student enrollments of the export in Canvas's order.
+
+    Courses are exported in batches; inside a batch the enrollments are numbered per slice (or, `by_course`, per
+    course of each slice), and the file is sorted by batch and number, so that slices interleave.
+    """
+    listed = courses if request.deleted else courses.filter(pl.col("status") != "deleted")
+    size = min(max(round(listed.height / 99), 25), 1_000)
+    batches = listed.sort("id").select("id", "term_id", "status", batch=pl.int_range(pl.len()) // size)
+    if not request.deleted:
+        batches = batches.filter(status="available")
+    states = ["active", "completed"] + (["inactive", "deleted"] if request.deleted else [])
+    rows = request.world.enrollments.filter(
+        pl.col("type").cast(pl.String) == "StudentEnrollment",
+        pl.col("state").cast(pl.String).is_in(states),
+        _limited(request),
     )
+    rows = restrict(rows, batches, "course_id", "batch", order_term="term_id")
+    rows = rows.sort("batch", "order_term", "course_id", "id")
+    part = pl.int_range(pl.len()).over("batch") // _SLICE
+    rows = rows.with_columns(part=part)
+    within = ["batch", "part", "course_id"] if by_course else ["batch", "part"]
+    rows = rows.with_columns(number=pl.int_range(pl.len()).over(within))
+    return rows.sort("batch", "number", maintain_order=True).drop("batch", "part", "number", "order_term")
 
 
 def _named(request: Request, courses: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     """Return enrollments with the names and ids of their people, courses, sections and terms."""
-    people = request.world.users.filter(request.has_login())
-    frame = restrict(rows, people, "user_id", "name", "integration_id", user_sis="sis_id")
+    frame = restrict(rows, request.best_logins(), "user_id", "integration_id", "user_sis")
+    frame = restrict(frame, request.world.users, "user_id", "name")
     frame = restrict(frame, courses, "course_id", *(name for name in courses.columns if name != "id"))
     frame = attach(frame, request.world.sections, "section_id", section="name", section_sis="sis_id")
     return frame.with_columns(pl.col("state").cast(pl.String).replace({"completed": "concluded"}))
@@ -78,7 +103,7 @@ def grade_export(request: Request) -> Rows:
     def build(rows: pl.DataFrame) -> pl.DataFrame:
         return _scored(request, _named(request, courses, rows))
 
-    return Rows(_enrolled(request, chosen), build)
+    return Rows(_enrolled(request, chosen, by_course=False), build)
 
 
 def _with_periods(
@@ -94,33 +119,50 @@ def _with_periods(
     return frame
 
 
-def _period_columns(periods: pl.DataFrame) -> list[tuple[str, str]]:
-    """Return the columns, those of a period under its title, which may repeat, and made under its id."""
-    static = COLUMNS["mgp_grade_export_csv"]["term"]
-    each = ("grading period id", *_SCORES, *_GRADES)
+def _period_columns(settings: Settings, periods: pl.DataFrame) -> list[tuple[str, str]]:
+    """Return the columns: those of a period are named after its title, which may repeat, and made by its id."""
+    static = table_columns(settings, "mgp_grade_export_csv", "term")
+    scores = [printed for printed, _ in static if printed in (*_SCORES, *_GRADES)]
+    each = ["grading period id", *(name for name in (*_SCORES, *_GRADES) if name in scores)]
     dynamic = [
         (f"{title} {name}", f"{number} {name}")
         for number, title in periods.select("id", "title").iter_rows()
         for name in each
     ]
-    at = list(static).index("grading period set id") + 1
-    return [*list(static.items())[:at], *dynamic, *list(static.items())[at:]]
+    at = [printed for printed, _ in static].index("grading period set id") + 1
+    return [*static[:at], *dynamic, *static[at:]]
+
+
+def _chosen_terms(request: Request) -> pl.DataFrame:
+    """Return every term that is not deleted, or the one whose number was sent.
+
+    Unlike other reports this one reads a number, so that a word or a prefixed id means term 0: none.
+    """
+    text = as_text(request.parameters.get("enrollment_term_id") or "")
+    terms = request.world.terms
+    return terms.filter(id=leading_integer(text)) if text else terms.filter(pl.col("status") != "deleted")
 
 
 def period_tables(request: Request) -> list[Table]:
-    """Return one table for each active term, or for the one term whose Canvas id was sent.
+    """Return one table per term; none if no term lacks grading periods and no course is in them.
 
     The file of a term without grading periods says so where its header would be.
     """
-    world, tables = request.world, []
-    text = request.text("enrollment_term_id")
-    wanted = pl.col("id").cast(pl.String) == text if text else pl.lit(True)
-    for term, name in world.terms.filter(wanted, status="active").select("id", "name").iter_rows():
+    world, tables, batched = request.world, dict[str, Table](), False
+    for term, name in _chosen_terms(request).select("id", "name").iter_rows():
         chosen = world.courses.filter(request.within_account(), term_id=term)
         periods = world.grading_periods.filter(term_id=term)
+        batched |= periods.is_empty() or not chosen.is_empty()
         if periods.is_empty():
-            tables.append(Table(name, [(_NO_PERIODS, "")], Rows(pl.DataFrame())))
-            continue
-        build = partial(_with_periods, request, _graded_courses(world, chosen), periods)
-        tables.append(Table(name, _period_columns(periods), Rows(_enrolled(request, chosen), build)))
-    return tables
+            table = Table(name, [(_NO_PERIODS, "")], Rows(pl.DataFrame()))
+        else:
+            build = partial(_with_periods, request, _graded_courses(world, chosen), periods)
+            table = Table(
+                name,
+                _period_columns(world.settings, periods),
+                Rows(_enrolled(request, chosen, by_course=True), build),
+            )
+        # Terms of one name share a file, under the header of the later one.
+        earlier = tables.get(name)
+        tables[name] = table if earlier is None else Table(name, table.columns, table.rows, (earlier,))
+    return list(tables.values()) if batched else []

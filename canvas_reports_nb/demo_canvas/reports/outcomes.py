@@ -1,47 +1,64 @@
 """The three reports on learning outcomes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
+from itertools import chain
+from typing import Any
 
 import polars as pl
 
 from canvas_reports_nb.demo_canvas.data import attach
+from canvas_reports_nb.demo_canvas.settings import Settings
 from canvas_reports_nb.demo_canvas.world.learning import outcome_marks
 
 from .csv_out import Rows
 from .parameters import Request
 from .students import in_places
-from .types import HEADERS
+from .types import table_columns
 
+_EXPORT = "outcome_export_csv"
 _NOTHING = "No outcomes found"
-_ORDERS = {
+ORDERS: Mapping[str, list[str]] = {
     "users": ["user_id", "outcome_id", "course_id"],
     "courses": ["course_id", "user_id", "outcome_id"],
     "outcomes": ["outcome_id", "user_id", "course_id"],
 }
 
 
+def chosen_order(request: Request) -> str | None:
+    """Return the order asked for in any case; None, which acts as users, for an unknown word."""
+    word = request.text("order").lower()
+    return word if word in ORDERS else None
+
+
 def _assessed(request: Request) -> pl.DataFrame:
-    """Return one row a student's section, login and assessed thing, ids only."""
+    """Return one row per enrollment, login and assessed thing, ids only."""
     world, state = request.world, pl.col("state").cast(pl.String)
-    courses = request.courses()
-    kept = pl.lit(True) if request.deleted else ~state.is_in(["deleted", "completed", "rejected"])
+    courses, logins, kept = request.courses(), world.logins, pl.lit(True)
     if not request.deleted:
-        courses = courses.filter(pl.col("status") == "available")
-    logins = world.logins if request.deleted else world.logins.filter(pl.col("status") != "deleted")
+        courses = courses.filter(pl.col("status").is_in(["available", "completed"]))
+        logins = logins.filter(pl.col("status") != "deleted")
+        kept = state != "deleted"
+    # Only outcomes of this very account count, not those of the accounts above or below.
+    outcomes = world.outcomes.filter(account_id=request.account_id).select(outcome_id="id")
     aligned = world.assessments.join(courses.select(course_id="id"), on="course_id", how="semi")
+    aligned = aligned.join(outcomes, on="outcome_id", how="semi", maintain_order="left")
     return (
         world.enrollments.lazy()
-        .filter(pl.col("type") == "StudentEnrollment", kept)
+        .filter(pl.col("type").cast(pl.String) == "StudentEnrollment", kept)
         .join(aligned.lazy(), on="course_id", maintain_order="left_right")
-        .join(logins.lazy().select("user_id", "sis_id"), on="user_id", maintain_order="left_right")
+        .join(
+            logins.lazy().select("user_id", "sis_id", login_id="id"),
+            on="user_id",
+            maintain_order="left_right",
+        )
         .select(pl.exclude("created_by_sis", "limit_privileges", "updated_at", "id", "role_id"))
         .collect()
     )
 
 
 def _printed(request: Request, rows: pl.DataFrame, *, results: bool) -> pl.DataFrame:
-    """Return the rows with everything both reports print."""
+    """Return the rows with everything that both reports print."""
     world = request.world
     outcomes = attach(world.outcomes, world.outcome_groups, "group_id", group_title="title")
     of_outcome = ("title", "friendly", "mastery", "ratings", "group_id", "group_title")
@@ -62,35 +79,64 @@ def _printed(request: Request, rows: pl.DataFrame, *, results: bool) -> pl.DataF
 
 
 def outcome_results(request: Request) -> Rows:
-    """Return one row a result: of an essay, or of one question of a quiz."""
-    order = _ORDERS.get(request.text("order").lower(), _ORDERS["users"])
-    source = _assessed(request).sort(order, maintain_order=True)
+    """Return one row per result of an essay or of a question of a quiz, login and section.
+
+    Of two enrollments in one section the first is printed; Canvas doesn't fix which one.
+    """
+    once = ["outcome_id", "user_id", "course_id", "login_id", "section_id", "assignment_id", "question_id"]
+    rows = _assessed(request).unique(once, keep="first", maintain_order=True)
+    source = rows.sort(ORDERS[chosen_order(request) or "users"], maintain_order=True)
     return Rows(source, partial(_printed, request, results=True), _NOTHING)
 
 
 def student_assignment_outcome_map(request: Request) -> Rows:
-    """Return one row a student and aligned assignment, handed in or not."""
-    once = ["user_id", "section_id", "sis_id", "assignment_id", "outcome_id", "state"]
+    """Return one row per student, login, section, state and aligned assignment, graded or not."""
+    once = ["user_id", "section_id", "login_id", "assignment_id", "outcome_id", "state"]
     source = _assessed(request).unique(once, keep="first", maintain_order=True)
     return Rows(source, partial(_printed, request, results=False), _NOTHING)
 
 
-def outcome_export_cells(request: Request) -> Iterator[list[object]]:
-    """Yield the lines of the outcome export: header, groups, outcomes with two cells a rating."""
-    yield list(HEADERS["outcome_export_csv"]["outcome_export_csv"])
-    world = request.world
-    guids = {
-        row["id"]: row["guid"] or f"canvas_outcome_group:{row['id']}"
-        for row in world.outcome_groups.iter_rows(named=True)
+def _by_depth(groups: pl.DataFrame) -> Iterator[Mapping[str, Any]]:
+    """Yield the groups of an account, those without a parent first."""
+    rows, known = groups.to_dicts(), set(groups["id"])
+    above = {row["parent_id"] for row in rows} - known | {None}
+    while found := [row for row in rows if row["parent_id"] in above]:
+        yield from found
+        above = {row["id"] for row in found}
+
+
+def _group_cells(row: Mapping[str, Any], guids: Mapping[int, str]) -> dict[str, object]:
+    cells = {**row, "vendor_guid": guids[row["id"]], "object_type": "group", "workflow_state": "active"}
+    return {**cells, "parent_guids": guids.get(row["parent_id"])}
+
+
+def _outcome_cells(row: Mapping[str, Any], guids: Mapping[int, str], settings: Settings) -> dict[str, object]:
+    return {
+        **row,
+        "vendor_guid": row["guid"] or f"canvas_outcome:{row['id']}",
+        "object_type": "outcome",
+        "friendly_description": row["friendly"],
+        "calculation_method": row["method"],
+        "calculation_int": row["method_int"],
+        "parent_guids": guids.get(row["group_id"]),
+        "workflow_state": "active",
+        "mastery_points": settings.number(row["mastery"]),
     }
-    for row in world.outcome_groups.filter(request.within_account()).iter_rows(named=True):
-        parent = guids.get(row["parent_id"])
-        blank = [None] * 4
-        yield [guids[row["id"]], "group", row["title"], row["description"], *blank, parent, "active", None]
-    for row in world.outcomes.filter(request.within_account()).iter_rows(named=True):
-        ratings = [cell for rating in row["ratings"] for cell in (rating["points"], rating["description"])]
-        yield [
-            row["guid"] or f"canvas_outcome:{row['id']}", "outcome", row["title"], row["description"], row["friendly"],
-            row["display_name"], row["method"], row["method_int"], guids[row["group_id"]], "active", row["mastery"],
-            *ratings,
-        ]  # fmt: skip
+
+
+def outcome_export_cells(request: Request) -> Iterator[list[object]]:
+    """Yield the lines of the outcome export: header, groups, outcomes with two cells per rating."""
+    world, settings = request.world, request.world.settings
+    header: list[object] = [printed for printed, _ in table_columns(settings, _EXPORT, _EXPORT)]
+    yield header
+    # Groups have no rating cells, not even an empty one under the header "ratings".
+    plain = [str(name) for name in header if name != "ratings"]
+    groups = world.outcome_groups.filter(account_id=request.account_id)
+    guids = {row["id"]: row["guid"] or f"canvas_outcome_group:{row['id']}" for row in groups.to_dicts()}
+    for row in _by_depth(groups):
+        yield [_group_cells(row, guids).get(name) for name in plain]
+    for row in world.outcomes.filter(account_id=request.account_id).sort("id").to_dicts():
+        cells = _outcome_cells(row, guids, settings)
+        pairs = [(settings.number(rating["points"]), rating["description"]) for rating in row["ratings"]]
+        ratings = () if settings.mastery_scales else chain.from_iterable(pairs)
+        yield [*(cells.get(name) for name in plain), *ratings]

@@ -1,59 +1,108 @@
-"""What a run was asked for: parameters as Canvas reads them, and the rows they leave in scope."""
+"""The parameters of a run as Canvas reads them, and the rows they select."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
 from canvas_reports_nb.demo_canvas.world import World
 
+ROOT, DEFAULT_TERM = 1, 1
 _YES = {"yes", "y", "true", "t", "on", "1"}
 _NO = {"no", "n", "false", "f", "off", "0", ""}
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_DAY_FORMS = (
+    r"(?P<year>\d{4})[-/](?P<month>\d{1,2})[-/](?P<day>\d{1,2})",
+    r"(?P<day>\d{1,2})(?:st|nd|rd|th)?[ -](?P<name>[A-Za-z]{3})[a-z]*\.?,?[ -](?P<year>\d{4})",
+    r"(?P<name>[A-Za-z]{3})[a-z]*\.? (?P<day>\d{1,2})(?:st|nd|rd|th)?,? (?P<year>\d{4})",
+)
+_TIME = re.compile(
+    r"(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:\.\d+)?)? ?(?P<half>[ap]m)?"
+    r" ?(?P<zone>Z|UTC|GMT|[+-]\d{2}:?\d{2})?",
+    re.IGNORECASE,
+)
 
 
-class ReportFailed(Exception):  # noqa: N818 - the state a run ends in, named as Canvas names it
-    """The run ends in `error`; the text is the reason it gives."""
+class ReportFailed(Exception):  # noqa: N818 - the state a run ends in, with Canvas's name
+    """The run ends in `error`."""
+
+
+class NoFileError(ReportFailed):
+    """The run ends in `error` because it made no file."""
 
 
 def truth(value: object) -> bool:
-    """Read a switch: Canvas's words in any case, else a number, where only zero is off."""
-    text = str("" if value is None else value).strip().lower()
+    """Return a switch: Canvas's words in any case, else a leading integer, where only zero is off."""
+    if isinstance(value, (bool, int)):
+        return bool(value)
+    text = value.lower() if isinstance(value, str) else ""
     if text in _YES or text in _NO:
         return text in _YES
-    number = re.match(r"[+-]?\d+(\.\d+)?", text)
-    return bool(number) and float(number.group()) != 0.0 if number else False
+    number = re.match(r"\s*[+-]?\d+", text)
+    return number is not None and int(number.group()) != 0
 
 
-def _by_sis(frame: pl.DataFrame, text: str, prefix: str) -> int | None:
-    for column in ("sis_id", "integration_id"):
-        head = f"sis_{prefix}_id:" if column == "sis_id" else "sis_integration_id:"
-        if text.startswith(head) and column in frame.columns:
-            found = frame.filter(pl.col(column) == text.removeprefix(head))
-            return int(found["id"][0]) if found.height else None
-    return None
+def is_given(value: object) -> bool:
+    """Whether a parameter is not blank."""
+    return bool(value.strip()) if isinstance(value, str) else value not in (None, False, [], {})
 
 
-def _by_id(frame: pl.DataFrame, text: str, prefix: str) -> int | None:
+def as_text(value: object) -> str:
+    """Return a value as Ruby prints it."""
+    if isinstance(value, list):
+        return (
+            "[" + ", ".join(f'"{item}"' if isinstance(item, str) else as_text(item) for item in value) + "]"
+        )
+    return str(value).lower() if isinstance(value, bool) else str(value).strip()
+
+
+def leading_integer(text: str) -> int:
+    """Return the integer at the beginning of a text, or 0."""
+    number = re.match(r"\s*[+-]?\d+", text)
+    return int(number.group()) if number else 0
+
+
+def _find(frame: pl.DataFrame, text: str, kind: str) -> int | None:
+    """Return the id of the row that a Canvas id, or a prefix such as `sis_term_id:`, names."""
+    if text.startswith("hex:"):
+        prefix, _, digits = text.removeprefix("hex:").partition(":")
+        try:
+            text = f"{prefix}:{bytes.fromhex(digits).decode()}"
+        except ValueError:
+            return None
     if re.fullmatch(r"\d{1,18}", text):
-        return int(text) if frame.filter(id=int(text)).height else None
-    return _by_sis(frame, text, prefix)
+        found = frame.filter(id=int(text))
+    else:
+        prefix, _, wanted = text.partition(":")
+        prefixes = {f"sis_{kind}_id": "sis_id", "sis_integration_id": "integration_id"}
+        column = prefixes.get(prefix, prefix)  # lti_context_id and uuid, where a frame has them
+        if column not in frame.columns or column == "id" or ":" not in text:
+            return None
+        found = frame.filter(pl.col(column).cast(pl.String) == wanted)
+    return int(found["id"][0]) if found.height else None
 
 
 def _one_term(world: World, text: str) -> int | None:
     text = text.strip()
     if text == "default":
-        return 1
-    if text == "current":
-        running = world.terms.filter(pl.lit(world.now).is_between("start_at", "end_at"), status="active")
-        return int(running["id"][0]) if running.height == 1 else None
-    return _by_id(world.terms, text, "term")
+        return DEFAULT_TERM
+    if text != "current":
+        return _find(world.terms, text, "term")
+    start, end = pl.col("start_at"), pl.col("end_at")
+    running = world.terms.filter(
+        pl.col("status") == "active",
+        start.is_not_null() | end.is_not_null(),
+        start.is_null() | (start <= world.now),
+        end.is_null() | (end >= world.now),
+    )
+    return int(running["id"][0]) if running.height == 1 else None
 
 
 def resolve_term(world: World, text: str) -> int | None:
-    """Return the term that lets a request pass: the word `active_terms`, or the first of a list that exists."""
+    """Return the term with which a POST passes: that of `active_terms`, or the first of a list that exists."""
     if text.strip() == "active_terms":
         return world.current_term
     found = (_one_term(world, part) for part in text.split(","))
@@ -61,8 +110,49 @@ def resolve_term(world: World, text: str) -> int | None:
 
 
 def resolve_account(world: World, text: str) -> int | None:
-    """Return the account of a path segment: an id, `self`, `default`, `sis_account_id:X`, `sis_integration_id:X`."""
-    return 1 if text in ("self", "default") else _by_id(world.accounts, text, "account")
+    """Return the account of a path segment: an id, `self`, `default`, or a prefix such as `sis_account_id:`."""
+    return ROOT if text in ("self", "default") else _find(world.accounts, text, "account")
+
+
+def _read_day(text: str) -> tuple[re.Match[str], int] | None:
+    """Return where a text names a day, and its month."""
+    day = next((found for form in _DAY_FORMS if (found := re.search(form, text))), None)
+    if day is None:
+        return None
+    name = day.groupdict().get("name", "").lower()
+    if not name:
+        return day, int(day["month"])
+    return (day, _MONTHS.index(name) + 1) if name in _MONTHS else None
+
+
+def _read_time(text: str) -> tuple[timedelta, str]:
+    """Return the time of day in the rest of a text, and its offset from UTC or ""."""
+    clock = _TIME.search(text)
+    if clock is None:
+        return timedelta(), ""
+    half, offset = (clock["half"] or "").lower(), (clock["zone"] or "").upper()
+    hour = int(clock["hour"]) % 12 + (12 if half == "pm" else 0) if half else int(clock["hour"])
+    at = time(hour, int(clock["minute"]), int(clock["second"] or 0))
+    passed = timedelta(hours=at.hour, minutes=at.minute, seconds=at.second)
+    return passed, "+00:00" if offset in ("Z", "UTC", "GMT") else offset
+
+
+def _read_date(text: str, zone: str) -> datetime | None:
+    """Return the date in a text, or None if it has none; ReportFailed if its month or hour is impossible."""
+    found = _read_day(text)
+    if found is None:
+        return None
+    day, month = found
+    try:
+        passed, offset = _read_time(text[day.end() :])
+        # A day that the month doesn't have, such as February 30, rolls into the next month.
+        first = datetime(int(day["year"]), month, 1)  # noqa: DTZ001 - the zone follows
+        local = first + timedelta(days=int(day["day"]) - 1) + passed
+    except ValueError as error:
+        raise ReportFailed(f"invalid date: {text}") from error
+    if not offset:
+        return local.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+    return datetime.fromisoformat(local.isoformat() + offset).astimezone(UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,39 +164,36 @@ class Request:
     account_id: int
 
     def text(self, *names: str) -> str:
-        """Return the first of the parameters that is not blank, else nothing."""
+        """Return the first of the parameters that is given as text, else ""."""
         values = (self.parameters.get(name) for name in names)
-        return next((str(v).strip() for v in values if v is not None and str(v).strip()), "")
+        return next((as_text(value) for value in values if is_given(value)), "")
 
     def flag(self, name: str) -> bool:
         """Return a switch."""
         return truth(self.parameters.get(name))
 
-    def words(self, name: str) -> list[str] | None:
-        """Return a list, sent as an array or as text with commas; None where it is blank."""
+    def words(self, name: str, known: Sequence[str]) -> list[str] | None:
+        """Return the known words of a list or of a text with commas, in fixed order; None if it is blank."""
         value = self.parameters.get(name)
-        parts = value if isinstance(value, (list, tuple)) else str(value or "").split(",")
-        found = [str(part).strip() for part in parts if str(part).strip()]
-        return found or None
+        if not is_given(value):
+            return None
+        parts = value if isinstance(value, (list, tuple)) else as_text(value).split(",")
+        return [word for word in known if word in parts]
 
     @property
     def deleted(self) -> bool:
-        """Whether deleted and concluded records are wanted."""
+        """Whether deleted and concluded records are included."""
         return self.flag("include_deleted")
 
-    def has_login(self) -> pl.Expr:
-        """Return the condition for users whose login counts: any at all, if deleted records do."""
-        return pl.col("known" if self.deleted else "usable")
-
     def term(self) -> int | None:
-        """Return the term's id, None for all; one that is not a single existing term fails the run."""
+        """Return the term's id, or None for all; anything but one existing term fails the run."""
         text = self.text("enrollment_term_id", "enrollment_term")
         return self._existing("EnrollmentTerm", text, _one_term(self.world, text))
 
     def course(self) -> int | None:
-        """Return the course's id, None for all."""
+        """Return the course's id, or None for all."""
         text = self.text("course_id", "course")
-        return self._existing("Course", text, _by_id(self.world.courses, text, "course"))
+        return self._existing("Course", text, _find(self.world.courses, text, "course"))
 
     def _existing(self, kind: str, text: str, found: int | None) -> int | None:
         if text and found is None:
@@ -115,21 +202,13 @@ class Request:
 
     def moment(self, name: str) -> datetime | None:
         """Return a date; without an offset it is in the school's zone."""
-        text = self.text(name)
-        if not text:
-            return None
-        try:
-            value = datetime.fromisoformat(text)
-        except ValueError as error:
-            raise ReportFailed(f"invalid date {name}: {text}") from error
-        local = value if value.tzinfo else value.replace(tzinfo=ZoneInfo(self.world.zone))
-        return local.astimezone(UTC)
+        return _read_date(self.text(name), self.world.zone)
 
-    def within_account(self, account: str = "account_id") -> pl.Expr:
-        """Return the condition for rows of the run's account and those below it."""
-        if self.account_id == 1:
+    def within_account(self, column: str = "account_id", *, live: bool = False) -> pl.Expr:
+        """Return the condition for rows of the run's account and those below it, or only the `live` ones."""
+        if self.account_id == ROOT:
             return pl.lit(True)
-        return pl.col(account).is_in(self.world.subtree(self.account_id))
+        return pl.col(column).is_in(self.world.subtree(self.account_id, live=live))
 
     def courses(self) -> pl.DataFrame:
         """Return the courses of the run's account and term, in every state."""
@@ -137,12 +216,46 @@ class Request:
         wanted = pl.lit(True) if term is None else pl.col("term_id") == term
         return self.world.courses.filter(self.within_account(), wanted)
 
-    def window(self, days: int) -> tuple[datetime, datetime]:
-        """Return `start_at` and `end_at`: missing ends filled, never more than `days` apart."""
-        length = timedelta(days=days)
-        start, end = self.moment("start_at"), self.moment("end_at")
-        if end is None:
-            end = self.world.now if start is None else start + length
-        if start is None or end - start > length:
-            start = end - length
-        return start, end
+    def associated(self, column: str = "user_id") -> pl.Expr:
+        """Return the condition for people with an enrollment, role or group membership in the account.
+
+        Canvas keeps these associations in a table of its own, which may lag behind; here they never do.
+        """
+        if self.account_id == ROOT:
+            return pl.lit(True)
+        world, present = self.world, pl.col("status") != "deleted"
+        mine = world.courses.filter(self.within_account())["id"].implode()
+        sections = world.sections.filter(
+            pl.col("course_id").is_in(mine) | pl.col("home_course_id").is_in(mine)
+        )
+        enrolled = world.enrollments.filter(
+            pl.col("section_id").is_in(sections["id"].implode()),
+            ~pl.col("state").cast(pl.String).is_in(["deleted", "rejected"]),
+            pl.col("type").cast(pl.String) != "StudentViewEnrollment",
+        )
+        roles = world.admins.filter(present, self.within_account())
+        members = world.memberships.filter(
+            present, pl.col("context_type") == "Account", self.within_account("context_id")
+        )
+        people = pl.concat([frame["user_id"] for frame in (enrolled, roles, members)]).unique()
+        return pl.col(column).is_in(people.implode())
+
+    def best_logins(self) -> pl.DataFrame:
+        """Return the login that represents each person, as `user_sis` and `integration_id` by `id`."""
+        logins = self.world.logins
+        if not self.deleted:
+            logins = logins.filter(pl.col("status") != "deleted")
+        return _first_logins(logins, pl.col("status"))
+
+    def joined_logins(self, *allowed: str) -> pl.DataFrame:
+        """Return each person's first login in an allowed state, SIS logins first."""
+        return _first_logins(self.world.logins.filter(pl.col("status").is_in(allowed)))
+
+
+def _first_logins(logins: pl.DataFrame, *order: pl.Expr) -> pl.DataFrame:
+    by_name = pl.col("login").str.to_lowercase()
+    return (
+        logins.sort(*order, pl.col("sis_id").is_null(), by_name, "id")
+        .unique("user_id", keep="first", maintain_order=True)
+        .select("integration_id", "status", id="user_id", user_sis="sis_id")
+    )

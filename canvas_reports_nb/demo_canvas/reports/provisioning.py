@@ -1,8 +1,7 @@
-"""The provisioning report, and the SIS export as the part of it that a SIS could import again."""
+"""The provisioning report, and the SIS export: the part of it in the format of a SIS import."""
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from functools import partial
 
 import polars as pl
 
@@ -11,126 +10,208 @@ from canvas_reports_nb.demo_canvas.world.enrollments import ROLES
 
 from .courses import ENFORCED_DATES, STATUS_WORDS
 from .csv_out import Rows, Table
-from .parameters import ReportFailed, Request
-from .types import COLUMNS, TABLES
+from .parameters import NoFileError, Request
+from .types import TABLES, table_columns
 
-_KEPT_DAYS = 120  # how long a course deleted by hand stays in an export with include_deleted
+SIS = "sis_export_csv"
+ENROLLMENT_TYPES = ("TeacherEnrollment", "TaEnrollment", "DesignerEnrollment", "StudentEnrollment",
+                    "ObserverEnrollment")  # fmt: skip
+ENROLLMENT_STATES = ("invited", "creation_pending", "active", "completed", "inactive", "deleted", "rejected")
+"""The words of the filters, in the order in which Canvas lists them."""
+_KEPT_DAYS = 120
+"""How long include_deleted keeps a deleted course without a SIS id."""
+_PRESENT, _HAS_SIS_ID = pl.col("status") != "deleted", pl.col("sis_id").is_not_null()
+_SIS_BATCH = pl.col("created_by_sis")
+_EVERYTHING = pl.lit(True)
+_SUFFIX = r"(?i)^(sn?r|senior|jn?r|junior|ii|iii|iv|v|vi|esq|esquire)\.?$"
+"""A third part of a sortable name that is not a given name."""
 
 
-def _by_sis(request: Request) -> pl.Expr:
-    return pl.col("created_by_sis") if request.text("created_by_sis") else pl.lit(True)
+def _selected(
+    request: Request, report: str, *, default: pl.Expr, widened: pl.Expr, sis: pl.Expr, batch: bool = True
+) -> pl.Expr:
+    """Return the condition for the rows of a file.
+
+    Parameters
+    ----------
+    default, widened
+        Without and with include_deleted.
+    sis
+        What the SIS export requires as well.
+    batch
+        Whether created_by_sis applies to the file.
+    """
+    chosen = widened if request.deleted else default
+    if report == SIS:
+        chosen &= sis
+    # Canvas reads created_by_sis as on unless it is null or false, so an empty text switches it on.
+    on = request.parameters.get("created_by_sis") not in (None, False)
+    return chosen & _SIS_BATCH if batch and on else chosen
 
 
-def _alive(request: Request) -> pl.Expr:
-    return pl.lit(True) if request.deleted else pl.col("status") != "deleted"
+def _name_parts(sortable: str) -> dict[str, pl.Expr]:
+    """Return first and last name as Canvas cuts them from a sortable name; a missing one is null."""
+    parts = pl.col(sortable).str.split(",").list.eval(pl.element().str.strip_chars())
+    last, first, third = (parts.list.get(n, null_on_oob=True) for n in range(3))
+    given = (
+        pl.when(third.str.contains(_SUFFIX)).then(first).otherwise(pl.concat_str(first, third, separator=" "))
+    )
+    given = pl.coalesce(given, first)
+    return {
+        "first_name": pl.when(first.is_null()).then(last).otherwise(given),
+        "last_name": pl.when(first.is_not_null()).then(last),
+    }
+
+
+def _by_sis_id(request: Request, report: str) -> pl.Expr:
+    """Return the condition of the files whose deleted rows need a SIS id."""
+    return _selected(request, report, default=_PRESENT, widened=_PRESENT | _HAS_SIS_ID, sis=_HAS_SIS_ID)
+
+
+def _real_people(request: Request) -> pl.DataFrame:
+    """Return the users without the test students of courses."""
+    kind = pl.col("type").cast(pl.String)
+    tests = request.world.enrollments.filter(kind == "StudentViewEnrollment")["user_id"].unique()
+    return request.world.users.filter(~pl.col("test"), ~pl.col("id").is_in(tests.implode()))
 
 
 def _of_people(request: Request, rows: pl.DataFrame, *same: str) -> pl.DataFrame:
-    """Return the rows of people with a login that counts, test students aside."""
-    users = request.world.users.filter(request.has_login(), ~pl.col("test"))
-    return restrict(rows, users, "user_id", *same, user_sis="sis_id")
+    """Return the rows of people with a usable login, with its SIS id."""
+    frame = restrict(rows, _real_people(request), "user_id", *same)
+    return restrict(frame, request.best_logins(), "user_id", "user_sis")
 
 
-def members_of(request: Request) -> pl.Expr:
-    """Return the condition on `user_id` for people enrolled in the run's account or below."""
-    if request.account_id == 1:
-        return pl.lit(True)
-    world = request.world
-    mine = world.courses.filter(request.within_account())["id"]
-    enrolled = world.enrollments.filter(pl.col("course_id").is_in(mine.implode()))["user_id"].unique()
-    return pl.col("user_id").is_in(enrolled.implode())
-
-
-def _open_courses(request: Request, courses: pl.DataFrame) -> pl.DataFrame:
-    if not request.deleted:
-        return courses.filter(~pl.col("status").is_in(["deleted", "completed"]))
-    recent = pl.col("updated_at") > request.world.now - timedelta(days=_KEPT_DAYS)
-    return courses.filter((pl.col("status") != "deleted") | recent | pl.col("sis_id").is_not_null())
-
-
-def _in_visible_courses(request: Request, rows: pl.DataFrame) -> pl.DataFrame:
-    courses = _open_courses(request, request.courses())
-    return restrict(rows, courses, "course_id", course_sis="sis_id")
-
-
-def users(request: Request) -> Rows:
-    """Return one row a login."""
-    world = request.world
-    people = world.users.filter(~pl.col("test")).drop("sis_id", "integration_id")
+def users(request: Request, report: str) -> Rows:
+    """Return one row per login."""
+    people = _real_people(request).with_columns(**_name_parts("sortable"))
+    people = people.select(pl.exclude("sis_id", "integration_id", "created_at", "test", "usable", "known"))
+    logins = request.world.logins.filter(_by_sis_id(request, report), request.associated())
 
     def build(rows: pl.DataFrame) -> pl.DataFrame:
-        return rows.join(people, left_on="user_id", right_on="id", maintain_order="left")
+        frame = rows.join(people, left_on="user_id", right_on="id", maintain_order="left")
+        return frame.with_columns(password=pl.lit(None, dtype=pl.String))
 
-    return Rows(world.logins.filter(_alive(request), _by_sis(request), members_of(request)), build)
+    return Rows(logins, build)
 
 
-def accounts(request: Request) -> Rows:
-    """Return the accounts below: all of them from the root, direct children from anywhere else."""
+def accounts(request: Request, report: str) -> Rows:
+    """Return the accounts below: all of them from the root, direct children from any other."""
     every, parent = request.world.accounts, pl.col("parent_id")
     below = parent.is_not_null() if request.account_id == 1 else parent == request.account_id
-    found = every.filter(below, _alive(request), _by_sis(request))
+    found = every.filter(below, _by_sis_id(request, report))
     return Rows(attach(found, every, "parent_id", parent_sis="sis_id"))
 
 
-def terms(request: Request) -> Rows:
-    """Return the terms of the school, whatever account or term was asked for."""
-    return Rows(request.world.terms.filter(_alive(request), _by_sis(request)))
+def terms(request: Request, report: str) -> Rows:
+    """Return the terms of the school, whatever account or term is chosen."""
+    return Rows(request.world.terms.filter(_by_sis_id(request, report)))
 
 
-def courses(request: Request) -> Rows:
-    """Return one row a course."""
+def courses(request: Request, report: str) -> Rows:
+    """Return one row per course."""
     world = request.world
-    found = _open_courses(request, request.courses()).filter(_by_sis(request))
-    frame = found.with_columns(pl.col("status").replace(STATUS_WORDS), **ENFORCED_DATES)
-    frame = attach(frame, world.accounts, "account_id", account_sis="sis_id")
+    recent = pl.col("updated_at") > world.now - timedelta(days=_KEPT_DAYS)
+    chosen = _selected(
+        request,
+        report,
+        default=_PRESENT & (pl.col("status") != "completed"),
+        widened=_PRESENT | _HAS_SIS_ID | recent,
+        sis=_HAS_SIS_ID,
+    )
+    words = pl.col("status").replace(STATUS_WORDS)
+    if report == SIS:
+        kept = pl.col("status").is_in(["completed", "deleted"])
+        words = pl.when(kept).then("status").otherwise(pl.lit("active"))
+    frame = request.courses().filter(chosen).with_columns(**ENFORCED_DATES)
+    frame = attach(frame.with_columns(status=words), world.accounts, "account_id", account_sis="sis_id")
     frame = attach(frame, world.terms, "term_id", term_sis="sis_id")
     return Rows(attach(frame, world.courses, "blueprint_id", blueprint_sis="sis_id"))
 
 
-def sections(request: Request) -> Rows:
-    """Return one row a section, under the course it sits in now."""
-    found = request.world.sections.filter(_alive(request), _by_sis(request)).with_columns(**ENFORCED_DATES)
-    frame = _in_visible_courses(request, found)
-    return Rows(attach(frame, request.world.accounts, "account_id", account_sis="sis_id"))
+def _in_courses(request: Request) -> pl.DataFrame:
+    """Return the sections of the chosen courses with what the files need of the course they are in now."""
+    sections = request.world.sections.drop("account_id", strict=False).with_columns(**ENFORCED_DATES)
+    courses = request.courses()
+    return restrict(sections, courses, "course_id", "account_id", course_sis="sis_id", course_status="status")
 
 
-def _wanted_enrollments(request: Request) -> pl.Expr:
-    """Return the condition that two lists and two switches make."""
-    kind, state = (pl.col(name).cast(pl.String) for name in ("type", "state"))
-    types, states = request.words("enrollment_filter"), request.words("enrollment_states")
-    of_type = kind != "StudentViewEnrollment" if types is None else kind.is_in(types)
-    if states is not None:
-        return of_type & state.is_in(states)
-    return of_type & (pl.lit(True) if request.deleted else ~state.is_in(["deleted", "completed"]))
+_BOTH_SIS = _HAS_SIS_ID & pl.col("course_sis").is_not_null()
+_COURSE_PRESENT = pl.col("course_status") != "deleted"
 
 
-def enrollments(request: Request) -> Rows:
-    """Return one row an enrollment of people with a usable login."""
-    world = request.world
-    sections = world.sections.filter(_alive(request))
+def sections(request: Request, report: str) -> Rows:
+    """Return one row per section, under the course it is in now."""
+    chosen = _selected(
+        request, report, default=_PRESENT & _COURSE_PRESENT, widened=_PRESENT | _BOTH_SIS, sis=_BOTH_SIS
+    )
+    found = _in_courses(request).filter(chosen)
+    return Rows(attach(found, request.world.accounts, "account_id", account_sis="sis_id"))
+
+
+def xlist(request: Request, report: str) -> Rows:
+    """Return one row per cross-listed section."""
+    live = _PRESENT & _COURSE_PRESENT
+    chosen = _selected(
+        request,
+        report,
+        default=live & (pl.col("course_status") != "completed"),
+        widened=live | _BOTH_SIS,
+        sis=_BOTH_SIS,
+    )
+    found = _in_courses(request).filter(pl.col("home_course_id").is_not_null(), chosen)
+    return Rows(attach(found, request.world.courses, "home_course_id", home_sis="sis_id"))
+
+
+def _wanted_enrollments(request: Request, report: str) -> pl.Expr:
+    state, kind = pl.col("state").cast(pl.String), pl.col("type").cast(pl.String)
+    chosen = _selected(
+        request,
+        report,
+        default=~state.is_in(["deleted", "completed"]),
+        widened=(state != "deleted") | _SIS_BATCH,
+        sis=~state.is_in(["rejected", "invited", "creation_pending"])
+        & (pl.col("course_sis").is_not_null() | pl.col("section_sis").is_not_null()),
+    )
+    types = request.words("enrollment_filter", ENROLLMENT_TYPES)
+    states = request.words("enrollment_states", ENROLLMENT_STATES)
+    if types is not None:
+        chosen &= kind.is_in(types)
+    return chosen if states is None else chosen & state.is_in(states)
+
+
+def enrollments(request: Request, report: str) -> Rows:
+    """Return one row per enrollment of a person with a usable login, by enrollment id."""
+    wanted = _wanted_enrollments(request, report)
+    sections = _in_courses(request)
     roles = pl.DataFrame({"id": list(ROLES), "role": list(ROLES.values())}).cast({"id": pl.UInt8})
     words = {"completed": "concluded", "creation_pending": "invited"}
+    gone = (pl.col("section_status") == "deleted") | ~_COURSE_PRESENT
 
     def build(rows: pl.DataFrame) -> pl.DataFrame:
-        frame = rows.filter(_wanted_enrollments(request), _by_sis(request))
-        frame = _of_people(request, _in_visible_courses(request, frame))
-        frame = restrict(frame, sections, "section_id", section_sis="sis_id")
+        frame = restrict(rows.drop("course_id"), sections, "section_id", "course_id", "course_sis",
+                         "course_status", section_sis="sis_id", section_status="status")  # fmt: skip
+        frame = _of_people(request, frame.filter(wanted))
         frame = attach(frame, roles, "role_id", "role")
-        frame = attach(frame, world.users, "associated_user_id", associated_sis="sis_id")
-        return frame.with_columns(status=pl.col("state").cast(pl.String).replace(words))
+        frame = attach(frame, request.best_logins(), "associated_user_id", associated_sis="user_sis")
+        status = pl.col("state").cast(pl.String).replace(words)
+        return frame.with_columns(status=pl.when(gone).then(pl.lit("deleted")).otherwise(status))
 
-    return Rows(world.enrollments, build)
-
-
-def _in_context(request: Request) -> pl.Expr:
-    """Return the condition for groups and sets of the run's accounts and courses."""
-    mine = _open_courses(request, request.world.courses.filter(request.within_account()))["id"]
-    course = (pl.col("context_type") == "Course") & pl.col("context_id").is_in(mine.implode())
-    return course | ((pl.col("context_type") == "Account") & request.within_account("context_id"))
+    return Rows(request.world.enrollments.sort("id"), build)
 
 
-def _context_sis(request: Request, frame: pl.DataFrame) -> Rows:
-    """Return the frame with account and course columns, filled by the kind of context."""
+def _in_context(request: Request, *, live: bool) -> pl.Expr:
+    """Return the condition for groups and sets of the account's tree and of its courses."""
+    if request.account_id == 1:
+        return _EVERYTHING
+    of_account = request.within_account("account_id", live=live)
+    mine = request.world.courses.filter(of_account)["id"].implode()
+    course = (pl.col("context_type") == "Course") & pl.col("context_id").is_in(mine)
+    account = (pl.col("context_type") == "Account") & request.within_account("context_id", live=True)
+    return course | account
+
+
+def _with_context(request: Request, frame: pl.DataFrame) -> Rows:
+    """Return the frame with account columns for account groups, and course columns for course groups."""
     world = request.world
     for kind, things in (("account", world.accounts), ("course", world.courses)):
         canvas = f"canvas_{kind}_id"
@@ -139,95 +220,70 @@ def _context_sis(request: Request, frame: pl.DataFrame) -> Rows:
     return Rows(frame)
 
 
-def groups(request: Request) -> Rows:
-    """Return one row a group."""
-    found = request.world.groups.filter(_in_context(request), _alive(request), _by_sis(request))
-    return _context_sis(request, found)
+def groups(request: Request, report: str) -> Rows:
+    """Return one row per group."""
+    chosen = _in_context(request, live=True) & _by_sis_id(request, report)
+    return _with_context(request, request.world.groups.filter(chosen))
 
 
-def group_categories(request: Request) -> Rows:
-    """Return one row a group set; created_by_sis does not narrow them."""
-    found = request.world.group_sets.filter(_in_context(request), _alive(request))
-    return _context_sis(request, found.sort("id"))
+def group_categories(request: Request, report: str) -> Rows:
+    """Return one row per group set, by id."""
+    chosen = _selected(request, report, default=_PRESENT, widened=_EVERYTHING, sis=_SIS_BATCH, batch=False)
+    found = request.world.group_sets.filter(_in_context(request, live=False), chosen)
+    return _with_context(request, found.sort("id"))
 
 
-def group_membership(request: Request) -> Rows:
-    """Return one row a membership."""
-    found = request.world.memberships.filter(_in_context(request), _alive(request), _by_sis(request))
-    return Rows(_of_people(request, found))
+def group_membership(request: Request, report: str) -> Rows:
+    """Return one row per membership of a person with a usable login."""
+    live = _PRESENT & (pl.col("group_status") != "deleted")
+    chosen = _selected(request, report, default=live, widened=live | _SIS_BATCH, sis=_SIS_BATCH)
+    found = restrict(request.world.memberships, request.world.groups, "group_id", group_status="status")
+    return Rows(_of_people(request, found.filter(_in_context(request, live=True), chosen)))
 
 
-def xlist(request: Request) -> Rows:
-    """Return one row a cross-listed section."""
-    listed = pl.col("home_course_id").is_not_null()
-    found = request.world.sections.filter(listed, _alive(request), _by_sis(request))
-    frame = _in_visible_courses(request, found)
-    return Rows(attach(frame, request.world.courses, "home_course_id", home_sis="sis_id"))
-
-
-def user_observers(request: Request) -> Rows:
-    """Return one row a pair of logins: of an observer, of the student observed."""
+def user_observers(request: Request, report: str) -> Rows:
+    """Return one row per pair of logins: of an observer, and of the student observed."""
     world = request.world
-    logins = world.logins.filter(_alive(request))
-    pairs = world.observer_links.filter(_alive(request), _by_sis(request)).with_columns(user_id="student_id")
-    pairs = pairs.filter(members_of(request))
+    pairs = world.observer_links.filter(request.associated("student_id"))
     for role in ("observer", "student"):
-        named = logins.select(pl.col("user_id").alias(f"{role}_id"), pl.col("sis_id").alias(f"{role}_sis"))
-        pairs = pairs.join(named, on=f"{role}_id", maintain_order="left_right")
-    return Rows(pairs)
+        logins = world.logins.select(
+            pl.col("user_id").alias(f"{role}_id"),
+            pl.col("sis_id").alias(f"{role}_sis"),
+            pl.col("status").alias(f"{role}_login"),
+        )
+        pairs = pairs.join(logins, on=f"{role}_id", maintain_order="left_right")
+    default = _PRESENT & (pl.col("student_login") != "deleted")
+    return Rows(
+        pairs.filter(_selected(request, report, default=default, widened=_EVERYTHING, sis=_SIS_BATCH))
+    )
 
 
-def admins(request: Request) -> Rows:
-    """Return one row an administrator of an account; created_by_sis does not narrow them."""
-    found = request.world.admins.filter(request.within_account(), _alive(request))
+def admins(request: Request, report: str) -> Rows:
+    """Return one row per admin role of a person with a usable login."""
+    chosen = _selected(request, report, default=_PRESENT, widened=_EVERYTHING, sis=_SIS_BATCH, batch=False)
+    found = request.world.admins.filter(request.within_account(live=True), chosen)
     frame = _of_people(request, found, "name")
     return Rows(attach(frame, request.world.accounts, "account_id", account_sis="sis_id"))
 
 
-_MAKERS: Mapping[str, Callable[[Request], Rows]] = {
+_MAKERS: Mapping[str, Callable[[Request, str], Rows]] = {
     maker.__name__: maker
     for maker in (users, accounts, terms, courses, sections, enrollments, groups, group_membership,
                   group_categories, xlist, user_observers, admins)
 }  # fmt: skip
 
-_NAMED = pl.col("sis_id").is_not_null()
-_FROM_SIS = pl.col("created_by_sis")
-# What a SIS must have named for a row to appear in its export; of the other tables, it must have made it.
-_IMPORTABLE: Mapping[str, pl.Expr] = {
-    **dict.fromkeys(("users", "accounts", "terms", "courses", "sections", "groups"), _NAMED),
-    "enrollments": pl.col("user_sis").is_not_null()
-    & (pl.col("course_sis").is_not_null() | pl.col("section_sis").is_not_null())
-    & pl.col("status").is_in(["active", "concluded", "inactive", "deleted"]),
-    "xlist": pl.col("course_sis").is_not_null(),
-}
-_SIS_WORDS = {"unpublished": "active", "concluded": "completed"}
+
+def files_chosen(request: Request) -> list[str]:
+    """Return the files that are switched on, in Canvas's fixed order."""
+    return [table for table in TABLES if request.flag(table)]
 
 
-def _importable(name: str, rows: Rows, part: pl.DataFrame) -> pl.DataFrame:
-    frame = rows.build(part).filter(_IMPORTABLE.get(name, _FROM_SIS))
-    if name == "courses":
-        return frame.with_columns(pl.col("status").replace(_SIS_WORDS))
-    return frame.with_columns(password=pl.lit(None, dtype=pl.String))
-
-
-def _chosen(request: Request) -> dict[str, Rows]:
-    """Return the rows of each selected table, in the order Canvas writes them; none selected fails the run."""
-    chosen = [table for table in TABLES if request.flag(table)]
+def provisioning_tables(request: Request, report: str) -> list[Table]:
+    """Return the chosen files of the provisioning report or the SIS export."""
+    chosen = files_chosen(request)
     if not chosen:
-        raise ReportFailed("failed to generate a file: no report was selected")
-    return {table: _MAKERS[table](request) for table in chosen}
-
-
-def provisioning_tables(request: Request) -> list[Table]:
-    """Return the selected tables."""
-    columns = COLUMNS["provisioning_csv"]
-    return [Table.of(name, columns[name], rows) for name, rows in _chosen(request).items()]
-
-
-def sis_tables(request: Request) -> list[Table]:
-    """Return the selected tables in the SIS import format."""
-    columns = COLUMNS["sis_export_csv"]
+        raise NoFileError("no file is switched on")
     return [
-        Table.of(name, columns[name], Rows(rows.source, partial(_importable, name, rows)))
-        for name, rows in _chosen(request).items()
+        Table(name, table_columns(request.world.settings, report, name), _MAKERS[name](request, report))
+        for name in chosen
     ]

@@ -1,18 +1,19 @@
 """The report types the school offers: their titles, parameters, forms and columns."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import chain
 from typing import Any
 
 from canvas_reports_nb.demo_canvas.data import read
+from canvas_reports_nb.demo_canvas.settings import Settings
 from canvas_reports_nb.demo_canvas.world import World
 
 COLUMNS: Mapping[str, Mapping[str, Mapping[str, str]]] = read("columns")
 """For each report and table: the names in its header, and the column of our frames each one prints.
 
-Final-grade overrides, pronouns and integration ids are on; temporary enrollments, consortium columns and
-account-level mastery scales are off.
+This is the header with default settings.
 """
 
 HEADERS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
@@ -21,6 +22,36 @@ HEADERS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 
 TABLES = tuple(COLUMNS["provisioning_csv"])
 """Canvas writes the members of a zip in this order, whatever the order of the switches."""
+_GRADE_REPORTS = ("grade_export_csv", "mgp_grade_export_csv")
+_SCALED = ("calculation_method", "calculation_int", "mastery_points", "ratings")
+_HIDDEN: Mapping[tuple[str, bool], Mapping[str, Collection[str]]] = {
+    ("integration_ids", False): dict.fromkeys(_GRADE_REPORTS, ("student integration id",)),
+    ("grade_override", False): dict.fromkeys(_GRADE_REPORTS, ("override score", "override grade")),
+    ("pronouns", False): {"users": ("pronouns",)},
+    ("mastery_scales", True): {"outcome_export_csv": _SCALED},
+}
+"""The columns that a setting hides, by report or table."""
+_SOURCE = "temporary_enrollment_source_user_id"
+_ADDED: Mapping[str, Mapping[str, Sequence[tuple[str, str]]]] = {
+    "temporary_enrollments": {
+        "enrollments": ((f"canvas_{_SOURCE}", "temporary_source_id"), (_SOURCE, "temporary_source_sis"))
+    },
+    "trusted_accounts": dict.fromkeys(("enrollments", "admins"), (("root_account", "root_account"),)),
+}
+"""The columns that a setting adds, by table."""
+
+
+def table_columns(settings: Settings, report: str, table: str) -> list[tuple[str, str]]:
+    """Return the columns of a table under some settings: the name in the header, the column of our frames."""
+    hidden = {
+        name
+        for (setting, value), columns in _HIDDEN.items()
+        if getattr(settings, setting) == value
+        for name in (*columns.get(report, ()), *columns.get(table, ()))
+    }
+    columns = [pair for pair in COLUMNS[report][table].items() if pair[0] not in hidden]
+    added = [tables.get(table, ()) for setting, tables in _ADDED.items() if getattr(settings, setting)]
+    return [*columns, *chain.from_iterable(added)]
 
 
 @dataclass(frozen=True, slots=True)

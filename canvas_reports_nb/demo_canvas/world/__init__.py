@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import polars as pl
 
 from canvas_reports_nb.demo_canvas.data import table
+from canvas_reports_nb.demo_canvas.settings import Settings
 
 from . import belonging, catalog, learning, people
 from .draws import Draws
 from .enrollments import Plan, plan_rows
 from .enrollments import enrollments as draw_enrollments
-
-if TYPE_CHECKING:
-    import polars as pl
 
 __all__ = ["NOW", "World", "build_world"]
 
@@ -32,7 +30,7 @@ class World:
     Attributes
     ----------
     now
-        The instant, aware and in UTC, that all dates are relative to.
+        The instant, aware and in UTC, to which all dates are relative.
     zone
         IANA name of the time zone of the root account.
     current_term
@@ -64,24 +62,26 @@ class World:
     developer_keys: pl.DataFrame
     tokens: pl.DataFrame
     eportfolios: pl.DataFrame
+    settings: Settings = field(default_factory=Settings)
 
     @property
     def draws(self) -> Draws:
-        """The chance that marks and hand-ins are computed with at export time."""
+        """The random draws behind scores and submissions."""
         return Draws(self.seed)
 
-    def subtree(self, account_id: int) -> list[int]:
-        """Return the ids of an account and of all accounts below it."""
+    def subtree(self, account_id: int, *, live: bool = False) -> list[int]:
+        """Return the ids of an account and of all accounts below it; `live` leaves out deleted ones."""
+        accounts = self.accounts.filter(pl.col("status") != "deleted") if live else self.accounts
         found = [account_id]
         for parent in found:
-            found += self.accounts.filter(parent_id=parent)["id"].to_list()
+            found += accounts.filter(parent_id=parent)["id"].to_list()
         return found
 
 
 def _taught(
     draws: Draws, enrollments: int, students: int, calendar: catalog.Calendar, terms: pl.DataFrame
 ) -> tuple[pl.DataFrame, Plan]:
-    """Return just as many courses as the enrollments fill, and the plan of their rows."""
+    """Return as many courses as the enrollments fill, and the plan of their rows."""
     courses = catalog.courses(draws, enrollments // 30 + 10, calendar, terms)
     drawn = courses["id"] >= catalog.FIRST_COURSE
     plan = plan_rows(draws, courses.filter(drawn), students)
@@ -94,7 +94,7 @@ def _taught(
 def build_world(seed: int = 2026, enrollments: int = 3_000, now: datetime | None = None) -> World:
     """Return the university for a seed, a number of enrollments and an instant (aware; default `NOW`).
 
-    Equal arguments give equal frames on every machine. Memory is about 70 bytes an enrollment.
+    Equal arguments give equal frames on every machine. Memory is about 70 bytes per enrollment.
     """
     now = (now or NOW).astimezone(UTC).replace(microsecond=0)
     draws, zone = Draws(seed), ZoneInfo(_ZONE)

@@ -17,7 +17,7 @@ _SET_NAMES = ("Project teams", "Laboratory pairs", "Reading circles")
 
 
 def group_sets(draws: Draws, courses: pl.DataFrame) -> pl.DataFrame:
-    """Return the group sets: three of accounts, and one in every tenth course that has students."""
+    """Return three group sets of accounts, and one in every tenth course with students."""
     fixed = table("group_sets")
     hosts = courses.filter((pl.col("size") > 0) & (pl.col("status") != "deleted"))
     ids = hosts["id"].to_numpy()
@@ -40,7 +40,7 @@ def group_sets(draws: Draws, courses: pl.DataFrame) -> pl.DataFrame:
 
 
 def groups(draws: Draws, sets: pl.DataFrame) -> pl.DataFrame:
-    """Return five groups of each set; `place` is a group's number within its set."""
+    """Return five groups per set; `place` is a group's number within its set."""
     made = sets.rename({"id": "set_id", "sis_id": "set_sis_id"}).join(
         pl.DataFrame({"place": range(5)}), how="cross", maintain_order="left_right"
     )
@@ -56,7 +56,7 @@ def groups(draws: Draws, sets: pl.DataFrame) -> pl.DataFrame:
 
 
 def memberships(draws: Draws, groups: pl.DataFrame, enrollments: pl.DataFrame) -> pl.DataFrame:
-    """Return one row a student of each course with groups, and a few members of the account groups."""
+    """Return one row per student of a course with groups, and a few members of the account groups."""
     learners = (
         enrollments.filter(pl.col("type") == "StudentEnrollment", pl.col("state") == "active")
         .select("user_id", context_id="course_id", context_type=pl.lit("Course"))
@@ -83,7 +83,7 @@ def memberships(draws: Draws, groups: pl.DataFrame, enrollments: pl.DataFrame) -
 
 
 def observer_links(draws: Draws, pools: Pools) -> pl.DataFrame:
-    """Return which observer observes which student."""
+    """Return one row per pair of observer and student."""
     nth = np.arange(pools.observers, dtype=np.int64)
     drawn = pl.DataFrame(
         {
@@ -100,19 +100,19 @@ def observer_links(draws: Draws, pools: Pools) -> pl.DataFrame:
 
 
 def admins(pools: Pools) -> pl.DataFrame:
-    """Return who administers which account; role 1 is Canvas's own, the others are of the school."""
+    """Return one row per admin role in an account; role 1 is Canvas's own, the others are custom."""
     drawn = pools.first_staff + pl.col("nth_staff")
     return table("admins").with_columns(user_id=pl.coalesce("user_id", drawn)).drop("nth_staff")
 
 
 def external_tools(now: datetime) -> pl.DataFrame:
-    """Return tools installed in accounts and courses; custom fields are written as Ruby prints a hash."""
+    """Return tools installed in accounts and courses, with custom fields as Ruby prints a hash."""
     age = pl.duration(days="age_days")
     return table("external_tools").with_columns(created_at=pl.lit(now, dtype=MOMENT) - age)
 
 
 def tokens(draws: Draws, pools: Pools, now: datetime) -> pl.DataFrame:
-    """Return access tokens of some teachers and of one student; dates are null where there never was one."""
+    """Return access tokens of some teachers and of one student; a date that never was is null."""
     known = np.array([2500, 2500, 2573, 2612], dtype=np.int64)
     owners = np.concatenate([known, pools.first_staff + np.arange(min(pools.staff, 36), dtype=np.int64)])
     ids = 9_001 + np.arange(len(owners), dtype=np.int64)
@@ -139,7 +139,7 @@ def tokens(draws: Draws, pools: Pools, now: datetime) -> pl.DataFrame:
 
 
 def eportfolios(draws: Draws, pools: Pools, now: datetime) -> pl.DataFrame:
-    """Return ePortfolios of students, of the guest, and of someone who left long ago."""
+    """Return ePortfolios of students, of the guest, and of someone who left."""
     students = pools.first_student + np.arange(0, pools.students, 40, dtype=np.int64)
     owners = np.concatenate([np.array([2573, GUEST, 2612, 2613], dtype=np.int64), students])
     ids = 5_001 + np.arange(len(owners), dtype=np.int64)

@@ -1,4 +1,4 @@
-"""What the university teaches and when: accounts, terms, grading periods, courses and sections."""
+"""Terms, grading periods, courses and sections of the university."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from canvas_reports_nb.demo_canvas.data import attach, table
 
 from .draws import Draws, Ints
 
-FALL_2025 = 12  # a term's id counts terms, three a year, so it does not move when the world is made later
+FALL_2025 = 12  # a term's id counts terms, three per year, so it does not depend on when the world is made
 DEFAULT_TERM, DELETED_TERM = 1, 990
 FIRST_COURSE, FIRST_SECTION = 1_001, 20_001
 MOMENT = pl.Datetime("us", "UTC")
@@ -30,7 +30,7 @@ _SEASONS = (
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """When the world is: its instant, aware and in UTC, and the newest term that has begun."""
+    """The instant of the world, aware and in UTC, and its newest term that has begun."""
 
     now: datetime
     current_term: int
@@ -56,15 +56,13 @@ def current_term_id(now: datetime, zone: ZoneInfo) -> int:
 
 
 def terms(now: datetime, zone: ZoneInfo) -> pl.DataFrame:
-    """Return eight begun terms, the next one, the default term and one made in error and deleted.
+    """Return eight terms that have begun, the next one, the default term and a deleted one.
 
-    Exactly one is current at `now`: in a vacation the term just over is prolonged.
+    Exactly one is current at `now`: in a vacation the last term is extended.
     """
     current = current_term_id(now, zone)
     if current < FALL_2025 - 3:
-        raise ValueError(
-            f"the demo university has no calendar before its terms of 2024; now is {now:%Y-%m-%d}"
-        )
+        raise ValueError(f"The demo university has no calendar for {now:%Y-%m-%d}. Use a date from 2025 on.")
     rows: list[tuple[object, ...]] = [(DEFAULT_TERM, None, "Default Term", "active", None, None, False)]
     for term in range(current - 7, current + 2):
         name, sis, start, end = _season(term, zone)
@@ -80,7 +78,7 @@ def terms(now: datetime, zone: ZoneInfo) -> pl.DataFrame:
 def grading_periods(terms: pl.DataFrame) -> pl.DataFrame:
     """Return the periods of every spring and fall term, first to last.
 
-    The two halves of a spring bear the same title, as schools do write it.
+    The two halves of a spring share a title, as they do at real schools.
     """
     halves = {"SP": ("Half-term", "Half-term"), "FA": ("Quarter 1", "Quarter 2")}
     rows = [
@@ -92,7 +90,7 @@ def grading_periods(terms: pl.DataFrame) -> pl.DataFrame:
 
 
 def _showpieces(calendar: Calendar, terms: pl.DataFrame) -> pl.DataFrame:
-    """Return the courses that hold each oddity of real files, in a world of any size."""
+    """Return the courses with the oddities of real files, which are in a world of any size."""
     current = calendar.current_term
     fall = max(t for t in terms["id"] if t <= current and t % 3 == FALL_2025 % 3)
     frame = table("courses")
@@ -135,7 +133,7 @@ def _status(draws: Draws, ids: Ints, term: Ints, current: int) -> Ints:
 
 
 def _times(draws: Draws, ids: Ints, calendar: Calendar, terms: pl.DataFrame, term: Ints) -> tuple[Ints, Ints]:
-    """Return when courses were made, some weeks before their terms, and when the deleted ones were deleted."""
+    """Return when courses were created, some weeks before their terms, and when the deleted ones were deleted."""
     today = int(calendar.now.timestamp())
     begun = attach(pl.DataFrame({"term_id": term}), terms, "term_id", at="start_at")["at"].dt.epoch("s")
     started = begun.fill_null(today - 300 * DAY).to_numpy()
@@ -181,7 +179,7 @@ def _drawn_courses(draws: Draws, count: int, calendar: Calendar, terms: pl.DataF
 
 
 def courses(draws: Draws, count: int, calendar: Calendar, terms: pl.DataFrame) -> pl.DataFrame:
-    """Return the showpieces and `count` drawn courses; `size` is the number of students of each."""
+    """Return the fixed courses and `count` drawn ones; `size` is the number of students of each."""
     drawn = _drawn_courses(draws, count, calendar, terms)
     ids = drawn["id"].to_numpy()
     drawn = drawn.with_columns(
@@ -196,9 +194,9 @@ def courses(draws: Draws, count: int, calendar: Calendar, terms: pl.DataFrame) -
 
 
 def sections(draws: Draws, courses: pl.DataFrame) -> pl.DataFrame:
-    """Return the sections of all courses, sorted by id; `home_course_id` is where a cross-listed one came from.
+    """Return the sections of all courses, sorted by id; `home_course_id` is the original course of a cross-listed one.
 
-    Every drawn course has its first section; in a few the last one was cross-listed from the course before.
+    Every drawn course keeps its first section; in a few the last one was cross-listed from the course before.
     """
     drawn = courses.filter(pl.col("id") >= FIRST_COURSE)
     per_course = drawn["extra_sections"].to_numpy() + 1

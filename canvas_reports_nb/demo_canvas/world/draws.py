@@ -1,7 +1,7 @@
-"""Random draws that depend on nothing but the seed, a purpose and an id.
+"""Random draws that depend on the seed, a purpose and an id only.
 
-A value is a hash, not the next number of a stream: rows may be computed in any order, in slices, or again
-at export time, and still agree with each other and between machines.
+A value is a hash, not the next number of a stream, so rows can be computed in any order, in slices, or
+again at export time, and agree on every machine.
 """
 
 import zlib
@@ -20,7 +20,7 @@ _WORD = 0xFFFFFFFFFFFFFFFF
 
 
 def _splitmix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Return the finaliser of SplitMix64: every input bit reaches every output bit."""
+    """Return the finalizer of SplitMix64: every input bit affects every output bit."""
     mixed = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return mixed ^ (mixed >> np.uint64(31))
@@ -28,7 +28,7 @@ def _splitmix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 @dataclass(frozen=True, slots=True)
 class Draws:
-    """All the chance of one world."""
+    """The random draws of one world."""
 
     seed: int
 
@@ -43,18 +43,18 @@ class Draws:
         return (self.bits(purpose, ids) >> np.uint64(11)).astype(np.float64) / float(1 << 53)
 
     def small(self, purpose: str, ids: ArrayLike) -> NDArray[np.float64]:
-        """Return floats in [0, 1), most of them near 0. A product, as powers differ between machines."""
+        """Return floats in [0, 1), most of them near 0; a product, because powers differ between machines."""
         even = self.uniform(purpose, ids)
         return np.asarray(even * even * even)
 
     def chance(self, purpose: str, ids: ArrayLike, probability: float) -> NDArray[np.bool_]:
-        """Return true for about this part of the ids; a larger part contains a smaller one of equal purpose."""
+        """Return True for about this share of the ids; a larger share includes a smaller one of equal purpose."""
         return self.uniform(purpose, ids) < probability
 
     def normal(self, purpose: str, ids: ArrayLike) -> NDArray[np.float64]:
         """Return nearly normal floats, mean 0 and deviation 1, never beyond 3.5.
 
-        A sum of four uniforms: only additions, so that no machine's `log` can change a digit.
+        They are sums of four uniforms, because the digits of a logarithm differ between machines.
         """
         bits = self.bits(purpose, ids)
         parts = [(bits >> np.uint64(shift)) & np.uint64(0xFFFF) for shift in (0, 16, 32, 48)]
@@ -62,11 +62,11 @@ class Draws:
         return np.asarray((total / 65536.0 - 2.0) * 1.7320508075688772)
 
     def below(self, purpose: str, ids: ArrayLike, stop: ArrayLike) -> Ints:
-        """Return integers from 0 up to, not including, `stop` (one number, or one for each id)."""
+        """Return integers from 0 up to, not including, `stop` (one number, or one per id)."""
         return (self.bits(purpose, ids) >> np.uint64(1)).astype(np.int64) % np.asarray(stop, dtype=np.int64)
 
     def choose(self, purpose: str, ids: ArrayLike, weights: Sequence[float]) -> Ints:
-        """Return positions in `weights`, each as often as its weight says."""
+        """Return positions in `weights`, drawn by weight."""
         edges = np.cumsum(np.asarray(weights, dtype=np.float64))
         picked = np.searchsorted(edges / edges[-1], self.uniform(purpose, ids), side="right")
         return np.minimum(picked, len(edges) - 1).astype(np.int64)
@@ -74,5 +74,5 @@ class Draws:
     def pick(
         self, purpose: str, ids: ArrayLike, values: Sequence[object], weights: Sequence[float]
     ) -> pl.Series:
-        """Return one of `values` for each id, each as often as its weight says."""
+        """Return one of `values` per id, drawn by weight."""
         return pl.Series(values).gather(self.choose(purpose, ids, weights))

@@ -1,4 +1,4 @@
-"""Who is in which course: one row an enrollment, drawn course by course without a loop over people."""
+"""The enrollments, drawn course by course without a loop over people."""
 
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -21,13 +21,13 @@ ROLES = {3: "student", 4: "teacher", 5: "ta", 6: "designer", 7: "observer", 8: "
          SUSPENDED_ROLE: "Suspended Student"}  # fmt: skip
 _FIRST_ENROLLMENT = 100_001
 
-# A course numbers its rows in this order; `again` are students who sit in a second section too.
+# A course numbers its rows in this order; `again` are students who are in a second section too.
 _KINDS = ("teachers", "tas", "designers", "students", "again", "observers", "views")
 _TEACHERS, _TAS, _DESIGNERS, _STUDENTS, _AGAIN, _OBSERVERS, _VIEWS = range(7)
 _KIND_TYPE = np.array([1, 2, 3, 0, 0, 4, 5], dtype=np.uint8)
 _KIND_ROLE = np.array([4, 5, 6, 3, 3, 7, 8], dtype=np.uint8)
 
-# chance of each of STATES, by the course: still to come, running, over but open, concluded, deleted
+# weight of each of STATES, by course: not begun, running, over but open, concluded, deleted
 _STATE_WEIGHTS = np.array(
     [[70, 18, 6, 0, 1, 2, 3], [89, 2, 1, 0, 2, 1, 5], [50, 0, 0, 42, 2, 1, 5], [0, 0, 0, 93, 2, 0, 5],
      [0, 0, 0, 0, 0, 0, 1]], dtype=np.float64,
@@ -40,14 +40,15 @@ Plan: TypeAlias = dict[str, Ints]
 
 
 def pair_key(user: Ints, course: Ints) -> NDArray[np.uint64]:
-    """Return one number for a person in a course, the same in each of their sections."""
+    """Return one number per person and course, equal in all sections."""
     return user.astype(np.uint64) * np.uint64(0x1_0000_0001_0003) + course.astype(np.uint64)
 
 
 def plan_rows(draws: Draws, courses: pl.DataFrame, students: int) -> Plan:
     """Return how many rows of each kind every course has, and where its cohort begins among the students.
 
-    A cohort is a run of neighbouring students, so nobody is in a course twice, and the same people meet again.
+    A cohort is a range of consecutive students, so nobody is in a course twice, and groups of people stay
+    together.
     """
     ids, size = courses["id"].to_numpy(), courses["size"].to_numpy()
     base = draws.below("course cohort", ids, students)
@@ -66,7 +67,7 @@ def plan_rows(draws: Draws, courses: pl.DataFrame, students: int) -> Plan:
 
 @dataclass(frozen=True, slots=True)
 class _Places:
-    """Of each row: the position of its course, its kind, and its number among the rows of that kind there."""
+    """For each row: the position of its course, its kind, and its number among those of its kind there."""
 
     course: Ints
     kind: NDArray[np.uint8]
@@ -86,7 +87,7 @@ def _places(plan: Plan, wanted: int) -> _Places:
 
 
 def _people(draws: Draws, plan: Plan, pools: Pools, at: _Places) -> tuple[Ints, Ints]:
-    """Return the user of each row and the student an observer observes (0 for all others)."""
+    """Return the user of each row and the student an observer observes (0 for others)."""
     base, kind = plan["base"][at.course], at.kind
     is_observer = kind == _OBSERVERS
     step = np.where(is_observer, (-base) % 10 + 10 * at.nth, at.nth + np.where(kind == _TAS, 101, 0))
@@ -103,7 +104,7 @@ def _people(draws: Draws, plan: Plan, pools: Pools, at: _Places) -> tuple[Ints, 
 
 
 def _phases(courses: pl.DataFrame, current: int) -> Ints:
-    """Return the row of `_STATE_WEIGHTS` that each course follows."""
+    """Return the row of `_STATE_WEIGHTS` for each course."""
     term = pl.col("term_id")
     return (
         courses.select(
@@ -126,14 +127,14 @@ def _states(draws: Draws, ids: Ints, phase: Ints) -> NDArray[np.uint8]:
 
 
 def _sections(courses: pl.DataFrame, at: _Places) -> Ints:
-    """Return section ids: students take turns, all others are in the first section."""
+    """Return section ids: students alternate, all others are in the first section."""
     split = courses["extra_sections"].to_numpy() + 1
     turn = np.where(at.kind == _AGAIN, at.nth + 1, np.where(at.kind == _STUDENTS, at.nth, 0))
     return np.asarray(FIRST_SECTION + (np.cumsum(split) - split)[at.course] + turn % split[at.course])
 
 
 def _last_activity(draws: Draws, ids: Ints, over_at: Ints, never: NDArray[np.bool_]) -> pl.Series:
-    """Return when each row was last active: null for those who never came."""
+    """Return when each row was last active, or null."""
     seen = moments(over_at - 600 - (draws.small("last active", ids) * 75 * DAY).astype(np.int64))
     return pl.select(pl.when(~pl.Series(never)).then(seen)).to_series()
 
@@ -155,7 +156,7 @@ def _drawn(
     over = np.minimum(courses["end_at"].dt.epoch("s").fill_null(today).to_numpy(), today)[at.course]
     changed = today - (draws.small("enrollment changed", ids) * 400 * DAY).astype(np.int64)
     born = courses["created_at"].dt.epoch("s").to_numpy()[at.course]
-    # Someone who never came is missing from all of their sections, hence a draw on person and course.
+    # Who was never active was active in no section of the course, hence a draw by person and course.
     never = np.isin(state, _NOT_YET_IN) | (phase == _TO_COME)
     never |= draws.chance("never active", pair_key(user, course_id), 0.035)
     sis = courses["created_by_sis"].to_numpy()[at.course] & (at.kind < _OBSERVERS)

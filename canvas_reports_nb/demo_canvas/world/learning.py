@@ -1,7 +1,7 @@
-"""What was learnt: outcomes, the assessments aligned with them, marks and hand-ins.
+"""Scores, submissions, and assessments aligned with outcomes.
 
-Marks and hand-ins are functions of the person and the course, computed for the rows in hand: a world of
-twenty million enrollments holds none of them.
+Scores and submissions are functions of person and course, computed for the rows of a report: even a world of
+twenty million enrollments need not store them.
 """
 
 from datetime import datetime
@@ -14,7 +14,7 @@ from .catalog import DAY, moments
 from .draws import Draws
 from .enrollments import pair_key
 
-_KNOWN_STUDENT, _KNOWN_COURSE = 2573, 501  # whose marks are in every world and every example
+_KNOWN_STUDENT, _KNOWN_COURSE = 2573, 501  # their scores are equal in every world
 _SCHEME = ((94, "A"), (90, "A-"), (87, "B+"), (84, "B"), (80, "B-"), (77, "C+"), (74, "C"), (70, "C-"), (67, "D+"),
            (64, "D"), (61, "D-"))  # fmt: skip
 _ASSESSED = (
@@ -25,7 +25,7 @@ _ASSESSED = (
 
 
 def letter(score: pl.Expr) -> pl.Expr:
-    """Return the letter of a score under the one grading scheme of the school; null stays null."""
+    """Return the letter of a score in the only grading scheme of the school; null stays null."""
     grade = pl.lit("F")
     for least, name in reversed(_SCHEME):
         grade = pl.when(score >= least).then(pl.lit(name)).otherwise(grade)
@@ -75,22 +75,22 @@ def marks(draws: Draws, rows: pl.DataFrame, period: int = 0) -> pl.DataFrame:
 
 
 def submitted_between(draws: Draws, rows: pl.DataFrame, start: datetime, end: datetime) -> NDArray[np.bool_]:
-    """Tell for each row whether its person handed anything in within the window, both ends included.
+    """Return for each row whether its person submitted anything strictly within the window.
 
-    People hand in at a steady pace of their own from the start of a course to their last activity in it.
+    People submit at a steady pace of their own from the start of a course to their last activity in it.
     """
     key = pair_key(rows["user_id"].to_numpy(), rows["course_id"].to_numpy())
     pace = 2 * DAY + (draws.small("pace", key) * 30 * DAY).astype(np.int64)
     phase = draws.below("first hand-in", key, pace)
     first = rows["begins_at"].dt.epoch("s").to_numpy() + phase
     last = rows["last_activity_at"].dt.epoch("s").fill_null(0).to_numpy()
-    opening, closing = int(np.ceil(start.timestamp())), int(end.timestamp())
+    opening, closing = int(start.timestamp()) + 1, int(np.ceil(end.timestamp())) - 1
     turns = np.maximum(0, -(-(opening - first) // pace))
     return np.asarray(first + turns * pace <= np.minimum(last, closing))
 
 
 def assessments(draws: Draws, courses: pl.DataFrame, outcomes: pl.DataFrame, now: datetime) -> pl.DataFrame:
-    """Return an essay and a quiz of two questions for each aligned course that ran: a row an assessed thing."""
+    """Return an essay and two questions of a quiz per aligned course that ran, one row each."""
     ran = courses.filter(pl.col("aligned") & pl.col("status").is_in(["available", "completed"]))
     ids = ran["id"].to_numpy()
     today = int(now.timestamp())
@@ -129,7 +129,7 @@ def _rating(outcomes: pl.DataFrame, score: pl.Expr) -> pl.Expr:
 
 
 def outcome_marks(draws: Draws, rows: pl.DataFrame, outcomes: pl.DataFrame) -> pl.DataFrame:
-    """Return rows of person x assessed thing with hand-in, score, rating and mastery; null where nothing came."""
+    """Return rows of person x assessment with submission, score, rating and mastery; null if not submitted."""
     user = rows["user_id"].to_numpy()
     key = pair_key(user, rows["assignment_id"].to_numpy())
     fine = key + rows["question_id"].fill_null(0).to_numpy().astype(np.uint64)

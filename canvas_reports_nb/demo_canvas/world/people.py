@@ -1,4 +1,4 @@
-"""Who is there: users of many countries, and the logins they have, lost or never had."""
+"""The people: users with names of many cultures, and their logins."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,16 +11,16 @@ from canvas_reports_nb.demo_canvas.data import read, table
 from .catalog import DAY, moments
 from .draws import Draws, Ints
 
-GUEST = 12_340_000_000_000_567  # a person of a trusted institution: the home's number, then the id there
+GUEST = 12_340_000_000_000_567  # a person from a trusted institution: its shard, then the id there
 FIRST_USER = 10_001
 
 
 @dataclass(frozen=True, slots=True)
 class Pools:
-    """How many people of each sort; their ids follow each other in this order.
+    """How many people of each kind; their ids are consecutive in this order.
 
-    The k-th observer observes the student numbered ten times k; test students are the users Canvas makes for
-    a course's student view.
+    The k-th observer observes the student with number ten times k. Test students are the users that Canvas
+    creates for the student view of a course.
     """
 
     students: int
@@ -64,7 +64,7 @@ def _names(draws: Draws, ids: Ints) -> pl.DataFrame:
     filled = pl.col("form").str.replace_all("{given}", pl.col("given"), literal=True)
     filled = filled.str.replace_all("{family}", pl.col("family"), literal=True).str.split("|")
     alone = pl.col("family") == ""
-    # A person of one name has it as the family name, with an empty first name: Canvas splits so.
+    # A person with one name has it as the family name.
     return frame.with_columns(
         name=filled.list.get(0),
         sortable=filled.list.get(1),
@@ -74,7 +74,7 @@ def _names(draws: Draws, ids: Ints) -> pl.DataFrame:
 
 
 def users(draws: Draws, pools: Pools, now: datetime) -> pl.DataFrame:
-    """Return one row a person, showpieces and all, sorted by id."""
+    """Return one row per person, sorted by id."""
     ids = np.arange(FIRST_USER, pools.first_test_student + pools.test_students, dtype=np.int64)
     test = ids >= pools.first_test_student
     mail = pl.Series(ids).cast(pl.String)
@@ -99,10 +99,10 @@ def users(draws: Draws, pools: Pools, now: datetime) -> pl.DataFrame:
 
 def _drawn_logins(draws: Draws, pools: Pools) -> pl.DataFrame:
     people = np.arange(FIRST_USER, pools.first_test_student, dtype=np.int64)
-    # Observed students, every tenth, keep theirs: other tables name them.
+    # Observed students, every tenth, keep theirs, because other tables refer to them.
     people = people[(~draws.chance("no login", people, 0.005)) | ((people - FIRST_USER) % 10 == 0)]
     second = people[draws.chance("second login", people, 0.04)]
-    # One in a hundred looks like a number in scientific notation, which no spreadsheet leaves alone.
+    # One in a hundred looks like a number in scientific notation, which spreadsheets destroy.
     scientific = pl.Series(~draws.chance("user sis", people, 0.99))
     states, number = ["active", "suspended", "deleted"], pl.col("number").cast(pl.String)
     first = pl.DataFrame({"user_id": people, "number": people - FIRST_USER + 1}).with_columns(
@@ -127,7 +127,7 @@ def _drawn_logins(draws: Draws, pools: Pools) -> pl.DataFrame:
 
 
 def logins(draws: Draws, pools: Pools, now: datetime) -> pl.DataFrame:
-    """Return one row a login, sorted by id, with its last use; test students have none."""
+    """Return one row per login, sorted by id, with its last use; test students have none."""
     pieces = table("logins")
     frame = pl.concat([pieces, _drawn_logins(draws, pools).select(pieces.columns)], how="vertical_relaxed")
     ids = frame["id"].to_numpy()
