@@ -10,6 +10,7 @@ from canvas_reports_nb.demo_canvas.settings import Settings
 from canvas_reports_nb.demo_canvas.world import World
 from canvas_reports_nb.demo_canvas.world.learning import letter, marks
 
+from .courses import UNPUBLISHED
 from .csv_out import Rows, Table
 from .parameters import Request, as_text, leading_integer
 from .types import table_columns
@@ -29,7 +30,8 @@ def _graded_courses(world: World, courses: pl.DataFrame) -> pl.DataFrame:
     length = (pl.col("end_at") - pl.col("start_at")).dt.total_seconds()
     elapsed = (pl.lit(world.now) - pl.col("start_at")).dt.total_seconds() / length
     running = pl.when(elapsed <= 0.0).then(0.0).otherwise(0.75 + 0.25 * elapsed.fill_null(0.6).clip(0.0, 1.0))
-    done = pl.when(status="completed").then(1.0).otherwise(running)
+    unpublished = pl.col("status").is_in(UNPUBLISHED)
+    done = pl.when(status="completed").then(1.0).when(unpublished).then(0.0).otherwise(running)
     return attach(courses, world.terms, "term_id", term="name", term_sis="sis_id").select(
         "id", "mean", "spread", "graded_by_letter", "term", "term_id", "term_sis",
         course="name", course_sis="sis_id", done=done.round(3),

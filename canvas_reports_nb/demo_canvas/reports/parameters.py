@@ -47,7 +47,9 @@ def truth(value: object) -> bool:
 
 def is_given(value: object) -> bool:
     """Whether a parameter is not blank."""
-    return bool(value.strip()) if isinstance(value, str) else value not in (None, False, [], {})
+    if isinstance(value, str):
+        return bool(value.strip())
+    return not (value is None or value is False or value in ([], {}))
 
 
 def as_text(value: object) -> str:

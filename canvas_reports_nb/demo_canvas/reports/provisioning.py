@@ -45,8 +45,8 @@ def _selected(
     if report == SIS:
         chosen &= sis
     # Canvas reads created_by_sis as on unless it is null or false, so an empty text switches it on.
-    on = request.parameters.get("created_by_sis") not in (None, False)
-    return chosen & _SIS_BATCH if batch and on else chosen
+    by_sis = request.parameters.get("created_by_sis")
+    return chosen & _SIS_BATCH if batch and by_sis is not None and by_sis is not False else chosen
 
 
 def _name_parts(sortable: str) -> dict[str, pl.Expr]:
