@@ -17,35 +17,35 @@ from canvas_reports_nb.frames.exchange import FrameT, as_kind_of, column_names
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_MADE = frozenset({"column", "before", "after", "older", "newer", "at"})
+_RESERVED = frozenset({"column", "before", "after", "older", "newer", "at"})
 _SHOWN = 12
 
 
 @dataclass(frozen=True, repr=False)
 class Diff(Generic[FrameT]):
-    """What `diff` found; the frames are of the kind of the newer one.
+    """The result of `diff`; its frames are of the kind of the newer one.
 
     Attributes
     ----------
     added, removed : frame
         Whole rows of the newer and of the older frame, in their order.
     changed : frame
-        One row a changed cell: the key's columns, then ``column``, ``before`` and ``after`` as text, missing
-        where the cell is empty; in the order of the newer frame.
+        One row per changed cell: the key columns, then ``column``, ``before`` and ``after`` as text, missing if
+        the cell is empty; in the order of the newer frame.
     ambiguous : frame
-        One row a key that does not tell one row from another: the key's columns, then ``older`` and ``newer``,
-        the rows that bear it (Int64). Such rows are compared whole: what only one frame has is in ``added`` or
-        ``removed``, never in ``changed``.
+        One row per key that is blank or belongs to several rows: the key columns, then ``older`` and ``newer``,
+        the number of its rows (Int64). Such rows are compared whole: rows that only one frame has are in
+        ``added`` or ``removed``, never in ``changed``.
     key : tuple of str
     counts : dict
-        Rows: ``added``, ``removed``, ``changed``, ``unchanged``, ``ambiguous_older``, ``ambiguous_newer``;
-        and ``cells`` changed.
+        Rows: ``added``, ``removed``, ``changed``, ``unchanged``, ``ambiguous_older``, ``ambiguous_newer``; and
+        ``cells`` changed.
     by_column : dict
-        Changed cells of each column that has any.
+        Changed cells per column, for columns that have any.
     columns_added, columns_removed : tuple of str
-        Columns that only one of the two has; they are not compared.
+        Columns that only one of the frames has; they are not compared.
     between : str
-        The two runs, where the frames carry them.
+        The two runs, if the frames have provenance.
     """
 
     added: FrameT
@@ -59,45 +59,38 @@ class Diff(Generic[FrameT]):
     columns_removed: tuple[str, ...]
     between: str
 
+    @property
+    def _ambiguous_rows(self) -> int:
+        return self.counts["ambiguous_older"] + self.counts["ambiguous_newer"]
+
     def __repr__(self) -> str:
-        rows = self.counts
-        ambiguous = rows["ambiguous_older"] + rows["ambiguous_newer"]
+        rows = {name: f"{count:,}" for name, count in self.counts.items()}
         parts = [
-            f"{rows['added']:,} added",
-            f"{rows['removed']:,} removed",
-            f"{rows['changed']:,} changed (cells: {rows['cells']:,})",
-            f"{rows['unchanged']:,} unchanged",
-            *([f"{ambiguous:,} rows ambiguous"] if ambiguous else []),
-            *([f"new columns {', '.join(self.columns_added)}"] if self.columns_added else []),
-            *([f"lost columns {', '.join(self.columns_removed)}"] if self.columns_removed else []),
+            f"{rows['added']} added",
+            f"{rows['removed']} removed",
+            f"{rows['changed']} changed (cells: {rows['cells']})",
+            f"{rows['unchanged']} unchanged",
+            f"{self._ambiguous_rows:,} rows ambiguous" if self._ambiguous_rows else "",
+            f"new columns {', '.join(self.columns_added)}" if self.columns_added else "",
+            f"lost columns {', '.join(self.columns_removed)}" if self.columns_removed else "",
         ]
-        return f"Diff({', '.join(parts)})"
+        return f"Diff({', '.join(filter(None, parts))})"
 
     def _repr_html_(self) -> str:
-        rows = self.counts
         most = sorted(self.by_column.items(), key=lambda item: -item[1])[:_SHOWN]
-        return _html.card(
-            "What changed",
-            _html.facts(
-                [
-                    ("between", self.between),
-                    ("rows added", f"{rows['added']:,}"),
-                    ("rows removed", f"{rows['removed']:,}"),
-                    ("rows changed", f"{rows['changed']:,}"),
-                    ("rows unchanged", f"{rows['unchanged']:,}"),
-                    (
-                        "rows whose key is not unique",
-                        rows["ambiguous_older"] + rows["ambiguous_newer"] or None,
-                    ),
-                    ("new columns", ", ".join(self.columns_added)),
-                    ("lost columns", ", ".join(self.columns_removed)),
-                    ("compared on", ", ".join(self.key)),
-                ]
+        facts = [
+            ("between", self.between),
+            *(
+                (f"rows {name}", f"{self.counts[name]:,}")
+                for name in ("added", "removed", "changed", "unchanged")
             ),
-            _html.table(("column", "cells changed"), [(name, f"{count:,}") for name, count in most])
-            if most
-            else "",
-        )
+            ("rows whose key is not unique", self._ambiguous_rows or None),
+            ("new columns", ", ".join(self.columns_added)),
+            ("lost columns", ", ".join(self.columns_removed)),
+            ("compared on", ", ".join(self.key)),
+        ]
+        cells = _html.table(("column", "cells changed"), [(name, f"{count:,}") for name, count in most])
+        return _html.card("What changed", _html.facts(facts), cells if most else "")
 
 
 def diff(
@@ -113,11 +106,11 @@ def diff(
     Parameters
     ----------
     older, newer : pandas, polars, Arrow or Dask frame
-        Lazy ones are collected, Dask is computed.
+        Lazy and Dask frames are computed.
     report, table : str, optional
-        Which table they are, where the frames neither say nor show it by their columns.
+        The table they are, if neither their provenance nor their columns identify it.
     key : str or sequence of str, optional
-        Columns that identify a row; the table's documented key where left out, or that of older files.
+        Columns that identify a row; by default the table's documented key, or the key of older files.
 
     Returns
     -------
@@ -126,20 +119,20 @@ def diff(
     Warns
     -----
     ReportWarning
-        Some rows share their key, or have none of its cells; see `Diff.ambiguous`.
+        Some rows share their key or have a blank one; see `Diff.ambiguous`.
 
     Raises
     ------
     ParameterError
-        The frames are of different tables, or of one without a documented key.
+        The frames are of different tables, or of a table without a documented key.
     UnknownColumnError
         A frame lacks a column of the key.
 
     Notes
     -----
-    Two empty cells are equal, whether ``None``, ``NA`` or ``NaN``. Columns of different types are compared by
-    what they would print: text and category, a number and the text of it. A blank in one of several key
-    columns is a value like any other.
+    Two empty cells are equal, whether ``None``, ``NA`` or ``NaN``. Columns of different types are compared as
+    text: text and categories, a number and its text. A blank in one of several key columns is a value like any
+    other.
 
     Examples
     --------
@@ -156,8 +149,8 @@ def diff(
     found = compare(then, now, on)
     if len(found.ambiguous):
         warnings.warn(
-            f"{len(found.ambiguous):,} keys ({', '.join(on)}) are blank or fit several rows; "
-            "these rows are compared whole. See .ambiguous.",
+            f"{len(found.ambiguous):,} keys ({', '.join(on)}) are blank or belong to several rows, "
+            "so these rows were compared whole. See .ambiguous.",
             ReportWarning,
             stacklevel=2,
         )
@@ -178,58 +171,58 @@ def diff(
 def _key(
     older: Any, newer: Any, report: str | None, table: str | None, key: str | Sequence[str] | None
 ) -> tuple[str, ...]:
-    """The columns that identify a row, checked to be in both frames."""
-    held = [set(column_names(frame)) for frame in (older, newer)]
-    on = _named(key) if key is not None else _documented(older, newer, report, table, held[0] & held[1])
+    """Return the columns that identify a row, after checking that both frames have them."""
+    names = [set(column_names(frame)) for frame in (older, newer)]
+    if key is None:
+        _check_same_table(older, newer, report)
+        on = _documented_key(newer, report, table, names[0] & names[1])
+    else:
+        on = _check_key(key)
     for name in on:
-        for names, which in zip(held, ("older", "newer"), strict=True):
-            if name not in names:
+        for known, which in zip(names, ("older", "newer"), strict=True):
+            if name not in known:
                 raise UnknownColumnError(
-                    f"The {which} frame has no column {name!r}, which the key needs.",
-                    hint=f'{near(name, names)}Name others with key=["..."].',
+                    f"The {which} frame has no column {name!r}, which is part of the key.",
+                    hint=f'{near(name, known)}Choose other columns with key=["..."].',
                 )
     return on
 
 
-def _named(key: Any) -> tuple[str, ...]:
-    """The names a caller gave, checked to be a key."""
+def _check_key(key: Any) -> tuple[str, ...]:
     names = (key,) if isinstance(key, str) or not isinstance(key, Iterable) else tuple(key)
-    sound = all(isinstance(name, str) for name in names) and len({*names}) == len(names)
-    if not names or not sound or _MADE.intersection(names):
+    are_texts = all(isinstance(name, str) for name in names)
+    if not names or not are_texts or len({*names}) < len(names) or _RESERVED.intersection(names):
         raise ParameterError(
             f"{list(names)} can't be the key of a diff.",
-            hint=f"Name at least one column, each once, and none of: {', '.join(sorted(_MADE))}.",
+            hint=f"Name one or more columns, each once, other than {', '.join(sorted(_RESERVED))}.",
         )
     return names
 
 
-def _documented(
-    older: Any, newer: Any, report: str | None, table: str | None, common: set[str]
-) -> tuple[str, ...]:
-    """The table's key, or the one of older files where only that is to be had."""
+def _documented_key(newer: Any, report: str | None, table: str | None, common: set[str]) -> tuple[str, ...]:
     known = table_of(newer, report, table)
     if known is None or not known.key:
         raise ParameterError(
-            "Nobody documented what identifies a row of this frame.",
-            hint='Say which report it is, report="...", table="...", or name the columns: key=["..."].',
+            "No key is documented for this frame.",
+            hint='Name the report with report="...", table="...", or the key columns with key=["..."].',
         )
-    carried = [(found.get("report"), found.get("table")) for found in map(provenance_of, (older, newer))]
-    if report is None and None not in (carried[0][0], carried[1][0]) and carried[0] != carried[1]:
+    older_key = known.older_key or known.key
+    return older_key if not common.issuperset(known.key) and common.issuperset(older_key) else known.key
+
+
+def _check_same_table(older: Any, newer: Any, report: str | None) -> None:
+    """Reject frames whose provenance names different tables, unless the caller named the report."""
+    sources = [(found.get("report"), found.get("table")) for found in map(provenance_of, (older, newer))]
+    if report is None and all(name for name, _ in sources) and sources[0] != sources[1]:
+        described = " and ".join(f"{table} of {name}" for name, table in sources)
         raise ParameterError(
-            f"These are different tables: {_spelled(carried[0])} and {_spelled(carried[1])}.",
+            f"The frames are of different tables: {described}.",
             hint="Compare two runs of one table, or name the columns that match: key=[...].",
         )
-    if not common.issuperset(known.key) and common.issuperset(known.older_key or known.key):
-        return known.older_key or known.key
-    return known.key
-
-
-def _spelled(carried: tuple[Any, Any]) -> str:
-    return f"{carried[1]} of {carried[0]}"
 
 
 def _run(frame: Any) -> str:
-    """A run in words, where the frame carries it."""
+    """Return the run of a frame in words, if it has provenance."""
     found = provenance_of(frame)
     if found.get("run_id") is None:
         return str(found.get("source") or "")

@@ -1,1 +1,1 @@
-"""Pseudonyms, small-cell suppression and frames that are safe in a spreadsheet."""
+"""Pseudonyms, suppression of small cells, and frames that are safe in a spreadsheet."""

@@ -1,9 +1,8 @@
-"""Frames on their way to Excel or its like, which run a cell that looks like a formula.
+"""Frames made safe for Excel and other spreadsheets, which run a cell that looks like a formula.
 
-Names, titles and comments in a report are typed by people, students among them:
-``=HYPERLINK("https://...")`` as a display name is harmless in a frame and runs on the registrar's desk.
-The signs that begin a formula, wide ones and leading blanks and quotes included, are those OWASP lists
-under "CSV injection".
+People, including students, type the names, titles and comments in a report. As a display name,
+``=HYPERLINK("https://...")`` is harmless in a frame, but it runs in a spreadsheet. The characters that begin a
+formula, with wide forms and leading blanks and quotes, are those OWASP lists under "CSV injection".
 """
 
 from __future__ import annotations
@@ -16,9 +15,9 @@ import pandas as pd
 if TYPE_CHECKING:
     import polars as pl
 
-# The zero-width ones are no blanks to a pattern, but invisible to a reader and skipped by some programs.
-_RUNS = re.compile("[\\s\"'`\u200b\u2060\ufeff]*[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
-# Nothing to run, and as text an amount would no longer add up.
+# Zero-width characters are not blanks to a pattern, but invisible to readers and skipped by some programs.
+_FORMULA = re.compile("[\\s\"'`\u200b\u2060\ufeff]*[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+# A signed number is harmless, and as text it could not be added up.
 _NUMBER = re.compile(r"[+-][0-9][0-9.,]*")
 
 
@@ -27,11 +26,11 @@ def for_spreadsheet(frame: pd.DataFrame) -> pd.DataFrame: ...
 @overload
 def for_spreadsheet(frame: pl.DataFrame) -> pl.DataFrame: ...
 def for_spreadsheet(frame: Any) -> Any:
-    r"""A copy of a frame that a spreadsheet shows and does not run.
+    r"""Return a copy of a frame whose texts a spreadsheet shows but does not run.
 
-    A text that would be run as a formula gets a leading apostrophe, in the cells, the column names and a
-    pandas index. All else stays: numbers, times, Canvas ids, SIS ids, also a text that is just a
-    signed number. Taking the one apostrophe off again gives the text as it was.
+    Text that would run as a formula gets a leading apostrophe, in cells, column names and a pandas index.
+    Everything else stays: numbers, times, Canvas ids, SIS ids, and text that is only a signed number. Removing
+    the apostrophe restores the original text.
 
     Parameters
     ----------
@@ -40,13 +39,13 @@ def for_spreadsheet(frame: Any) -> Any:
     Returns
     -------
     DataFrame
-        Of the same kind, with the same dtypes and ``attrs``; a polars enumeration with such a value in it
+        The same kind of frame, with the same dtypes and ``attrs``; a polars enumeration with such a value
         becomes text.
 
     Notes
     -----
-    For a CSV quote every cell as well: where a comma is the decimal sign, spreadsheets cut lines at
-    ``;``, and what follows an unquoted one would begin a cell.
+    Quote every cell when writing a CSV: where a comma is the decimal sign, spreadsheets split lines at ``;``,
+    and the text after an unquoted one would begin a cell.
 
     Examples
     --------
@@ -55,66 +54,65 @@ def for_spreadsheet(frame: Any) -> Any:
     >>> for_spreadsheet(frame).to_csv(index=False, quoting=1).splitlines()  # 1: csv.QUOTE_ALL
     ['"user id","user name"', '"7","\'=1+1"']
     """
-    return _of_pandas(frame) if isinstance(frame, pd.DataFrame) else _of_polars(frame)
+    return _escape_pandas(frame) if isinstance(frame, pd.DataFrame) else _escape_polars(frame)
 
 
-def _inert(value: Any) -> Any:
-    if isinstance(value, str) and _RUNS.match(value) and not _NUMBER.fullmatch(value):
+def _escape(value: Any) -> Any:
+    if isinstance(value, str) and _FORMULA.match(value) and not _NUMBER.fullmatch(value):
         return f"'{value}"
     return value
 
 
-def _of_pandas(frame: pd.DataFrame) -> pd.DataFrame:
-    # By position: two columns may have one name.
-    columns = [_inert_column(frame.iloc[:, place]) for place in range(frame.shape[1])]
-    made = pd.concat(columns, axis="columns") if columns else frame.copy()
-    made.columns, made.index = _inert_labels(frame.columns), _inert_labels(frame.index)
-    made.attrs = dict(frame.attrs)
-    return made
+def _escape_pandas(frame: pd.DataFrame) -> pd.DataFrame:
+    # By position, because two columns may have the same name.
+    columns = [_escape_column(frame.iloc[:, place]) for place in range(frame.shape[1])]
+    safe = pd.concat(columns, axis="columns") if columns else frame.copy()
+    safe.columns, safe.index = _escape_labels(frame.columns), _escape_labels(frame.index)
+    safe.attrs = dict(frame.attrs)
+    return safe
 
 
-def _inert_column(column: pd.Series[Any]) -> pd.Series[Any]:
+def _escape_column(column: pd.Series[Any]) -> pd.Series[Any]:
     if isinstance(column.dtype, pd.CategoricalDtype):
-        return column.cat.rename_categories(_inert) if _holds_text(column.cat.categories) else column
-    if not _holds_text(column):
+        return column.cat.rename_categories(_escape) if _has_text(column.cat.categories) else column
+    if not _has_text(column):
         return column
-    return column.map(_inert, na_action="ignore").astype(column.dtype)
+    return column.map(_escape, na_action="ignore").astype(column.dtype)
 
 
-def _inert_labels(labels: pd.Index[Any]) -> pd.Index[Any]:
+def _escape_labels(labels: pd.Index[Any]) -> pd.Index[Any]:
     if isinstance(labels, pd.MultiIndex):
-        levels: list[Any] = [_inert_labels(level) for level in labels.levels]
-        made: pd.Index[Any] = labels.set_levels(levels)
-    elif _holds_text(labels) or isinstance(labels.dtype, pd.CategoricalDtype):
-        made = labels.map(_inert)
+        levels: list[Any] = [_escape_labels(level) for level in labels.levels]
+        safe: pd.Index[Any] = labels.set_levels(levels)
+    elif _has_text(labels) or isinstance(labels.dtype, pd.CategoricalDtype):
+        safe = labels.map(_escape)
     else:
         return labels
-    return made.set_names([_inert(name) for name in labels.names])
+    return safe.set_names([_escape(name) for name in labels.names])
 
 
-def _holds_text(values: Any) -> bool:
+def _has_text(values: Any) -> bool:
     return bool(pd.api.types.is_string_dtype(values.dtype) or pd.api.types.is_object_dtype(values.dtype))
 
 
-def _of_polars(frame: pl.DataFrame) -> pl.DataFrame:
-    import polars as pl  # noqa: PLC0415 - only for those who hold such a frame
+def _escape_polars(frame: pl.DataFrame) -> pl.DataFrame:
+    import polars as pl  # noqa: PLC0415 - only for polars frames
 
-    made = {
-        str(_inert(column.name)): _inert_texts(column)
-        if column.dtype.base_type() in {pl.String, pl.Categorical, pl.Enum}
-        else column
-        for column in frame
-    }
-    return pl.DataFrame(made)
+    texts = {pl.String, pl.Categorical, pl.Enum}
+    return pl.DataFrame(
+        {
+            str(_escape(column.name)): _escape_texts(column) if column.dtype.base_type() in texts else column
+            for column in frame
+        }
+    )
 
 
-def _inert_texts(column: pl.Series) -> pl.Series:
-    import polars as pl  # noqa: PLC0415 - as above
+def _escape_texts(column: pl.Series) -> pl.Series:
+    import polars as pl  # noqa: PLC0415 - only for polars frames
 
     texts = column.cast(pl.String)
-    inert = {text: _inert(text) for text in texts.unique().drop_nulls()}
-    changed = {text: made for text, made in inert.items() if text != made}
+    changed = {text: safe for text in texts.unique().drop_nulls() if (safe := _escape(text)) != text}
     if not changed:
         return column
-    made = texts.replace(changed)
-    return made if isinstance(column.dtype, pl.Enum) else made.cast(column.dtype)
+    safe = texts.replace(changed)
+    return safe if isinstance(column.dtype, pl.Enum) else safe.cast(column.dtype)

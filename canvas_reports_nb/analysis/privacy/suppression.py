@@ -1,4 +1,4 @@
-"""Small numbers taken out of a table that is to be published, so that no subtraction brings them back."""
+"""Suppression of small cells in a table to be published, so that totals don't reveal them."""
 
 from __future__ import annotations
 
@@ -9,61 +9,62 @@ import numpy as np
 import polars as pl
 
 from canvas_reports_nb.exceptions import ParameterError, ReportWarning
-from canvas_reports_nb.frames.exchange import FrameT, as_kind_of, require_columns, to_lazy
+from canvas_reports_nb.frames.exchange import FrameT, as_kind_of, as_list, require_columns, to_lazy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Vector: TypeAlias = "np.ndarray[Any, np.dtype[np.float64]]"
 Numbers: TypeAlias = "np.ndarray[Any, np.dtype[np.int64]]"
-Marks: TypeAlias = "np.ndarray[Any, np.dtype[np.bool_]]"
+Flags: TypeAlias = "np.ndarray[Any, np.dtype[np.bool_]]"
 
 _SMALLEST_MINIMUM = 2
-_NOTHING = 1e-7
+_ZERO = 1e-7
 _CONVERGED = 1e-24
 
 
 def suppress_small_cells(
     table: FrameT, *, by: str | Sequence[str], count: str = "n", minimum: int = 5
 ) -> FrameT:
-    """Blank the small cells of a table of counts, and as many others as it takes to keep them hidden.
+    """Blank the small cells of a table of counts, and as many others as needed to keep them hidden.
 
     Parameters
     ----------
     table : pandas, polars, Arrow or Dask frame
-        One row a cell: the columns of ``by`` name it, ``count`` says how many people are in it. A lazy one is
+        One row per cell: the columns of ``by`` identify it, ``count`` is its number of people. A lazy frame is
         collected.
     by : str or sequence of str
-        The columns that name a cell. The totals over each of them, the others held fast, count as known to the
-        reader, and so do the totals of those; except totals under ``minimum``, which must not be published.
+        The columns that identify a cell. Readers are assumed to know the totals over each of them, and the
+        totals of those; except totals below ``minimum``, which must not be published.
     count : str
-        Whole numbers; a missing one counts as hidden already.
+        The column of whole numbers; a missing one counts as hidden already.
     minimum : int
         The smallest number that may be shown.
 
     Returns
     -------
     DataFrame
-        The same rows; where a cell is suppressed, ``count`` and all columns but those of ``by`` are missing
-        (a mean over three people tells as much as their number). ``suppressed`` (boolean) says where.
+        The same rows. In suppressed cells ``count`` and all columns except those of ``by`` are missing (a mean
+        over three people reveals as much as their number), and ``suppressed`` (boolean) is true.
 
     Warns
     -----
     ReportWarning
-        Some cells follow from totals whatever is hidden, or all but follow, for they have no neighbour to
-        hide behind; those totals must not be published.
+        Some cells can still be computed from totals, exactly or nearly, because too few neighbors can be hidden
+        with them. These totals must not be published.
 
     Raises
     ------
     ParameterError
-        Two rows name the same cell, a count is negative or no whole number, the minimum is under 2.
+        Two rows are the same cell, a count is negative or not whole, or the minimum is below 2.
     UnknownColumnError
+        The table lacks one of the columns.
 
     Notes
     -----
-    In each line of cells that add up to a known total, either nothing is hidden or at least two cells that
-    together hold ``minimum`` people; and no hidden cell follows from all totals together. Of the cells that
-    could be hidden the one is taken that needs the fewest others, then the smallest.
+    In each line of cells that add up to a known total, either nothing is hidden or at least two cells with
+    ``minimum`` people together; and no hidden cell can be computed from all totals together. Of the cells that
+    could be hidden, the one that requires fewest others is chosen, then the smallest.
 
     Examples
     --------
@@ -72,158 +73,153 @@ def suppress_small_cells(
     >>> suppress_small_cells(table, by="course")["n"].tolist()
     [<NA>, <NA>, 40]
     """
-    names = [by] if isinstance(by, str) else list(by)
+    names = as_list(by)
     query = to_lazy(table)
-    require_columns(query, [*names, count], "Suppression")
+    require_columns(query, [*names, count], "suppress_small_cells")
     cells = query.collect()
-    numbers = _checked(cells, names, count, minimum)
-    lines = _Lines(cells, names, numbers, minimum)
-    hidden, exposed = lines.protect()
-    if exposed.any():
-        rows = cells.filter(pl.Series(exposed)).select(names).head(3).rows()
-        warnings.warn(
-            f"{exposed.sum():,} of {hidden.sum():,} suppressed cells follow, or nearly so, from totals over "
-            f"{' and '.join(names)}, such as {', '.join(map(_spelled, rows))}: do not publish those totals.",
-            ReportWarning,
-            stacklevel=2,
-        )
-    told = pl.Series("suppressed", hidden)
-    kept = [
-        pl.col(name) if name in names else pl.when(~told).then(pl.col(name)).alias(name)
-        for name in cells.columns
-    ]
-    return as_kind_of(cells.lazy().select(*kept, told), table)
-
-
-def _spelled(cell: tuple[object, ...]) -> str:
-    return "(" + ", ".join(map(str, cell)) + ")"
-
-
-def _checked(cells: pl.DataFrame, names: list[str], count: str, minimum: int) -> Vector:
-    """The counts; a missing one is NaN."""
-    if minimum < _SMALLEST_MINIMUM:
-        raise ParameterError(f"minimum={minimum} hides nothing.", hint="5 and 10 are common.")
-    if not names or count in names:
-        raise ParameterError(
-            "by= names no cell.", hint="Name the columns that tell the cells apart, without the count."
-        )
-    if "suppressed" in cells.columns:
-        raise ParameterError("The table has a column 'suppressed' already.", hint="Suppress the original.")
-    if not cells.schema[count].is_numeric():
-        raise ParameterError(f"{count!r} holds no numbers.", hint="Name the column of counts: count=.")
-    if cells.select(names).is_duplicated().any():
-        raise ParameterError(
-            f"Several rows name the same cell of {', '.join(names)}.",
-            hint="Sum them first, or name all columns that tell the cells apart.",
-        )
+    _check_table(cells, names, count, minimum)
     numbers = cells[count].cast(pl.Float64).fill_null(float("nan")).to_numpy()
     if (numbers < 0).any() or (numbers % 1 > 0).any():
         raise ParameterError(
-            f"{count!r} holds a number that is no count of people.", hint="Counts are whole and not negative."
+            f"{count!r} contains a negative or fractional number.", hint="Use counts of people."
         )
-    return numbers
+    hidden, exposed = _Lines(cells, names, numbers, minimum).protect()
+    if exposed.any():
+        rows = cells.filter(pl.Series(exposed)).select(names).head(3).rows()
+        examples = ", ".join(f"({', '.join(map(str, row))})" for row in rows)
+        warnings.warn(
+            f"{exposed.sum():,} of {hidden.sum():,} suppressed cells can be computed, at least nearly, from totals "
+            f"over {' and '.join(names)}, such as {examples}. Do not publish those totals.",
+            ReportWarning,
+            stacklevel=2,
+        )
+    suppressed = pl.Series("suppressed", hidden)
+    columns = [
+        pl.col(name) if name in names else pl.when(~suppressed).then(pl.col(name)).alias(name)
+        for name in cells.columns
+    ]
+    return as_kind_of(cells.lazy().select(*columns, suppressed), table)
+
+
+def _check_table(cells: pl.DataFrame, names: list[str], count: str, minimum: int) -> None:
+    if minimum < _SMALLEST_MINIMUM:
+        raise ParameterError(f"minimum={minimum} hides nothing.", hint="Use 2 or more; 5 and 10 are common.")
+    if not names or count in names:
+        raise ParameterError(
+            f"by={names} can't identify a cell.", hint="Name the columns that do, without the count."
+        )
+    if "suppressed" in cells.columns:
+        raise ParameterError(
+            "The table already has a column 'suppressed'.", hint="Use the table it was made from."
+        )
+    if not cells.schema[count].is_numeric():
+        raise ParameterError(
+            f"The column {count!r} has no numbers.", hint="Name the column of counts: count=."
+        )
+    if cells.select(names).is_duplicated().any():
+        raise ParameterError(
+            f"Several rows have the same {', '.join(names)}.",
+            hint="Add them up first, or name all columns that identify a cell in by=.",
+        )
 
 
 class _Lines:
-    """The lines of cells that add up to a total: one a cell for each column of ``by``."""
+    """The lines of cells that add up to a total: one per cell and column of ``by``."""
 
     def __init__(self, cells: pl.DataFrame, names: list[str], numbers: Vector, minimum: int) -> None:
         self.minimum, self.numbers = minimum, np.nan_to_num(numbers)
-        self.hidden: Marks = ~(numbers >= minimum)
-        self.of: Numbers = _line_numbers(cells, names)
-        size = int(self.of.max(initial=-1)) + 1
-        totals = np.bincount(self.of.ravel(), np.repeat(self.numbers, self.of.shape[1]), size)
-        blank = np.bincount(self.of.ravel(), np.repeat(np.isnan(numbers), self.of.shape[1]), size)
-        self.known: Marks = (totals >= minimum) | (blank > 0)
-        sizes = np.bincount(self.of.ravel(), minlength=size)
-        # Hidden behind nobody: its line's total is its own number.
-        self.useless: Marks = (self.known & (sizes == 1))[self.of].any(axis=1)
-        order = np.argsort(self.of.ravel(), kind="stable") // self.of.shape[1]
+        self.hidden: Flags = ~(numbers >= minimum)
+        self.lines: Numbers = _number_lines(cells, names)
+        per_cell = self.lines.shape[1]
+        size = int(self.lines.max(initial=-1)) + 1
+        totals = np.bincount(self.lines.ravel(), np.repeat(self.numbers, per_cell), size)
+        blank = np.bincount(self.lines.ravel(), np.repeat(np.isnan(numbers), per_cell), size)
+        self.known: Flags = (totals >= minimum) | (blank > 0)
+        sizes = np.bincount(self.lines.ravel(), minlength=size)
+        # Hiding a cell that is alone in its line is useless: the total is its own number.
+        self.alone: Flags = (self.known & (sizes == 1))[self.lines].any(axis=1)
+        order = np.argsort(self.lines.ravel(), kind="stable") // per_cell
         self.members = np.split(order, np.cumsum(sizes)[:-1])
 
-    def protect(self) -> tuple[Marks, Marks]:
-        """Hide what must be; tell what is hidden, and which of it can be computed, or nearly so, all the same."""
+    def protect(self) -> tuple[Flags, Flags]:
+        """Hide what must be hidden; return the hidden cells, and those of them that can still be computed."""
         waiting = set(np.flatnonzero(self.known).tolist())
         while True:
             while waiting:
-                waiting |= self._fill(waiting.pop())
+                line = waiting.pop()
+                candidates = self._candidates(self.members[line])
+                if self._is_weak(line) and candidates.size:
+                    waiting |= self._hide_one(candidates)
             exposed = self._computable()
-            more = next(
-                (cell for cell in np.flatnonzero(exposed).tolist() if self._free(self._near(cell)).size), None
-            )
-            if more is None:
-                return self.hidden, exposed | self._crowded()
-            waiting |= self._hide(self._free(self._near(more)))
+            neighbors = (self._candidates(self._neighbors(cell)) for cell in np.flatnonzero(exposed).tolist())
+            candidates = next((cells for cells in neighbors if cells.size), np.empty(0, dtype=np.int64))
+            if not candidates.size:
+                return self.hidden, exposed | self._in_weak_lines()
+            waiting |= self._hide_one(candidates)
 
-    def _fill(self, line: int) -> set[int]:
-        """Hide one more cell of a line that shows too much; the lines to look at again."""
-        free = self._free(self.members[line]) if self._short(line) else self.members[line][:0]
-        return self._hide(free) if free.size else set()
-
-    def _short(self, line: int) -> bool:
-        """Whether something is hidden in a line, but behind too little."""
+    def _is_weak(self, line: int) -> bool:
+        """Whether a line hides something, but too few cells or people."""
         members = self.members[line]
-        behind = members[self.hidden[members]]
-        return behind.size == 1 or bool(behind.size and self.numbers[behind].sum() < self.minimum)
+        hidden = members[self.hidden[members]]
+        return hidden.size == 1 or bool(hidden.size and self.numbers[hidden].sum() < self.minimum)
 
-    def _crowded(self) -> Marks:
-        """Hidden cells of a line where there is nothing more to hide, and too few people behind it all."""
+    def _in_weak_lines(self) -> Flags:
         found = np.zeros(len(self.hidden), dtype=np.bool_)
         for line in np.flatnonzero(self.known).tolist():
-            if self._short(line):
+            if self._is_weak(line):
                 found[self.members[line]] = self.hidden[self.members[line]]
         return found
 
-    def _near(self, cell: int) -> Numbers:
-        lines = self.of[cell][self.known[self.of[cell]]]
+    def _neighbors(self, cell: int) -> Numbers:
+        lines = self.lines[cell][self.known[self.lines[cell]]]
         return np.concatenate([self.members[line] for line in lines] or [np.empty(0, dtype=np.int64)])
 
-    def _free(self, cells: Numbers) -> Numbers:
-        return cells[~self.hidden[cells] & ~self.useless[cells]]
+    def _candidates(self, cells: Numbers) -> Numbers:
+        return cells[~self.hidden[cells] & ~self.alone[cells]]
 
-    def _hide(self, free: Numbers) -> set[int]:
-        """Hide the cell that draws the fewest others with it, then the smallest."""
-        bare = [
-            sum(self.known[line] and not self.hidden[self.members[line]].any() for line in self.of[cell])
-            for cell in free
+    def _hide_one(self, cells: Numbers) -> set[int]:
+        """Hide the cell that requires fewest others, then the smallest; return its lines to check again."""
+        untouched = [
+            sum(self.known[line] and not self.hidden[self.members[line]].any() for line in self.lines[cell])
+            for cell in cells
         ]
-        best = free[np.lexsort((self.numbers[free], bare))[0]]
+        best = cells[np.lexsort((self.numbers[cells], untouched))[0]]
         self.hidden[best] = True
-        return {int(line) for line in self.of[best] if self.known[line]}
+        return {int(line) for line in self.lines[best] if self.known[line]}
 
-    def _computable(self) -> Marks:
-        """Which hidden cells follow from the known totals, as a system of linear equations.
+    def _computable(self) -> Flags:
+        """Return the hidden cells that a system of linear equations of the known totals determines.
 
-        A random vector, less its part in the span of the equations, is zero just where they fix a cell. That
-        part is found by conjugate gradients, so that no matrix is ever made.
+        A random vector minus its part in the span of the equations is zero exactly in the cells they determine.
+        Conjugate gradients find that part without a matrix.
         """
         places = np.flatnonzero(self.hidden)
         size = len(self.known)
-        lines = np.where(self.known[self.of[places]], self.of[places], size)
-        left = np.random.default_rng(0).standard_normal(len(places))
+        lines = np.where(self.known[self.lines[places]], self.lines[places], size)
+        rest = np.random.default_rng(0).standard_normal(len(places))
 
         def sums(cells: Vector) -> Vector:
             total = np.bincount(lines.ravel(), np.repeat(cells, lines.shape[1]), size + 1)
             return total[:size].astype(np.float64)
 
-        steep = sums(left)
-        step, norm = steep, float(steep @ steep)
+        gradient = sums(rest)
+        step, norm = gradient, float(gradient @ gradient)
         enough = norm * _CONVERGED
         for _ in range(10 * size):
             if norm <= enough:
                 break
             moved = np.append(step, 0.0)[lines].sum(axis=1)
-            left = left - norm / float(moved @ moved) * moved
-            steep = sums(left)
-            before, norm = norm, float(steep @ steep)
-            step = steep + norm / before * step
+            rest = rest - norm / float(moved @ moved) * moved
+            gradient = sums(rest)
+            before, norm = norm, float(gradient @ gradient)
+            step = gradient + norm / before * step
         found = np.zeros(len(self.hidden), dtype=np.bool_)
-        found[places] = np.abs(left) < _NOTHING
+        found[places] = np.abs(rest) < _ZERO
         return found
 
 
-def _line_numbers(cells: pl.DataFrame, names: list[str]) -> Numbers:
-    """For each cell and each column of ``by``, the number of the line through the cell along that column."""
+def _number_lines(cells: pl.DataFrame, names: list[str]) -> Numbers:
+    """Return the number of the line through each cell along each column of ``by``."""
     numbers, start = [], 0
     for name in names:
         others = [other for other in names if other != name]

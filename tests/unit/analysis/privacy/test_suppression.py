@@ -92,7 +92,7 @@ def test_no_suppressed_cell_follows_from_the_totals(cells: list[dict[str, Any]])
     assert bool(told) == bool(said)
     if said:
         assert str(said[0].message).startswith(
-            f"{len(told)} of {len(hidden)} suppressed cells follow, or nearly so,"
+            f"{len(told)} of {len(hidden)} suppressed cells can be computed, at least nearly,"
         )
     for place, (cell, row) in enumerate(zip(cells, table.to_dicts(), strict=True)):
         assert cell["n"] >= MINIMUM or row["suppressed"]
@@ -141,12 +141,12 @@ def test_a_cell_with_no_neighbour_is_named() -> None:
     ("keywords", "message"),
     [
         ({"by": "course", "minimum": 1}, "hides nothing"),
-        ({"by": []}, "names no cell"),
-        ({"by": ["n"]}, "names no cell"),
-        ({"by": "twice"}, "Several rows name the same cell"),
-        ({"by": "course", "count": "twice"}, "holds no numbers"),
-        ({"by": "course", "count": "share"}, "no count of people"),
-        ({"by": "course", "count": "less"}, "no count of people"),
+        ({"by": []}, "can't identify a cell"),
+        ({"by": ["n"]}, "can't identify a cell"),
+        ({"by": "twice"}, "Several rows have the same twice"),
+        ({"by": "course", "count": "twice"}, "has no numbers"),
+        ({"by": "course", "count": "share"}, "negative or fractional"),
+        ({"by": "course", "count": "less"}, "negative or fractional"),
     ],
 )
 def test_what_is_no_table_of_counts_is_refused(keywords: dict[str, Any], message: str) -> None:
@@ -157,5 +157,5 @@ def test_what_is_no_table_of_counts_is_refused(keywords: dict[str, Any], message
         crn.suppress_small_cells(table, **keywords)
     with pytest.raises(UnknownColumnError, match="'cuorse'"):
         crn.suppress_small_cells(table, by="cuorse")
-    with pytest.raises(ParameterError, match="'suppressed' already"):
+    with pytest.raises(ParameterError, match="already has a column 'suppressed'"):
         crn.suppress_small_cells(crn.suppress_small_cells(table, by="course"), by="course")
