@@ -1,8 +1,8 @@
-"""Who was active and which courses are used: the activity reports, joined and counted once.
+"""Who was active, and which courses can be cleaned up.
 
-These reports have one row per enrollment or per login. Every analysis here counts people by their Canvas id,
-and a student once per course. Times are UTC, storage is in megabytes as Canvas reports it, shares are
-between 0 and 1, counts are ``Int64``.
+The activity reports have one row per enrollment or login. Every analysis here counts people by their Canvas id,
+and a student once per course. Times are in UTC, storage in megabytes as Canvas reports it, shares between 0 and
+1; counts are ``Int64``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from canvas_reports_nb.analysis.grades.marks import NEEDED, once
+from canvas_reports_nb.analysis.grades.marks import REQUIRED, one_row_per
 from canvas_reports_nb.catalog.parameters import is_number
 from canvas_reports_nb.exceptions import ParameterError
 from canvas_reports_nb.frames.exchange import (
@@ -26,63 +26,62 @@ from canvas_reports_nb.frames.exchange import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
-
+    from collections.abc import Collection, Iterable
 
 __all__ = ["clean_up", "last_access_by_week", "no_submissions", "zero_activity"]
 
-_MOMENTS = ("last access at", "last activity at")
+_TIMES = ("last access at", "last activity at")
+_PAIR = ("user id", "course id")
+_ENROLLMENT = ("canvas_user_id", "canvas_course_id", "base_role_type", "status")
+_LOGIN = ("canvas_user_id", "login_id", "email", "status")
+# The ids of other reports, and their names in the activity reports.
+_IDS = {
+    "canvas_user_id": "user id",
+    "canvas_course_id": "course id",
+    "student id": "user id",
+    "course id": "course id",
+}
+_GRADES = ("term", "current score", "final score", "current grade", "final grade")
+_COURSE = ("course id", "sis id", "short name", "name")
+_STORAGE = "storage used in MB"
+_REASONS = ("unused", "unpublished", "public", "heavy")
+
+
+def __dir__() -> list[str]:
+    return __all__
 
 
 def last_access_by_week(frame: FrameT, *, zone: str = "UTC") -> FrameT:
-    """How many people were last seen in each week.
+    """Count the people last seen in each week.
 
-    A person counts once, at the latest moment any of their logins shows.
+    Each person counts once, at the latest time of all their logins.
 
     Parameters
     ----------
     frame : DataFrame
-        ``last_user_access_csv`` (a row a login) or ``last_enrollment_activity_csv`` (a row a person, without
-        those never seen), of any kind.
+        ``last_user_access_csv`` (one row per login) or ``last_enrollment_activity_csv`` (one row per person,
+        without those never seen), of any kind.
     zone : str
-        Where the week begins, such as ``"America/Denver"``; the reports' times are UTC.
+        The time zone in which weeks begin, such as ``"America/Denver"``; the reports are in UTC.
 
     Returns
     -------
     DataFrame
-        Of the same kind, one row a week from the first to the last, those without anybody too, and a last
-        one, its week missing, for those never seen. ``week`` (the midnight its Monday begins with, without
-        a zone), ``people`` (Int64), ``share`` (Float64, of all people in the report).
+        The same kind of frame, one row per week from the first to the last, including weeks without anyone, and
+        a last row without a week for people never seen. ``week`` (the midnight that begins its Monday, without a
+        zone), ``people`` (Int64), ``share`` (Float64, of all people in the report).
 
     Raises
     ------
     ParameterError
-        The moments are no times: some cell of the column could not be read as one; or nobody knows the zone.
+        The time zone is unknown, or the column of times was loaded as text.
     """
-    _refuse_unknown(zone)
-    rows = to_lazy(frame, ("user id", *_MOMENTS))
-    schema = rows.collect_schema()
-    moment = next((name for name in _MOMENTS if name in schema), _MOMENTS[0])
-    require_columns(rows, ("user id", moment), "Last access by week", given=frame)
-    if not isinstance(schema[moment], pl.Datetime | pl.Null):
-        raise ParameterError(
-            f"Weeks need times, and {moment!r} is {schema[moment]} here.",
-            hint="A column stays text when a cell is no time: crn.provenance(frame)['notes'] says which.",
-        )
-    week = (
-        pl.col(moment)
-        .cast(pl.Datetime("us", "UTC"))
-        .dt.convert_time_zone(zone)
-        .dt.replace_time_zone(None)
-        .dt.truncate("1w")
+    schema = to_lazy(frame, _TIMES).collect_schema()
+    moment = next((name for name in _TIMES if name in schema), _TIMES[0])
+    seen = last_seen(frame, moment, zone, "last_access_by_week")
+    counts = seen.group_by(pl.col("seen").dt.truncate("1w").alias("week")).agg(
+        pl.len().cast(pl.Int64).alias("people")
     )
-    last_seen = (
-        rows.filter(pl.col("user id").is_not_null())
-        .group_by("user id")
-        .agg(pl.col(moment).max())
-        .select(week.alias("week"))
-    )
-    counts = last_seen.group_by("week").agg(pl.len().cast(pl.Int64).alias("people"))
     first, last = pl.col("week").min(), pl.col("week").max()
     weeks = counts.select(pl.datetime_ranges(first, last, "1w").explode(empty_as_null=False).alias("week"))
     every = pl.concat([weeks.drop_nulls(), counts.filter(pl.col("week").is_null()).select("week")])
@@ -95,54 +94,66 @@ def last_access_by_week(frame: FrameT, *, zone: str = "UTC") -> FrameT:
     return as_kind_of(by_week, frame)
 
 
-def _refuse_unknown(zone: str) -> None:
-    """A zone is what polars takes for one, which brings its own list; but to it a blank one is UTC."""
+def last_seen(frame: Any, column: str, zone: str, analysis: str) -> pl.LazyFrame:
+    """Return ``user id`` and ``seen``, the latest local time of each person."""
+    check_zone(zone)
+    rows = to_lazy(frame, ("user id", column))
+    require_columns(rows, ("user id", column), analysis, given=frame)
+    require_times(rows, (column,), analysis)
+    seen = pl.col(column).max().cast(pl.Datetime("us", "UTC"))
+    return (
+        rows.filter(pl.col("user id").is_not_null())
+        .group_by("user id")
+        .agg(seen.dt.convert_time_zone(zone).dt.replace_time_zone(None).alias("seen"))
+    )
+
+
+def check_zone(zone: str) -> None:
+    """Reject a time zone polars doesn't know; it would take a blank one as UTC."""
     try:
         pl.select(pl.lit(datetime(2026, 1, 1, tzinfo=UTC)).dt.convert_time_zone(zone or "none"))
-    except (pl.exceptions.PolarsError, TypeError):
+    except (pl.exceptions.PolarsError, TypeError, ValueError):
         raise ParameterError(
-            f"zone={zone!r} is no time zone.", hint='Name one such as "America/Denver" or "UTC".'
+            f"Unknown time zone {zone!r}.", hint='Use an IANA name, such as "America/Denver" or "UTC".'
         ) from None
 
 
-_PAIR = ("user id", "course id")
-_ENROLLED = ("canvas_user_id", "canvas_course_id", "base_role_type", "status")
-_LOGIN = ("canvas_user_id", "login_id", "email", "status")
-#: What the ids of other reports are called here.
-_IDS = {
-    "canvas_user_id": "user id",
-    "canvas_course_id": "course id",
-    "student id": "user id",
-    "course id": "course id",
-}
-_FROM_GRADES = ("term", "current score", "final score", "current grade", "final grade")
+def require_times(rows: pl.LazyFrame, columns: Iterable[str], analysis: str) -> None:
+    """Reject columns that were loaded as text instead of times."""
+    schema = rows.collect_schema()
+    for name in columns:
+        if not isinstance(schema[name], pl.Datetime | pl.Null):
+            raise ParameterError(
+                f"{analysis} needs times in {name!r}, which is {schema[name]} here.",
+                hint="Look in crn.provenance(frame)['notes'] for the cell that kept the column as text.",
+            )
 
 
 def zero_activity(frame: FrameT, *, enrollments: Any = None, users: Any = None, grades: Any = None) -> FrameT:
-    """Students without activity in a course: how to reach them, how they are enrolled, and their grade.
+    """Return the students without activity in a course, with contact data, enrollment and grades.
 
     Parameters
     ----------
     frame : DataFrame
-        ``zero_activity_csv`` of any kind. A student in several sections, or with several logins, stands
-        there several times and counts once a course: kept is the row of the lowest section id, then of the
-        first SIS id.
+        ``zero_activity_csv`` of any kind. A student in several sections or with several logins has several rows
+        there; the row with the lowest section id, then the first SIS id, is kept.
     enrollments, users : DataFrame, optional
         Tables of a provisioning run.
     grades : DataFrame, optional
-        ``grade_export_csv``; taken one row a student and course.
+        ``grade_export_csv``; one row per student and course is used.
 
     Returns
     -------
     DataFrame
-        Of the same kind, by course and person, with the columns of the report and ``sections`` (Int64: in
-        how many the student was silent). With ``users``: ``login_id`` and ``email`` of the person's active
-        login, else of another (the first by name among equals). With ``enrollments``: ``role`` and
-        ``status`` of the student's active enrolment in the course, else of another. With ``grades``:
-        ``term``, ``current score``, ``final score`` and their letters. Whom a table lacks stays, with blanks.
+        The same kind of frame, one row per student and course, sorted by course and person: the columns of the
+        report and ``sections`` (Int64: the number of sections without activity). With ``users``: ``login_id``
+        and ``email`` of the person's active login, otherwise of another (the first by name). With
+        ``enrollments``: ``role`` and ``status`` of the student's active enrollment in the course, otherwise of
+        another. With ``grades``: ``term``, ``current score``, ``final score`` and their letters. Students missing
+        from a table are kept, with blanks.
     """
     rows = to_lazy(frame)
-    require_columns(rows, (*_PAIR, "section id", "user sis id"), "Zero activity")
+    require_columns(rows, (*_PAIR, "section id", "user sis id"), "zero_activity")
     silent = _first(
         rows.filter(pl.col(name).is_not_null() for name in _PAIR).with_columns(
             pl.col("section id").drop_nulls().n_unique().over(_PAIR).cast(pl.Int64).alias("sections")
@@ -151,15 +162,19 @@ def zero_activity(frame: FrameT, *, enrollments: Any = None, users: Any = None, 
         ("section id", "user sis id"),
     )
     if users is not None:
-        logins = _beside(rows, frame, users, _LOGIN, "The people of zero activity")
-        silent = silent.join(_logins(logins), on="user id", how="left")
+        logins = _joinable(rows, frame, users, _LOGIN, "zero_activity, in users,").with_columns(_inactive())
+        logins = _first(logins, ["user id"], ["__inactive", "login_id"])
+        silent = silent.join(logins.select("user id", "login_id", "email"), on="user id", how="left")
     if enrollments is not None:
-        enrolled = _beside(rows, frame, enrollments, (*_ENROLLED, "role"), "The roster")
-        silent = silent.join(_roles(enrolled), on=_PAIR, how="left")
+        enrolled = _joinable(
+            rows, frame, enrollments, (*_ENROLLMENT, "role"), "zero_activity, in enrollments,"
+        )
+        silent = silent.join(_student_roles(enrolled), on=_PAIR, how="left")
     if grades is not None:
-        marked = _beside(rows, frame, grades, (*NEEDED, *_FROM_GRADES), "The grade of zero activity")
-        silent = silent.join(_marks(marked), on=_PAIR, how="left")
-    # A login has a status, too, of which nothing is here.
+        marks = _joinable(rows, frame, grades, (*REQUIRED, *_GRADES), "zero_activity, in grades,")
+        marks = one_row_per(marks.rename({"user id": "student id"})).rename({"student id": "user id"})
+        silent = silent.join(marks.select(*_PAIR, *_GRADES), on=_PAIR, how="left")
+    # Not users: the status of a login is another enumeration than that of an enrollment.
     joined = [table for table in (enrollments, grades) if table is not None]
     return as_kind_of(silent.sort("course id", "user id"), frame, *joined)
 
@@ -167,35 +182,35 @@ def zero_activity(frame: FrameT, *, enrollments: Any = None, users: Any = None, 
 def no_submissions(
     frame: FrameT, *, states: Collection[str] = ("active",), enrollments: Any = None
 ) -> FrameT:
-    """Students who handed nothing in, and in how many of their courses.
+    """Return the students without submissions, and in how many of their courses.
 
     Parameters
     ----------
     frame : DataFrame
-        ``students_with_no_submissions_csv`` of any kind, whose window is at most 14 days long. A student in
-        two sections of a course, or with two logins, counts once there.
+        ``students_with_no_submissions_csv`` of any kind, which covers at most 14 days. A student in two sections
+        of a course, or with two logins, counts once per course.
     states : collection of str
-        Which enrolments count, where the report has ``enrollment state``: ask for it with
-        ``include_enrollment_state=True``, for by itself the report holds enrolments of every state.
+        Enrollment states that count, if the report has ``enrollment state``. Request it with
+        ``include_enrollment_state=True``: by default the report contains enrollments of every state.
     enrollments : DataFrame, optional
-        Of a provisioning run of the same term. Then only courses with an active student enrolment count.
+        From a provisioning run of the same term. Only courses with an active student enrollment then count.
 
     Returns
     -------
     DataFrame
-        Of the same kind, one row a student, those silent in most courses first: ``user id``,
-        ``user sis id`` (the first, of several logins), ``user name``, ``courses without submissions`` (Int64);
-        with ``enrollments`` also ``courses`` (Int64: all the student is active in) and ``share``.
+        The same kind of frame, one row per student, most courses first: ``user id``, ``user sis id`` (the first
+        of several logins), ``user name``, ``courses without submissions`` (Int64); with ``enrollments`` also
+        ``courses`` (Int64: all courses the student is active in) and ``share``.
     """
     rows = to_lazy(frame, (*_PAIR, "user sis id", "user name", "enrollment state"))
-    require_columns(rows, (*_PAIR, "user sis id", "user name"), "No submissions", given=frame)
+    require_columns(rows, (*_PAIR, "user sis id", "user name"), "no_submissions", given=frame)
     if "enrollment state" in rows.collect_schema().names():
         rows = rows.filter(pl.col("enrollment state").cast(pl.String).is_in(as_list(states)))
     rows = rows.filter(pl.col(name).is_not_null() for name in _PAIR)
     active = None
     if enrollments is not None:
-        enrolled = _students(_beside(rows, frame, enrollments, _ENROLLED, "The roster"))
-        active = enrolled.filter(pl.col("status") == "active").select(_PAIR).unique()
+        enrolled = _joinable(rows, frame, enrollments, _ENROLLMENT, "no_submissions, in enrollments,")
+        active = enrolled.filter(_is_student(), ~_inactive()).select(_PAIR).unique()
         rows = rows.join(active, on=_PAIR, how="semi")
     silent = rows.group_by("user id").agg(
         pl.col("user sis id", "user name").drop_nulls().min(),
@@ -209,53 +224,35 @@ def no_submissions(
 
 
 def _first(rows: pl.LazyFrame, key: Collection[str], order: Collection[str]) -> pl.LazyFrame:
-    """The first row of each key in an order, blanks behind, then in that of the file."""
-    return rows.sort(order, nulls_last=True, maintain_order=True).unique(
-        key, keep="first", maintain_order=True
-    )
+    """Keep the first row of each key; blanks come last, equal rows in the order of the file."""
+    ordered = rows.sort(order, nulls_last=True, maintain_order=True)
+    return ordered.unique(key, keep="first", maintain_order=True)
 
 
-def _beside(rows: pl.LazyFrame, frame: Any, table: Any, columns: Collection[str], what: str) -> pl.LazyFrame:
-    """Columns of a table that is to be joined to the rows of a frame, its ids checked against theirs."""
-    read = to_lazy(table, columns)
-    require_columns(read, columns, what, given=table)
-    for name in columns:
-        if name in _IDS:
-            check_joinable(rows, _IDS[name], read, name, made_of=(frame, table))
-    return read.rename({name: new for name, new in _IDS.items() if name in columns})
+def _joinable(
+    rows: pl.LazyFrame, frame: Any, table: Any, columns: Collection[str], analysis: str
+) -> pl.LazyFrame:
+    """Return columns of a table with its ids renamed and checked for a join with the rows of a frame."""
+    other = to_lazy(table, columns)
+    require_columns(other, columns, analysis, given=table)
+    ids = {name: _IDS[name] for name in columns if name in _IDS}
+    for name, own in ids.items():
+        check_joinable(rows, own, other, name, made_of=(frame, table))
+    return other.rename(ids)
 
 
-def _logins(users: pl.LazyFrame) -> pl.LazyFrame:
-    ordered = users.with_columns(_active_first())
-    return _first(ordered, ["user id"], ["__rank", "login_id"]).select("user id", "login_id", "email")
+def _is_student() -> pl.Expr:
+    return pl.col("base_role_type").cast(pl.String) == "StudentEnrollment"
 
 
-def _students(enrollments: pl.LazyFrame) -> pl.LazyFrame:
-    return enrollments.filter(pl.col("base_role_type").cast(pl.String) == "StudentEnrollment")
+def _inactive() -> pl.Expr:
+    return (pl.col("status").cast(pl.String) != "active").fill_null(value=True).alias("__inactive")
 
 
-def _roles(enrollments: pl.LazyFrame) -> pl.LazyFrame:
-    table = _students(enrollments).with_columns(
-        _active_first(), *(pl.col(name).cast(pl.String).alias(f"__{name}") for name in ("status", "role"))
-    )
-    return _first(table, _PAIR, ["__rank", "__status", "__role"]).select(*_PAIR, "role", "status")
-
-
-def _active_first() -> pl.Expr:
-    return (pl.col("status").cast(pl.String) != "active").fill_null(value=True).alias("__rank")
-
-
-def _marks(grades: pl.LazyFrame) -> pl.LazyFrame:
-    return once(grades.rename({"user id": "student id"})).select(
-        pl.col("student id").alias("user id"), "course id", *_FROM_GRADES
-    )
-
-
-_COURSE = ("course id", "sis id", "short name", "name")
-_OF_LISTS = dict(zip(("id", "sis id", "short name", "name"), _COURSE, strict=True))
-_OF_UNUSED = dict(zip(("course id", "course sis id", "short name", "long name"), _COURSE, strict=True))
-_MB = "storage used in MB"
-_REASONS = ("unused", "unpublished", "public", "heavy")
+def _student_roles(enrollments: pl.LazyFrame) -> pl.LazyFrame:
+    texts = [pl.col(name).cast(pl.String).alias(f"__{name}") for name in ("status", "role")]
+    rows = enrollments.filter(_is_student()).with_columns(_inactive(), *texts)
+    return _first(rows, _PAIR, ["__inactive", "__status", "__role"]).select(*_PAIR, "role", "status")
 
 
 def clean_up(
@@ -266,7 +263,7 @@ def clean_up(
     storage: FrameT | None = None,
     heavy: float = 1000.0,
 ) -> FrameT:
-    """Courses without content, never published, open to everybody or heavy, and for which of these reasons.
+    """List the courses that are unused, unpublished, public or storage-heavy, with the reasons.
 
     Parameters
     ----------
@@ -274,67 +271,64 @@ def clean_up(
         ``unused_courses_csv``, ``unpublished_courses_csv``, ``public_courses_csv`` and ``course_storage_csv``
         of one account and term, of any kind; at least one of them.
     heavy : float
-        From how many megabytes, counted against the course's quota, a course is storage-heavy.
+        A course that uses this many megabytes or more of its quota is storage-heavy.
 
     Returns
     -------
     DataFrame
-        Of the kind of the first frame given, one row a course with any reason, the most reasons first, then
-        the most storage, then by id: ``course id`` (Int64), ``sis id``, ``short name``, ``name`` (text),
-        ``unused``, ``unpublished``, ``public``, ``heavy`` (boolean; missing where that report was not given),
-        ``storage used in MB`` (Float64; missing likewise), ``reasons`` (text, such as ``"unused, public"``) and
-        ``number of reasons`` (Int64).
+        The kind of the first frame given, one row per course, sorted by number of reasons, storage and id:
+        ``course id`` (Int64), ``sis id``, ``short name``, ``name`` (text), ``unused``, ``unpublished``,
+        ``public``, ``heavy`` (boolean; missing if that report was not given), ``storage used in MB`` (Float64;
+        missing likewise), ``reasons`` (text, such as ``"unused, public"``) and ``number of reasons`` (Int64).
 
     Raises
     ------
     ParameterError
-        No frame was given, or ``heavy`` is no number.
+        No frame was given, or ``heavy`` is not a number.
     """
     if not is_number(heavy):
-        raise ParameterError(f"heavy={heavy!r} is no number.", hint="It is in megabytes: heavy=1000.")
-    given = {
-        reason: table
-        for reason, table in (
-            ("unused", unused),
-            ("unpublished", unpublished),
-            ("public", public),
-            ("heavy", storage),
-        )
-        if table is not None
-    }
+        raise ParameterError(f"Can't use heavy={heavy!r}.", hint="Give a number of megabytes: heavy=1000.")
+    reports = dict(zip(_REASONS, (unused, unpublished, public, storage), strict=True))
+    given = {reason: table for reason, table in reports.items() if table is not None}
     if not given:
         raise ParameterError(
-            "There is no report to make a list of.",
-            hint='Give unused=canvas.read_report("unused_courses_csv"), or one of the other three.',
+            "clean_up needs at least one report.",
+            hint='Add unused=canvas.read_report("unused_courses_csv"), or unpublished=, public= or storage=.',
         )
-    lists = {reason: _listed(reason, table, heavy) for reason, table in given.items()}
-    known = list(lists.values())
-    for one, other in combinations(known, 2):
+    lists = [_listed(reason, table, heavy) for reason, table in given.items()]
+    for one, other in combinations(lists, 2):
         check_joinable(one, "course id", other, "course id")
-    marked = _marked(pl.concat(known, how="diagonal_relaxed"), given)
+    courses = _with_reasons(pl.concat(lists, how="diagonal_relaxed"), given)
     if storage is not None:
-        room = to_lazy(storage, ("id", _MB)).select(pl.col("id").alias("course id"), _MB)
-        marked = marked.join(room.group_by("course id").agg(pl.col(_MB).max()), on="course id", how="left")
+        used = to_lazy(storage, ("id", _STORAGE)).group_by(pl.col("id").alias("course id"))
+        courses = courses.join(used.agg(pl.col(_STORAGE).max()), on="course id", how="left")
     else:
-        marked = marked.with_columns(pl.lit(None, pl.Float64).alias(_MB))
-    ordered = marked.sort(
-        "number of reasons", _MB, "course id", descending=[True, True, False], nulls_last=True
-    ).select(*_COURSE, *_REASONS, _MB, "reasons", "number of reasons")
-    return as_kind_of(ordered, next(iter(given.values())))
+        courses = courses.with_columns(pl.lit(None, pl.Float64).alias(_STORAGE))
+    order = ("number of reasons", _STORAGE, "course id")
+    ordered = courses.sort(order, descending=[True, True, False], nulls_last=True)
+    return as_kind_of(
+        ordered.select(*_COURSE, *_REASONS, _STORAGE, "reasons", "number of reasons"),
+        next(iter(given.values())),
+    )
 
 
 def _listed(reason: str, table: Any, heavy: float) -> pl.LazyFrame:
-    columns = _OF_UNUSED if reason == "unused" else _OF_LISTS
-    weighed = [_MB] if reason == "heavy" else []
-    rows = to_lazy(table, (*columns, *weighed))
-    require_columns(rows, columns, f"The list of {reason} courses", numbers=weighed, given=table)
-    if weighed:
-        rows = rows.filter(pl.col(_MB) >= heavy)
-    named = rows.select(pl.col(old).alias(new) for old, new in columns.items())
-    return named.filter(pl.col("course id").is_not_null()).with_columns(pl.lit(reason).alias("__reason"))
+    """Return the courses of one report under common names."""
+    own = (
+        ("course id", "course sis id", "short name", "long name")
+        if reason == "unused"
+        else ("id", "sis id", "short name", "name")
+    )
+    sizes = [_STORAGE] if reason == "heavy" else []
+    rows = to_lazy(table, (*own, *sizes))
+    require_columns(rows, own, f"clean_up, for {reason} courses,", numbers=sizes, given=table)
+    if sizes:
+        rows = rows.filter(pl.col(_STORAGE) >= heavy)
+    columns = [pl.col(name).alias(common) for name, common in zip(own, _COURSE, strict=True)]
+    return rows.select(*columns, pl.lit(reason).alias("__reason")).filter(pl.col("course id").is_not_null())
 
 
-def _marked(rows: pl.LazyFrame, given: Mapping[str, Any]) -> pl.LazyFrame:
+def _with_reasons(rows: pl.LazyFrame, given: Collection[str]) -> pl.LazyFrame:
     flags = [
         ((pl.col("__reason") == reason).any() if reason in given else pl.lit(None, pl.Boolean)).alias(reason)
         for reason in _REASONS

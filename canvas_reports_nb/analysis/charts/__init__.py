@@ -1,7 +1,7 @@
-"""Charts of reports: frames of any kind in, matplotlib Axes out. Needs the extra ``plot``.
+"""Charts of reports: frames of any kind in, matplotlib Axes out. Requires the extra ``plot``.
 
-Each is titled with account, term and date of the run where the frame tells them (pandas frames do), stands on
-a white and on a black page, and says in words what it shows (`alt_text`).
+The title names the account, term and date of the run if the frame has them (pandas frames do). Charts are
+readable on white and on black pages, and `alt_text` describes them in words.
 """
 
 from canvas_reports_nb.analysis.charts.grades import dfw_by_course, grade_distribution
@@ -24,3 +24,7 @@ __all__ = [
     "save",
     "storage_pareto",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,4 +1,4 @@
-"""Charts of what running a Canvas takes: storage and time."""
+"""Charts of the operation of Canvas: course storage and run times of reports."""
 
 from __future__ import annotations
 
@@ -7,157 +7,154 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from canvas_reports_nb.analysis.activity import require_times
 from canvas_reports_nb.analysis.charts.look import (
-    BARS,
-    COLOURS,
-    columns_wide,
+    COLORS,
+    MAX_BARS,
+    check_count,
     describe,
     describe_source,
+    join_source,
     labels,
     legend,
     name_columns,
-    rows_high,
-    spoken,
+    size_for_columns,
+    size_for_rows,
     styled_axes,
-    times,
-    whole,
 )
-from canvas_reports_nb.frames import exchange
+from canvas_reports_nb.frames.exchange import require_columns, to_lazy
 from canvas_reports_nb.frames.provenance import HISTORY_KEY
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_ENOUGH = 0.8
+_MAJORITY = 0.8
+_TIMES = ("created_at", "started_at", "ended_at")
 
 
 def storage_pareto(storage: Any, *, top: int = 40, ax: Axes | None = None) -> Axes:
-    """The courses that take most room, and what share of all room they take together.
+    """Draw the courses that use most storage, with their cumulative share of all storage.
 
     Parameters
     ----------
     storage : DataFrame
         The course storage report, of any kind.
     top : int
-        How many courses, 100 at most.
+        Number of courses, at most 100.
     ax : matplotlib.axes.Axes, optional
 
     Returns
     -------
     matplotlib.axes.Axes
-        MB to the right below, the share of the total in percent above.
+        MB on the lower axis, the cumulative share in percent on the upper one.
 
     Raises
     ------
     ParameterError
-        ``top`` is no count.
+        ``top`` is not a count.
     """
-    used, most = "storage used in MB", whole("top", top)
-    exchange.require_columns(exchange.to_lazy(storage), ("id", "short name"), "This chart", numbers=(used,))
+    used, most = "storage used in MB", check_count("top", top)
+    rows = to_lazy(storage)
+    require_columns(rows, ("id", "short name"), "storage_pareto", numbers=(used,))
     courses = (
-        exchange.to_lazy(storage)
-        .select("id", "short name", mb=pl.col(used).fill_null(0.0))
+        rows.select("id", "short name", mb=pl.col(used).fill_null(0.0))
         .sort(["mb", "id"], descending=[True, False])
         .with_columns(share=pl.col("mb").cum_sum() / pl.col("mb").sum())
         .collect()
     )
-    shown = courses.head(min(most, BARS))
-    with styled_axes(ax, rows_high(shown.height)) as drawn:
+    shown = courses.head(min(most, MAX_BARS))
+    with styled_axes(ax, size_for_rows(shown.height)) as drawn:
         at = list(range(shown.height))
-        drawn.barh(at, shown["mb"].to_list(), color=COLOURS[0], height=0.8)
+        drawn.barh(at, shown["mb"].to_list(), color=COLORS[0], height=0.8)
         drawn.set_yticks(at, labels(shown["short name"], shown["id"]), fontsize="small")
         drawn.set_ylim(shown.height - 0.4, -0.6)
         drawn.set_xlabel("MB")
         drawn.xaxis.set_major_formatter("{x:,.0f}")
-        together = drawn.twiny()
-        together.plot(
-            [100 * share for share in shown["share"]], at, color=COLOURS[3], marker=".", linewidth=1
-        )
-        together.axvline(100 * _ENOUGH, color=COLOURS[3], linestyle=":")
-        together.set_xlim(0, 105)
-        together.set_xlabel("% of all storage, together (dots)")
-        enough = courses.filter(pl.col("share") < _ENOUGH).height + 1
-        total = courses["mb"].sum()
-        alt = (
-            f"Bars. {courses.height:,} courses use {total:,.0f} MB; {enough:,} of them use {_ENOUGH:.0%} of it."
-            if total
-            else "No course uses any storage."
-        )
+        shares = drawn.twiny()
+        shares.plot([100 * share for share in shown["share"]], at, color=COLORS[3], marker=".", linewidth=1)
+        shares.axvline(100 * _MAJORITY, color=COLORS[3], linestyle=":")
+        shares.set_xlim(0, 105)
+        shares.set_xlabel("cumulative share of all storage, % (dots)")
+        total, largest = courses["mb"].sum(), courses.filter(pl.col("share") < _MAJORITY).height + 1
+        alt = "No course uses any storage."
+        if total:
+            alt = (
+                f"Bar chart. {courses.height:,} courses use {total:,.0f} MB; "
+                f"the {largest:,} largest use {_MAJORITY:.0%} of it."
+            )
         describe(drawn, "Storage by course", describe_source(storage), alt)
     return drawn
 
 
 def run_durations(history: Any, *, ax: Axes | None = None) -> Axes:
-    """How long the runs of a report waited in the queue and worked, the latest last.
+    """Draw how long the runs of a report were queued and running, the latest last.
 
     Parameters
     ----------
     history : DataFrame
-        As `Connection.history` gives, or of another kind; runs that did not complete are left out.
+        As `Connection.history` returns it, or of another kind; only completed runs are shown.
     ax : matplotlib.axes.Axes, optional
 
     Returns
     -------
     matplotlib.axes.Axes
-        Minutes; seconds where no run took two minutes.
+        In minutes, or in seconds if no run took two minutes.
     """
-    took = _took(history)
-    longest = max((took["queued"] + took["worked"]).to_list(), default=0.0)
-    unit, word = (60.0, "min") if longest >= 120 else (1.0, "s")  # noqa: PLR2004 - two minutes
-    with styled_axes(ax, columns_wide(took.height)) as drawn:
-        at = list(range(took.height))
-        queued, worked = ([seconds / unit for seconds in took[column]] for column in ("queued", "worked"))
-        drawn.bar(at, queued, color=COLOURS[1], hatch="///", label="in the queue")
-        drawn.bar(at, worked, bottom=queued, color=COLOURS[0], label="at work")
-        name_columns(drawn, [f"{moment:%d %b %Y %H:%M}" for moment in took["ended_at"]])
-        drawn.set_ylabel(word)
+    runs = _completed(history)
+    longest = max((runs["queued"] + runs["running"]).to_list(), default=0.0)
+    per_unit, unit = (60.0, "min") if longest >= 120 else (1.0, "s")  # noqa: PLR2004 - two minutes
+    with styled_axes(ax, size_for_columns(runs.height)) as drawn:
+        at = list(range(runs.height))
+        queued, running = ([seconds / per_unit for seconds in runs[name]] for name in ("queued", "running"))
+        drawn.bar(at, queued, color=COLORS[1], hatch="///", label="queued")
+        drawn.bar(at, running, bottom=queued, color=COLORS[0], label="running")
+        name_columns(drawn, [f"{moment:%d %b %Y %H:%M}" for moment in runs["ended_at"]])
+        drawn.set_ylabel(unit)
         legend(drawn)
         alt = "No run has completed."
-        if worked:
+        if running:
             alt = (
-                f"Bars. {len(worked):,} runs worked from {min(worked):,.1f} to {max(worked):,.1f} {word}, "
-                f"{statistics.median(worked):,.1f} {word} in the middle."
+                f"Bar chart. {len(running):,} runs took from {min(running):,.1f} to {max(running):,.1f} {unit}, "
+                f"median {statistics.median(running):,.1f} {unit}, without the time in the queue."
             )
-        describe(drawn, *_titled(history, took), alt)
+        describe(drawn, *_title(history, runs), alt)
     return drawn
 
 
-def _took(history: Any) -> pl.DataFrame:
-    """The last completed runs with the seconds they took."""
-    moments = ("created_at", "started_at", "ended_at")
-    # Its column of parameters holds objects, which no other kind of frame knows.
-    wanted = ("run_id", "status", *moments)
-    rows = exchange.to_lazy(history, wanted)
-    exchange.require_columns(rows, wanted, "This chart")
-    times(rows, moments, "This chart")
-    created, started, ended = (pl.col(name) for name in moments)
+def _completed(history: Any) -> pl.DataFrame:
+    """Return the last completed runs with their seconds in the queue and running."""
+    columns = ("run_id", "status", *_TIMES)
+    # Without the column of parameters: it holds objects, which polars can't convert.
+    rows = to_lazy(history, columns)
+    require_columns(rows, columns, "run_durations")
+    require_times(rows, _TIMES, "run_durations")
+    created, started, ended = (pl.col(name) for name in _TIMES)
     return (
-        rows.select(wanted)
+        rows.select(columns)
         .filter(pl.col("status").cast(pl.String) == "complete")
         .drop_nulls()
         .sort("run_id")
-        .tail(BARS)
+        .tail(MAX_BARS)
         .select(
             "run_id",
             "ended_at",
             queued=(started - created).dt.total_microseconds() / 1e6,
-            worked=(ended - started).dt.total_microseconds() / 1e6,
+            running=(ended - started).dt.total_microseconds() / 1e6,
         )
         .collect()
     )
 
 
-def _titled(history: Any, took: pl.DataFrame) -> tuple[str, str]:
-    """The report, and the account, the terms and the days of the runs shown."""
-    told = getattr(history, "attrs", {}).get(HISTORY_KEY, {})
-    asked: dict[int, Any] = {}
-    if told and "parameters" in history:
-        asked = dict(zip(history["run_id"], history["parameters"], strict=True))
-    terms = [(asked.get(run) or {}).get("enrollment_term_id") for run in took["run_id"]]
-    said = spoken(
-        accounts=[told.get("account")],
+def _title(history: Any, runs: pl.DataFrame) -> tuple[str, str]:
+    """Return a title with the report, and the account, terms and days of the runs."""
+    source = getattr(history, "attrs", {}).get(HISTORY_KEY, {})
+    parameters: dict[int, Any] = {}
+    if source and "parameters" in history:
+        parameters = dict(zip(history["run_id"], history["parameters"], strict=True))
+    terms = [(parameters.get(run) or {}).get("enrollment_term_id") for run in runs["run_id"]]
+    line = join_source(
+        accounts=[source.get("account")],
         terms=[f"term {term}" for term in terms if term is not None],
-        ended=took["ended_at"],
+        ended=runs["ended_at"],
     )
-    report = told.get("report")
-    return f"How long the runs {f'of {report} ' if report else ''}took", said
+    return f"Run times of {source['report']}" if source.get("report") else "Run times", line

@@ -1,34 +1,32 @@
-"""Charts of enrolments and of who was there when."""
+"""Charts of enrollments and of the last access of people."""
 
 from __future__ import annotations
 
 import math
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 from matplotlib.colors import LinearSegmentedColormap, LogNorm
 
+from canvas_reports_nb.analysis.activity import last_seen
 from canvas_reports_nb.analysis.charts.look import (
-    COLOURS,
+    COLORS,
     SLANTED_CELLS,
-    columns_wide,
+    check_count,
     describe,
     describe_source,
     label,
     labels,
     legend,
     name_columns,
-    rows_high,
+    size_for_columns,
+    size_for_rows,
     styled_axes,
-    times,
-    whole,
     whole_numbers,
-    zoned,
 )
-from canvas_reports_nb.analysis.provisioning.tables import REPORT, once, over_tables
-from canvas_reports_nb.catalog.schemas import schema
-from canvas_reports_nb.frames import exchange
+from canvas_reports_nb.analysis.provisioning.tables import has_key, takes_tables, unique_rows
+from canvas_reports_nb.frames.exchange import require_columns, to_lazy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,73 +34,65 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.collections import QuadMesh
 
-_GONE = ("deleted", "rejected")
+_ENDED = ("deleted", "rejected")
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_FEW = 10
-_MOST_WEEKS = 520
-# From a tint seen on white and on black to the darkest of the palette's first colour.
+_FEW_TERMS = 10
+_MAX_WEEKS = 520
+# Tints of the palette's first color, from one that shows on white and on black to the darkest.
 _TINTS = LinearSegmentedColormap.from_list("tints", ["#B8D9EE", "#56B4E9", "#0072B2", "#003A5C"])
 
 
 def enrollments_over_terms(tables: Mapping[str, Any], *, ax: Axes | None = None) -> Axes:
-    """Students and their course enrolments in each term, in the order the terms begin.
+    """Draw students and their course enrollments per term, in the order the terms begin.
 
-    A student in two sections of a course counts as one enrolment; deleted and rejected ones don't count.
+    A student in two sections of a course counts as one enrollment; deleted and rejected enrollments don't count.
 
     Parameters
     ----------
     tables : mapping of str to DataFrame
-        Of one provisioning run, of any kind: ``enrollments``, ``courses`` and ``terms``, as
-        ``read_tables`` gives them.
+        ``enrollments``, ``courses`` and ``terms`` of one provisioning run, of any kind, as ``read_tables``
+        returns them.
     ax : matplotlib.axes.Axes, optional
-        To draw on; new ones else.
 
     Returns
     -------
     matplotlib.axes.Axes
     """
-    counted = exchange.to_lazy(_by_term(tables)).collect()
-    with styled_axes(ax, columns_wide(counted.height)) as drawn:
-        at = list(range(counted.height))
-        for shift, (column, name, colour, hatch) in enumerate(
-            [
-                ("enrollments", "enrolments in courses", COLOURS[0], ""),
-                ("people", "students", COLOURS[1], "///"),
-            ]
+    terms = to_lazy(_count_by_term(tables)).collect()
+    with styled_axes(ax, size_for_columns(terms.height)) as drawn:
+        at = list(range(terms.height))
+        for column, text, shift, color, hatch in (
+            ("enrollments", "course enrollments", -0.2, COLORS[0], ""),
+            ("people", "students", 0.2, COLORS[1], "///"),
         ):
-            places = [place + (shift - 0.5) * 0.4 for place in at]
-            bars = drawn.bar(places, counted[column].to_list(), 0.38, label=name, color=colour, hatch=hatch)
-            if counted.height <= _FEW:
+            places = [place + shift for place in at]
+            bars = drawn.bar(places, terms[column].to_list(), 0.38, label=text, color=color, hatch=hatch)
+            if terms.height <= _FEW_TERMS:
                 drawn.bar_label(bars, fmt="{:,.0f}", fontsize="x-small")
-        name_columns(drawn, labels(counted["name"], counted["canvas_term_id"], cells=SLANTED_CELLS))
+        name_columns(drawn, labels(terms["name"], terms["canvas_term_id"], cells=SLANTED_CELLS))
         whole_numbers(drawn.yaxis)
         legend(drawn)
         alt = "; ".join(
-            f"{row['name']}: {row['people']:,} students, {row['enrollments']:,} enrolments"
-            for row in counted.iter_rows(named=True)
+            f"{row['name']}: {row['people']:,} students, {row['enrollments']:,} enrollments"
+            for row in terms.iter_rows(named=True)
         )
-        describe(
-            drawn,
-            "Students and enrolments by term",
-            describe_source(tables["enrollments"]),
-            f"Bars. {alt or 'Nothing to show'}.",
-        )
+        source = describe_source(tables["enrollments"])
+        describe(drawn, "Students and enrollments by term", source, f"Bar chart. {alt or 'No data'}.")
     return drawn
 
 
-@over_tables(
+@takes_tables(
     enrollments=("canvas_course_id", "canvas_user_id", "base_role_type", "status"),
     courses=("canvas_course_id", "canvas_term_id"),
     terms=("canvas_term_id", "name", "start_date"),
 )
-def _by_term(tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
-    enrollments, courses, terms = tables["enrollments"], once(tables, "courses"), once(tables, "terms")
-    exchange.check_joinable(enrollments, "canvas_course_id", courses, "canvas_course_id")
-    exchange.check_joinable(courses, "canvas_term_id", terms, "canvas_term_id")
+def _count_by_term(tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
+    courses, terms = unique_rows(tables, "courses"), unique_rows(tables, "terms")
     return (
-        enrollments.filter(
+        tables["enrollments"]
+        .filter(
             pl.col("base_role_type").cast(pl.String) == "StudentEnrollment",
-            ~pl.col("status").cast(pl.String).is_in(_GONE),
+            ~pl.col("status").cast(pl.String).is_in(_ENDED),
         )
         .select("canvas_course_id", "canvas_user_id")
         .unique()
@@ -110,13 +100,13 @@ def _by_term(tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
         .join(terms.select("canvas_term_id", "name", "start_date"), on="canvas_term_id")
         .group_by("canvas_term_id", "name", "start_date")
         .agg(people=pl.col("canvas_user_id").n_unique(), enrollments=pl.len())
-        # A term without dates is the default one: it belongs before them all.
+        # The default term has no dates and comes first.
         .sort("start_date", "name", "canvas_term_id", nulls_last=False)
     )
 
 
 def role_by_state(enrollments: Any, *, ax: Axes | None = None) -> Axes:
-    """How many enrolments there are of each role in each state, as a table of tinted cells.
+    """Draw the number of enrollments of each role and status as a table of tinted cells.
 
     Parameters
     ----------
@@ -128,59 +118,47 @@ def role_by_state(enrollments: Any, *, ax: Axes | None = None) -> Axes:
     -------
     matplotlib.axes.Axes
     """
-    rows = exchange.to_lazy(enrollments)
-    exchange.require_columns(rows, ("role", "status"), "This chart")
-    counted = (
-        _each_once(rows)
-        .select(pl.col("role", "status").cast(pl.String).fill_null("none"))
-        .group_by("role", "status")
-        .len("n")
-        .collect()
-    )
-    roles = _by_size(counted, "role")
-    states = _by_size(counted, "status")
-    held = {(row["role"], row["status"]): row["n"] for row in counted.iter_rows(named=True)}
-    grid = [[held.get((role, state), 0) for state in states] for role in roles]
-    with styled_axes(ax, rows_high(2 * len(roles))) as drawn:
+    rows = to_lazy(enrollments)
+    require_columns(rows, ("role", "status"), "role_by_state")
+    # Without a key, equal rows are different enrollments.
+    if has_key(rows, "enrollments"):
+        rows = unique_rows({"enrollments": rows}, "enrollments")
+    texts = rows.select(pl.col("role", "status").cast(pl.String).fill_null("none"))
+    counts = texts.group_by("role", "status").len("n").collect()
+    roles, states = _by_size(counts, "role"), _by_size(counts, "status")
+    cells = {(row["role"], row["status"]): row["n"] for row in counts.iter_rows(named=True)}
+    grid = [[cells.get((role, state), 0) for state in states] for role in roles]
+    with styled_axes(ax, size_for_rows(2 * len(roles))) as drawn:
         if roles:
-            _tinted(drawn, grid, numbers=True)
+            _draw_cells(drawn, grid)
+            _write_numbers(drawn, grid)
         drawn.set_xticks([at + 0.5 for at in range(len(states))], [label(state) for state in states])
         drawn.set_yticks([at + 0.5 for at in range(len(roles))], [label(role) for role in roles])
-        alt = "; ".join(
-            f"{role}, {state}: {n:,}"
-            for (role, state), n in sorted(held.items(), key=lambda one: (-one[1], one[0]))
-        )
-        describe(
-            drawn,
-            "Enrolments by role and state",
-            describe_source(enrollments),
-            f"A table. {alt or 'Nothing to show'}.",
-        )
+        ordered = sorted(cells.items(), key=lambda cell: (-cell[1], cell[0]))
+        alt = "; ".join(f"{role}, {state}: {n:,}" for (role, state), n in ordered)
+        source = describe_source(enrollments)
+        describe(drawn, "Enrollments by role and status", source, f"Table. {alt or 'No data'}.")
     return drawn
 
 
-def _each_once(enrollments: pl.LazyFrame) -> pl.LazyFrame:
-    """Enrolments once each, where they can be told apart: of roles and states alone all are alike."""
-    held = enrollments.collect_schema().names()
-    table = schema(REPORT).table("enrollments")  # type: ignore[union-attr] # it is known
-    keys = (table.key, table.older_key) if table else ()
-    known = any(key and set(key) <= set(held) for key in keys)
-    return once({"enrollments": enrollments}, "enrollments") if known else enrollments
+def _by_size(counts: pl.DataFrame, column: str) -> list[str]:
+    totals = counts.group_by(column).agg(pl.col("n").sum()).sort(["n", column], descending=[True, False])
+    return totals[column].to_list()
 
 
 def last_access_calendar(access: Any, *, weeks: int = 26, zone: str = "UTC", ax: Axes | None = None) -> Axes:
-    """On which day people were last seen, the latest weeks as a calendar.
+    """Draw the day people were last seen, the latest weeks as a calendar.
 
-    A person counts once, at the latest moment any of their logins shows.
+    Each person counts once, at the latest time of all their logins.
 
     Parameters
     ----------
     access : DataFrame
         The last user access report, of any kind.
     weeks : int
-        How many, back from the latest access; 520 at most.
+        Number of weeks back from the latest access, at most 520.
     zone : str
-        Where a day begins, such as ``"America/Denver"``; the report's times are UTC.
+        The time zone in which days begin, such as ``"America/Denver"``; the report is in UTC.
     ax : matplotlib.axes.Axes, optional
 
     Returns
@@ -190,75 +168,57 @@ def last_access_calendar(access: Any, *, weeks: int = 26, zone: str = "UTC", ax:
     Raises
     ------
     ParameterError
-        ``weeks`` is no count, ``zone`` no zone, or the moments are no times.
+        ``weeks`` is not a count, the time zone is unknown, or the times were loaded as text.
     """
-    weeks = whole("weeks", weeks, _MOST_WEEKS)
-    days = _last_days(access, zoned(zone))
+    weeks = check_count("weeks", weeks, _MAX_WEEKS)
+    seen = last_seen(access, "last access at", zone, "last_access_calendar").drop_nulls()
+    days = seen.group_by(day=pl.col("seen").dt.date()).len("n").sort("day").collect()
     with styled_axes(ax, (7.2, 2.4)) as drawn:
-        alt = "Nobody was ever seen."
-        if days.height:
-            last = days["day"][-1]
-            monday = last - timedelta(days=last.weekday(), weeks=weeks - 1)
-            held = {row["day"]: row["n"] for row in days.iter_rows(named=True)}
-            grid = [
-                [held.get(monday + timedelta(days=day, weeks=week), 0) for week in range(weeks)]
-                for day in range(7)
-            ]
-            mesh = _tinted(drawn, grid, numbers=False)
-            begins = [monday + timedelta(weeks=week) for week in range(0, weeks, -(-weeks // 6))]
-            drawn.set_xticks(
-                [(day - monday).days / 7 for day in begins], [f"{day:%d %b %Y}" for day in begins]
-            )
-            drawn.tick_params(axis="x", labelsize="small")
-            drawn.figure.colorbar(mesh, ax=drawn, label="people", fraction=0.03, format="{x:,.0f}")
-            most = max(days.iter_rows(named=True), key=lambda row: row["n"])
-            before = sum(n for day, n in held.items() if day < monday)
-            alt = (
-                f"A calendar of {weeks} weeks up to {last:%d %B %Y}. Most people, {most['n']:,}, were last seen on "
-                f"{most['day']:%d %B %Y}; {before:,} not since {monday:%d %B %Y}."
-            )
+        alt = _draw_calendar(drawn, dict(days.iter_rows()), weeks) if days.height else "Nobody was ever seen."
         drawn.set_yticks([at + 0.5 for at in range(7)], _DAYS)
         describe(drawn, "Day of last access", describe_source(access), alt)
     return drawn
 
 
-def _last_days(access: Any, zone: str) -> pl.DataFrame:
-    """How many people were last seen on each day."""
-    rows, moment = exchange.to_lazy(access), pl.col("last access at")
-    exchange.require_columns(rows, ("user id", "last access at"), "This chart")
-    times(rows, ("last access at",), "This chart")
-    day = moment.max().cast(pl.Datetime("us", "UTC")).dt.convert_time_zone(zone).dt.date()
+def _draw_calendar(ax: Axes, people: Mapping[date, int], weeks: int) -> str:
+    """Draw the people last seen on each day, and return the chart in words."""
+    last = max(people)
+    monday = last - timedelta(days=last.weekday(), weeks=weeks - 1)
+    grid = [
+        [people.get(monday + timedelta(days=day, weeks=week), 0) for week in range(weeks)] for day in range(7)
+    ]
+    mesh = _draw_cells(ax, grid)
+    ticks = [monday + timedelta(weeks=week) for week in range(0, weeks, -(-weeks // 6))]
+    ax.set_xticks([(day - monday).days / 7 for day in ticks], [f"{day:%d %b %Y}" for day in ticks])
+    ax.tick_params(axis="x", labelsize="small")
+    ax.figure.colorbar(mesh, ax=ax, label="people", fraction=0.03, format="{x:,.0f}")
+    busiest = max(people, key=lambda day: people[day])
+    before = sum(n for day, n in people.items() if day < monday)
     return (
-        rows.filter(pl.col("user id").is_not_null())
-        .group_by("user id")
-        .agg(day=day)
-        .drop_nulls("day")
-        .group_by("day")
-        .len("n")
-        .sort("day")
-        .collect()
+        f"Calendar of the {weeks} weeks up to {last:%d %B %Y}. Most people ({people[busiest]:,}) were last "
+        f"seen on {busiest:%d %B %Y}; {before:,} before {monday:%d %B %Y}."
     )
 
 
-def _by_size(counted: pl.DataFrame, column: str) -> list[str]:
-    totals = counted.group_by(column).agg(pl.col("n").sum()).sort(["n", column], descending=[True, False])
-    return totals[column].to_list()
-
-
-def _tinted(ax: Axes, grid: list[list[int]], *, numbers: bool) -> QuadMesh:
-    """Cells in tints of one colour, empty ones left open; the first row on top."""
-    most = max((n for row in grid for n in row), default=0)
+def _draw_cells(ax: Axes, grid: list[list[int]]) -> QuadMesh:
+    """Draw cells in tints of one color, the first row on top; cells of 0 stay empty."""
     shown = [[n or float("nan") for n in row] for row in grid]
-    mesh = ax.pcolormesh(shown, cmap=_TINTS, norm=LogNorm(1, max(most, 2)), edgecolors="none")
-    for y, row in enumerate(grid if numbers else ()):
-        for x, n in enumerate(row):
-            if n:
-                dark = n > math.sqrt(max(most, 2))  # beyond the middle of the tints
-                ax.text(
-                    x + 0.5, y + 0.5, f"{n:,}", ha="center", va="center", color="white" if dark else "black"
-                )
+    mesh = ax.pcolormesh(shown, cmap=_TINTS, norm=LogNorm(1, _largest(grid)), edgecolors="none")
     ax.invert_yaxis()
     ax.tick_params(length=0)
     for side in ax.spines.values():
         side.set_visible(False)
     return mesh
+
+
+def _write_numbers(ax: Axes, grid: list[list[int]]) -> None:
+    middle = math.sqrt(_largest(grid))  # of the logarithmic tints; darker cells get white numbers
+    for y, row in enumerate(grid):
+        for x, n in enumerate(row):
+            if n:
+                color = "white" if n > middle else "black"
+                ax.text(x + 0.5, y + 0.5, f"{n:,}", ha="center", va="center", color=color)
+
+
+def _largest(grid: list[list[int]]) -> int:
+    return max([2, *(n for row in grid for n in row)])

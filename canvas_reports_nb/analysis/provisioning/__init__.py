@@ -1,8 +1,7 @@
-"""Questions to the tables of one run of provisioning_csv: frames in, a frame of the same kind out.
+"""Analyses of the tables of one provisioning_csv run.
 
-Every function takes the tables by name, as ``canvas.read_tables`` gives them, and says which it needs. Any
-kind of frame will do: pandas, polars, lazy polars (``{"users": canvas.scan_report(..., table="users"), ...}``),
-Arrow, Dask.
+Every function takes the tables by name, as ``canvas.read_tables`` returns them, and returns a frame of the same
+kind: pandas, polars, lazy polars (``{"users": canvas.scan_report(..., table="users"), ...}``), Arrow or Dask.
 """
 
 from canvas_reports_nb.analysis.provisioning.courses import account_tree, vacant_courses, vacant_sections
@@ -29,3 +28,7 @@ __all__ = [
     "vacant_courses",
     "vacant_sections",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,4 +1,4 @@
-"""Who is enrolled where: the tables of a run put side by side, no row of the enrolments twice."""
+"""People, their logins and their enrollments: rosters, counts, cross-lists and suspended logins."""
 
 from __future__ import annotations
 
@@ -6,115 +6,104 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from canvas_reports_nb.analysis.provisioning.tables import in_states, once, over_tables, wide
+from canvas_reports_nb.analysis.provisioning.tables import has_status, select_as, takes_tables, unique_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-LOGIN_COLUMNS = ("canvas_user_id", "user_id", "login_id", "status")
+_LOGIN = ("canvas_user_id", "user_id", "login_id", "status")
 _RANKS = {"active": 0, "suspended": 1, "deleted": 2}
-_OF_PERSON = {
-    "login_id": "login_id",
-    "full_name": "full_name",
-    "sortable_name": "sortable_name",
-    "email": "email",
+_LOGIN_COUNTS = ("logins", "active_logins", "suspended_logins", "sis_ids")
+# The columns of each table that a roster shows, and their names there.
+_PERSON = {
+    **{name: name for name in ("login_id", "full_name", "sortable_name", "email")},
     "status": "login_status",
     "logins": "logins",
 }
-_OF_SECTION = {"name": "section_name", "status": "section_status"}
-_OF_COURSE = {
-    "short_name": "course_short_name",
-    "long_name": "course_long_name",
-    "status": "course_status",
-    "canvas_account_id": "canvas_account_id",
-    "account_id": "account_id",
-    "canvas_term_id": "canvas_term_id",
-    "term_id": "term_id",
+_SECTION = {"name": "section_name", "status": "section_status"}
+_COURSE = {
+    **{name: f"course_{name}" for name in ("short_name", "long_name", "status")},
+    **{name: name for name in ("canvas_account_id", "account_id", "canvas_term_id", "term_id")},
 }
-_OF_TERM = {"name": "term_name", "start_date": "term_start_date", "end_date": "term_end_date"}
-_COMPARED = (
-    "canvas_course_id",
-    "course_id",
-    "short_name",
-    "long_name",
-    "canvas_account_id",
-    "canvas_term_id",
+_TERM = {name: f"term_{name}" for name in ("name", "start_date", "end_date")}
+_CROSS_LIST = (
+    *("canvas_course_id", "course_id", "short_name", "long_name"),
+    *("canvas_account_id", "canvas_term_id"),
 )
 
 
-@over_tables(
+@takes_tables(
     enrollments=("canvas_user_id", "canvas_section_id", "canvas_course_id"),
-    users=LOGIN_COLUMNS,
+    users=_LOGIN,
     sections=("canvas_section_id",),
     courses=("canvas_course_id", "canvas_term_id"),
     terms=("canvas_term_id",),
 )
 def roster(tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
-    """Every enrolment with its person, section, course and term beside it.
+    """Return every enrollment with its person, section, course and term.
 
-    A merge with ``users`` repeats the enrolments of whoever has two logins; here each stays one row.
+    A plain merge with ``users`` repeats the enrollments of people with two logins; here each stays one row.
 
     Parameters
     ----------
     tables : mapping of str to frame
-        ``enrollments``, ``users``, ``sections``, ``courses`` and ``terms``, of one run of provisioning_csv.
+        ``enrollments``, ``users``, ``sections``, ``courses`` and ``terms`` of one provisioning_csv run.
 
     Returns
     -------
     frame
-        Of the kind of ``enrollments``, one row an enrolment of whatever role and status, in the file's
-        order; a repeated one counts once. First its own columns, unchanged, so ``user_id`` is the SIS id
-        Canvas chose for it; then ``login_id``, ``full_name``, ``sortable_name``, ``email``,
-        ``login_status`` and ``logins`` (Int64) as in `people`; ``section_name``, ``section_status``;
-        ``course_short_name``, ``course_long_name``, ``course_status``, ``canvas_account_id``,
-        ``account_id``, ``canvas_term_id``, ``term_id``; ``term_name``, ``term_start_date``,
-        ``term_end_date``. What an enrolment points to and the run lacks is missing (see `references`).
+        The kind of ``enrollments``, one row per enrollment of any role and status, in the order of the file,
+        without repeated ones. First its own columns, unchanged, so ``user_id`` is the SIS id Canvas chose for
+        it; then ``login_id``, ``full_name``, ``sortable_name``, ``email``, ``login_status`` and ``logins``
+        (Int64) as in `people`; ``section_name``, ``section_status``; ``course_short_name``,
+        ``course_long_name``, ``course_status``, ``canvas_account_id``, ``account_id``, ``canvas_term_id``,
+        ``term_id``; ``term_name``, ``term_start_date``, ``term_end_date``. Missing if the run lacks the record
+        (see `references`).
 
     Notes
     -----
-    A person in two sections of a course has two rows: for heads, count different ``canvas_user_id``.
+    A person in two sections of a course has two rows: to count people, count distinct ``canvas_user_id``.
     """
-    terms = wide(once(tables, "terms"), "canvas_term_id", _OF_TERM)
-    courses = wide(once(tables, "courses"), "canvas_course_id", _OF_COURSE)
-    beside = {
-        "canvas_user_id": wide(persons(tables), "canvas_user_id", _OF_PERSON),
-        "canvas_section_id": wide(once(tables, "sections"), "canvas_section_id", _OF_SECTION),
+    terms = select_as(unique_rows(tables, "terms"), "canvas_term_id", _TERM)
+    courses = select_as(unique_rows(tables, "courses"), "canvas_course_id", _COURSE)
+    joined = {
+        "canvas_user_id": select_as(merge_logins(tables), "canvas_user_id", _PERSON),
+        "canvas_section_id": select_as(unique_rows(tables, "sections"), "canvas_section_id", _SECTION),
         "canvas_course_id": courses.join(terms, on="canvas_term_id", how="left", maintain_order="left"),
     }
-    rows = once(tables, "enrollments")
-    for key, frame in beside.items():
+    rows = unique_rows(tables, "enrollments")
+    for key, frame in joined.items():
         rows = rows.join(frame, on=key, how="left", maintain_order="left")
     return rows
 
 
-@over_tables(
+@takes_tables(
     enrollments=("canvas_user_id", "canvas_course_id", "role", "status"),
     courses=("canvas_course_id", "canvas_term_id"),
     terms=("canvas_term_id", "term_id", "name"),
 )
 def enrollment_counts(tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
-    """How many are enrolled, by term, role and state.
+    """Count enrollments and people by term, role and status.
 
     Parameters
     ----------
     tables : mapping of str to frame
-        ``enrollments``, ``courses`` and ``terms``, of one run of provisioning_csv.
+        ``enrollments``, ``courses`` and ``terms`` of one provisioning_csv run.
 
     Returns
     -------
     frame
-        One row a ``canvas_term_id``, ``role`` and ``status`` that occur together, in that order, with
-        ``term_id`` and ``term_name``, and three counts (Int64): ``enrollments``; ``course_enrollments``,
-        which has a person in two sections of a course once; ``people``, which has a person in two courses
-        once. Only ``enrollments`` adds up over rows in every way. The term is missing where the run lacks
-        the course.
+        One row per ``canvas_term_id``, ``role`` and ``status``, sorted by these, with ``term_id``,
+        ``term_name`` and three counts (Int64): ``enrollments``; ``course_enrollments``, where a person in two
+        sections of a course counts once; ``people``, where a person in two courses counts once. Only
+        ``enrollments`` can be added up over any rows. The term is missing if the run lacks the course.
     """
     group = ["canvas_term_id", "role", "status"]
-    terms = wide(once(tables, "terms"), "canvas_term_id", {"term_id": "term_id", "name": "term_name"})
-    rows = once(tables, "enrollments").with_columns(pl.col("role", "status").cast(pl.String))
-    courses = once(tables, "courses").select("canvas_course_id", "canvas_term_id")
-    return (
+    names = {"term_id": "term_id", "name": "term_name"}
+    rows = unique_rows(tables, "enrollments").with_columns(pl.col("role", "status").cast(pl.String))
+    courses = unique_rows(tables, "courses").select("canvas_course_id", "canvas_term_id")
+    counts = (
         rows.join(courses, on="canvas_course_id", how="left")
         .group_by(*group, "canvas_course_id", "canvas_user_id")
         .agg(enrollments=pl.len().cast(pl.Int64))
@@ -124,135 +113,132 @@ def enrollment_counts(tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
             course_enrollments=pl.len().cast(pl.Int64),
             people=pl.col("canvas_user_id").n_unique().cast(pl.Int64),
         )
-        .join(terms, on="canvas_term_id", how="left")
-        .sort(group, nulls_last=True)
-        .select(
-            "canvas_term_id", "term_id", "term_name", "role", "status",
-            "enrollments", "course_enrollments", "people",
-        )
-    )  # fmt: skip
+    )
+    terms = select_as(unique_rows(tables, "terms"), "canvas_term_id", names)
+    ordered = counts.join(terms, on="canvas_term_id", how="left").sort(group, nulls_last=True)
+    return ordered.select(
+        *("canvas_term_id", "term_id", "term_name", "role", "status"),
+        *("enrollments", "course_enrollments", "people"),
+    )
 
 
-@over_tables(
+@takes_tables(
     xlist=(
-        "canvas_section_id",
-        "section_id",
-        "canvas_xlist_course_id",
-        "canvas_nonxlist_course_id",
+        *("canvas_section_id", "section_id", "canvas_xlist_course_id", "canvas_nonxlist_course_id"),
         "status",
     ),
     sections=("canvas_section_id", "name"),
-    courses=_COMPARED,
+    courses=_CROSS_LIST,
 )
 def cross_lists(tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
-    """Each cross-listed section with the course it came from and the course it sits in.
+    """Return each cross-listed section with its home course and the course it is in now.
 
-    Enrolments and sections show only the course a section sits in; join this on ``canvas_section_id`` to
-    give them back to the department that taught them.
+    Enrollments and sections show only the course a section is in now. Join this on ``canvas_section_id`` to
+    assign them to the department that taught them.
 
     Parameters
     ----------
     tables : mapping of str to frame
-        ``xlist``, ``sections`` and ``courses``, of one run of provisioning_csv.
+        ``xlist``, ``sections`` and ``courses`` of one provisioning_csv run.
 
     Returns
     -------
     frame
-        One row a cross-listed section, in the file's order: ``canvas_section_id``, ``section_id``,
+        One row per cross-listed section, in the order of the file: ``canvas_section_id``, ``section_id``,
         ``section_name``, ``status`` of the cross-listing; ``home_canvas_course_id``, ``home_course_id``,
-        ``home_short_name``, ``home_long_name``, ``home_canvas_account_id``, ``home_canvas_term_id`` of the
-        course it came from; the same with ``host_`` of the course it sits in; ``same_account`` and
-        ``same_term`` (boolean, missing where the run lacks one of the courses).
+        ``home_short_name``, ``home_long_name``, ``home_canvas_account_id``, ``home_canvas_term_id`` of the home
+        course; the same with ``host_`` of the course it is in now; ``same_account`` and ``same_term`` (boolean,
+        missing if the run lacks one of the courses).
     """
-    courses = once(tables, "courses")
-    names = wide(once(tables, "sections"), "canvas_section_id", {"name": "section_name"})
-    rows = once(tables, "xlist").join(names, on="canvas_section_id", how="left", maintain_order="left")
+    courses = unique_rows(tables, "courses")
+    names = select_as(unique_rows(tables, "sections"), "canvas_section_id", {"name": "section_name"})
+    rows = unique_rows(tables, "xlist").join(names, on="canvas_section_id", how="left", maintain_order="left")
     for side, column in (("home", "canvas_nonxlist_course_id"), ("host", "canvas_xlist_course_id")):
-        one = courses.select(
-            pl.col("canvas_course_id").alias(column), pl.col(*_COMPARED[1:]).name.prefix(f"{side}_")
-        )
-        rows = rows.join(one, on=column, how="left", maintain_order="left").rename(
-            {column: f"{side}_canvas_course_id"}
-        )
+        course = courses.select(pl.col(*_CROSS_LIST).name.prefix(f"{side}_"))
+        key = f"{side}_canvas_course_id"
+        rows = rows.rename({column: key}).join(course, on=key, how="left", maintain_order="left")
     return rows.select(
         *("canvas_section_id", "section_id", "section_name", "status"),
-        *(f"{side}_{column}" for side in ("home", "host") for column in _COMPARED),
+        *(f"{side}_{column}" for side in ("home", "host") for column in _CROSS_LIST),
         same_account=pl.col("home_canvas_account_id") == pl.col("host_canvas_account_id"),
         same_term=pl.col("home_canvas_term_id") == pl.col("host_canvas_term_id"),
     )
 
 
-#: What a login must have to be told from others.
-
-
-@over_tables(users=LOGIN_COLUMNS)
+@takes_tables(users=_LOGIN)
 def people(tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
-    """One row a person, over all the logins the person has.
+    """Return one row per person, with all their logins merged.
 
     Parameters
     ----------
     tables : mapping of str to frame
-        ``users``, of provisioning_csv. Rows of the same login (person, name, provider, SIS id and status)
+        ``users`` of provisioning_csv. Repeated rows of a login (person, name, provider, SIS id and status)
         count once.
 
     Returns
     -------
     frame
-        Of the kind of ``users``, one row a ``canvas_user_id``, in its order, and behind them one row for each
-        login without that id, for nobody knows whose it is. First the columns of ``users``, as they stand at
-        one login: an active one before a suspended before a deleted one, then one with a SIS id, then the
-        first by SIS id, name and provider, whatever the order of the file. Then ``logins``,
-        ``active_logins``, ``suspended_logins`` and ``sis_ids`` (Int64; the last counts different SIS ids).
+        The kind of ``users``, one row per ``canvas_user_id``, sorted by it, then one row per login without that
+        id. First the columns of ``users`` from one login, whatever the order of the file: an active one, else a
+        suspended, else a deleted one; among these one with a SIS id; then the first by SIS id, name and
+        provider. Then ``logins``, ``active_logins``, ``suspended_logins`` and ``sis_ids`` (Int64; the last
+        counts distinct SIS ids).
     """
-    return persons(tables)
+    return merge_logins(tables)
 
 
-def persons(tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
-    """As `people`, inside a query."""
-    logins = once(tables, "users")
-    held = logins.collect_schema().names()
+def merge_logins(tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
+    """Do what `people` does, inside a query."""
+    logins = unique_rows(tables, "users")
+    columns = logins.collect_schema().names()
     rank = pl.col("status").cast(pl.String).replace_strict(_RANKS, default=len(_RANKS), return_dtype=pl.Int8)
-    names = [name for name in ("user_id", "login_id", "authentication_provider_id") if name in held]
+    names = [name for name in ("user_id", "login_id", "authentication_provider_id") if name in columns]
     ordered = logins.sort("canvas_user_id", rank, *names, nulls_last=True, maintain_order=True)
-    nobody = pl.when(pl.col("canvas_user_id").is_null()).then(pl.int_range(pl.len())).alias("__nobody")
-    return ordered.with_columns(nobody).group_by("canvas_user_id", "__nobody", maintain_order=True).agg(
-        pl.exclude("canvas_user_id", "__nobody").first(),
-        logins=pl.len().cast(pl.Int64),
-        active_logins=in_states(["active"]).sum().cast(pl.Int64),
-        suspended_logins=in_states(["suspended"]).sum().cast(pl.Int64),
-        sis_ids=pl.col("user_id").drop_nulls().n_unique().cast(pl.Int64),
-    ).select(*held, "logins", "active_logins", "suspended_logins", "sis_ids")  # fmt: skip
+    # A login without a person stays a row of its own.
+    alone = pl.when(pl.col("canvas_user_id").is_null()).then(pl.int_range(pl.len())).alias("__alone")
+    grouped = ordered.with_columns(alone).group_by("canvas_user_id", "__alone", maintain_order=True)
+    counts = (
+        pl.len(),
+        has_status(["active"]).sum(),
+        has_status(["suspended"]).sum(),
+        pl.col("user_id").drop_nulls().n_unique(),
+    )
+    merged = grouped.agg(
+        pl.exclude("canvas_user_id", "__alone").first(),
+        **{name: count.cast(pl.Int64) for name, count in zip(_LOGIN_COUNTS, counts, strict=True)},
+    )
+    return merged.select(*columns, *_LOGIN_COUNTS)
 
 
-@over_tables(users=LOGIN_COLUMNS, enrollments=("canvas_user_id", "canvas_course_id", "status"))
+@takes_tables(users=_LOGIN, enrollments=("canvas_user_id", "canvas_course_id", "status"))
 def suspended_but_enrolled(tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
-    """People with a suspended login and active enrolments.
+    """Return the people with a suspended login and active enrollments.
 
     Parameters
     ----------
     tables : mapping of str to frame
-        ``users`` and ``enrollments``, of one run of provisioning_csv.
+        ``users`` and ``enrollments`` of one provisioning_csv run.
 
     Returns
     -------
     frame
-        One row a person with both, by ``canvas_user_id``: ``user_id``, ``login_id``, ``full_name``,
-        ``email`` as `people` chooses them; ``logins``, ``active_logins``, ``suspended_logins``,
-        ``active_enrollments``, ``active_courses`` (Int64); ``locked_out`` (boolean): no active login is left.
+        One row per person with both, sorted by ``canvas_user_id``: ``user_id``, ``login_id``, ``full_name``,
+        ``email`` as in `people`; ``logins``, ``active_logins``, ``suspended_logins``, ``active_enrollments``,
+        ``active_courses`` (Int64); ``locked_out`` (boolean): no active login is left.
     """
     enrolled = (
-        once(tables, "enrollments")
-        .filter(in_states(["active"]))
+        unique_rows(tables, "enrollments")
+        .filter(has_status(["active"]))
         .group_by("canvas_user_id")
         .agg(
             active_enrollments=pl.len().cast(pl.Int64),
             active_courses=pl.col("canvas_course_id").n_unique().cast(pl.Int64),
         )
     )
-    found = persons(tables).filter(pl.col("suspended_logins") > 0)
-    held = found.collect_schema().names()
-    shown = [name for name in ("user_id", "login_id", "full_name", "email") if name in held]
-    return found.join(enrolled, on="canvas_user_id", maintain_order="left").select(
+    suspended = merge_logins(tables).filter(pl.col("suspended_logins") > 0)
+    columns = suspended.collect_schema().names()
+    shown = [name for name in ("user_id", "login_id", "full_name", "email") if name in columns]
+    return suspended.join(enrolled, on="canvas_user_id", maintain_order="left").select(
         "canvas_user_id",
         *shown,
         *("logins", "active_logins", "suspended_logins", "active_enrollments", "active_courses"),

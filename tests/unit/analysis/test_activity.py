@@ -347,7 +347,7 @@ def test_the_report_of_enrolment_activity_is_counted_by_week_too() -> None:
                     zone=zone,
                 ),
                 ParameterError,
-                "is no time zone",
+                "Unknown time zone",
             )
             for zone in ("Mars/X", "", None, 7)
         ),

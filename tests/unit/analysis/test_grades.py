@@ -117,15 +117,15 @@ OVERRIDES = f"""
         "final grade", "override grade", "override grade" <> "final grade" AS "letter changed"
     FROM ({ONCE}) WHERE "override score" IS NOT NULL OR "override grade" IS NOT NULL ORDER BY pos
 """
-IN_FORCE = '("override score" IS NOT NULL OR "override grade" IS NOT NULL)'
+EFFECTIVE = '("override score" IS NOT NULL OR "override grade" IS NOT NULL)'
 
 
 def summed(by: list[str], shown: list[str], score: str, failing: str, *, key: str, joined: str = "") -> str:
     """The summary in SQL; ``failing`` is a condition on ``score`` and ``letter``."""
-    if score == "in force":
-        value = f'CASE WHEN {IN_FORCE} THEN "override score" ELSE "final score" END'
-        letter = f'CASE WHEN {IN_FORCE} THEN "override grade" ELSE "final grade" END'
-        unmarked = f'"current score" IS NULL AND NOT {IN_FORCE}'
+    if score == "effective":
+        value = f'CASE WHEN {EFFECTIVE} THEN "override score" ELSE "final score" END'
+        letter = f'CASE WHEN {EFFECTIVE} THEN "override grade" ELSE "final grade" END'
+        unmarked = f'"current score" IS NULL AND NOT {EFFECTIVE}'
     else:
         value, letter = f'"{score} score"', f'"{score} grade"'
         unmarked = f'"{"unposted " if score.startswith("unposted") else ""}current score" IS NULL'
@@ -177,12 +177,12 @@ def summaries() -> dict[str, Question]:
         "account": (["account id"], account, COURSE_KEY, WITH_ACCOUNT),
         ("term", "account"): (["term id", "account id"], term + account, COURSE_KEY, WITH_ACCOUNT),
     }
-    asked = [(by, "in force", BELOW) for by in forms]
+    asked = [(by, "effective", BELOW) for by in forms]
     asked += [
         ("course", score, BELOW) for score in ("final", "current", "unposted final", "unposted current")
     ]
     asked += [
-        ("term", "in force", BY_LETTER),
+        ("term", "effective", BY_LETTER),
         ("section", "current", BY_LETTER),
         ("account", "final", "score < 50.5"),
     ]
@@ -216,14 +216,14 @@ def inflated(score: str, letter: str, order: str, dates: str = "") -> str:
 
 
 BY_ID, BY_DATE = '"term id" NULLS LAST', 'begins NULLS LAST, "term id" NULLS LAST'
-SCORE_IN_FORCE = f'(CASE WHEN {IN_FORCE} THEN "override score" ELSE "final score" END)'
-LETTER_IN_FORCE = f'(CASE WHEN {IN_FORCE} THEN "override grade" ELSE "final grade" END)'
+SCORE_EFFECTIVE = f'(CASE WHEN {EFFECTIVE} THEN "override score" ELSE "final score" END)'
+LETTER_EFFECTIVE = f'(CASE WHEN {EFFECTIVE} THEN "override grade" ELSE "final grade" END)'
 QUESTIONS: dict[str, Question] = {
     "one_per_student": (crn.grades.one_per_student, f"SELECT * FROM ({ONCE}) ORDER BY pos"),
     "dropped": (crn.grades.dropped, DROPPED),
     "gap": (crn.grades.gap, GAP),
     "overrides": (crn.grades.overrides, OVERRIDES),
-    "inflation": (crn.grades.inflation, inflated(SCORE_IN_FORCE, LETTER_IN_FORCE, BY_ID)),
+    "inflation": (crn.grades.inflation, inflated(SCORE_EFFECTIVE, LETTER_EFFECTIVE, BY_ID)),
     "inflation in time": (
         lambda frame: crn.grades.inflation(frame, score="current", terms=TERMS),
         inflated(
@@ -365,6 +365,8 @@ WHOLE = export([((7, "007"), (11, 1, 4), "active", (80.0,) * 5, ("B",) * 5, Fals
     [
         (lambda frame: crn.grades.summary(frame, "cuorse"), ParameterError, "'course'"),
         (lambda frame: crn.grades.summary(frame, []), ParameterError, "course, section, term, account"),
+        (lambda frame: crn.grades.summary(frame, score="finale"), ParameterError, "Unknown score 'finale'"),
+        (lambda frame: crn.grades.summary(frame, score="in force"), ParameterError, '"effective", "final"'),
         (lambda frame: crn.grades.summary(frame, score="finale"), ParameterError, "Did you mean 'final'"),
         (lambda frame: crn.grades.summary(frame, "account"), ParameterError, "courses=True"),
         (lambda frame: crn.grades.gap(frame.drop("final score")), UnknownColumnError, "'final score'"),
@@ -380,7 +382,7 @@ WHOLE = export([((7, "007"), (11, 1, 4), "active", (80.0,) * 5, ("B",) * 5, Fals
             ParameterError,
             "String",
         ),
-        (lambda frame: crn.grades.summary(frame, below="70"), ParameterError, "below='70' is no number"),
+        (lambda frame: crn.grades.summary(frame, below="70"), ParameterError, "Can't use below='70'"),
         (
             lambda frame: crn.grades.grading_periods(
                 frame.with_columns(

@@ -36,19 +36,19 @@ def test_no_known_table(name: str) -> None:
 
 @pytest.mark.parametrize("name", provisioning.__all__)
 def test_a_frame_alone_is_refused(name: str) -> None:
-    with pytest.raises(ParameterError, match=f"{name} takes the tables of a run by name, not a DataFrame"):
+    with pytest.raises(ParameterError, match=f"{name} takes a mapping of tables by name, not a DataFrame"):
         getattr(provisioning, name)(pd.DataFrame({"users": [1]}))
 
 
 def test_a_missing_column_is_named_with_its_table() -> None:
-    with pytest.raises(UnknownColumnError, match=r"people, of the table 'users',.*'canvas_user_id'"):
+    with pytest.raises(UnknownColumnError, match=r"people, in the table 'users',.*'canvas_user_id'"):
         provisioning.people({"users": USERS.drop("canvas_user_id")})
-    with pytest.raises(UnknownColumnError, match=r"origins, of the table 'users',.*'created_by_sis'"):
+    with pytest.raises(UnknownColumnError, match=r"origins, in the table 'users',.*'created_by_sis'"):
         provisioning.origins({"users": USERS})
 
 
 def test_tables_that_do_not_point_to_each_other() -> None:
-    with pytest.raises(ParameterError, match="none points to another: users"):
+    with pytest.raises(ParameterError, match="No table refers to another one: users"):
         provisioning.references({"users": USERS})
 
 
@@ -221,7 +221,7 @@ def test_a_tree_of_ids_that_are_text_everywhere(demo: dict[str, pl.DataFrame]) -
 
 @pytest.mark.parametrize("name", ["made_by_hand", "sis_id_clashes"])
 def test_records_without_a_status_are_refused(name: str, demo: dict[str, pl.DataFrame]) -> None:
-    with pytest.raises(UnknownColumnError, match=rf"{name}, of the table 'users', needs the column 'status'"):
+    with pytest.raises(UnknownColumnError, match=rf"{name}, in the table 'users', needs the column 'status'"):
         getattr(provisioning, name)({"users": demo["users"].drop("status")})
 
 
@@ -229,7 +229,7 @@ def test_records_without_a_status_are_refused(name: str, demo: dict[str, pl.Data
 def test_a_mark_that_stayed_text_is_refused(name: str, demo: dict[str, pl.DataFrame]) -> None:
     users = demo["users"].with_columns(created_by_sis=pl.lit("maybe"))
     with pytest.raises(
-        ParameterError, match=f"{name}, .* 'created_by_sis' to be true or false; it is String"
+        ParameterError, match=f"{name}, .* needs true or false in 'created_by_sis', which is String"
     ):
         getattr(provisioning, name)({"users": users})
 
