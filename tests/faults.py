@@ -219,6 +219,11 @@ class FaultInjector:
         """The client's ports to which the server sends nothing more."""
         self.server: Any = None
 
+    def plan(self, name: str) -> None:
+        """Replace the planned faults; exchanges are counted from now on."""
+        self.planned = choose(name)
+        self.kinds.clear()
+
     def wrap(self, app: ASGIApp) -> ASGIApp:
         async def injecting(scope: Scope, receive: Receive, send: Send) -> None:
             fault = self._next(scope["method"], scope["path"])
@@ -382,7 +387,7 @@ def _schedule(seed: int) -> tuple[Planned, ...]:
 def serve(*, scenarios: Iterable[str] = (), **options: Any) -> Any:
     """Start a demo Canvas like `demo_canvas.serve`; `scenarios` can also name faults.
 
-    ``server.kinds`` counts the exchanges by the names in `CALLS`. ``server.silent`` contains the client's ports to
+    ``server.kinds`` counts the exchanges by the names in `CALLS`. ``server.plan(name)`` changes the faults. ``server.silent`` contains the client's ports to
     which nothing more is sent, for `patient_connection`.
     """
     names = list(scenarios)
@@ -391,6 +396,7 @@ def serve(*, scenarios: Iterable[str] = (), **options: Any) -> Any:
     plain = [name for name in names if name not in faulty]
     server = demo_canvas.serve(scenarios=plain, middleware=injector.wrap, **options)
     injector.server, server.kinds, server.silent = server, injector.kinds, injector.silent
+    server.plan = injector.plan
     return server
 
 

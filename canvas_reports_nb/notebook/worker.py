@@ -160,7 +160,7 @@ class RunWorker:
         self.result = begun.result(progress=self)
 
     def _abort(self) -> None:
-        if self.job is not None:
+        if self.job is not None and not self.job.run.is_ended:
             try:
                 self.job.abort()
             except Exception as error:  # noqa: BLE001 - as above

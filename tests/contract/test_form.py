@@ -157,6 +157,78 @@ def test_abort_answers_at_once_and_stops_the_run(canvas: Callable[..., crn.Conne
         driver.form.wait(progress=False)
 
 
+STOPS = [
+    ("http_503@list*", []),  # before the start: a retry of the list of reports
+    ("http_503@history*", []),  # a retry of the list of runs
+    ("throttled_429_retry@start*", []),  # a retry of the start itself
+    ("http_500@start*", []),  # the search for a run whose response was lost
+    ("unknown_state@show*", ["PUT"]),  # a pause between two polls
+    ("http_503@show*", ["PUT"]),  # a retry of a poll
+    ("http_503@link*", []),  # a retry of the download link
+    ("http_503@file*", []),  # a retry of the download
+]
+
+
+@pytest.mark.parametrize(("fault", "sent"), STOPS, ids=[fault for fault, _ in STOPS])
+def test_stop_is_noticed_in_every_pause_and_nothing_more_is_sent(
+    fault: str, sent: list[str], canvas: Callable[..., crn.Connection]
+) -> None:
+    connection = canvas(duration=0 if "@link" in fault or "@file" in fault else 600)
+    server, driver = connection.server, Driver(connection)
+    driver.choose(GRADES)
+    kind = fault.partition("@")[2].rstrip("*")
+    clicked: list[tuple[float, int]] = []
+
+    def sleep(seconds: float) -> None:
+        if threading.current_thread().name == "canvas-reports-run" and not clicked and server.kinds[kind]:
+            clicked.append((connection.waiter.clock(), len(server.log)))
+            driver.find("crn-stop").click()
+            server.plan("http_503@delete")  # nothing deletes, so from here on there are no faults
+        server.clock.advance(seconds)
+
+    server.plan(fault)
+    connection.waiter.sleep = sleep
+    driver.click("crn-run")
+    worker = driver.form._worker.thread
+    worker.join(SECONDS)
+    ((time, before),) = clicked
+    assert connection.waiter.clock() - time < 1
+    driver.settle()
+    # At the end, the form loads the past runs again.
+    assert [record.method for record in server.log[before:]] == [*sent, "GET"]
+    assert not driver.find("crn-run").disabled
+    assert 'role="alert"' not in driver.html("crn-status")
+    if sent:
+        assert driver.form.job.refresh().status == "aborted"
+
+
+@pytest.mark.parametrize(
+    ("exchange", "duration", "sent", "end"),
+    [
+        ("start", 600, ["PUT"], "was stopped"),
+        ("file", 0, [], "finished before it could be stopped"),
+    ],
+)
+def test_stop_is_noticed_after_a_request(
+    exchange: str, duration: float, sent: list[str], end: str, canvas: Callable[..., crn.Connection]
+) -> None:
+    connection = canvas(duration=duration)
+    driver, check = Driver(connection), connection.waiter.check
+    driver.choose(GRADES)
+
+    def click_then_check() -> None:
+        if connection.server.kinds[exchange] and threading.current_thread().name == "canvas-reports-run":
+            driver.find("crn-stop").click()
+        check()
+
+    connection.waiter.check = click_then_check
+    driver.run("crn-run")
+    assert driver.form.result is None
+    assert end in driver.html("crn-status")
+    methods = [record.method for record in connection.server.log]
+    assert [method for method in methods if method not in ("GET", "POST")] == sent
+
+
 def test_the_form_stays_usable_while_a_run_goes_on(canvas: Callable[..., crn.Connection]) -> None:
     connection = canvas(duration=60)
     gate = Gate(connection)
