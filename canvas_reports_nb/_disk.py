@@ -1,4 +1,4 @@
-"""Files that nobody but their owner can read."""
+"""Files and folders that only their owner can read."""
 
 from __future__ import annotations
 
@@ -12,23 +12,17 @@ from canvas_reports_nb.exceptions import StoreError
 if TYPE_CHECKING:
     from pathlib import Path
 
-# A link laid in the way must not lead names and marks elsewhere; Windows has no such flag.
+# Never write through a link that someone else placed here. Windows has no such flag.
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 
 
 def open_private(path: Path) -> Any:
-    """Open a file for writing, from its start, that nobody but its owner can read.
-
-    Raises
-    ------
-    OSError
-        Among others, where the path is a link.
-    """
+    """Open a new or emptied file that only its owner can read; raise OSError if the path is a link."""
     return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | _NO_LINK, 0o600), "w+b")
 
 
 def make_private(root: Path, folder: Path) -> None:
-    """Make a folder below the root, and all between, for their owner alone."""
+    """Make a folder below the root, and all folders in between, readable only by their owner."""
     try:
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         step = root
@@ -37,19 +31,19 @@ def make_private(root: Path, folder: Path) -> None:
             _make(step)
     except OSError as error:
         raise StoreError(
-            f"The store at {root} can't be written: {error.strerror}.",
-            hint="Name another folder with CANVAS_REPORTS_CACHE or store=.",
+            f"Can't write to the store at {root}: {error.strerror}.",
+            hint="Choose another folder with CANVAS_REPORTS_CACHE or store=.",
         ) from None
 
 
 def _make(folder: Path) -> None:
     folder.mkdir(mode=0o700, exist_ok=True)
     if folder.is_symlink():
-        raise OSError(errno.ELOOP, f"{folder} is a link, which leads elsewhere")
+        raise OSError(errno.ELOOP, f"{folder} is a link to another place")
 
 
 def file_facts(path: Path) -> dict[str, Any]:
-    """What a sidecar holds of a file: ``file``, ``size``, ``sha256``."""
+    """Return what a sidecar keeps about a file: ``file``, ``size`` and ``sha256``."""
     with path.open("rb") as file:
         return {
             "file": path.name,

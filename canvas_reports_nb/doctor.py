@@ -1,7 +1,7 @@
-"""Does everything a report needs work from here? One finding a check, and what to do about each.
+"""Checks of everything a report needs, with one finding per check and what to do about it.
 
-The checks follow the way of a call: address, name, TLS, token, right, reports; then the store and the
-installation. What stands behind a failed one is skipped, so that the first failure is the one to mend.
+The checks follow a call: address, host, TLS, token, permission, reports; then the store and the installation.
+Checks that depend on a failed one are skipped, so fix the first failure first.
 """
 
 from __future__ import annotations
@@ -54,17 +54,17 @@ _EXTRAS = {
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one check found.
+    """The result of one check.
 
     Attributes
     ----------
     name : str
     ok : bool or None
-        ``None``: skipped, because an earlier check failed.
+        ``None`` if the check was skipped because an earlier one failed.
     says : str
-        Never holds the token.
+        What was found. It never contains the token.
     do : str
-        What to do about it; empty where nothing need be done.
+        What to do about it, or ``""``.
     """
 
     name: str
@@ -82,14 +82,14 @@ def examine(
     clock: Clock = time.time,
     sleep: Sleep = time.sleep,
 ) -> Iterator[Finding]:
-    """Check address, TLS, token, rights, reports, store and versions, one after the other.
+    """Check the address, TLS, token, permissions, reports, store and versions, in this order.
 
-    No run is started and no answer kept. The arguments are those of `connect`.
+    No run is started and nothing is cached. The arguments are those of `connect`.
 
     Yields
     ------
     Finding
-        One a check, always the same checks in the same order.
+        One per check, always in the same order.
     """
     address, given = _address(url)
     yield given
@@ -113,7 +113,7 @@ def examine(
 def _after(needed: Finding, name: str, check: Callable[[], Finding]) -> Finding:
     if needed.ok:
         return check()
-    return Finding(name, None, f"not looked at: needs {needed.name!r} to be right first")
+    return Finding(name, None, f"skipped until {needed.name!r} is fixed")
 
 
 def _refused(name: str, error: CanvasReportsError) -> Finding:
@@ -132,8 +132,8 @@ def _host(address: str) -> Finding:
     parts = urlsplit(address)
     proxy = requests.utils.select_proxy(address, requests.utils.get_environ_proxies(address, no_proxy=None))
     if proxy and not is_loopback(parts.hostname):
-        # The proxy's address may hold a password.
-        return Finding("host", True, f"left to the proxy {urlsplit(proxy).hostname}, which looks it up")
+        # The proxy's address may contain a password.
+        return Finding("host", True, f"looked up by the proxy {urlsplit(proxy).hostname}")
     try:
         found = socket.getaddrinfo(parts.hostname, parts.port or parts.scheme, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
@@ -143,11 +143,11 @@ def _host(address: str) -> Finding:
 
 
 def _head(address: str) -> requests.Response | OSError:
-    """Any answer of the host, or why there is none; no token is sent."""
+    """Send a request without the token, and return the response or the error."""
     with requests.Session() as session:
         session.trust_env = not is_loopback(urlsplit(address).hostname)
         try:
-            # An auth that adds nothing keeps the password of a ~/.netrc at home.
+            # This auth adds nothing, so that no password from ~/.netrc is sent.
             return session.head(address, auth=lambda bare: bare, timeout=_SECONDS, allow_redirects=False)
         except OSError as error:
             return error
@@ -158,16 +158,16 @@ def _connection(address: str, answer: requests.Response | OSError | None) -> Fin
     match answer:
         case requests.Response():
             kind = "plain http to this machine" if address.startswith("http:") else "TLS certificate accepted"
-            return Finding(name, True, f"{host} answers; {kind}")
+            return Finding(name, True, f"{host} responded; {kind}")
         case requests.exceptions.SSLError():
-            do = "Behind a school's own authority set REQUESTS_CA_BUNDLE to its file; else check the port."
-            return Finding(name, False, f"{host} gives no TLS connection that can be trusted", do)
+            do = "If your school has its own certificate authority, set REQUESTS_CA_BUNDLE to its file. Else check the port."
+            return Finding(name, False, f"no trusted TLS connection to {host}", do)
         case requests.RequestException():
             do = "Check the port, the proxy (HTTPS_PROXY) and the firewall."
-            return Finding(name, False, f"{host} does not answer ({type(answer).__name__})", do)
+            return Finding(name, False, f"{host} did not respond ({type(answer).__name__})", do)
         case _:
-            do = "Check that REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE name a file that exists, or unset them."
-            return Finding(name, False, "the file of certificate authorities can't be read", do)
+            do = "Set REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE to an existing file, or unset them."
+            return Finding(name, False, "the file of trusted certificates can't be read", do)
 
 
 def _clock(answer: object, now: float) -> Finding:
@@ -175,12 +175,12 @@ def _clock(answer: object, now: float) -> Finding:
     try:
         away = now - parsedate_to_datetime(sent).astimezone(UTC).timestamp()
     except (ValueError, OverflowError):
-        return Finding("clock", True, "the host tells no time to compare with")
+        return Finding("clock", True, "not compared, because the host sends no time")
     if abs(away) <= _SKEW_SECONDS:
-        return Finding("clock", True, "agrees with the host's")
+        return Finding("clock", True, "agrees with the host's clock")
     side = "ahead of" if away > 0 else "behind"
-    do = "Set this machine's clock: the age of a finished run, and so its reuse, is judged by it."
-    return Finding("clock", False, f"{abs(away):,.0f} seconds {side} the host's", do)
+    do = "Set this machine's clock. It decides how old a finished run is, and so whether it is reused."
+    return Finding("clock", False, f"{abs(away):,.0f} seconds {side} the host's clock", do)
 
 
 def _token(argument: str | None, address: str) -> tuple[Token | None, Finding]:
@@ -194,7 +194,7 @@ def _token(argument: str | None, address: str) -> tuple[Token | None, Finding]:
 def _calls(
     address: str, token: Token | None, account: str, sleep: Sleep, needed: Finding
 ) -> Iterator[Finding]:
-    """The three checks that one answer of the API decides: the list of reports, never a cached one."""
+    """Yield the three checks that depend on the list of reports."""
     listed: list[AvailableReport] | CanvasReportsError = []
     if needed.ok and token is not None:
         transport = Transport(Settings(address, account), token, Waiter(sleep=sleep))
@@ -212,33 +212,33 @@ def _calls(
 
 
 def _accepted(listed: list[AvailableReport] | CanvasReportsError) -> Finding:
-    # Whoever is told "you may not" or "no such account" was let in first.
+    # These two errors come only after Canvas accepted the token.
     if isinstance(listed, CanvasReportsError) and not isinstance(listed, NotPermittedError | NotFoundError):
         return _refused("token accepted", listed)
-    return Finding("token accepted", True, "Canvas lets it in")
+    return Finding("token accepted", True, "Canvas accepts the token")
 
 
 def _permitted(account: str, listed: list[AvailableReport] | CanvasReportsError) -> Finding:
     if isinstance(listed, NotFoundError):
-        do = "Name one it may see: a Canvas id, or sis_account_id:X."
+        do = "Use the Canvas id or sis_account_id:X of an account this token can see."
         return Finding("permission", False, f"{listed.message} (account {account})", do)
     if isinstance(listed, CanvasReportsError):
         return _refused("permission", listed)
-    return Finding("permission", True, f"may list the reports of account {account}")
+    return Finding("permission", True, f"the token can list the reports of account {account}")
 
 
 def _offered(listed: list[AvailableReport] | CanvasReportsError) -> Finding:
     offered = {offer.report for offer in listed} if isinstance(listed, list) else set()
     if not offered:
-        do = "Ask a Canvas admin which account has reports, and for the rights on it."
-        return Finding("reports", False, "the account offers none", do)
+        do = "Ask a Canvas admin which account has reports, and for permission to use them."
+        return Finding("reports", False, "the account has no reports", do)
     known = set(schemas.reports())
     absent = sorted(known - offered)
-    told = [f"{len(offered)} offered, {len(offered & known)} of them with known types"]
+    parts = [f"{len(offered)} offered, {len(offered & known)} of them known to this package"]
     if absent:
         more = f" and {len(absent) - _SHOWN} more" if len(absent) > _SHOWN else ""
-        told.append(f"not offered: {', '.join(absent[:_SHOWN])}{more}")
-    return Finding("reports", True, "; ".join(told))
+        parts.append(f"not offered: {', '.join(absent[:_SHOWN])}{more}")
+    return Finding("reports", True, "; ".join(parts))
 
 
 def _store(root: Path) -> Finding:
@@ -249,16 +249,18 @@ def _store(root: Path) -> Finding:
             probe.flush()
         open_to_others = [path for path in (root, *root.rglob("*")) if _open_to_others(path)]
     except OSError as error:
-        do = "Name another folder with CANVAS_REPORTS_CACHE."
-        return Finding("store", False, f"{root} can't be written: {error.strerror}", do)
+        do = "Set CANVAS_REPORTS_CACHE to another folder."
+        return Finding("store", False, f"can't write to {root}: {error.strerror}", do)
     if open_to_others:
-        says = f"{root}: others on this machine may read {len(open_to_others)} of its files or folders"
+        says = (
+            f"other users of this machine can read {len(open_to_others)} of the files and folders in {root}"
+        )
         return Finding("store", False, says, f"Run: chmod -R go-rwx {shlex.quote(str(root))}")
-    return Finding("store", True, f"{root} can be written, and read by its owner alone")
+    return Finding("store", True, f"{root} is writable and private")
 
 
 def _open_to_others(path: Path) -> bool:
-    # Windows keeps rights elsewhere, and the user's folder there is private by itself.
+    # Windows has no file modes; the user's folder is private there.
     return os.name == "posix" and bool(stat.S_IMODE(path.lstat().st_mode) & 0o077) and not path.is_symlink()
 
 
@@ -267,7 +269,12 @@ def _room(root: Path) -> Finding:
     says = f"{free / 1e9:,.1f} GB free on the store's disk"
     if free >= _ROOM:
         return Finding("room", True, says)
-    return Finding("room", False, says, "Remove old runs with canvas.store.clear(), or move the store.")
+    return Finding(
+        "room",
+        False,
+        says,
+        "Remove old runs with canvas.store.clear(), or set CANVAS_REPORTS_CACHE to another disk.",
+    )
 
 
 def _version(package: str) -> str | None:
@@ -290,6 +297,6 @@ def _extras() -> Finding:
     missing = [
         extra for extra, packages in _EXTRAS.items() if any(_version(package) is None for package in packages)
     ]
-    says = ", ".join(f"{extra} {'not installed' if extra in missing else 'there'}" for extra in _EXTRAS)
-    do = f'To have all: python -m pip install "canvas-reports-nb[{",".join(missing)}]"' if missing else ""
+    says = ", ".join(f"{extra} {'not installed' if extra in missing else 'installed'}" for extra in _EXTRAS)
+    do = f'To install all: python -m pip install "canvas-reports-nb[{",".join(missing)}]"' if missing else ""
     return Finding("extras", True, says, do)

@@ -1,4 +1,4 @@
-"""The doctor against a Canvas: every way it can refuse is told apart."""
+"""The doctor distinguishes every way in which a Canvas can reject it."""
 
 import sys
 from collections.abc import Callable
@@ -27,14 +27,14 @@ def seen(server: Any, store: Path, token: str | None = None, **given: Any) -> di
     return {finding.name: finding for finding in findings}
 
 
-def test_all_is_well(demo: Callable[..., Any], tmp_path: Path) -> None:
+def test_every_check_passes_on_the_demo(demo: Callable[..., Any], tmp_path: Path) -> None:
     server = demo().server
     found = seen(server, tmp_path / "store")
     assert [name for name, finding in found.items() if not finding.ok and name != "clock"] == []
     assert f"{len(reports())} offered" in found["reports"].says
     assert server.token not in repr(found)
     assert not any(record.method == "POST" for record in server.log), "no run is started"
-    assert list((tmp_path / "store").rglob("*")) == [], "no answer is kept"
+    assert list((tmp_path / "store").rglob("*")) == [], "no response is cached"
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_all_is_well(demo: Callable[..., Any], tmp_path: Path) -> None:
         (None, False, "987654", "permission", "account 987654"),
     ],
 )
-def test_a_refusal(
+def test_a_rejected_call(
     demo: Callable[..., Any],
     tmp_path: Path,
     *,
@@ -71,11 +71,11 @@ def test_a_wrong_token(demo: Callable[..., Any], tmp_path: Path) -> None:
     assert "hidden" not in repr(found)
 
 
-def test_passing_trouble_is_waited_out(demo: Callable[..., Any], tmp_path: Path) -> None:
+def test_temporary_errors_are_retried(demo: Callable[..., Any], tmp_path: Path) -> None:
     assert seen(demo(scenarios=["bad_gateway"]).server, tmp_path)["reports"].ok
 
 
-def test_no_tls_where_tls_was_asked_for(demo: Callable[..., Any], tmp_path: Path) -> None:
+def test_https_to_a_server_without_tls(demo: Callable[..., Any], tmp_path: Path) -> None:
     server = demo().server
     findings = examine(server.url.replace("http:", "https:"), server.token, store=tmp_path)
     (connection,) = [finding for finding in findings if finding.name == "connection"]
@@ -91,7 +91,7 @@ def test_the_command_on_the_demo() -> None:
     assert "20 offered" in shown.output
 
 
-def test_the_command_on_a_canvas_that_refuses(
+def test_the_command_without_permission(
     demo: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     server = demo(scenarios=["no_permission"]).server

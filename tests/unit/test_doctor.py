@@ -1,4 +1,4 @@
-"""The doctor's single checks: each trouble is told, with what to do, and without the token."""
+"""Each check of the doctor names the problem and what to do, and never shows the token."""
 
 import os
 import shutil
@@ -28,7 +28,7 @@ CHECKS = [
 
 @pytest.fixture(autouse=True)
 def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A host that is found; no keyring, no terminal."""
+    """Provide a host name that resolves, no keyring and no terminal."""
     monkeypatch.setitem(sys.modules, "keyring", None)
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: False))
     found = [(None, None, None, "", ("192.0.2.7", 443))]
@@ -52,7 +52,7 @@ def found(store: Path, **given: Any) -> dict[str, Finding]:
     assert SECRET not in repr(findings)
     for finding in findings:
         assert finding.says
-        assert finding.ok is not False or finding.do, f"{finding} says nothing to do"
+        assert finding.ok is not False or finding.do, f"{finding} has no advice"
     return {finding.name: finding for finding in findings}
 
 
@@ -64,7 +64,7 @@ def found(store: Path, **given: Any) -> dict[str, Finding]:
         ({"url": f"https://me:{SECRET}@canvas.example.edu"}, "not the address"),
     ],
 )
-def test_without_an_address_only_this_machine_is_looked_at(
+def test_without_an_address_only_this_machine_is_checked(
     tmp_path: Path, given: dict[str, str], says: str
 ) -> None:
     seen = found(tmp_path / "store", token=SECRET, **given)
@@ -73,7 +73,7 @@ def test_without_an_address_only_this_machine_is_looked_at(
     assert all(seen[name].ok for name in CHECKS[8:])
 
 
-def test_a_host_nobody_knows(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_an_unknown_host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def unknown(*_: object, **__: object) -> None:
         raise OSError("Name or service not known")
 
@@ -86,9 +86,7 @@ def test_a_host_nobody_knows(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     ]  # fmt: skip
 
 
-def test_behind_a_proxy_the_name_is_the_proxys_business(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_proxy_looks_up_the_host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HTTPS_PROXY", f"http://me:{SECRET}@proxy.example.edu:3128")
     monkeypatch.delattr("socket.getaddrinfo")
     refuse(monkeypatch, requests.exceptions.ProxyError(f"http://me:{SECRET}@proxy.example.edu"))
@@ -114,7 +112,7 @@ def test_no_connection(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: E
     seen = found(tmp_path / "store", url=URL, token=SECRET)
     assert seen["connection"].ok is False
     assert do in seen["connection"].do
-    assert "Authorization" not in sent[0].headers, "nothing secret leaves before TLS is known to work"
+    assert "Authorization" not in sent[0].headers, "no secret is sent before TLS is known to work"
 
 
 @pytest.mark.parametrize(
@@ -136,14 +134,14 @@ def test_the_clock(
 
 
 @pytest.mark.parametrize("date", ["", "yesterday", "Mon, 99 Foo 2026"])
-def test_a_host_that_tells_no_time(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, date: str) -> None:
+def test_a_host_that_sends_no_time(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, date: str) -> None:
     answer = requests.Response()
     answer.headers["Date"] = date
     monkeypatch.setattr("requests.Session.head", lambda *_, **__: answer)
     assert found(tmp_path, url=URL, clock=time.time)["clock"].ok
 
 
-def test_where_the_token_is_from(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_source_of_the_token(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     refuse(monkeypatch, requests.ConnectionError())
     assert "argument" in found(tmp_path, url=URL, token=SECRET)["token"].says
     monkeypatch.setenv("CANVAS_API_TOKEN", SECRET)
@@ -166,10 +164,10 @@ def test_the_store_is_made_private(tmp_path: Path) -> None:
     seen = found(tmp_path / "store")
     assert seen["store"].ok
     assert stat.S_IMODE((tmp_path / "store").stat().st_mode) == 0o700
-    assert not list((tmp_path / "store").iterdir()), "the probe is gone"
+    assert not list((tmp_path / "store").iterdir()), "the test file is removed"
 
 
-@pytest.mark.skipif(os.name != "posix", reason="rights are the file system's only there")
+@pytest.mark.skipif(os.name != "posix", reason="other systems have no file modes")
 @pytest.mark.parametrize("mode", [0o604, 0o640, 0o620])
 def test_a_store_others_can_read(tmp_path: Path, mode: int) -> None:
     store = tmp_path / "the store"
@@ -178,14 +176,14 @@ def test_a_store_others_can_read(tmp_path: Path, mode: int) -> None:
     (store / "names.csv").chmod(mode)
     (store / "link").symlink_to(tmp_path)
     seen = found(store)
-    assert "1 of its files" in seen["store"].says
+    assert "1 of the files" in seen["store"].says
     assert f"chmod -R go-rwx '{store}'" in seen["store"].do
 
 
 def test_a_store_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     seen = found(tmp_path / "file" / "store")
-    assert "can't be written" in seen["store"].says
+    assert "can't write to" in seen["store"].says
     assert seen["room"].ok is None
 
 
@@ -206,5 +204,5 @@ def test_versions(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert seen["versions"].ok is False
     assert "polars missing" in seen["versions"].says
     assert seen["versions"].do.endswith("pip install polars")
-    assert seen["extras"].ok, "an extra is nobody's duty"
+    assert seen["extras"].ok, "extras are optional"
     assert "canvas-reports-nb[dask]" in seen["extras"].do
