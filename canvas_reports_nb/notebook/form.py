@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from canvas_reports_nb.connection import Connection
     from canvas_reports_nb.notebook.past_runs import Suggestion
     from canvas_reports_nb.runs.job import ReportJob
-    from canvas_reports_nb.store.stored_run import ReportResult, StoredRun
+    from canvas_reports_nb.store.stored_run import ReportResult
 
 _LOG = logging.getLogger(__name__)
 _HISTORY = 100
@@ -68,7 +68,7 @@ class ReportForm(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
         self._canvas = canvas
         self._lock = threading.RLock()
         self._runs: list[ReportRun] = []
-        self._kept: list[StoredRun] = []
+        self._kept: list[ReportResult] = []
         self._suggestion: Suggestion | None = None
         self._worker: RunWorker | None = None
         account = canvas.account_id
@@ -197,14 +197,14 @@ class ReportForm(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
         if offer is None:
             return
 
-        def load() -> tuple[list[ReportRun], list[StoredRun]]:
+        def load() -> tuple[list[ReportRun], list[ReportResult]]:
             kept = runs_in(canvas.store.folder(canvas.url, canvas.account_id, offer.report))
             return list(islice(canvas.api.index(offer.report), _HISTORY)), list(kept)
 
         in_background(load, functools.partial(self._show_history, offer.report), self._show_error)
 
     @_guarded
-    def _show_history(self, report: str, found: tuple[list[ReportRun], list[StoredRun]]) -> None:
+    def _show_history(self, report: str, found: tuple[list[ReportRun], list[ReportResult]]) -> None:
         if self._reports.selected is None or report != self._reports.selected.report:
             return  # the user has selected another report since
         self._runs, self._kept = found

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from canvas_reports_nb.canvas_api.models import ReportRun
-    from canvas_reports_nb.store.stored_run import StoredRun
+    from canvas_reports_nb.store.stored_run import ReportResult
 
 
 _SHOWN = 10
@@ -140,7 +140,7 @@ def suggest(
     report: str,
     asked: Mapping[str, Any],
     *,
-    kept: Sequence[StoredRun],
+    kept: Sequence[ReportResult],
     runs: Sequence[ReportRun],
     now: datetime,
 ) -> Suggestion | None:
@@ -150,7 +150,7 @@ def suggest(
     ----------
     report : str
     asked : mapping
-    kept : sequence of StoredRun
+    kept : sequence of ReportResult
         All runs of the report on this disk.
     runs : sequence of ReportRun
         Canvas's list, newest first.
@@ -158,14 +158,12 @@ def suggest(
         With a time zone.
     """
     wanted = comparable(report, asked)
-    equal = [run for run in kept if comparable(report, run.provenance.parameters) == wanted]
+    equal = [run for run in kept if comparable(report, run.origin.parameters) == wanted]
     stored = sorted(equal, key=lambda run: run.finished_at, reverse=True)
     decision = reuse_or_start(report, asked, stored=stored, history=runs, now=now, max_age=DEFAULT_MAX_AGE)
     if decision.run_id is None:
         return None
-    ended = {run.id: run.ended_at for run in runs} | {
-        run.provenance.run_id: run.finished_at for run in stored
-    }
+    ended = {run.id: run.ended_at for run in runs} | {run.origin.run_id: run.finished_at for run in stored}
     at = ended.get(decision.run_id)
     age = f"from {ago((now - at).total_seconds())}" if at else "in progress"
     label = f"Open run {decision.run_id} {age}"

@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from canvas_reports_nb.runs.ledger import Ledger
     from canvas_reports_nb.runs.progress import Progress, ProgressSink
     from canvas_reports_nb.store.store import Store
-    from canvas_reports_nb.store.stored_run import StoredRun
     from canvas_reports_nb.typing import Age, Engine, OnInterrupt, Parameters
 
 
@@ -76,9 +75,9 @@ class Runs:
         if offline:
             return self._held(report, asked, run_id)
         if run_id is not None:
-            kept = self.store.sound(self.store.find(self.url, self.account, report, run_id))
+            kept = self.store.verify(self.store.find(self.url, self.account, report, run_id))
             if kept is not None:
-                return ReportResult(kept)
+                return kept
         with self.waiter.limit(timeout):
             with in_time(self.waiter, timeout, report):
                 if run_id is not None:
@@ -99,14 +98,14 @@ class Runs:
         sink.show(ProgressEvent("note", report, decision.run_id, text=f"{report}: {decision.reason}"))
         if equal is not None:
             sink.close()
-            return ReportResult(equal), sink
+            return equal, sink
         if decision.run_id is not None:
             return self.job(self.api.show(report, decision.run_id), joined=True), sink
         return self.begin(report, wanted, decision.known), sink
 
     def decide(
         self, report: str, wanted: Mapping[str, Any], max_age: Age, history: Iterable[ReportRun]
-    ) -> tuple[Decision, StoredRun | None]:
+    ) -> tuple[Decision, ReportResult | None]:
         """Which run serves a checked request; with it the stored run, where that is the one.
 
         Parameters
@@ -152,7 +151,7 @@ class Runs:
 
     def _held(self, report: str, asked: Mapping[str, Any], run_id: int | None) -> ReportResult:
         if run_id is not None:
-            kept = self.store.sound(self.store.find(self.url, self.account, report, run_id))
+            kept = self.store.verify(self.store.find(self.url, self.account, report, run_id))
         else:
             kept = self._sound(report, asked)
         if kept is None:
@@ -163,13 +162,13 @@ class Runs:
                 report=report,
                 run_id=run_id,
             )
-        return ReportResult(kept)
+        return kept
 
-    def _sound(self, report: str, asked: Mapping[str, Any], max_age: float = math.inf) -> StoredRun | None:
+    def _sound(self, report: str, asked: Mapping[str, Any], max_age: float = math.inf) -> ReportResult | None:
         """The newest stored run of equal parameters, young enough, whose files are what was stored."""
         now, equal = self.waiter.now(), self.store.equal(self.url, self.account, report, asked)
         young = (run for run in equal if (now - run.finished_at).total_seconds() <= max_age)
-        return next((kept for run in young if (kept := self.store.sound(run))), None)
+        return next((kept for run in young if (kept := self.store.verify(run))), None)
 
     def _remembered(
         self, report: str, wanted: Mapping[str, Any], history: Iterable[ReportRun], max_age: float

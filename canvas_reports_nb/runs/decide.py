@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from canvas_reports_nb.canvas_api.models import ReportRun
-    from canvas_reports_nb.store.stored_run import StoredRun
+    from canvas_reports_nb.store.stored_run import ReportResult
     from canvas_reports_nb.typing import Clock
 
 
@@ -48,7 +48,7 @@ def reuse_or_start(
     report: str,
     parameters: Mapping[str, Any],
     *,
-    stored: Sequence[StoredRun],
+    stored: Sequence[ReportResult],
     history: Iterable[ReportRun],
     now: datetime,
     max_age: float,
@@ -57,7 +57,7 @@ def reuse_or_start(
 
     Parameters
     ----------
-    stored : sequence of StoredRun
+    stored : sequence of ReportResult
         Of equal parameters, newest first.
     history : iterable of ReportRun
         Canvas's own list, newest first; only read as far as it is needed.
@@ -73,8 +73,8 @@ def reuse_or_start(
             if age <= max_age:
                 return Decision(
                     "stored",
-                    kept.provenance.run_id,
-                    f"using run {kept.provenance.run_id} from this disk, {ago(age)}",
+                    kept.origin.run_id,
+                    f"using run {kept.origin.run_id} from this disk, {ago(age)}",
                 )
         wanted = comparable(report, parameters)
         in_flight: ReportRun | None = None

@@ -29,7 +29,6 @@ from canvas_reports_nb.exceptions import (
 )
 from canvas_reports_nb.frames.provenance import Provenance
 from canvas_reports_nb.runs.progress import ProgressEvent
-from canvas_reports_nb.store.stored_run import ReportResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
     from canvas_reports_nb.canvas_api.client import AccountReports
     from canvas_reports_nb.canvas_api.models import Attachment, ReportRun
     from canvas_reports_nb.store.store import Store
+    from canvas_reports_nb.store.stored_run import ReportResult
 
 _CHUNK = 1 << 20
 # Tries in a row that bring nothing new; one that brings more starts the count again.
@@ -65,7 +65,7 @@ def retrieve(
         The disk is full, or can't be written.
     """
     with store.lock(url, api.account, run.report, run.id) as folder:
-        stored = store.sound(store.find(url, api.account, run.report, run.id))
+        stored = store.verify(store.find(url, api.account, run.report, run.id))
         if stored is None:
             origin = Provenance(host=urlsplit(url).netloc, account=api.account)
             try:
@@ -81,7 +81,7 @@ def retrieve(
                 if told is error:
                     raise
                 raise told from None
-    return ReportResult(stored)
+    return stored
 
 
 def _unwritable(error: BaseException, folder: Path, run: ReportRun) -> StoreError | None:

@@ -32,7 +32,6 @@ from canvas_reports_nb.runs.progress import ProgressEvent, resolve
 from canvas_reports_nb.runs.start import checked
 from canvas_reports_nb.settings import DEFAULT_MAX_AGE
 from canvas_reports_nb.store.store import seconds
-from canvas_reports_nb.store.stored_run import ReportResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -43,6 +42,7 @@ if TYPE_CHECKING:
     from canvas_reports_nb.catalog.requests import Request
     from canvas_reports_nb.runs.account import Runs
     from canvas_reports_nb.runs.progress import Progress, ProgressSink
+    from canvas_reports_nb.store.stored_run import ReportResult
     from canvas_reports_nb.typing import Age, Engine, OnError, OnInterrupt
 
 
@@ -198,7 +198,7 @@ def gather(
         tasks = list(dict.fromkeys(rows))
         sink = resolve(progress)
         try:
-            with runs_of(None).store.sparing():
+            with runs_of(None).store.pin_used():
                 with in_time(waiter, timeout):
                     _decide(tasks, max_age, sink, len(rows))
                 Batch(tasks, sink, timeout).settle(on_interrupt)
@@ -277,7 +277,7 @@ def _decide(tasks: Sequence[Task], max_age: Age, sink: ProgressSink, rows: int) 
         decisions[decision.action] += 1
         task.known = decision.known
         if stored is not None:
-            task.settle(ReportResult(stored))
+            task.settle(stored)
         elif decision.run_id is not None:
             seen = (run for run in listed.get(task.group, ()) if run.id == decision.run_id)
             task.join(next(seen, None) or task.runs.api.show(task.report, decision.run_id))

@@ -27,7 +27,7 @@ from urllib.parse import unquote
 from uuid import uuid4
 
 from canvas_reports_nb import _html
-from canvas_reports_nb._disk import file_facts, make_private
+from canvas_reports_nb._disk import make_private
 from canvas_reports_nb.exceptions import (
     CanvasReportsError,
     ConfigurationError,
@@ -36,7 +36,14 @@ from canvas_reports_nb.exceptions import (
     StoreError,
 )
 from canvas_reports_nb.store.store import Store, oldest, store_frame
-from canvas_reports_nb.store.stored_run import SIDECAR, StoredRun, load, parse, runs_in, sidecar
+from canvas_reports_nb.store.stored_run import (
+    SIDECAR,
+    ReportResult,
+    parse_run,
+    read_run,
+    runs_in,
+    sidecar_text,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -60,12 +67,12 @@ class Entry:
     ----------
     path : str
         The attempt's folder there.
-    run : StoredRun
+    run : ReportResult
         With the folder here that it belongs in.
     """
 
     path: str
-    run: StoredRun
+    run: ReportResult
 
 
 class SharedRuns:
@@ -88,7 +95,7 @@ class SharedRuns:
         self.address, self._root = address, root
         self.files, base = _opened(address)
         self._base = base.rstrip("/")
-        self._sidecars: dict[str, StoredRun] = {}
+        self._sidecars: dict[str, ReportResult] = {}
 
     def entries(self, folder: Path) -> list[Entry]:
         """The whole runs in a folder of the store; of equal ones each."""
@@ -102,9 +109,9 @@ class SharedRuns:
             place = f"{self._path(folder)}/{uuid4().hex}"
             with self._unless_shared(folder):
                 self._make(place)
-                for each in StoredRun(folder, facts).files:
+                for each in ReportResult(folder, facts).files:
                     self.files.put_file(str(folder / each["file"]), f"{place}/{each['file']}")
-                self.files.pipe_file(f"{place}/{SIDECAR}", sidecar(facts).encode())
+                self.files.pipe_file(f"{place}/{SIDECAR}", sidecar_text(facts).encode())
             attempts = self._attempts(self._path(folder))
             whole = {entry.path for entry in self._whole(attempts)}
             for path in attempts.keys() - whole:
@@ -167,7 +174,7 @@ class SharedRuns:
         for name, text in (self.files.cat(new, on_error="omit") if new else {}).items():
             path = name.rpartition("/")[0]
             folder = self._folder(path)
-            run = parse(folder, text) if folder else None
+            run = parse_run(folder, text) if folder else None
             if run is not None:
                 self._sidecars[path] = run
         entries = [Entry(path, self._sidecars[path]) for path in sealed if path in self._sidecars]
@@ -218,7 +225,7 @@ class SharedRuns:
             ) from None
 
 
-def _is_whole(run: StoredRun, names: Mapping[str, int]) -> bool:
+def _is_whole(run: ReportResult, names: Mapping[str, int]) -> bool:
     return all(
         each["file"] != SIDECAR and each["file"] in names and names[each["file"]] == each.get("size")
         for each in run.files
@@ -253,7 +260,7 @@ def _opened(address: str) -> tuple[Any, str]:
 _T = TypeVar("_T")
 _LOG = logging.getLogger(__name__)
 # Seconds for which a storage that failed is left alone: some take minutes to say so.
-_REST = 60.0
+_BACK_OFF = 60.0
 
 
 def open_store(settings: Settings, clock: Clock) -> Store:
@@ -284,7 +291,7 @@ class SharedStore(Store):
     def __init__(self, shared: SharedRuns, path: Path, limit: int, *, clock: Clock) -> None:
         super().__init__(path, limit)
         self._shared, self._clock = shared, clock
-        self._resting = float("-inf")
+        self._backing_off_until = float("-inf")
 
     @property
     def address(self) -> str:
@@ -305,25 +312,25 @@ class SharedStore(Store):
         ]
         return _html.card("Shared store", _html.facts(facts))
 
-    def find(self, url: str, account: str, report: str, run_id: int) -> StoredRun | None:
-        """A run by its id, or ``None``; `sound` copies it here where it is not yet."""
+    def find(self, url: str, account: str, report: str, run_id: int) -> ReportResult | None:
+        """A run by its id, or ``None``; `verify` copies it here where it is not yet."""
         here = super().find(url, account, report, run_id)
         there = [] if here else self._entries(self.folder(url, account, report, run_id))
         return there[0].run if there else here
 
-    def seal(self, folder: Path, facts: Mapping[str, Any]) -> StoredRun:
+    def seal(self, folder: Path, facts: Mapping[str, Any]) -> ReportResult:
         """Share the run, then let it exist here: a process killed between has nothing that others have not."""
-        if not self._entries(folder) and not self._rests:
+        if not self._entries(folder) and not self._is_backing_off:
             self._tried(partial(self._shared.upload, folder, facts))
         return super().seal(folder, facts)
 
-    def sound(self, run: StoredRun | None) -> StoredRun | None:
+    def verify(self, run: ReportResult | None) -> ReportResult | None:
         """The run on this disk with the files that were stored, copied here where they are not."""
-        kept = super().sound(run) if run is not None and run.is_here else None
+        kept = super().verify(run) if run is not None and run.is_complete else None
         if kept is not None or run is None:
             return kept
         with self._alone(run.folder):
-            found = super().sound(load(run.folder))  # another process may have copied it meanwhile
+            found = super().verify(read_run(run.folder))  # another process may have copied it meanwhile
             for entry in [] if found else self._entries(run.folder):
                 found = self._tried(partial(self._copied, entry))
                 if found:
@@ -363,22 +370,22 @@ class SharedStore(Store):
 
     # -- inside ------------------------------------------------------------------------------
 
-    def _known(self, folder: Path) -> Iterator[StoredRun]:
+    def _known(self, folder: Path) -> Iterator[ReportResult]:
         here = {run.folder: run for run in runs_in(folder)}
         yield from here.values()
         shared = {entry.run.folder: entry.run for entry in self._entries(folder)}
         yield from (run for place, run in shared.items() if place not in here)
 
     @property
-    def _rests(self) -> bool:
-        return self._clock() < self._resting
+    def _is_backing_off(self) -> bool:
+        return self._clock() < self._backing_off_until
 
     def _entries(self, folder: Path) -> list[Entry]:
-        if self._rests:
+        if self._is_backing_off:
             return []
         found = self._tried(partial(self._shared.entries, folder))
         if found is None:
-            self._resting = self._clock() + _REST
+            self._backing_off_until = self._clock() + _BACK_OFF
         return found or []
 
     def _tried(self, ask: Callable[[], _T]) -> _T | None:
@@ -391,7 +398,7 @@ class SharedStore(Store):
             )
             return None
 
-    def _copied(self, entry: Entry) -> StoredRun | None:
+    def _copied(self, entry: Entry) -> ReportResult | None:
         """A shared run, copied here; a damaged one is set aside."""
         run, sealed = entry.run, None
         _LOG.info("copying run %s from %s", run.folder.name, self.address)
@@ -400,7 +407,7 @@ class SharedStore(Store):
         make_private(self.path, run.folder)
         try:
             self._shared.fetch(entry)
-            if run.is_sound() and file_facts(run.raw).items() <= run.facts["raw"].items():
+            if run.is_intact() and run.is_raw_intact():
                 sealed = super().seal(run.folder, run.facts)
             else:
                 _LOG.warning("run %s in the shared store is damaged; set aside there", run.folder.name)

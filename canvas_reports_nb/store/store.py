@@ -29,7 +29,14 @@ from canvas_reports_nb._disk import make_private, open_private
 from canvas_reports_nb.catalog.parameters import comparable, is_number
 from canvas_reports_nb.exceptions import ParameterError, StoreError
 from canvas_reports_nb.settings import DEFAULT_STORE_LIMIT, host_folder
-from canvas_reports_nb.store.stored_run import ASIDE, SIDECAR, StoredRun, load, runs_in, sidecar
+from canvas_reports_nb.store.stored_run import (
+    QUARANTINED,
+    SIDECAR,
+    ReportResult,
+    read_run,
+    runs_in,
+    sidecar_text,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -79,13 +86,13 @@ class Store:
     def __init__(self, path: str | os.PathLike[str], limit: int = DEFAULT_STORE_LIMIT) -> None:
         self.path = Path(path)
         self.limit = limit
-        self._spared: list[set[Path]] = []
+        self._pinned: list[set[Path]] = []
 
     def __repr__(self) -> str:
-        return f"Store({self._told!r})"
+        return f"Store({self._shown_path!r})"
 
     @property
-    def _told(self) -> str:
+    def _shown_path(self) -> str:
         """The path without the user's name: a notebook that shows it is passed on."""
         home = Path.home()
         return (
@@ -97,7 +104,9 @@ class Store:
         total = sum(run.size for run in runs)
         return _html.card(
             "Store",
-            _html.facts([("path", self._told), ("runs", len(runs)), ("size", f"{total / 1e6:,.1f} MB")]),
+            _html.facts(
+                [("path", self._shown_path), ("runs", len(runs)), ("size", f"{total / 1e6:,.1f} MB")]
+            ),
         )
 
     @property
@@ -110,24 +119,24 @@ class Store:
         base = self.path / "runs" / host_folder(url) / quote(account, safe="") / quote(report, safe="")
         return base if run_id is None else base / str(run_id)
 
-    def find(self, url: str, account: str, report: str, run_id: int) -> StoredRun | None:
+    def find(self, url: str, account: str, report: str, run_id: int) -> ReportResult | None:
         """A run by its id, or ``None``."""
-        return load(self.folder(url, account, report, run_id))
+        return read_run(self.folder(url, account, report, run_id))
 
-    def equal(self, url: str, account: str, report: str, parameters: Mapping[str, Any]) -> list[StoredRun]:
+    def equal(self, url: str, account: str, report: str, parameters: Mapping[str, Any]) -> list[ReportResult]:
         """Stored runs of equal parameters, newest first."""
         wanted = comparable(report, parameters)
         found = [
             run
             for run in self._known(self.folder(url, account, report))
-            if comparable(report, run.provenance.parameters) == wanted
+            if comparable(report, run.origin.parameters) == wanted
         ]
         return sorted(found, key=lambda run: run.finished_at, reverse=True)
 
-    def _known(self, folder: Path) -> Iterator[StoredRun]:
+    def _known(self, folder: Path) -> Iterator[ReportResult]:
         return runs_in(folder)
 
-    def runs(self, report: str | None = None) -> Iterator[StoredRun]:
+    def runs(self, report: str | None = None) -> Iterator[ReportResult]:
         """All runs on this disk, of one report if it is named."""
         for folder in self._folders(report):
             yield from runs_in(folder)
@@ -154,18 +163,18 @@ class Store:
             make_private(self.path, folder)
             yield folder
 
-    def seal(self, folder: Path, facts: Mapping[str, Any]) -> StoredRun:
+    def seal(self, folder: Path, facts: Mapping[str, Any]) -> ReportResult:
         """Write the sidecar, last and at once; from now on the run exists."""
         part = folder / f"{SIDECAR}.part"
         with open_private(part) as file:
-            file.write(sidecar(facts).encode())
+            file.write(sidecar_text(facts).encode())
             file.flush()
             os.fsync(file.fileno())
         part.replace(folder / SIDECAR)
-        sealed = load(folder)
+        sealed = read_run(folder)
         if sealed is None:
             raise StoreError(f"The store at {self.path} lost a run while it was written.", hint="Call again.")
-        self._spare(sealed)
+        self._pin(sealed)
         return sealed
 
     def info(self) -> pd.DataFrame:
@@ -222,28 +231,28 @@ class Store:
         for folder in self._folders(report):
             for rest in folder.iterdir():
                 with suppress(TimeoutError), _locked(rest.name.partition(".")[0], folder, timeout=0):
-                    if rest.is_dir() and (rest.suffix == ASIDE or not (rest / SIDECAR).exists()):
+                    if rest.is_dir() and (rest.suffix == QUARANTINED or not (rest / SIDECAR).exists()):
                         shutil.rmtree(rest, ignore_errors=True)
 
     @contextmanager
-    def sparing(self) -> Iterator[None]:
+    def pin_used(self) -> Iterator[None]:
         """Let every run that is stored or used inside stay to its end, however large they are together."""
-        spared: set[Path] = set()
-        self._spared.append(spared)
+        pinned: set[Path] = set()
+        self._pinned.append(pinned)
         try:
             yield
         finally:
-            self._spared = [other for other in self._spared if other is not spared]
+            self._pinned = [other for other in self._pinned if other is not pinned]
 
-    def _spare(self, run: StoredRun) -> None:
-        for spared in self._spared:
-            spared.add(run.folder)
+    def _pin(self, run: ReportResult) -> None:
+        for pinned in self._pinned:
+            pinned.add(run.folder)
 
-    def evict(self, keep: StoredRun) -> list[StoredRun]:
+    def evict(self, keep: ReportResult) -> list[ReportResult]:
         """Remove the runs stored first until the limit is kept; ``keep`` stays, however large."""
-        runs = sorted(self.runs(), key=lambda run: run.provenance.retrieved_at or "")
+        runs = sorted(self.runs(), key=lambda run: run.origin.retrieved_at or "")
         total, gone = sum(run.size for run in runs), []
-        kept = {keep.folder}.union(*self._spared)
+        kept = {keep.folder}.union(*self._pinned)
         for run in runs:
             if total <= self.limit:
                 break
@@ -255,12 +264,12 @@ class Store:
             _LOG.info("the store at %s was over its limit: %d old runs removed", self.path, len(gone))
         return gone
 
-    def sound(self, run: StoredRun | None) -> StoredRun | None:
+    def verify(self, run: ReportResult | None) -> ReportResult | None:
         """The run if its files are what was stored; a damaged one is set aside, and there is none."""
         if run is None:
             return None
-        if run.is_sound():
-            self._spare(run)
+        if run.is_intact():
+            self._pin(run)
             return run
         run.quarantine()
         return None
@@ -279,20 +288,20 @@ def _locked(run: str, folder: Path, timeout: float = -1) -> AbstractContextManag
     return FileLock(folder / f".{run}.lock", mode=0o600, is_singleton=True).acquire(timeout=timeout)
 
 
-def store_frame(runs: Iterable[StoredRun], now: datetime) -> pd.DataFrame:
+def store_frame(runs: Iterable[ReportResult], now: datetime) -> pd.DataFrame:
     """One row a stored run; the columns are those of `Store.info`."""
     rows = [
         {
-            "report": run.provenance.report,
-            "run_id": run.provenance.run_id,
-            "host": run.provenance.host,
-            "account": run.provenance.account,
+            "report": run.origin.report,
+            "run_id": run.origin.run_id,
+            "host": run.origin.host,
+            "account": run.origin.account,
             "tables": ", ".join(run.tables),
             "rows": sum(run.provenance_of(table).rows or 0 for table in run.tables),
             "bytes": run.size,
             "finished_at": run.finished_at,
             "age": now - run.finished_at,
-            "parameters": run.provenance.parameters,
+            "parameters": run.origin.parameters,
         }
         for run in runs
     ]

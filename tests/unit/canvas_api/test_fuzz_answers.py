@@ -18,7 +18,6 @@ from canvas_reports_nb.exceptions import CanvasReportsError, UnexpectedAnswerErr
 from canvas_reports_nb.frames.provenance import Provenance
 from canvas_reports_nb.runs.listings import history_frame, reports_frame
 from canvas_reports_nb.store.store import Store
-from canvas_reports_nb.store.stored_run import ReportResult
 
 WORDS = [
     "id", "report", "title", "status", "progress", "parameters", "created_at", "started_at", "ended_at",
@@ -204,9 +203,8 @@ def test_a_sidecar(
     assert store._repr_html_()
     if run is not None:
         assert {run.raw.parent, *(run.path_of(table).parent for table in run.tables)} == {path.parent}
-        assert run.is_sound() in {True, False}
-        result = ReportResult(run)
-        assert result._repr_html_() + repr(result)
+        assert run.is_intact() in {True, False}
+        assert run._repr_html_() + repr(run)
 
 
 @pytest.mark.parametrize("data", [b"[" * 100_000, b'{"a":' * 100_000, b"\xff\xfe", b"9" * 5000], ids=len)

@@ -16,7 +16,8 @@ from canvas_reports_nb.frames.provenance import Provenance
 from canvas_reports_nb.runs.decide import next_poll, reuse_or_start
 from canvas_reports_nb.runs.job import ReportJob
 from canvas_reports_nb.runs.progress import ProgressEvent
-from canvas_reports_nb.store.store import Store, StoredRun
+from canvas_reports_nb.store.store import Store
+from canvas_reports_nb.store.stored_run import ReportResult
 
 GRADES = "grade_export_csv"
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -266,10 +267,12 @@ def test_interrupt(on_interrupt: Any, abort_error: Exception | None, aborted: in
 # -- use again or start ------------------------------------------------------------------------
 
 
-def kept(run_id: int, age: float) -> StoredRun:
+def kept(run_id: int, age: float) -> ReportResult:
     ended = (NOW - timedelta(seconds=age)).isoformat()
     made = Provenance(report=GRADES, run_id=run_id, ended_at=ended)
-    return StoredRun(Path("unused"), {"provenance": made.to_dict(), "tables": {}, "raw": {"file": "raw.csv"}})
+    return ReportResult(
+        Path("unused"), {"provenance": made.to_dict(), "tables": {}, "raw": {"file": "raw.csv"}}
+    )
 
 
 def told(run_id: int, status: str, age: float, term: str = "12", took: float = 0) -> ReportRun:
@@ -310,7 +313,7 @@ DAY = 86400.0
     ],
 )
 def test_reuse_or_start(
-    stored: list[StoredRun], history: list[ReportRun], max_age: float, expected: tuple[str, int | None]
+    stored: list[ReportResult], history: list[ReportRun], max_age: float, expected: tuple[str, int | None]
 ) -> None:
     asked = {"enrollment_term": 12}
     decision = reuse_or_start(GRADES, asked, stored=stored, history=history, now=NOW, max_age=max_age)

@@ -23,13 +23,15 @@ from canvas_reports_nb.frames.provenance import Provenance
 from canvas_reports_nb.settings import Settings, shared_address, store_root
 from canvas_reports_nb.store.shared import SharedStore, open_store
 from canvas_reports_nb.store.store import Store
-from canvas_reports_nb.store.stored_run import StoredRun
+from canvas_reports_nb.store.stored_run import ReportResult
 
 URL, ACCOUNT, GRADES = "https://canvas.example.edu", "sis_account_id:ENG/1", "grade_export_csv"
 RUN = (URL, ACCOUNT, GRADES, 7)
 
 
-def keep(store: Store, run_id: int, *, report: str = GRADES, age: float = 60, **parameters: Any) -> StoredRun:
+def keep(
+    store: Store, run_id: int, *, report: str = GRADES, age: float = 60, **parameters: Any
+) -> ReportResult:
     """A run as `retrieve` leaves it."""
     ended = datetime.now(UTC) - timedelta(seconds=age)
     made = Provenance(
@@ -101,10 +103,10 @@ def test_what_one_keeps_the_other_finds(disk: Any, there: Any) -> None:
     kept = keep(one, 7)
     found = other.find(*RUN)
     assert found is not None
-    assert not found.is_here
+    assert not found.is_complete
     assert found.facts == kept.facts
     assert not other.path.exists(), "looking makes nothing"
-    copied = other.sound(found)
+    copied = other.verify(found)
     assert copied is not None
     assert copied.folder == found.folder
     names = {"raw.csv", f"{GRADES}.parquet", "run.json"}
@@ -113,7 +115,7 @@ def test_what_one_keeps_the_other_finds(disk: Any, there: Any) -> None:
     }
     assert {stat.S_IMODE(file.stat().st_mode) for file in copied.folder.iterdir()} == {0o600}
     assert {name.rpartition("/")[2] for name in there.find()} == names
-    assert [run.provenance.run_id for run in other.runs()] == [7]
+    assert [run.origin.run_id for run in other.runs()] == [7]
 
 
 def test_equal_runs_of_here_and_there_newest_first(disk: Any) -> None:
@@ -121,12 +123,12 @@ def test_equal_runs_of_here_and_there_newest_first(disk: Any) -> None:
     keep(one, 7, age=300, enrollment_term_id="1")
     keep(one, 8, age=100, enrollment_term_id="1")
     keep(one, 9, age=50, enrollment_term_id="2")
-    other.sound(other.find(*RUN))
+    other.verify(other.find(*RUN))
     keep(other, 10, age=200, enrollment_term_id=1)
     for store, here in ((one, [True, False, True]), (other, [False, True, True])):
         found = store.equal(URL, ACCOUNT, GRADES, {"enrollment_term": 1})
-        assert [run.provenance.run_id for run in found] == [8, 10, 7]
-        assert [run.is_here for run in found] == here
+        assert [run.origin.run_id for run in found] == [8, 10, 7]
+        assert [run.is_complete for run in found] == here
         assert [run.size > 0 for run in found] == [True] * 3
 
 
@@ -205,13 +207,13 @@ def test_a_damaged_run_is_set_aside_for_all_and_can_be_shared_anew(
     good = there.read(which)
     there.write(which, good[::-1])
     other = disk("other")
-    assert other.sound(other.find(*RUN)) is None
+    assert other.verify(other.find(*RUN)) is None
     assert "damaged" in caplog.text
     assert list(other.path.rglob("*.csv")) == [], "nothing of it stays here"
     assert disk("third").find(*RUN) is None
     keep(other, 7)
     third = disk("third")
-    assert third.sound(third.find(*RUN)) is not None
+    assert third.verify(third.find(*RUN)) is not None
     assert there.read(which) == good
 
 
@@ -219,7 +221,7 @@ def test_a_damaged_copy_is_copied_again(disk: Any) -> None:
     store = disk("one")
     kept = keep(store, 7)
     kept.path_of(GRADES).write_bytes(b"broken")
-    again = store.sound(kept)
+    again = store.verify(kept)
     assert again is not None
     assert again.path_of(GRADES).read_bytes() == b"PAR1" * 7
 
@@ -261,10 +263,10 @@ def test_two_writers_at_the_same_time_leave_one_run(disk: Any, there: Any, files
             return getattr(files, name)
 
     slow._shared.files = Interleaved()
-    assert keep(slow, 7).is_sound()
+    assert keep(slow, 7).is_intact()
     assert len(there.find()) == 3
     third = disk("third")
-    assert third.sound(third.find(*RUN)) is not None
+    assert third.verify(third.find(*RUN)) is not None
 
 
 @pytest.mark.parametrize(
@@ -283,11 +285,11 @@ def test_clear(disk: Any, asked: dict[str, Any], left: set[int], *, shared: bool
     keep(one, 1, age=60)
     keep(one, 2, age=7200)
     keep(other, 3, age=600, report="zero_activity_csv")
-    mine = {run.provenance.run_id for run in one.runs()} - left
+    mine = {run.origin.run_id for run in one.runs()} - left
     assert one.clear(**asked, shared=shared) == (3 - len(left) if shared else len(mine))
-    assert {run.provenance.run_id for run in one.runs()} == left - {3}
+    assert {run.origin.run_id for run in one.runs()} == left - {3}
     assert set(disk("third").info()["run_id"]) == (left if shared else {1, 2, 3})
-    assert {run.provenance.run_id for run in other.runs()} == {3}, "never another's copies"
+    assert {run.origin.run_id for run in other.runs()} == {3}, "never another's copies"
 
 
 def test_all_that_is_half_made_goes_with_the_rest(disk: Any, there: Any) -> None:
@@ -311,8 +313,8 @@ def test_the_limit_is_for_the_copies(disk: Any, there: Any) -> None:
     other = disk("other")
     other.limit = 1
     for run_id in (7, 8):
-        other.sound(other.find(URL, ACCOUNT, GRADES, run_id))
-    assert [run.provenance.run_id for run in other.runs()] == [8]
+        other.verify(other.find(URL, ACCOUNT, GRADES, run_id))
+    assert [run.origin.run_id for run in other.runs()] == [8]
     assert len(there.find("run.json")) == 2
 
 
@@ -349,7 +351,7 @@ def test_trouble_is_said_once_and_stops_nothing(disk: Any) -> None:
         assert store.find(*RUN) is None
     calls = failing.calls
     kept = keep(store, 7)
-    assert store.sound(store.find(*RUN)) == kept
+    assert store.verify(store.find(*RUN)) == kept
     assert store.info()["shared"].tolist() == [False]
     assert failing.calls == calls, "a storage that failed is left alone for a while"
     assert "SECRET" not in str(warned[0].message)
@@ -372,11 +374,11 @@ def test_who_may_only_read_still_reads(disk: Any, monkeypatch: pytest.MonkeyPatc
 
     for name in ("pipe_file", "put_file", "makedirs", "mv", "rm", "rm_file"):
         monkeypatch.setattr(type(other._shared.files), name, refuse)
-    assert other.sound(other.find(*RUN)) is not None
+    assert other.verify(other.find(*RUN)) is not None
     with pytest.warns(ReportWarning, match="can't be written: Permission denied") as warned:
         kept = keep(other, 8)
     assert len(warned) == 1
-    assert kept.is_sound()
+    assert kept.is_intact()
 
 
 def test_beside_a_share_that_is_not_mounted_nothing_is_written(tmp_path: Path) -> None:

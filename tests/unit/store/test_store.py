@@ -23,12 +23,14 @@ from canvas_reports_nb.runs.ledger import Ledger
 from canvas_reports_nb.settings import Settings
 from canvas_reports_nb.store.shared import open_store
 from canvas_reports_nb.store.store import Store, seconds
-from canvas_reports_nb.store.stored_run import StoredRun
+from canvas_reports_nb.store.stored_run import ReportResult
 
 URL, ACCOUNT, GRADES = "https://canvas.example.edu", "sis_account_id:ENG/1", "grade_export_csv"
 
 
-def keep(store: Store, run_id: int, *, report: str = GRADES, age: float = 60, **parameters: Any) -> StoredRun:
+def keep(
+    store: Store, run_id: int, *, report: str = GRADES, age: float = 60, **parameters: Any
+) -> ReportResult:
     """A run of two rows as `retrieve` leaves it."""
     ended = datetime.now(UTC) - timedelta(seconds=age)
     made = Provenance(
@@ -71,7 +73,7 @@ def test_layout_and_rights(store: Store) -> None:
     assert stat.S_IMODE((kept.folder / "run.json").stat().st_mode) == 0o600
     assert stat.S_IMODE((kept.folder.parent / ".7.lock").stat().st_mode) == 0o600
     assert not list(store.path.rglob("*.part"))
-    found = store.sound(store.find(URL, ACCOUNT, GRADES, 7))
+    found = store.verify(store.find(URL, ACCOUNT, GRADES, 7))
     assert found == kept
     assert found.tables == (GRADES,)
     assert found.size > len(b"a\n1\n2\nPAR1")
@@ -159,7 +161,7 @@ def test_a_file_among_the_runs_is_passed_over(store: Store) -> None:
     folder = keep(store, 7).folder.parent
     (folder / "8").write_text("no folder")
     (folder / "notes").mkdir()
-    assert [run.provenance.run_id for run in store.runs()] == [7]
+    assert [run.origin.run_id for run in store.runs()] == [7]
 
 
 def test_equal_runs_newest_first(store: Store) -> None:
@@ -167,7 +169,7 @@ def test_equal_runs_newest_first(store: Store) -> None:
         keep(store, run_id, age=age, enrollment_term_id=term)
     keep(store, 5, report="zero_activity_csv", enrollment_term_id="1")
     found = store.equal(URL, ACCOUNT, GRADES, {"enrollment_term": 1, "skip_message": True})
-    assert [run.provenance.run_id for run in found] == [7, 8, 9]
+    assert [run.origin.run_id for run in found] == [7, 8, 9]
     assert store.equal("https://other.example.edu", ACCOUNT, GRADES, {"enrollment_term": 1}) == []
     assert store.equal(URL, "self", GRADES, {"enrollment_term": 1}) == []
 
@@ -200,7 +202,7 @@ def test_clear(store: Store, asked: dict[str, Any], left: set[int]) -> None:
     keep(store, 2, age=7200)
     keep(store, 3, age=600, report="zero_activity_csv")
     assert store.clear(**asked) == 3 - len(left)
-    assert {run.provenance.run_id for run in store.runs()} == left
+    assert {run.origin.run_id for run in store.runs()} == left
     assert {int(path.parent.name) for path in store.path.rglob("raw.csv")} == left
 
 
@@ -273,7 +275,7 @@ def test_a_run_of_links_is_none(store: Store, tmp_path: Path, name: str) -> None
     kept = keep(store, 7)
     (kept.folder / name).rename(tmp_path / name)
     (kept.folder / name).symlink_to(tmp_path / name)
-    found = store.sound(store.find(URL, ACCOUNT, GRADES, 7))
+    found = store.verify(store.find(URL, ACCOUNT, GRADES, 7))
     # A shared store fetches a copy of its own in the place of the link.
     assert found is None or (store.address.startswith("memory:") and not (found.folder / name).is_symlink())
 
