@@ -2,6 +2,7 @@
 
 import errno
 import json
+import shutil
 import stat
 import threading
 import time
@@ -16,6 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import canvas_reports_nb as crn
 from canvas_reports_nb._disk import file_facts
 from canvas_reports_nb.exceptions import StoreError
 from canvas_reports_nb.frames.provenance import Provenance
@@ -290,3 +292,50 @@ def test_nothing_is_written_through_a_link(store: Store, tmp_path: Path) -> None
     (kept.folder.parent / "8").symlink_to(tmp_path)
     with pytest.raises(StoreError, match="link"), store.lock(URL, ACCOUNT, GRADES, 8):
         pass
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Store:
+    """A copy of a store that version 0.1.0 wrote: one run of 19 rows, without a key in its sidecar."""
+    shutil.copytree(Path(__file__).with_name("store_0_1_0"), tmp_path / "old")
+    return Store(tmp_path / "old")
+
+
+OLD_URL = "http://127.0.0.1:52213"
+
+
+def test_a_run_stored_by_version_0_1_0_is_listed_and_read(old: Store) -> None:
+    row = old.info().loc[0]
+    assert (row["report"], row["run_id"], row["account"], row["rows"]) == (GRADES, 81234, "10", 19)
+    run = old.verify(old.find(OLD_URL, "10", GRADES, 81234))
+    assert run is not None
+    assert run.is_raw_intact()
+    assert run.path.read_bytes().count(b"\n") == 20
+    frame = run.to_pandas()
+    assert len(frame) == 19
+    assert frame["student sis"][0] == "0000306"
+    assert run.to_polars().height == run.to_arrow().num_rows == 19
+
+
+@pytest.mark.parametrize(
+    ("parameters", "expected"),
+    [
+        ({"enrollment_term_id": 10, "include_deleted": True}, [81234]),
+        ({"enrollment_term": "10", "include_deleted": "1"}, [81234]),
+        ({"enrollment_term_id": 11, "include_deleted": True}, []),
+        ({"enrollment_term_id": 10}, []),
+    ],
+)
+def test_a_run_stored_by_version_0_1_0_is_found_by_its_parameters(
+    old: Store, parameters: dict[str, Any], expected: list[int]
+) -> None:
+    found = old.equal(OLD_URL, "10", GRADES, parameters)
+    assert [run.origin.run_id for run in found] == expected
+
+
+def test_a_run_stored_by_version_0_1_0_is_read_offline(old: Store) -> None:
+    with crn.connect(OLD_URL, "token-of-nobody", store=old.path) as canvas:
+        frame = canvas.account(10).read_report(
+            GRADES, enrollment_term_id=10, include_deleted=True, offline=True
+        )
+    assert len(frame) == 19
