@@ -45,6 +45,9 @@
 
 from __future__ import annotations
 
+import sysconfig
+import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 if TYPE_CHECKING:
@@ -125,11 +128,38 @@ class CanvasReportsError(Exception):
         text = self.message + (f" [{', '.join(where)}]" if where else "")
         return f"{text}\n{self.hint}" if self.hint else text
 
+    def _render_traceback_(self) -> list[str]:
+        """Return what IPython shows instead of a traceback: the user's own lines, the message and the hint."""
+        stack = [(frame.f_code.co_name, frame.f_code.co_filename) for frame, _ in traceback.walk_stack(None)]
+        if any(name == "tb" and "IPython" in Path(file).parts for name, file in stack):
+            return ["".join(traceback.format_exception(self))]  # the magic %tb asks for everything
+        own = [frame for frame in traceback.extract_tb(self.__traceback__) if _is_users(frame.filename)]
+        lines = [f"{_place(frame)}:\n    {frame.line}\n" for frame in own]
+        notes = getattr(self, "__notes__", [])
+        # One text: IPython joins several without a line break in some of its modes.
+        return [
+            "\n".join([*lines, f"{type(self).__name__}: {self}", *notes, "\nFor the full traceback: %tb"])
+        ]
+
     def located(self, *, account: str | None, report: str | None, run_id: int | None) -> None:
         """Add where it happened, unless that is known already."""
         self.account = self.account or account
         self.report = self.report or report
         self.run_id = self.run_id if self.run_id is not None else run_id
+
+
+def _is_users(file: str) -> bool:
+    """Whether a frame's file is the user's: a notebook cell, or code outside this and other packages."""
+    path, packages = Path(file), {"site-packages", "dist-packages"}
+    libraries = (Path(__file__).parent, Path(sysconfig.get_path("stdlib")))
+    return not (
+        file.startswith("<frozen") or packages & {*path.parts} or any(map(path.is_relative_to, libraries))
+    )
+
+
+def _place(frame: traceback.FrameSummary) -> str:
+    name = Path(frame.filename).name if Path(frame.filename).is_file() else "Cell"
+    return f"{name}, line {frame.lineno}" + ("" if frame.name == "<module>" else f", in {frame.name}")
 
 
 def _rebuild(kind: type[CanvasReportsError], message: str, state: Mapping[str, object]) -> CanvasReportsError:
