@@ -1,7 +1,7 @@
-"""How a CSV is written: encoding, separator, header. Read from its first bytes, never from its name.
+"""How a CSV is written, judged by its bytes: encoding, separator, header, and whether it was cut short.
 
-Canvas writes UTF-8, commas and LF. A BOM or ``;`` comes from the three outcome reports (by the
-requesting user's settings), and BOM, CRLF or another encoding from a file saved again by Excel.
+Canvas writes UTF-8, commas and LF. The three outcome reports may have a BOM or ``;``, depending on the user's
+settings. A file that Excel saved again may have a BOM, CRLF or another encoding.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 
     from canvas_reports_nb.frames.contents import Member
 
-
-_FIRST = 64 * 1024
+_HEAD = 64 * 1024
+_CHUNK = 1 << 20
 _BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 _FIELD_LIMIT = 64 * 1024 * 1024
+_NO_BREAK = "the file does not end with a line break; if it was cut, its last cell is incomplete"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +33,9 @@ class Dialect:
     Attributes
     ----------
     encoding : str
-        A Python codec's name.
-    delimiter : str
+        The name of a Python codec.
     header : tuple of str
-        The names as written, duplicates and blanks included; empty for a file of one blank line.
+        The names as written, with duplicates and blanks; empty if the file is one blank line.
     has_rows : bool
         Whether anything follows the header.
     """
@@ -45,14 +45,9 @@ class Dialect:
     header: tuple[str, ...]
     has_rows: bool
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The header made unique: a second ``Q1`` becomes ``Q1.1``, a blank name ``column 3``."""
-        return unique(self.header)
-
 
 def unique(header: tuple[str, ...]) -> tuple[str, ...]:
-    """Names in which each stands once; the first of equals keeps its own."""
+    """Make names unique: a second ``Q1`` becomes ``Q1.1``, a blank name ``column 3``."""
     taken: dict[str, None] = {}
     for position, name in enumerate(header, start=1):
         base = name or f"column {position}"
@@ -64,119 +59,117 @@ def unique(header: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(taken)
 
 
-def read_dialect(member: Member, encoding: str | None = None) -> Dialect:
-    """Read how a CSV is written.
-
-    Parameters
-    ----------
-    member : Member
-    encoding : str, optional
-        Known already: the bytes further on turned out not to be what the first ones looked like.
+def read_dialect(member: Member) -> Dialect:
+    """Find out how a CSV is written.
 
     Raises
     ------
     NotAReportError
-        No text.
+        The file is not text.
     """
     with member.open() as stream:
-        head = stream.read(_FIRST)
-    found = encoding or next((codec for bom, codec in _BOMS.items() if head.startswith(bom)), "utf-8")
-    delimiter = _delimiter(head.decode(found, errors="replace"))
-    rows = records(member, Dialect(found, delimiter, (), has_rows=True))
+        head = stream.read(_HEAD)
+    encoding = next((codec for bom, codec in _BOMS.items() if head.startswith(bom)), "utf-8")
+    try:
+        return _read_header(member, head, encoding)
+    except UnicodeDecodeError:
+        return _read_header(member, head, other_encoding(member) or encoding)
+
+
+def _read_header(member: Member, head: bytes, encoding: str) -> Dialect:
+    delimiter = _delimiter(head.decode(encoding, errors="replace"))
+    rows = records(member, Dialect(encoding, delimiter, (), has_rows=True))
     try:
         header = next(rows, [])
         has_rows = next(rows, None) is not None
-    except UnicodeDecodeError:
-        return read_dialect(member, other_encoding(member))
     except csv.Error as error:
         raise NotAReportError(f"{member.name} is not a CSV: {error}.") from None
     if any(not name.isprintable() for name in header):
         header = [name.strip("\x00") for name in header]
         if not all(name.replace("\n", "").replace("\r", "").isprintable() for name in header):
             raise NotAReportError(f"{member.name} is not a CSV: its first line is not text.")
-    return Dialect(found, delimiter, tuple(header), has_rows)
+    return Dialect(encoding, delimiter, tuple(header), has_rows)
 
 
 def _delimiter(head: str) -> str:
     line = head.lstrip("\ufeff").split("\n", 1)[0]
     outside = "".join(line.split('"')[::2])
-    return max(",;\t", key=outside.count) if any(mark in outside for mark in ",;\t") else ","
+    return max(",;\t", key=outside.count)
 
 
 def records(member: Member, dialect: Dialect) -> Iterator[list[str]]:
-    """Rows by the standard library's reader: slower, and patient with rows of any length."""
+    """Yield rows of any length, read by the standard library; slower than Arrow."""
     if csv.field_size_limit() < _FIELD_LIMIT:
-        # The limit is the library's own global one; a page of HTML in one cell passes it.
+        # The limit is global in the library, and a cell with a page of HTML exceeds it.
         csv.field_size_limit(_FIELD_LIMIT)
     with member.open() as stream, io.TextIOWrapper(stream, encoding=dialect.encoding, newline="") as text:
         yield from csv.reader(text, delimiter=dialect.delimiter)
 
 
-_CHUNK = 1 << 20
-_NO_BREAK = "the file does not end with a line break; if it was cut, its last cell is short"
-
-
-def check_complete(member: Member, encoding: str, width: int, last: Sequence[str | None]) -> str | None:
-    """Refuse a file that was cut short; give a remark where that can't be told.
+def check_complete(member: Member, dialect: Dialect, last: Sequence[str | None]) -> str | None:
+    """Reject a file that was cut short, or return a remark if that is uncertain.
 
     Parameters
     ----------
-    member : Member
-    encoding : str
-    width : int
-        Columns of the header.
     last : sequence of str or None
-        The last row, as many cells as the file has in it.
+        The cells of the last row that the file contains.
 
     Raises
     ------
     DamagedFileError
-        The byte at which the file stops is named.
+        The message names the byte at which the file ends.
     """
-    if member.in_zip or encoding == "utf-16" or not last:
+    if member.in_zip or dialect.encoding == "utf-16" or not last:
         return None
+    size, broken_off = _end(member)
+    # After an open quote, everything else belongs to the last cell, also the line breaks.
+    suspicious = broken_off or (last[-1] or "").endswith("\n")
+    if suspicious and sum(chunk.count(b'"') for chunk in _chunks(member)) % 2:
+        raise _cut(member, size, "inside a quoted cell")
+    if not broken_off:
+        return None
+    width = len(dialect.header)
+    if len(last) < width:
+        raise _cut(member, size, f"after {len(last)} of {width} cells of the last row")
+    return _NO_BREAK
+
+
+def _end(member: Member) -> tuple[int, bool]:
+    """Return the size of a file, and whether it ends without a line break."""
     with member.open() as stream:
         size = stream.seek(0, io.SEEK_END)
         stream.seek(size - 1)
-        broken_off = stream.read(1) not in b"\r\n"
-    # An open quote swallows all that follows: then the last cell is where the line breaks went.
-    if (broken_off or (last[-1] or "").endswith("\n")) and sum(c.count(b'"') for c in _chunks(member)) % 2:
-        raise _cut(member, size, "inside a quoted cell")
-    if broken_off and len(last) < width:
-        raise _cut(member, size, f"after {len(last)} of {width} cells of the last row")
-    return _NO_BREAK if broken_off else None
+        return size, stream.read(1) not in b"\r\n"
 
 
 def other_encoding(member: Member) -> str | None:
-    """The encoding of a file that is no UTF-8; ``None`` where it is.
+    """Return the encoding of a file that is not UTF-8, and ``None`` if it is.
 
-    Windows-1252 if every byte has a letter there, else Latin-1, where every byte has one.
+    Windows-1252 if it has a character for every byte of the file, otherwise Latin-1, which has one for any byte.
 
     Raises
     ------
     DamagedFileError
-        The file is UTF-8 and stops inside a character.
+        The file is UTF-8 and ends inside a character.
     """
-    decoder, size = codecs.getincrementaldecoder("utf-8")(), 0
+    size, incomplete = _decode(member, "utf-8")
+    if size is not None:
+        if incomplete:
+            raise _cut(member, size, "inside a character")
+        return None
+    return "latin-1" if _decode(member, "cp1252")[0] is None else "cp1252"
+
+
+def _decode(member: Member, encoding: str) -> tuple[int | None, bool]:
+    """Return the size of a file, ``None`` if it can't be decoded, and whether its last character is incomplete."""
+    decoder, size = codecs.getincrementaldecoder(encoding)(), 0
     try:
         for chunk in _chunks(member):
             decoder.decode(chunk)
             size += len(chunk)
     except UnicodeDecodeError:
-        return _single_byte(member)
-    if decoder.getstate()[0]:
-        raise _cut(member, size, "inside a character")
-    return None
-
-
-def _single_byte(member: Member) -> str:
-    decoder = codecs.getincrementaldecoder("cp1252")()
-    try:
-        for chunk in _chunks(member):
-            decoder.decode(chunk)
-    except UnicodeDecodeError:
-        return "latin-1"
-    return "cp1252"
+        return None, False
+    return size, bool(decoder.getstate()[0])
 
 
 def _chunks(member: Member) -> Iterator[bytes]:

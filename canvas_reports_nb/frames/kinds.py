@@ -1,7 +1,7 @@
-"""From the text of a column to the type of its kind, or the first value that contradicts it.
+"""From the text of a column to the type of its kind, or to the first value that contradicts it.
 
-A cell is never damaged: a value is typed only when its text can be read in one way, and an
-identifier only when printing the number gives the text again.
+A cell is never damaged: a value gets a type only if its text has a single reading, and an id only if printing the
+number gives the same text.
 """
 
 from __future__ import annotations
@@ -13,8 +13,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from canvas_reports_nb.catalog.schemas import Column, Kind
 
 TEXT = pa.string()
@@ -34,39 +32,26 @@ _TYPES: dict[Kind, pa.DataType] = {
 
 @dataclass(frozen=True, slots=True)
 class Contradiction:
-    """The first value of a column that its kind can't hold.
-
-    Attributes
-    ----------
-    row : int
-        Counted from 1, the header not included.
-    value : str
-    """
+    """The first value of a column that its kind can't hold; rows count from 1, without the header."""
 
     row: int
     value: str
 
 
 def arrow_type(column: Column | None) -> pa.DataType:
-    """The Arrow type of a column's kind; text for a column nobody knows."""
+    """Return the Arrow type of a column's kind; text for an unknown column."""
     return TEXT if column is None else _TYPES.get(column.kind, TEXT)
 
 
 def cast(cells: pa.Array, column: Column | None, *, decimal_comma: bool = False) -> pa.Array | Contradiction:
-    """Type one piece of a column.
+    """Type one piece of a column; the row of a contradiction counts within the piece.
 
     Parameters
     ----------
     cells : Array of string
-        ``null`` where nothing stood between two separators, ``""`` where quotes did.
-    column : Column or None
+        A blank cell is ``null``, and an empty pair of quotes ``""``.
     decimal_comma : bool
         Whether the report writes numbers in the account's language: ``3,0``.
-
-    Returns
-    -------
-    Array or Contradiction
-        The row of a contradiction is counted within ``cells``.
     """
     wanted = arrow_type(column)
     if cells.type == wanted:
@@ -85,8 +70,8 @@ def cast(cells: pa.Array, column: Column | None, *, decimal_comma: bool = False)
 
 
 def _typed(cells: pa.Array, wanted: pa.DataType) -> pa.Array | None:
-    """The cells in the wanted type, or ``None`` where one of them is no such value."""
-    # Arrow would also take "1" and "0" for truth values, and those are numbers here.
+    """Return the cells in the wanted type, or ``None`` if one of them does not fit."""
+    # Arrow would also accept "1" and "0" as booleans, but here they are numbers.
     if wanted == pa.bool_() and _any(pc.and_(pc.is_valid(cells), pc.invert(pc.is_in(cells, _BOOLEANS)))):
         return None
     try:
@@ -95,18 +80,18 @@ def _typed(cells: pa.Array, wanted: pa.DataType) -> pa.Array | None:
         return None
     if wanted == pa.int64() and _has_leading_zero(cells, typed):
         return None
-    # "NaN" and "inf" would be numbers to the cast and missing to the reader of the frame.
+    # Arrow would read "NaN" and "inf" as numbers, which a frame shows as missing.
     if wanted == pa.float64() and not pc.all(pc.is_finite(typed), min_count=0).as_py():
         return None
     return typed
 
 
 def _has_leading_zero(cells: pa.Array, typed: pa.Array) -> bool:
-    """Whether printing a number would not give its text again: ``007``, ``-0``."""
+    """Return whether printing a number would give another text: ``007``, ``-0``."""
     zero = pc.starts_with(cells, "0")
     if _any(zero) and _any(pc.and_(zero, pc.greater(pc.binary_length(cells), 1))):
         return True
-    # A "-0..." is rare enough to be looked for only where a number is not positive.
+    # A "-0..." is rare, so look for it only if some number is not positive.
     smallest = pc.min(typed).as_py()
     return smallest is not None and smallest <= 0 and _any(pc.starts_with(cells, "-0"))
 
@@ -116,7 +101,7 @@ def _any(marks: pa.Array) -> bool:
 
 
 def _first(cells: pa.Array, present: pa.Array, wanted: pa.DataType) -> Contradiction:
-    """Halve until one cell is left; casting is the only judge of what a cast takes."""
+    """Halve the cells until one is left; only a cast shows what a cast accepts."""
     low, high = 0, len(present)
     while high - low > 1:
         middle = (low + high) // 2
@@ -125,12 +110,6 @@ def _first(cells: pa.Array, present: pa.Array, wanted: pa.DataType) -> Contradic
 
 
 def offsets(cells: pa.Array) -> set[str]:
-    """The UTC offsets written in a column of times: ``-07:00``, ``Z``, ``UTC``."""
-    tails: Iterable[str | None] = pc.unique(pc.utf8_slice_codeunits(cells, -6)).to_pylist()
-    return {_offset(tail) for tail in tails if tail}
-
-
-def _offset(tail: str) -> str:
-    if tail.endswith("Z"):
-        return "Z"
-    return "UTC" if tail.endswith("UTC") else tail
+    """Return the UTC offsets in a column of times: ``-07:00``, ``Z``, ``UTC``."""
+    tails = filter(None, pc.unique(pc.utf8_slice_codeunits(cells, -6)).to_pylist())
+    return {next((end for end in ("Z", "UTC") if tail.endswith(end)), tail) for tail in tails}

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from canvas_reports_nb.frames.engines import Categories
     from canvas_reports_nb.typing import Engine
 
+_CATEGORY = pa.dictionary(pa.int32(), pa.string())
 _ID_LIMIT = 2**63
 
 
@@ -182,15 +183,19 @@ def _united(schemas: Sequence[pa.Schema]) -> list[pa.Field]:
 def _front_field(name: str, values: Sequence[Any]) -> pa.Field:
     """Return a front column of the one type that holds all its values: boolean, number, or text as category."""
     present = [value for value in values if value is not None]
-    kinds = {next((k for k in (bool, int, float) if isinstance(value, k)), str) for value in present}
+    kinds = set(map(_kind, present))
     if kinds == {bool}:
         return pa.field(name, pa.bool_())
+    if kinds == {int} and max(map(abs, present)) < _ID_LIMIT:
+        return pa.field(name, pa.int64())
     if kinds and kinds <= {int, float}:
-        whole = kinds == {int} and max(map(abs, present)) < _ID_LIMIT
-        return pa.field(name, pa.int64() if whole else pa.float64())
-    kind = pa.dictionary(pa.int32(), pa.string())
-    texts = dict.fromkeys(_cell(value, kind) for value in present)
-    return pa.field(name, kind, metadata={"values": "\n".join(texts)})
+        return pa.field(name, pa.float64())
+    texts = dict.fromkeys(_cell(value, _CATEGORY) for value in present)
+    return pa.field(name, _CATEGORY, metadata={"values": "\n".join(texts)})
+
+
+def _kind(value: Any) -> type:
+    return next((kind for kind in (bool, int, float) if isinstance(value, kind)), str)
 
 
 def _cell(value: Any, kind: pa.DataType) -> Any:

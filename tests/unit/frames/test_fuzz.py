@@ -151,5 +151,5 @@ def test_a_directory_that_lies(what: str, at: int, value: bytes) -> None:
 
 
 def test_a_kind_of_packing_no_report_has() -> None:
-    with pytest.raises(UnsafeArchiveError, match="packed in a way"):
+    with pytest.raises(UnsafeArchiveError, match="compressed in a way"):
         crn.read_file(packed((entry("users.csv", zipfile.ZIP_LZMA), USERS)), "provisioning_csv")

@@ -165,7 +165,7 @@ def test_no_outcomes_found_is_a_message_and_no_student() -> None:
     header = "student name,student id,student sis id,assessment title,assessment id,submission date,learning outcome name,learning outcome id,outcome score"
     frame = crn.read_file(f"{header}\nNo outcomes found\n".encode(), report="outcome_results_csv")
     assert frame.shape == (0, 9)
-    assert frame.attrs["canvas_report"]["notes"]["file"] == "Canvas says: No outcomes found"
+    assert frame.attrs["canvas_report"]["notes"]["file"] == "Canvas wrote: No outcomes found"
 
 
 def test_ragged_rows_keep_every_cell() -> None:
