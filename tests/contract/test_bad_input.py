@@ -55,7 +55,7 @@ from canvas_reports_nb import exceptions as ex
             "grade_export_csv",
             {"engine": "pnadas"},
             ex.ParameterError,
-            ["Did you mean 'pandas'", "polars, arrow"],
+            ["'pnadas'", "Did you mean 'pandas'", '"polars", "arrow"'],
         ),
         ("grade_export_csv", {"max_age": "1 day"}, ex.ParameterError, ["'1 day'", "seconds", "timedelta"]),
         ("grade_export_csv", {"max_age": None}, ex.ParameterError, ["Can't read None as an age"]),
