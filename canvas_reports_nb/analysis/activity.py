@@ -70,11 +70,6 @@ def last_access_by_week(frame: FrameT, *, zone: str = "UTC") -> FrameT:
         The same kind of frame, one row per week from the first to the last, including weeks without anyone, and
         a last row without a week for people never seen. ``week`` (the midnight that begins its Monday, without a
         zone), ``people`` (Int64), ``share`` (Float64, of all people in the report).
-
-    Raises
-    ------
-    ParameterError
-        The time zone is unknown, or the column of times was loaded as text.
     """
     schema = to_lazy(frame, _TIMES).collect_schema()
     moment = next((name for name in _TIMES if name in schema), _TIMES[0])
@@ -280,11 +275,6 @@ def clean_up(
         ``course id`` (Int64), ``sis id``, ``short name``, ``name`` (text), ``unused``, ``unpublished``,
         ``public``, ``heavy`` (boolean; missing if that report was not given), ``storage used in MB`` (Float64;
         missing likewise), ``reasons`` (text, such as ``"unused, public"``) and ``number of reasons`` (Int64).
-
-    Raises
-    ------
-    ParameterError
-        No frame was given, or ``heavy`` is not a number.
     """
     if not is_number(heavy):
         raise ParameterError(f"Can't use heavy={heavy!r}.", hint="Give a number of megabytes: heavy=1000.")

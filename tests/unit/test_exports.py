@@ -35,6 +35,12 @@ def test_all_is_sorted_and_there() -> None:
         assert getattr(crn, name) is not None
 
 
+@pytest.mark.parametrize("name", ["activity", "charts", "grades", "provisioning"])
+def test_dir_of_an_analysis_shows_its_public_names_only(name: str) -> None:
+    module = getattr(crn, name)
+    assert dir(module) == module.__all__ == sorted(module.__all__)
+
+
 def test_no_function_shares_its_name_with_a_module() -> None:
     modules = {info.name for info in pkgutil.iter_modules(crn.__path__)}
     functions = {name for name in crn.__all__ if callable(getattr(crn, name))}

@@ -137,11 +137,6 @@ def dfw_by_course(
     matplotlib.axes.Axes
         Rates in percent with Wilson's score interval (1927), which stays above 0 in small courses. Courses with
         the same name are labeled with their SIS id.
-
-    Raises
-    ------
-    ParameterError
-        ``top`` or ``minimum`` is not a count, or ``below`` is not a number.
     """
     least, most = check_count("minimum", minimum), check_count("top", top)
     rows = to_lazy(grades)

@@ -47,11 +47,6 @@ def storage_pareto(storage: Any, *, top: int = 40, ax: Axes | None = None) -> Ax
     -------
     matplotlib.axes.Axes
         MB on the lower axis, the cumulative share in percent on the upper one.
-
-    Raises
-    ------
-    ParameterError
-        ``top`` is not a count.
     """
     used, most = "storage used in MB", check_count("top", top)
     rows = to_lazy(storage)

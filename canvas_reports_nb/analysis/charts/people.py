@@ -29,9 +29,10 @@ from canvas_reports_nb.analysis.provisioning.tables import has_key, takes_tables
 from canvas_reports_nb.frames.exchange import require_columns, to_lazy
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.collections import QuadMesh
 
 _ENDED = ("deleted", "rejected")
@@ -53,10 +54,6 @@ def enrollments_over_terms(tables: Mapping[str, Any], *, ax: Axes | None = None)
         ``enrollments``, ``courses`` and ``terms`` of one provisioning run, of any kind, as ``read_tables``
         returns them.
     ax : matplotlib.axes.Axes, optional
-
-    Returns
-    -------
-    matplotlib.axes.Axes
     """
     terms = to_lazy(_count_by_term(tables)).collect()
     with styled_axes(ax, size_for_columns(terms.height)) as drawn:
@@ -113,10 +110,6 @@ def role_by_state(enrollments: Any, *, ax: Axes | None = None) -> Axes:
     enrollments : DataFrame
         The enrollments of a provisioning run, of any kind.
     ax : matplotlib.axes.Axes, optional
-
-    Returns
-    -------
-    matplotlib.axes.Axes
     """
     rows = to_lazy(enrollments)
     require_columns(rows, ("role", "status"), "role_by_state")
@@ -126,16 +119,16 @@ def role_by_state(enrollments: Any, *, ax: Axes | None = None) -> Axes:
     texts = rows.select(pl.col("role", "status").cast(pl.String).fill_null("none"))
     counts = texts.group_by("role", "status").len("n").collect()
     roles, states = _by_size(counts, "role"), _by_size(counts, "status")
-    cells = {(row["role"], row["status"]): row["n"] for row in counts.iter_rows(named=True)}
+    cells = {(role, state): n for role, state, n in counts.iter_rows()}
     grid = [[cells.get((role, state), 0) for state in states] for role in roles]
     with styled_axes(ax, size_for_rows(2 * len(roles))) as drawn:
         if roles:
             _draw_cells(drawn, grid)
             _write_numbers(drawn, grid)
-        drawn.set_xticks([at + 0.5 for at in range(len(states))], [label(state) for state in states])
-        drawn.set_yticks([at + 0.5 for at in range(len(roles))], [label(role) for role in roles])
-        ordered = sorted(cells.items(), key=lambda cell: (-cell[1], cell[0]))
-        alt = "; ".join(f"{role}, {state}: {n:,}" for (role, state), n in ordered)
+        _name_cells(drawn.xaxis, states)
+        _name_cells(drawn.yaxis, roles)
+        ordered = counts.sort("n", "role", "status", descending=[True, False, False])
+        alt = "; ".join(f"{role}, {state}: {n:,}" for role, state, n in ordered.iter_rows())
         source = describe_source(enrollments)
         describe(drawn, "Enrollments by role and status", source, f"Table. {alt or 'No data'}.")
     return drawn
@@ -160,22 +153,13 @@ def last_access_calendar(access: Any, *, weeks: int = 26, zone: str = "UTC", ax:
     zone : str
         The time zone in which days begin, such as ``"America/Denver"``; the report is in UTC.
     ax : matplotlib.axes.Axes, optional
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-
-    Raises
-    ------
-    ParameterError
-        ``weeks`` is not a count, the time zone is unknown, or the times were loaded as text.
     """
     weeks = check_count("weeks", weeks, _MAX_WEEKS)
     seen = last_seen(access, "last access at", zone, "last_access_calendar").drop_nulls()
     days = seen.group_by(day=pl.col("seen").dt.date()).len("n").sort("day").collect()
     with styled_axes(ax, (7.2, 2.4)) as drawn:
         alt = _draw_calendar(drawn, dict(days.iter_rows()), weeks) if days.height else "Nobody was ever seen."
-        drawn.set_yticks([at + 0.5 for at in range(7)], _DAYS)
+        _name_cells(drawn.yaxis, _DAYS)
         describe(drawn, "Day of last access", describe_source(access), alt)
     return drawn
 
@@ -209,6 +193,10 @@ def _draw_cells(ax: Axes, grid: list[list[int]]) -> QuadMesh:
     for side in ax.spines.values():
         side.set_visible(False)
     return mesh
+
+
+def _name_cells(axis: Axis, names: Sequence[str]) -> None:
+    axis.set_ticks([at + 0.5 for at in range(len(names))], [label(name) for name in names])
 
 
 def _write_numbers(ax: Axes, grid: list[list[int]]) -> None:

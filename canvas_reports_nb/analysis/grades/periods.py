@@ -45,12 +45,7 @@ def grading_periods(frame: FrameT) -> FrameT:
     """
     rows = to_lazy(frame)
     names = rows.collect_schema().names()
-    periods = {name: match for name in names if (match := _PERIOD.fullmatch(name))}
-    if not periods:
-        raise UnknownColumnError(
-            "This frame has no grading period columns.",
-            hint="Use a table of mgp_grade_export_csv, of a term with grading periods.",
-        )
+    periods = _find_periods(names)
     in_periods = {
         _column(match, measure) for match in periods.values() for measure in ("grading period id", *_MEASURES)
     }
@@ -70,6 +65,16 @@ def grading_periods(frame: FrameT) -> FrameT:
         for number, (name, match) in enumerate(periods.items(), 1)
     ]
     return as_kind_of(pl.concat(parts), frame)
+
+
+def _find_periods(names: list[str]) -> dict[str, re.Match[str]]:
+    periods = {name: match for name in names if (match := _PERIOD.fullmatch(name))}
+    if not periods:
+        raise UnknownColumnError(
+            "This frame has no grading period columns.",
+            hint="Use a table of mgp_grade_export_csv, of a term with grading periods.",
+        )
+    return periods
 
 
 def _column(period: re.Match[str], measure: str) -> str:

@@ -102,11 +102,6 @@ def summary(
         final score of 0 means little), ``mean``, ``lower quartile``, ``median``, ``upper quartile``
         (interpolated linearly); ``passed``, ``failed``, ``withdrawn``, ``dfw`` (failed and withdrawn) and
         ``dfw share`` (of passed, failed and withdrawn).
-
-    Raises
-    ------
-    ParameterError
-        An unknown ``by`` or ``score``, a ``below`` that is not a number, or accounts without ``courses``.
     """
     if not is_number(below):
         raise ParameterError(
@@ -118,7 +113,7 @@ def summary(
         frame,
         score,
         "summary",
-        columns=[name for name in ids if name != "account id"],
+        columns={*ids} - {"account id"},
         optional=labels,
         letters=letters is not None,
         key=SECTION if "section" in groups else COURSE,
@@ -126,10 +121,10 @@ def summary(
     if "account" in groups:
         rows = _with_accounts(rows, courses)
     failing = pl.col(SCORE) < below if letters is None else pl.col(LETTER).is_in(as_list(letters))
-    names = rows.collect_schema().names()
+    shown = [name for name in rows.collect_schema().names() if name in {*labels} - {*ids}]
     grouped = rows.group_by(ids).agg(
         # Equal in all rows of a group, apart from blanks.
-        *(pl.col(name).drop_nulls().max() for name in labels if name in names and name not in ids),
+        pl.col(sorted(shown, key=labels.index)).drop_nulls().max(),
         *_measures(failing, is_withdrawn(as_list(withdrawn))),
     )
     others = [courses] if "account" in groups else []

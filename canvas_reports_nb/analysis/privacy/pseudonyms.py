@@ -182,13 +182,16 @@ def _rules(
     rules = {name: _rule(known, name, own.get(name)) for name in names}
     if known and len(names) == 1 and names[0] in known.one_cell_results:
         return {names[0]: _Rule("keep")}
-    for name in kept:
-        if rules[name].identity:
-            raise ParameterError(
-                f"{name!r} identifies people ({rules[name].identity}) and can't be kept.",
-                hint="Remove it from the frame or from keep=.",
-            )
-    return {**rules, **dict.fromkeys(kept, _Rule("keep"))}
+    return {**rules, **{name: _kept(name, rules[name]) for name in kept}}
+
+
+def _kept(name: str, rule: _Rule) -> _Rule:
+    if rule.identity:
+        raise ParameterError(
+            f"{name!r} identifies people ({rule.identity}) and can't be kept.",
+            hint="Remove it from the frame or from keep=.",
+        )
+    return _Rule("keep")
 
 
 def _check_names(names: list[str], keep: list[str], identities: Mapping[str, str]) -> None:

@@ -175,7 +175,7 @@ def _arrange(accounts: pl.DataFrame, used: pl.Series) -> tuple[pl.LazyFrame, pl.
     ids = {*parents, *parents.values(), *used} - {None}
     lines = {account: _line(account, parents) for account in ids}
     order = sorted(ids, key=lambda account: [(names.get(up) or "", up) for up in lines[account]])
-    paths = [_path(lines[account], names) for account in order]
+    paths = [" / ".join(filter(None, map(names.get, lines[account]))) or None for account in order]
     # Ids may be text, if they are in all tables.
     kinds = (accounts.schema["canvas_account_id"], accounts.schema["canvas_parent_id"], used.dtype)
     kind = next((dtype for dtype in kinds if dtype != pl.Null), pl.Int64())
@@ -184,9 +184,11 @@ def _arrange(accounts: pl.DataFrame, used: pl.Series) -> tuple[pl.LazyFrame, pl.
         schema={"canvas_account_id": kind, "path": pl.String, "depth": pl.Int64},
     )
     tree = placed.join(accounts.lazy(), on="canvas_account_id", how="left", maintain_order="left")
-    pairs = [(account, up) for account in order for up in lines[account]]
-    ancestors = pl.LazyFrame(pairs, {"canvas_account_id": kind, "above": kind}, orient="row")
-    return tree.select(*accounts.columns, "path", "depth"), ancestors
+    ancestors = pl.LazyFrame(
+        {"canvas_account_id": order, "above": [lines[account] for account in order]},
+        schema={"canvas_account_id": kind, "above": pl.List(kind)},
+    )
+    return tree.select(*accounts.columns, "path", "depth"), ancestors.explode("above")
 
 
 def _line(account: int, parents: Mapping[int, int | None]) -> list[int]:
@@ -197,7 +199,3 @@ def _line(account: int, parents: Mapping[int, int | None]) -> list[int]:
         line.append(above)
         above = parents.get(above)
     return line[::-1]
-
-
-def _path(line: list[int], names: Mapping[int, str | None]) -> str | None:
-    return " / ".join(name for up in line if (name := names.get(up))) or None

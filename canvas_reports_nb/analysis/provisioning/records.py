@@ -10,7 +10,7 @@ from canvas_reports_nb.analysis.provisioning.tables import (
     KNOWN,
     Reference,
     references_between,
-    takes_any_table,
+    takes_tables,
     unique_rows,
 )
 from canvas_reports_nb.exceptions import ParameterError
@@ -20,19 +20,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-# For each table: the columns of the SIS id (the Canvas id is named after it) and of the name.
-_WITH_SIS_ID = {
-    "users": ("user_id", "full_name"),
-    "accounts": ("account_id", "name"),
-    "terms": ("term_id", "name"),
-    "courses": ("course_id", "long_name"),
-    "sections": ("section_id", "name"),
-    "groups": ("group_id", "name"),
-}
-_RECORDS = {**_WITH_SIS_ID, "enrollments": ("enrollment_id", "name")}
+_WITH_SIS_ID = ("users", "accounts", "terms", "courses", "sections", "groups")
+_RECORDS = (*_WITH_SIS_ID, "enrollments")
+_NAMES = {"users": "full_name", "courses": "long_name"}
 
 
-@takes_any_table(*_RECORDS)
+@takes_tables(*_RECORDS)
 def made_by_hand(tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
     """Return the records that were created by hand, not by a SIS import.
 
@@ -57,7 +50,7 @@ def made_by_hand(tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
     return _stack(parts)
 
 
-@takes_any_table(*_RECORDS)
+@takes_tables(*_RECORDS)
 def origins(tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
     """Count the records of each table created by SIS imports and by hand.
 
@@ -74,7 +67,7 @@ def origins(tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
     """
     parts = []
     for name in tables:
-        rows, (sis_id, _) = _flagged(tables, name, "origins"), _RECORDS[name]
+        rows, sis_id = _flagged(tables, name, "origins"), _sis_id(name)
         has_id = sis_id in rows.collect_schema().names()
         counts = {
             "records": pl.len(),
@@ -105,9 +98,12 @@ def _stack(parts: list[pl.LazyFrame]) -> pl.LazyFrame:
     return pl.concat(parts, how="vertical_relaxed")
 
 
+def _sis_id(table: str) -> str:
+    return f"{table.removesuffix('s')}_id"
+
+
 def _in_common_columns(rows: pl.LazyFrame, table: str) -> pl.LazyFrame:
-    sis_id, name = _RECORDS[table]
-    columns = rows.collect_schema().names()
+    sis_id, columns = _sis_id(table), rows.collect_schema().names()
 
     def column(own: str, dtype: type[pl.DataType]) -> pl.Expr:
         return pl.col(own) if own in columns else pl.lit(None, dtype)
@@ -117,12 +113,12 @@ def _in_common_columns(rows: pl.LazyFrame, table: str) -> pl.LazyFrame:
         canvas_id=column(f"canvas_{sis_id}", pl.Int64),
         # If the file was read with pandas alone, SIS ids may be numbers.
         sis_id=column(sis_id, pl.String).cast(pl.String),
-        name=column(name, pl.String),
+        name=column(_NAMES.get(table, "name"), pl.String),
         status=pl.col("status").cast(pl.String),
     )
 
 
-@takes_any_table(*_WITH_SIS_ID)
+@takes_tables(*_WITH_SIS_ID)
 def sis_id_clashes(tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
     """Return SIS ids of one table that differ only in case or leading zeros.
 
@@ -173,7 +169,7 @@ def _clashes(tables: Mapping[str, pl.LazyFrame], name: str) -> pl.LazyFrame:
     )
 
 
-@takes_any_table(*KNOWN)
+@takes_tables(*KNOWN)
 def references(tables: Mapping[str, pl.LazyFrame], *, root: int | None = None) -> pl.LazyFrame:
     """Count, for each column that refers to another table of the run, the rows whose record is missing.
 

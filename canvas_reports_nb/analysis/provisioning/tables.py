@@ -28,12 +28,7 @@ _P = ParamSpec("_P")
 # With the status, because a login name is unique only among logins that are not deleted.
 _LOGIN = ("canvas_user_id", "login_id", "authentication_provider_id", "user_id", "status")
 _KEYS = {
-    "users": "user_id",
-    "accounts": "account_id",
-    "terms": "term_id",
-    "courses": "course_id",
-    "sections": "section_id",
-    "groups": "group_id",
+    **{f"{one}s": f"{one}_id" for one in ("user", "account", "term", "course", "section", "group")},
     "group_categories": "group_category_id",
 }
 # Columns that refer to another table, by SIS id; with "canvas_" in front of the name, by Canvas id.
@@ -65,58 +60,26 @@ class _Wrap(Protocol):
     ) -> Callable[Concatenate[Mapping[str, FrameT], _P], FrameT]: ...
 
 
-def takes_tables(**needed: Sequence[str]) -> _Wrap:
-    """Let an analysis of polars queries take frames of any kind, given these tables and columns.
+def takes_tables(*known: str, **needed: Sequence[str]) -> _Wrap:
+    """Let an analysis of polars queries take a mapping of frames of any kind.
 
-    It checks that the tables have the columns and can be joined. The result is of the kind of the first table.
+    It gets one or more of the ``known`` tables, or all ``needed`` ones, after a check that these have the given
+    columns and can be joined. The result is of the kind of the first table.
     """
 
-    def choose(tables: Mapping[str, Any], analysis: str) -> dict[str, pl.LazyFrame]:
-        missing = [name for name in needed if name not in tables]
-        if missing:
-            raise ParameterError(
-                f"{analysis} needs the table {', '.join(map(repr, missing))}.", hint=_read_hint(needed)
-            )
-        given = {name: to_lazy(tables[name]) for name in needed}
-        for name, columns in needed.items():
-            require_columns(given[name], columns, f"{analysis}, in the table {name!r},")
-        for table, column, target, key in references_between(needed):
-            if key.startswith("canvas_"):
-                made_of = (tables[table], tables[target])
-                check_joinable(given[table], column, given[target], key, made_of=made_of)
-        return given
-
-    return _decorator(choose, needed)
-
-
-def takes_any_table(*known: str) -> _Wrap:
-    """Let an analysis take one or more of these tables, as `takes_tables` does."""
-
-    def choose(tables: Mapping[str, Any], analysis: str) -> dict[str, pl.LazyFrame]:
-        given = {name: to_lazy(tables[name]) for name in known if name in tables}
-        if not given:
-            raise ParameterError(
-                f"{analysis} needs at least one of the tables {', '.join(known)}.", hint=_read_hint(known)
-            )
-        return given
-
-    return _decorator(choose, known)
-
-
-def _decorator(
-    choose: Callable[[Mapping[str, Any], str], dict[str, pl.LazyFrame]], names: Iterable[str]
-) -> _Wrap:
     def wrap(
         analysis: Callable[Concatenate[dict[str, pl.LazyFrame], _P], pl.LazyFrame],
     ) -> Callable[Concatenate[Mapping[str, FrameT], _P], FrameT]:
         @wraps(analysis)
         def wrapped(tables: Mapping[str, FrameT], /, *args: _P.args, **kwargs: _P.kwargs) -> FrameT:
-            if not isinstance(tables, Mapping):
-                raise ParameterError(
-                    f"{analysis.__name__} takes a mapping of tables by name, not a {type(tables).__name__}.",
-                    hint=_read_hint(names),
-                )
-            given = choose(tables, analysis.__name__)
+            _check_names(tables, analysis.__name__, known, needed)
+            given = {name: to_lazy(tables[name]) for name in (*known, *needed) if name in tables}
+            for name, columns in needed.items():
+                require_columns(given[name], columns, f"{analysis.__name__}, in the table {name!r},")
+            for table, column, target, key in references_between(needed):
+                if key.startswith("canvas_"):
+                    made_of = (tables[table], tables[target])
+                    check_joinable(given[table], column, given[target], key, made_of=made_of)
             first, *others = (tables[name] for name in given)
             return as_kind_of(analysis(given, *args, **kwargs), first, *others)
 
@@ -125,9 +88,18 @@ def _decorator(
     return wrap
 
 
-def _read_hint(names: Iterable[str]) -> str:
-    switches = ", ".join(f"{name}=True" for name in names)
-    return f'Read them from one run: canvas.read_tables("{_REPORT}", {switches}).'
+def _check_names(tables: Any, analysis: str, known: Collection[str], needed: Collection[str]) -> None:
+    switches = ", ".join(f"{name}=True" for name in (*known, *needed))
+    hint = f'Read them from one run: canvas.read_tables("{_REPORT}", {switches}).'
+    if not isinstance(tables, Mapping):
+        kind = type(tables).__name__
+        raise ParameterError(f"{analysis} takes a mapping of tables by name, not a {kind}.", hint=hint)
+    missing = [name for name in needed if name not in tables]
+    if missing:
+        raise ParameterError(f"{analysis} needs the table {', '.join(map(repr, missing))}.", hint=hint)
+    if not needed and not any(name in tables for name in known):
+        names = ", ".join(known)
+        raise ParameterError(f"{analysis} needs at least one of the tables {names}.", hint=hint)
 
 
 def unique_rows(tables: Mapping[str, pl.LazyFrame], name: str) -> pl.LazyFrame:
