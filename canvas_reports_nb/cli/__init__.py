@@ -1,7 +1,7 @@
-"""The shell: what the connection does, with words around it. No logic of its own.
+"""The command line: the calls of a connection as commands.
 
-The token comes from the environment, the keyring or a prompt, never from the command line,
-where every user of the machine sees it.
+The token comes from the environment, the keyring or a prompt. It is never an option, because every user of a
+machine can see its command lines.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import click
 
 from canvas_reports_nb.cli import demo, files, run, runs
 from canvas_reports_nb.cli.errors import EXIT_CODES
-from canvas_reports_nb.cli.output import telling_warnings
+from canvas_reports_nb.cli.output import one_line_warnings
 from canvas_reports_nb.settings import __version__
 
 _COMPLETION = """
@@ -25,15 +25,15 @@ Completion of commands, options and reports, in bash (or zsh, fish):
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=EXIT_CODES + _COMPLETION)
 @click.version_option(__version__)
-@click.option("-v", "--verbose", is_flag=True, help="Log lines on stderr.")
+@click.option("-v", "--verbose", is_flag=True, help="Print log lines on stderr.")
 @click.pass_context
 def cli(context: click.Context, *, verbose: bool) -> None:
     """Canvas LMS account reports as correctly typed tables.
 
-    Set CANVAS_API_URL and CANVAS_API_TOKEN to reach a Canvas; `demo` needs neither. Where stderr is no
-    terminal (cron), there is no bar and no word of success: only warnings and errors, one line each.
+    Set CANVAS_API_URL and CANVAS_API_TOKEN to reach a Canvas; `demo` needs neither. If stderr is not a
+    terminal, as in cron, only warnings and errors are printed, one line each.
     """
-    context.with_resource(telling_warnings())
+    context.with_resource(one_line_warnings())
     if verbose:
         logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s")
 

@@ -1,4 +1,4 @@
-"""The demo: a tour of the main job, the notebooks in JupyterLab, or a folder of files served."""
+"""The commands demo (a tour, the notebooks, or a folder of files) and doctor."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ import click
 
 from canvas_reports_nb import demo_canvas, opening
 from canvas_reports_nb import doctor as doctor_of
-from canvas_reports_nb.cli.errors import FAILED, refusing
+from canvas_reports_nb.cli.errors import FAILED, exit_on_error
 from canvas_reports_nb.cli.options import connecting, json_option
-from canvas_reports_nb.cli.output import print_head, tell, tell_json
+from canvas_reports_nb.cli.output import print_head, print_json, print_table
 from canvas_reports_nb.exceptions import MissingDependencyError
 
 if TYPE_CHECKING:
@@ -33,12 +33,12 @@ if TYPE_CHECKING:
 @click.option(
     "--files",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Serve the report files of this folder.",
+    help="Serve the report files in this folder.",
 )
 @click.option("--lab", is_flag=True, help="Open the notebooks in JupyterLab.")
 def demo(files: Path | None, *, lab: bool) -> None:
-    """Show the main job on the Canvas that ships in the package; no token needed."""
-    with refusing():
+    """Show the main calls on the Canvas that ships with the package; no token needed."""
+    with exit_on_error():
         if lab:
             _open_lab()
         elif files is not None:
@@ -49,8 +49,8 @@ def demo(files: Path | None, *, lab: bool) -> None:
 
 
 def _tour(canvas: Connection) -> None:
-    click.secho(f"An embedded Canvas listens at {canvas.url}. It offers:", bold=True)
-    tell(canvas.reports(), ("report", "title", "parameters"), as_json=False, header=False)
+    click.secho(f"The demo Canvas at {canvas.url} has these reports:", bold=True)
+    print_table(canvas.reports(), ("report", "title", "parameters"), as_json=False, header=False)
     asked: list[tuple[str, dict[str, Any]]] = [
         ("grade_export_csv", {"enrollment_term_id": "current"}),
         ("provisioning_csv", {"users": True, "enrollments": True}),
@@ -60,11 +60,11 @@ def _tour(canvas: Connection) -> None:
         click.secho(f"\ncanvas.read_tables({report!r}, {keywords})", bold=True)
         for name, frame in canvas.read_tables(report, progress="tqdm", **parameters).items():
             print_head(frame, name)
-    click.secho("\nKept on this disk:", bold=True)
+    click.secho("\nStored on this disk:", bold=True)
     kept = canvas.store.info()[["report", "run_id", "tables", "rows", "bytes"]]
     click.echo(f"{canvas.store.path}\n{kept.to_string(index=False)}")
     click.secho("\nNext:", bold=True)
-    click.echo("canvas-reports demo --lab    opens the notebooks in JupyterLab, on this same embedded Canvas")
+    click.echo("canvas-reports demo --lab    opens the notebooks in JupyterLab, with the same demo Canvas")
 
 
 def _serve_files(files: Path) -> None:
@@ -87,13 +87,13 @@ def _open_lab() -> None:
     notebooks = _notebooks()
     click.echo(f"Opening {notebooks}; stop with Ctrl-C.")
     first = str(notebooks / "00_quickstart.ipynb")
-    subprocess.run(  # noqa: S603 - our own interpreter and our own words
+    subprocess.run(  # noqa: S603 - this interpreter and constant arguments
         [sys.executable, "-m", "jupyter", "lab", f"--notebook-dir={notebooks}", first], check=False
     )
 
 
 def _notebooks() -> Path:
-    """The notebooks of the checkout; from a wheel, a copy in the working folder, to be edited."""
+    """Return the notebooks of the checkout or, for an installed package, a copy in the working folder."""
     package = Path(__file__).parents[1]
     checkout = package.parent / "notebooks"
     if checkout.is_dir() and (package.parent / "pyproject.toml").is_file():
@@ -111,32 +111,32 @@ _WORDS = {True: ("ok", "green"), False: ("FAILED", "red"), None: ("skipped", "ye
 @connecting
 @click.pass_context
 def doctor(context: click.Context, account: str, *, as_json: bool, on_demo: bool) -> None:
-    """Check address, TLS, token, rights, reports, store and versions, and say what to do.
+    """Check the address, TLS, token, permissions, reports, store and versions.
 
-    The exit code is 1 where a check failed.
+    The exit code is 1 if a check failed.
     """
-    with refusing(), ExitStack() as stack:
+    with exit_on_error(), ExitStack() as stack:
         if on_demo:
             server = stack.enter_context(demo_canvas.serve())
             store = stack.enter_context(tempfile.TemporaryDirectory())
             findings = doctor_of.examine(server.url, server.token, account=account, store=store)
         else:
             findings = doctor_of.examine(account=account)
-        failed = _told(findings, as_json=as_json)
+        failed = _print_findings(findings, as_json=as_json)
     if failed and not as_json:
-        click.echo(f"\nNot right yet: {', '.join(failed)}.")
+        click.echo(f"\nTo fix: {', '.join(failed)}.")
     if failed:
         context.exit(FAILED)
 
 
-def _told(findings: Iterable[Finding], *, as_json: bool) -> list[str]:
-    """Say each finding as it comes; give the names of the checks that failed."""
+def _print_findings(findings: Iterable[Finding], *, as_json: bool) -> list[str]:
+    """Print each finding as it comes; return the names of the failed checks."""
     failed = []
     for finding in findings:
         if finding.ok is False:
             failed.append(finding.name)
         if as_json:
-            tell_json(asdict(finding))
+            print_json(asdict(finding))
             continue
         word, colour = _WORDS[finding.ok]
         click.echo(f"{click.style(f'{word:<8}', fg=colour)}{finding.name:<16}{finding.says}")

@@ -1,4 +1,4 @@
-"""Our errors as the shell shows them: one line, what to do included, no traceback; and the exit codes."""
+"""Errors as one line with what to do and no traceback; and the exit codes."""
 
 from __future__ import annotations
 
@@ -16,58 +16,65 @@ from canvas_reports_nb.exceptions import (
     NotStartedError,
     ParameterError,
     TableError,
-    UnknownRunError,
     WaitTimeoutError,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-FAILED, WRONG_CALL, GOES_ON, PARTLY = 1, 2, 3, 4
-INTERRUPTED = 130  # as every shell counts: 128, and the signal's own number
+FAILED, WRONG_CALL, STILL_RUNNING, PARTLY = 1, 2, 3, 4
+INTERRUPTED = 130  # as in every shell: 128 and the number of the signal
 EXIT_CODES = """
 \b
 Exit codes:
   0  done
-  1  a run failed, a check found something, or something else went wrong
-  2  the call itself is wrong: its options, the report's parameters, a name
-  3  --timeout is over; the runs go on, and the same call later (without --max-age 0) joins them
-  4  of many runs some failed; the finished ones are written
-  130  interrupted (Ctrl-C); what was started goes on
+  1  a run or a check failed, or another error occurred
+  2  the call is wrong: an option, a parameter or a name
+  3  --timeout has passed; the runs continue, and the same call (without --max-age 0) attaches to them later
+  4  some of many runs failed; the others were written
+  130  interrupted (Ctrl-C); runs that were started continue
 """
-_JOINS = "the same call (without --max-age 0) joins it"
-_IN_PYTHON = {
-    re.compile(r"Later: canvas\.attach\('([^']+)', (\d+)\)\.result\(\)"): (
-        rf"Later: {_JOINS}, canvas-reports status \1 \2 looks at it."
+_SAME_CALL = "the same call (without --max-age 0)"
+# The hints of errors and interrupts name calls in Python; these are the shell's.
+_COMMANDS = {
+    r"canvas\.attach\('([^']+)', (\d+)\)\.result\(\)": (
+        rf"{_SAME_CALL}, or canvas-reports status \1 \2 to check on it."
     ),
-    re.compile(r"Later: canvas\.read_reports\(requests\)"): "Later: the same call (without --max-age 0)",
-    re.compile(r"\bshared=True"): "--shared",
+    r"canvas\.read_reports\(requests\)( goes on from here)?\.?": f"{_SAME_CALL}.",
+    r"canvas\.history\(report\)": "canvas-reports history REPORT",
+    r"canvas\.reports\(\)": "canvas-reports list",
+    r"canvas\.store\.clear\(\)": "canvas-reports store clear",
+    r"\btable='([^']+)'": r"-t \1",
+    r"\btimeout=": "--timeout",
+    r"\bshared=True": "--shared",
 }
 
 
 @contextmanager
-def refusing() -> Iterator[None]:
-    """Turn an error of ours into the shell's."""
+def exit_on_error() -> Iterator[None]:
+    """Print an error of ours in one line and exit with its code."""
     try:
         yield
     except (CanvasReportsError, DemoUnavailableError) as error:
-        tell_error(error)
+        print_error(error)
         raise click.exceptions.Exit(_code(error)) from None
     except KeyboardInterrupt as interrupt:
         for note in getattr(interrupt, "__notes__", ["Interrupted."]):
-            click.echo(plain(_in_shell_words(note)), err=True)
+            click.echo(plain(_for_shell(note)), err=True)
         raise click.exceptions.Exit(INTERRUPTED) from None
 
 
-def tell_error(error: Exception) -> None:
-    """Say an error in one line on stderr."""
-    click.echo(f"Error: {plain(_said(error))}", err=True)
+def print_error(error: Exception) -> None:
+    """Print an error in one line on stderr."""
+    report = getattr(error, "report", None)
+    text = _for_shell(str(error)).replace("history REPORT", f"history {report or 'REPORT'}")
+    click.echo(f"Error: {plain(text)}", err=True)
 
 
-def _in_shell_words(note: str) -> str:
-    for python, words in _IN_PYTHON.items():
-        note = python.sub(words, note)
-    return note
+def _for_shell(text: str) -> str:
+    for python, command in _COMMANDS.items():
+        text = re.sub(python, command, text)
+    return text
 
 
 def _code(error: Exception) -> int:
@@ -75,19 +82,5 @@ def _code(error: Exception) -> int:
         case ParameterError() | NotFoundError() | TableError():
             return WRONG_CALL
         case WaitTimeoutError() | NotStartedError():
-            return GOES_ON
+            return STILL_RUNNING
     return FAILED
-
-
-def _said(error: Exception) -> str:
-    """The error in words, its advice in those of the shell where the error's own are Python."""
-    match error:
-        case WaitTimeoutError(report=report, run_id=run_id):
-            advice = f"Later {_JOINS}, canvas-reports status {report} {run_id} looks at it."
-        case UnknownRunError(report=report):
-            advice = f"canvas-reports history {report} lists the runs there are."
-        case TableError(tables=[first, *_]):
-            advice = f"Name one: -t {first}."
-        case _:
-            return _in_shell_words(str(error))
-    return str(error).removesuffix(error.hint or "") + advice

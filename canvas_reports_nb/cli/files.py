@@ -1,4 +1,4 @@
-"""The store: what it holds, and how to clear it. No Canvas is asked, and no token needed."""
+"""The commands store and file, which need no Canvas and no token."""
 
 from __future__ import annotations
 
@@ -8,9 +8,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from canvas_reports_nb import settings
-from canvas_reports_nb.cli.errors import FAILED, refusing
+from canvas_reports_nb.cli.errors import FAILED, exit_on_error
 from canvas_reports_nb.cli.options import duration_option, json_option, timing, yes_option
-from canvas_reports_nb.cli.output import check_output, notice, output_option, tell, tell_json, whole
+from canvas_reports_nb.cli.output import (
+    check_output,
+    notice,
+    output_option,
+    print_json,
+    print_table,
+    replacing,
+)
 from canvas_reports_nb.exceptions import ParameterError
 from canvas_reports_nb.frames.describe import dictionary
 from canvas_reports_nb.frames.files import check_file, convert_file, read_file, tables_in
@@ -28,33 +35,33 @@ _SHOWN = ("report", "run_id", "host", "account", "tables", "rows", "bytes", "fin
 @json_option
 @click.pass_context
 def store(context: click.Context, *, as_json: bool) -> None:
-    """Say what the store holds, and where it is; `store clear` empties it.
+    """List the stored runs and where they are; `store clear` removes them.
 
-    CANVAS_REPORTS_CACHE names another folder, or the address of a store a team shares.
+    Set CANVAS_REPORTS_CACHE to use another folder or the address of a team's shared store.
     """
     if context.invoked_subcommand is not None:
         return
-    with refusing():
+    with exit_on_error():
         kept = _store()
         held = kept.info()
         if as_json:
-            # How old a run is would be wrong when the line is read; when it finished is not.
-            tell(held.drop(columns="age").assign(store=kept.address), (), as_json=True)
+            # The age would be wrong once the line is read; the time it finished is not.
+            print_table(held.drop(columns="age").assign(store=kept.address), (), as_json=True)
             return
         click.echo(kept.address)
-        tell(held, (*_SHOWN, *held.columns.intersection(["here", "shared"])), as_json=False)
+        print_table(held, (*_SHOWN, *held.columns.intersection(["here", "shared"])), as_json=False)
         click.echo(f"{len(held):,} runs, {held['bytes'].sum() / 1e6:,.1f} MB")
 
 
 @store.command()
-@duration_option("--older-than", "Only runs that ended longer ago: 12h, 30d, 8w.")
-@click.option("--report", help="Only of this report.")
-@click.option("--shared", is_flag=True, help="Also from the store a team shares, for everybody.")
+@duration_option("--older-than", "Only runs that finished longer ago than this: 12h, 30d, 8w.")
+@click.option("--report", help="Only runs of this report.")
+@click.option("--shared", is_flag=True, help="Also remove them from the team's shared store, for everybody.")
 @yes_option
 @json_option
 def clear(older_than: float | None, report: str | None, *, shared: bool, yes: bool, as_json: bool) -> None:
     """Remove stored runs from this disk."""
-    with refusing():
+    with exit_on_error():
         kept = _store()
         if not yes:
             which = (
@@ -64,13 +71,13 @@ def clear(older_than: float | None, report: str | None, *, shared: bool, yes: bo
             click.confirm(f"Remove {which} from {place}?", abort=True, err=True)
         removed = kept.clear(report, older_than, shared=shared)
         if as_json:
-            tell_json({"store": kept.address, "removed": removed})
+            print_json({"store": kept.address, "removed": removed})
         else:
             click.echo(f"{removed:,} runs removed.")
 
 
 def _store() -> Store:
-    """The store as the environment names it."""
+    """Open the store that the environment names."""
     named = settings.Settings(
         url="",
         store=settings.store_root(),
@@ -82,10 +89,10 @@ def _store() -> Store:
 
 @click.command()
 @click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--report", help="The report's name, where the header does not tell it.")
-@click.option("-t", "--table", help="Which table, where a zip holds several.")
-@click.option("--check", is_flag=True, help="Only compare the headers with what is expected.")
-@output_option("out.parquet (typed) or out.csv (as it is in the file).")
+@click.option("--report", help="The report, if its header does not identify it.")
+@click.option("-t", "--table", help="The table, if a zip has several.")
+@click.option("--check", is_flag=True, help="Only compare the headers with the expected ones.")
+@output_option("out.parquet (typed) or out.csv (unchanged).")
 @json_option
 @click.pass_context
 def file(
@@ -98,13 +105,15 @@ def file(
     output: Path | None,
     as_json: bool,
 ) -> None:
-    """Say what the report file PATH holds: tables, rows, and the kind of every column.
+    """Describe the report file PATH: its tables, rows, and the kind of every column.
 
-    With --check the exit code is 1 where a column is new, missing, renamed or moved.
+    With --check the exit code is 1 if a column is new, missing, renamed or moved.
     """
-    with refusing():
+    with exit_on_error():
         if check and output is not None:
-            raise ParameterError("--check writes no file.", hint="Leave out -o, or --check.")
+            raise ParameterError(
+                "--check writes no file, but -o was given.", hint="Leave out one of the two."
+            )
         if output is not None:
             _convert(path, report, table, output, as_json=as_json)
         elif check:
@@ -117,17 +126,19 @@ def file(
 
 def _convert(path: Path, report: str | None, table: str | None, output: Path, *, as_json: bool) -> None:
     check_output(output, ".parquet", ".csv")
-    with whole(output) as part:
+    with replacing(output) as part:
         made = convert_file(path, part, report, table)
     notice(f"{output} written.")
     if as_json:
-        tell_json({**made.to_dict(), "output": str(output)})
+        print_json({**made.to_dict(), "output": str(output)})
 
 
 def _is_as_expected(path: Path, report: str | None, *, as_json: bool) -> bool:
     found = check_file(path, report)
     other = found[found["found"] != "as expected"]
-    tell(found if as_json else other, ("table", "column", "found", "expected", "position"), as_json=as_json)
+    print_table(
+        found if as_json else other, ("table", "column", "found", "expected", "position"), as_json=as_json
+    )
     if not as_json and other.empty:
         click.echo(f"{len(found)} columns, all as expected.")
     return other.empty
@@ -137,9 +148,9 @@ def _describe(frame: Any, *, as_json: bool) -> None:
     made, columns = frame.attrs[ATTRS_KEY], dictionary(frame)
     if as_json:
         kept = columns[["column", "kind", "dtype", "personal"]].to_dict("records")
-        tell_json({**made, "columns": kept})
+        print_json({**made, "columns": kept})
         return
     click.echo(
-        f"{made['table']} ({made['report'] or 'of no known report'}): {len(frame):,} rows, {len(columns)} columns"
+        f"{made['table']} ({made['report'] or 'unknown report'}): {len(frame):,} rows, {len(columns)} columns"
     )
-    tell(columns, ("column", "kind", "dtype", "note"), as_json=False, header=False)
+    print_table(columns, ("column", "kind", "dtype", "note"), as_json=False, header=False)

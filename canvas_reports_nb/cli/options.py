@@ -1,4 +1,4 @@
-"""The options several commands share, and what their texts mean."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
@@ -26,41 +26,45 @@ def _seconds(_context: click.Context, _parameter: click.Parameter, given: str | 
         return None
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhdw]?)", given.strip())
     if found is None:
-        raise click.BadParameter(f"{given!r} is no time; write 90s, 45m, 12h, 30d or 2w.")
+        raise click.BadParameter(f"Can't read {given!r} as a time; write 90s, 45m, 12h, 30d or 2w.")
     return float(found[1]) * _SECONDS[found[2]]
 
 
 def duration_option(name: str, says: str, default: str | None = None) -> Callable[[_F], _F]:
-    """An option that takes a time with a unit, seconds without one."""
+    """Make an option that takes a time such as 12h, or a number of seconds."""
     return click.option(
         name, callback=_seconds, metavar="TIME", default=default, show_default=True, help=says
     )
 
 
-def complete_report(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
-    """What completes a report's name; Canvas is not asked."""
-    return [name for name in schemas.reports() if name.startswith(begun)]
+def complete_report(_context: click.Context, _parameter: click.Parameter, start: str) -> list[str]:
+    """Return the known reports that begin with the text."""
+    return [name for name in schemas.reports() if name.startswith(start)]
 
 
 report_argument = click.argument("report", shell_complete=complete_report)
-json_option = click.option("--json", "as_json", is_flag=True, help="JSON on stdout, one object a line.")
-yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON on stdout, one object per line."
+)
+yes_option = click.option("--yes", is_flag=True, help="Don't ask for confirmation.")
 
 
 def connecting(command: _F) -> _F:
-    """The options of every command that talks to a Canvas."""
+    """Add the options of every command that talks to a Canvas."""
     for option in (
         click.option(
             "--account", default="self", show_default=True, help="A Canvas id, self, or sis_account_id:X."
         ),
-        click.option("--demo", "on_demo", is_flag=True, help="Use the Canvas that ships in the package."),
+        click.option(
+            "--demo", "on_demo", is_flag=True, help="Use the demo Canvas that ships with the package."
+        ),
     ):
         command = option(command)
     return command
 
 
 def connection(account: str, *, on_demo: bool) -> Connection:
-    """The connection those options ask for."""
+    """Open the connection that these options describe."""
     opened = opening.demo if on_demo else opening.connect
     return opened(account=account, **timing())
 
@@ -71,18 +75,12 @@ def timing() -> dict[str, Any]:
 
 
 def parameters_of(given: tuple[str, ...]) -> dict[str, Any]:
-    """``name=value`` pairs as parameters; a name given twice has a list.
-
-    Raises
-    ------
-    ParameterError
-        No ``=`` in one of them.
-    """
+    """Return ``name=value`` pairs as parameters; a repeated name gets a list."""
     parameters: dict[str, Any] = {}
     for pair in given:
         name, equals, value = pair.partition("=")
         if not equals:
-            raise ParameterError(f"-p {pair} is no parameter.", hint="Write -p name=value.")
+            raise ParameterError(f"Can't read -p {pair} as a parameter.", hint="Write -p name=value.")
         if name in parameters:
             earlier = parameters[name]
             parameters[name] = [*(earlier if isinstance(earlier, list) else [earlier]), value]

@@ -1,4 +1,4 @@
-"""What the commands say: a table or JSON lines on stdout, and on stderr what only a person wants."""
+"""What the commands print: tables or JSON lines on stdout, notices on stderr; and the files they write."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ _LINE = 120
 
 
 def plain(text: object) -> str:
-    """A text in one line, without what would steer a terminal: names and messages are other people's."""
+    """Return a text in one line without control characters, which a server could use to steer the terminal."""
     return " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())
 
 
 def notice(text: str) -> None:
-    """Something for whoever looks on; cron would send a mail for it, so there it is a log line."""
+    """Print a notice on a terminal; elsewhere log it, so that cron sends no mail."""
     if sys.stderr.isatty():
         click.echo(text, err=True)
     else:
@@ -49,52 +49,47 @@ def notice(text: str) -> None:
 
 
 def facts_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """The rows, with ``None`` for what is missing."""
+    """Return the rows, with ``None`` for missing cells."""
     rows = frame.astype(object).mask(frame.isna(), None).to_dict("records")
     return [{str(name): value for name, value in row.items()} for row in rows]
 
 
 class ShellProgress:
-    """The progress asked for, but for the note of an interrupt: `refusing` has it in the shell's words.
-
-    Parameters
-    ----------
-    sink : ProgressSink
-    """
+    """Progress without the note of an interrupt, which `exit_on_error` prints in the shell's words."""
 
     def __init__(self, sink: ProgressSink) -> None:
         self._sink = sink
 
     def show(self, event: ProgressEvent) -> None:
-        """Show what is no such note."""
+        """Show the event, unless it is that note."""
         if event.stage != "note" or not event.text.startswith("Interrupted"):
             self._sink.show(event)
 
     def close(self) -> None:
-        """Let go of what was opened."""
+        """Close the progress."""
         self._sink.close()
 
 
 @contextmanager
-def telling_warnings() -> Iterator[None]:
-    """Say our warnings in one line each, without the place in the code they come from."""
+def one_line_warnings() -> Iterator[None]:
+    """Print our warnings in one line each, without a place in the code."""
 
-    def say(message: Warning | str, category: type[Warning], *rest: Any, **named: Any) -> None:
+    def show(message: Warning | str, category: type[Warning], *rest: Any, **named: Any) -> None:
         if issubclass(category, ReportWarning):
             click.echo(f"Warning: {plain(message)}", err=True)
         else:
             usual(message, category, *rest, **named)
 
     with warnings.catch_warnings():
-        # What they tell of is the data, and is no less true where Python's own warnings are silenced.
+        # These warnings are about the data, so they are shown even if Python's are silenced.
         warnings.simplefilter("always", ReportWarning)
         usual = warnings.showwarning
-        warnings.showwarning = say
+        warnings.showwarning = show
         yield
 
 
-def tell_json(facts: Mapping[str, Any]) -> None:
-    """One JSON object in a line of its own."""
+def print_json(facts: Mapping[str, Any]) -> None:
+    """Print one JSON object in a line."""
     click.echo(json.dumps(facts, default=_written))
 
 
@@ -102,11 +97,11 @@ def _written(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
-def tell(frame: pd.DataFrame, shown: Sequence[str], *, as_json: bool, header: bool = True) -> None:
-    """A frame as JSON lines with all its columns, or as a table of those to be shown."""
+def print_table(frame: pd.DataFrame, shown: Sequence[str], *, as_json: bool, header: bool = True) -> None:
+    """Print a frame as JSON lines with all its columns, or as a table of some columns."""
     if as_json:
         for row in facts_of(frame):
-            tell_json(row)
+            print_json(row)
         return
     if frame.empty:
         return
@@ -115,15 +110,15 @@ def tell(frame: pd.DataFrame, shown: Sequence[str], *, as_json: bool, header: bo
     cells += [[_cell(row[name]) for name in used] for row in facts_of(frame)]
     widths = [max(map(len, column)) + 2 for column in zip(*cells, strict=True)]
     for record in cells:
-        # One record a line, whatever the terminal's width: names and ids are there to be copied.
+        # One record per line whatever the terminal's width, so that names and ids can be copied.
         line = "".join(cell.ljust(width) for cell, width in zip(record, widths, strict=True)).rstrip()
         click.echo(line if len(line) <= _LINE else f"{line[: _LINE - 3]}...")
 
 
-def tell_facts(facts: Mapping[str, Any], *, as_json: bool) -> None:
-    """What is known of one thing: one JSON object, or a line for each fact."""
+def print_facts(facts: Mapping[str, Any], *, as_json: bool) -> None:
+    """Print one JSON object, or one line per fact."""
     if as_json:
-        tell_json(facts)
+        print_json(facts)
         return
     cells = {name: text for name, value in facts.items() if (text := _cell(value))}
     width = max(map(len, cells)) + 2
@@ -142,7 +137,7 @@ def _cell(value: Any) -> str:
 
 
 def print_head(frame: pd.DataFrame, name: str) -> None:
-    """A table's first rows, and its types."""
+    """Print a table's first rows and its types."""
     click.echo(f"\n{name}: {len(frame):,} rows, {frame.shape[1]} columns")
     click.echo(frame.head().to_string(max_cols=8, max_colwidth=24, na_rep=""))
     click.echo("dtypes: " + ", ".join(f"{column} {dtype}" for column, dtype in frame.dtypes.items()))
@@ -152,41 +147,39 @@ _F = TypeVar("_F", bound="Callable[..., Any]")
 
 
 def output_option(says: str) -> Callable[[_F], _F]:
-    """``-o``, with what may be written."""
+    """Make the option ``-o``."""
     return click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help=says)
 
 
 def check_output(output: Path, *suffixes: str) -> None:
-    """Refuse what can't be written, now and not after an hour's run.
-
-    Raises
-    ------
-    ParameterError
-        Another kind of file, no such folder, or one that takes no new files.
-    """
+    """Reject an output that can't be written, before the run and not after it."""
     if output.suffix.lower() not in suffixes:
         raise _unwritable(output, suffixes)
     if not output.absolute().parent.is_dir():
         raise ParameterError(
-            f"{output}: there is no folder {output.absolute().parent}.", hint="Make it first."
+            f"Can't write {output}: the folder {output.absolute().parent} does not exist.",
+            hint="Create it first.",
         )
     place = output.resolve().parent
     if not os.access(place, os.W_OK | os.X_OK):
-        raise ParameterError(f"{output}: {place} takes no new files of yours.", hint="Name another place.")
+        raise ParameterError(
+            f"Can't write {output}: you may not create files in {place}.", hint="Choose another folder."
+        )
 
 
 def _unwritable(output: Path, suffixes: tuple[str, ...]) -> ParameterError:
     return ParameterError(
-        f"{output.name}: no such kind of file comes out of this.", hint=f"Write to {' or '.join(suffixes)}."
+        f"Can't write {output.name}: this call does not produce such a file.",
+        hint=f"Write to {' or '.join(suffixes)}.",
     )
 
 
 @contextmanager
-def whole(output: Path) -> Iterator[Path]:
-    """A path to write to, which takes the output's place once all is written.
+def replacing(output: Path) -> Iterator[Path]:
+    """Yield a temporary path that replaces the output once it is complete.
 
-    Whoever reads the output while cron writes it anew gets the old one or the new one. It holds names and
-    marks: a new file is its owner's alone, one that was there keeps its mode.
+    Readers always see the old file or the new one. A new file is readable only by its owner, because it contains
+    names and grades; an existing one keeps its mode.
     """
     place = output.resolve()
     try:
@@ -201,22 +194,22 @@ def whole(output: Path) -> Iterator[Path]:
     except (OSError, PolarsError) as error:
         if isinstance(error, CanvasReportsError):
             raise
-        # Which file the trouble is told of differs: a full disk is said of the one that is copied.
+        # The error of a full disk may name the source file, so only its reason is shown.
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise click.ClickException(
-            f"{output} was not written: {plain(reason)}. Make room there, or name another place with -o."
+            f"{output} was not written: {plain(reason)}. Free some space, or choose another place with -o."
         ) from None
 
 
 def write_result(result: ReportResult, table: str | None, output: Path) -> list[str]:
-    """Write a run's table, or its zip; give the tables that are in it."""
+    """Write a run's table or its zip; return the names of the tables written."""
     tables = list(result.tables)
     is_zip = output.suffix.lower() == ".zip"
     if is_zip and result.path.suffix != ".zip":
         raise _unwritable(output, (".parquet", ".csv"))
     if not is_zip:
         tables = [choose_table(tables, table, result.provenance["report"], result.provenance["run_id"])]
-    with whole(output) as part:
+    with replacing(output) as part:
         match output.suffix.lower():
             case ".parquet":
                 shutil.copyfile(result.parquet(table), part)

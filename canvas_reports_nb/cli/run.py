@@ -1,4 +1,4 @@
-"""Run a report, or use a recent equal run again, and write or show what it gives."""
+"""The command run: one report or many, written to a file or shown."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from canvas_reports_nb.catalog.parameters import expected_tables
-from canvas_reports_nb.cli.errors import FAILED, GOES_ON, PARTLY, refusing, tell_error
+from canvas_reports_nb.cli.errors import FAILED, PARTLY, STILL_RUNNING, exit_on_error, print_error
 from canvas_reports_nb.cli.options import (
     complete_report,
     connecting,
@@ -23,9 +23,9 @@ from canvas_reports_nb.cli.output import (
     notice,
     output_option,
     print_head,
-    tell,
-    tell_json,
-    whole,
+    print_json,
+    print_table,
+    replacing,
     write_result,
 )
 from canvas_reports_nb.exceptions import (
@@ -56,7 +56,7 @@ requests_option = click.option(
     "--requests",
     type=click.Path(exists=True, dir_okay=False),
     metavar="FILE.csv",
-    help="Run many: one row a run, column report, optional account, one column a parameter.",
+    help="Run many: one row per run, with columns report, account (optional) and one per parameter.",
 )
 
 
@@ -64,12 +64,17 @@ requests_option = click.option(
 @click.argument("report", required=False, shell_complete=complete_report)
 @requests_option
 @click.option(
-    "-p", "--parameter", "given", multiple=True, metavar="NAME=VALUE", help="A parameter; may be repeated."
+    "-p",
+    "--parameter",
+    "given",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A parameter of the report; repeat for more.",
 )
 @output_option("out.parquet, out.csv or out.zip.")
-@click.option("-t", "--table", help="Which table, where the run holds several.")
-@duration_option("--max-age", "Use a run no older: 45m, 12h, 7d; 0 starts one.", default="1d")
-@duration_option("--timeout", "Total budget: 90s, 45m, 2h.")
+@click.option("-t", "--table", help="The table, if the run has several.")
+@duration_option("--max-age", "Reuse a run up to this age: 45m, 12h, 7d. 0 starts a new run.", default="1d")
+@duration_option("--timeout", "Stop waiting after this time: 90s, 45m, 2h.")
 @click.option(
     "--progress", type=click.Choice(["auto", "tqdm", "log", "off"]), default="auto", show_default=True
 )
@@ -91,16 +96,16 @@ def run(
     account: str,
     on_demo: bool,
 ) -> None:
-    """Run REPORT, or use a recent equal run, and write or show its table.
+    """Run REPORT, or reuse a recent equal run, and write or show its table.
 
-    A .parquet file is typed; a .csv or .zip is what Canvas sent, byte for byte. Without a file the tables'
-    first rows are shown. --json tells of each table where it came from, its rows, and the file written.
+    A .parquet file is typed; a .csv or .zip is exactly what Canvas sent. Without -o the first rows of each
+    table are shown. --json prints the source, the number of rows and the output file of each table.
 
-    With --requests in place of REPORT many run at once, and -o out.parquet takes them stacked, the columns
-    of the requests in front. What failed is said, one line each.
+    With --requests instead of REPORT, several run at once, and -o out.parquet gets their stacked rows with the
+    columns of the requests in front. Each failed request is one line on stderr.
     """
     connected = partial(connection, account, on_demo=on_demo)
-    with refusing():
+    with exit_on_error():
         asked = parameters_of(given)
         sink = False if progress == "off" else ShellProgress(resolve(progress))
         how = {"max_age": max_age, "timeout": timeout, "progress": sink}
@@ -109,7 +114,9 @@ def run(
         elif requests is None or report is not None:
             raise click.UsageError("Give either REPORT or --requests FILE.csv.")
         elif asked:
-            raise click.UsageError("-p goes with REPORT; here a parameter is a column of the requests.")
+            raise click.UsageError(
+                "-p works only with REPORT; write the parameter as a column of the requests."
+            )
         else:
             context.exit(run_many(connected, requests, table, output, as_json=as_json, **how))
 
@@ -125,7 +132,7 @@ def _run_one(
     **how: Any,
 ) -> None:
     if output is not None:
-        # One file by itself comes without a zip around it.
+        # Canvas sends a single file without a zip.
         is_single = len(expected_tables(report, asked) or ()) == 1
         check_output(output, ".parquet", ".csv", *([] if is_single else [".zip"]))
     if table is not None or (output is not None and output.suffix.lower() != ".zip"):
@@ -137,20 +144,20 @@ def _run_one(
             try:
                 tables = write_result(result, table, output)
             except DamagedFileError:
-                # It was set aside, so that the same call fetches it.
+                # The damaged copy was quarantined, so the same call downloads it again.
                 result = canvas.obtain(
                     report, parameters=asked, **{**how, "run_id": result.provenance["run_id"]}
                 )
                 tables = write_result(result, table, output)
             notice(f"{output} written.")
-        _told(result, tables, output, as_json=as_json)
+        _print_tables(result, tables, output, as_json=as_json)
 
 
-def _told(result: ReportResult, tables: Iterable[str], output: Path | None, *, as_json: bool) -> None:
+def _print_tables(result: ReportResult, tables: Iterable[str], output: Path | None, *, as_json: bool) -> None:
     for name in tables:
         if as_json:
             facts = result.to_pandas(name, columns=[]).attrs[ATTRS_KEY]
-            tell_json({**facts, "output": None if output is None else str(output)})
+            print_json({**facts, "output": None if output is None else str(output)})
         elif output is None:
             print_head(result.to_pandas(name), name)
 
@@ -167,7 +174,7 @@ def run_many(
     as_json: bool,
     **how: Any,
 ) -> int:
-    """Run the requests, write the finished ones stacked, say what failed; give the exit code."""
+    """Run the requests, write the finished ones stacked, print the errors, and return the exit code."""
     if output is not None:
         check_output(output, ".parquet")
     asked = _asked(requests)
@@ -176,13 +183,13 @@ def run_many(
         found = canvas.obtain_reports(asked, table=table, one_table=one_table, on_error="return", **how)
     finished = sum(result is not None for result in found.results)
     if output is not None and finished:
-        with whole(output) as part:
+        with replacing(output) as part:
             found.scan(table).sink_parquet(part)
-        notice(f"{output} written, with {finished} of {len(found.results)} requests.")
+        notice(f"{output} written with {finished} of {len(found.results)} requests.")
     if as_json or output is None:
-        tell(found.status, [str(name) for name in found.status], as_json=as_json)
+        print_table(found.status, [str(name) for name in found.status], as_json=as_json)
     for error in found.errors:
-        tell_error(error)
+        print_error(error)
     return _code(found)
 
 
@@ -190,18 +197,18 @@ def _code(found: ReportsResult) -> int:
     if not found.errors:
         return 0
     if all(isinstance(error, WaitTimeoutError | NotStartedError) for error in found.errors):
-        return GOES_ON
+        return STILL_RUNNING
     return PARTLY if any(found.results) else FAILED
 
 
 def _asked(requests: str) -> pd.DataFrame:
-    """The rows of the file of requests, every cell as text."""
+    """Read the requests, with every cell as text."""
     try:
-        # As a report nobody knows: what Excel makes of a CSV is understood.
+        # Read it like an unknown report, so that a CSV saved by Excel works too.
         rows: pd.DataFrame = read_file(requests, "requests")
     except FileError as error:
         raise ParameterError(
-            error.message, hint="--requests takes a CSV: one row a run, and a column named report."
+            error.message, hint="--requests takes a CSV with one row per run and a column named report."
         ) from None
-    # pandas writes a whole number beside a blank as 12.0, and no id looks like that.
+    # pandas writes 12 in a column with blanks as 12.0; no id looks like that.
     return rows.replace(_WRITTEN_AS_FLOAT, r"\1", regex=True)

@@ -1,4 +1,4 @@
-"""The reports on offer, and the runs there are: look, stop, delete."""
+"""The commands list, history, status, abort and delete."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 from canvas_reports_nb.canvas_api.models import RunStatus
-from canvas_reports_nb.cli.errors import FAILED, GOES_ON, refusing
+from canvas_reports_nb.cli.errors import FAILED, STILL_RUNNING, exit_on_error
 from canvas_reports_nb.cli.options import connecting, connection, json_option, report_argument, yes_option
-from canvas_reports_nb.cli.output import facts_of, notice, tell, tell_facts
+from canvas_reports_nb.cli.output import facts_of, notice, print_facts, print_table
 from canvas_reports_nb.runs.listings import history_frame
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ _SHOWN = ("run_id", "status", "created_at", "ended_at", "rows", "parameters")
 @connecting
 def list_(account: str, *, as_json: bool, on_demo: bool) -> None:
     """List the reports this account offers."""
-    with refusing(), connection(account, on_demo=on_demo) as canvas:
-        tell(canvas.reports(), ("report", "title", "parameters"), as_json=as_json, header=False)
+    with exit_on_error(), connection(account, on_demo=on_demo) as canvas:
+        print_table(canvas.reports(), ("report", "title", "parameters"), as_json=as_json, header=False)
 
 
 @click.command()
@@ -33,11 +33,11 @@ def list_(account: str, *, as_json: bool, on_demo: bool) -> None:
 @connecting
 def history(report: str, account: str, *, as_json: bool, on_demo: bool) -> None:
     """List the runs of REPORT, newest first."""
-    with refusing(), connection(account, on_demo=on_demo) as canvas:
+    with exit_on_error(), connection(account, on_demo=on_demo) as canvas:
         past = canvas.history(report)
-        tell(past, _SHOWN, as_json=as_json)
+        print_table(past, _SHOWN, as_json=as_json)
     if past.empty:
-        notice(f"Account {account} has no run of {report}.")
+        notice(f"Account {account} has no runs of {report}.")
 
 
 @click.command()
@@ -49,15 +49,15 @@ def history(report: str, account: str, *, as_json: bool, on_demo: bool) -> None:
 def status(
     context: click.Context, report: str, run_id: int, account: str, *, as_json: bool, on_demo: bool
 ) -> None:
-    """Say how a run of REPORT stands.
+    """Show the status of a run of REPORT.
 
-    The exit code is 0 where it is complete, 3 while it goes on, 1 where it ended without a file.
+    The exit code is 0 if it is complete, 3 if it is still running, and 1 if it ended without a file.
     """
-    with refusing(), connection(account, on_demo=on_demo) as canvas:
+    with exit_on_error(), connection(account, on_demo=on_demo) as canvas:
         job = canvas.attach(report, run_id)
-        _told(job, as_json=as_json)
+        _print_run(job, as_json=as_json)
     if not job.run.is_complete:
-        context.exit(FAILED if job.run.is_ended else GOES_ON)
+        context.exit(FAILED if job.run.is_ended else STILL_RUNNING)
 
 
 @click.command()
@@ -66,9 +66,9 @@ def status(
 @json_option
 @connecting
 def abort(report: str, run_id: int, account: str, *, as_json: bool, on_demo: bool) -> None:
-    """Stop a run of REPORT; one that has ended stays as it is."""
-    with refusing(), connection(account, on_demo=on_demo) as canvas:
-        _told(canvas.attach(report, run_id).abort(), as_json=as_json)
+    """Stop a run of REPORT, unless it has ended."""
+    with exit_on_error(), connection(account, on_demo=on_demo) as canvas:
+        _print_run(canvas.attach(report, run_id).abort(), as_json=as_json)
 
 
 @click.command()
@@ -78,17 +78,17 @@ def abort(report: str, run_id: int, account: str, *, as_json: bool, on_demo: boo
 @json_option
 @connecting
 def delete(report: str, run_id: int, account: str, *, yes: bool, as_json: bool, on_demo: bool) -> None:
-    """Delete a run of REPORT from Canvas's list, for everybody; what is stored on this disk stays."""
-    with refusing(), connection(account, on_demo=on_demo) as canvas:
+    """Delete a run of REPORT from Canvas, for everybody; the copy on this disk is kept."""
+    with exit_on_error(), connection(account, on_demo=on_demo) as canvas:
         job = canvas.attach(report, run_id)
         if not yes:
             click.confirm(f"Delete run {run_id} of {report} from {canvas.url}?", abort=True, err=True)
-        _told(job.delete(), as_json=as_json)
+        _print_run(job.delete(), as_json=as_json)
 
 
-def _told(job: ReportJob, *, as_json: bool) -> None:
+def _print_run(job: ReportJob, *, as_json: bool) -> None:
     run = job.run
     (facts,) = facts_of(history_frame(run.report, [run]))
     if run.status == RunStatus.ERROR:
         facts["reason"] = run.reason
-    tell_facts({"report": run.report, **facts}, as_json=as_json)
+    print_facts({"report": run.report, **facts}, as_json=as_json)

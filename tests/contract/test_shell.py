@@ -1,4 +1,4 @@
-"""The shell against a demo Canvas: exit codes, JSON lines, what is written, and that it is quiet."""
+"""The shell against a demo Canvas: exit codes, JSON lines, the files written, and silence on success."""
 
 import json
 import os
@@ -29,7 +29,7 @@ PEOPLE = ("run", "provisioning_csv", "-p", "users=true", "-p", "terms=true")
 
 
 class Shell:
-    """A shell whose environment names one demo Canvas, whose clock it goes by, and nobody looks on."""
+    """A shell without a terminal that uses one demo Canvas and its clock."""
 
     def __init__(self, caller: Any) -> None:
         self.caller = caller
@@ -43,15 +43,15 @@ class Shell:
         return result
 
     def refused(self, *arguments: str, code: int) -> str:
-        """The one line that says why."""
+        """Run a command that must fail, and return its one line of error."""
         result = self(*arguments, code=code)
         assert result.stdout == ""
         assert result.stderr.startswith("Error: ")
         assert result.stderr.count("\n") == 1
         return result.stderr
 
-    def told(self, *arguments: str, code: int = 0, typed: str = "") -> list[dict[str, Any]]:
-        """The objects of the JSON lines; nothing else is said."""
+    def json_lines(self, *arguments: str, code: int = 0, typed: str = "") -> list[dict[str, Any]]:
+        """Run a command with --json, and return the objects it prints."""
         result = self(*arguments, "--json", code=code, typed=typed)
         assert result.stderr == ""
         return [json.loads(line) for line in result.stdout.splitlines()]
@@ -79,12 +79,12 @@ def shell(demo: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: P
 # -- exit codes ------------------------------------------------------------------------------
 
 
-def test_a_run_that_succeeds_says_nothing(shell: Callable[..., Shell]) -> None:
+def test_a_successful_run_prints_nothing(shell: Callable[..., Shell]) -> None:
     result = shell()(*PEOPLE, "-o", "people.zip")
     assert (result.stdout, result.stderr) == ("", "")
 
 
-def test_a_stored_file_that_was_damaged_is_fetched_again(shell: Callable[..., Shell]) -> None:
+def test_a_damaged_stored_file_is_downloaded_again(shell: Callable[..., Shell]) -> None:
     run = shell()
     run("run", "grade_export_csv", "-o", "sent.csv")
     (stored,) = Path("store").rglob("raw.csv")
@@ -98,8 +98,8 @@ def test_a_failed_run(shell: Callable[..., Shell]) -> None:
     failing = shell(scenarios=["fails"])
     assert "ErrorReport:4711" in failing.refused(*PEOPLE, "-o", "people.zip", code=1)
     assert not Path("people.zip").exists()
-    (run,) = failing.told("history", "provisioning_csv")
-    (told,) = failing.told("status", "provisioning_csv", str(run["run_id"]), code=1)
+    (run,) = failing.json_lines("history", "provisioning_csv")
+    (told,) = failing.json_lines("status", "provisioning_csv", str(run["run_id"]), code=1)
     assert told["status"] == "error"
     assert "ErrorReport:4711" in told["reason"]
 
@@ -125,11 +125,11 @@ def test_a_wrong_call_starts_nothing(shell: Callable[..., Shell], arguments: lis
     assert wrong.starts == 0
 
 
-def test_an_output_nobody_may_write_starts_nothing(
+def test_an_output_that_can_not_be_written_starts_nothing(
     shell: Callable[..., Shell], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     wrong, access = shell(), os.access
-    # Asked and not tried: the tests may run as root, who may write anywhere.
+    # `os.access` is patched because root, who may run the tests, can write anywhere.
     monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "theirs" and access(path, mode))
     (tmp_path / "theirs").mkdir()
     Path("link.csv").symlink_to(tmp_path / "theirs" / "out.csv")
@@ -140,18 +140,18 @@ def test_an_output_nobody_may_write_starts_nothing(
     assert wrong.starts == 0
 
 
-def test_a_run_that_outlasts_the_timeout_goes_on(shell: Callable[..., Shell]) -> None:
+def test_a_run_continues_after_the_timeout(shell: Callable[..., Shell]) -> None:
     slow = shell(duration=600)
     said = slow.refused(*GRADES, "--max-age", "0", "-o", "grades.csv", code=3)
-    (run,) = slow.told("history", "grade_export_csv")
+    (run,) = slow.json_lines("history", "grade_export_csv")
     number = str(run["run_id"])
     assert f"canvas-reports status grade_export_csv {number}" in said
-    assert "the same call (without --max-age 0) joins it" in said
+    assert "the same call (without --max-age 0)" in said
     slow("status", "grade_export_csv", number, code=3)
     slow.caller.server.clock.advance(900)
     slow("status", "grade_export_csv", number)
     slow("run", "grade_export_csv", "-o", "grades.csv")
-    assert slow.starts == 1, "the second call joined the first one's run"
+    assert slow.starts == 1, "the second call attached to the first one's run"
     assert len(pd.read_csv("grades.csv")) > 0
 
 
@@ -160,7 +160,7 @@ def interrupted(*_: Any) -> None:
 
 
 @pytest.mark.parametrize("progress", ["off", "tqdm"])
-def test_an_interrupt_says_how_to_go_on(
+def test_an_interrupt_shows_how_to_continue(
     shell: Callable[..., Shell], monkeypatch: pytest.MonkeyPatch, progress: str
 ) -> None:
     slow = shell(duration=600)
@@ -172,8 +172,8 @@ def test_an_interrupt_says_how_to_go_on(
         many = slow("run", "--requests", "wanted.csv", "--progress", progress, code=130).stderr
         patched.setattr(AccountReports, "available", interrupted)
         assert slow("list", code=130).stderr == "Interrupted.\n"
-    (run,) = slow.told("history", "grade_export_csv")
-    (other,) = slow.told("history", "zero_activity_csv")
+    (run,) = slow.json_lines("history", "grade_export_csv")
+    (other,) = slow.json_lines("history", "zero_activity_csv")
     *_, line = alone.splitlines()
     assert f"canvas-reports status grade_export_csv {run['run_id']} " in line
     assert str(other["run_id"]) in many.splitlines()[-1]
@@ -184,14 +184,14 @@ def test_an_interrupt_says_how_to_go_on(
 def test_stopping_and_deleting(shell: Callable[..., Shell]) -> None:
     slow = shell(duration=600)
     slow(*GRADES, code=3)
-    (run,) = slow.told("history", "grade_export_csv")
+    (run,) = slow.json_lines("history", "grade_export_csv")
     named = ("grade_export_csv", str(run["run_id"]))
-    assert slow.told("abort", *named) == slow.told("abort", *named)
-    assert [each["status"] for each in slow.told("status", *named, code=1)] == ["aborted"]
+    assert slow.json_lines("abort", *named) == slow.json_lines("abort", *named)
+    assert [each["status"] for each in slow.json_lines("status", *named, code=1)] == ["aborted"]
     assert "Delete run" in slow("delete", *named, typed="n\n", code=1).stderr
-    assert len(slow.told("history", "grade_export_csv")) == 1
+    assert len(slow.json_lines("history", "grade_export_csv")) == 1
     slow("delete", *named, typed="y\n")
-    assert slow.told("history", "grade_export_csv") == []
+    assert slow.json_lines("history", "grade_export_csv") == []
     assert slow("history", "grade_export_csv").output == ""
 
 
@@ -200,7 +200,7 @@ def test_stopping_and_deleting(shell: Callable[..., Shell]) -> None:
 
 def test_many_runs_stacked(shell: Callable[..., Shell], tmp_path: Path) -> None:
     busy = shell()
-    # As Excel saves it, the last row a repetition.
+    # As Excel saves it; the last row repeats the first.
     rows = "report;enrollment_term_id;include_deleted\r\ngrade_export_csv;current;\r\n"
     asked = f"{rows}grade_export_csv;;true\r\ngrade_export_csv;current;\r\n"
     Path("wanted.csv").write_text(asked, encoding="utf-8-sig", newline="")
@@ -211,11 +211,11 @@ def test_many_runs_stacked(shell: Callable[..., Shell], tmp_path: Path) -> None:
     wanted = pd.concat([wanted, wanted.assign(enrollment_term_id=None, include_deleted="true")])
     expected = crn.connect(**busy.timing).read_reports(wanted, engine="polars", progress=False)
     assert pl.read_parquet("grades.parquet").equals(expected)
-    told = busy.told("run", "--requests", "wanted.csv")
+    told = busy.json_lines("run", "--requests", "wanted.csv")
     assert [each["state"] for each in told] == ["done"] * 3
     assert told[0] == told[2] != told[1]
     assert told[1]["enrollment_term_id"] is None
-    assert busy.starts == 2, "all were on this disk"
+    assert busy.starts == 2, "all runs are on this disk"
     header, *rows = busy("run", "--requests", "wanted.csv").stdout.splitlines()
     assert header.split()[:2] == ["report", "enrollment_term_id"]
     assert len(rows) == 3
@@ -228,7 +228,7 @@ def test_requests_as_pandas_writes_them(shell: Callable[..., Shell]) -> None:
     )
     wanted.to_csv("wanted.csv", index=False)
     assert "12.0" in Path("wanted.csv").read_text()
-    first, second = busy.told("run", "--requests", "wanted.csv")
+    first, second = busy.json_lines("run", "--requests", "wanted.csv")
     assert (first["account"], first["enrollment_term"], second["account"]) == ("1", "12", None)
     assert (first["state"], second["state"]) == ("done", "done")
 
@@ -257,7 +257,7 @@ def test_wrong_requests_start_nothing(
     assert wrong.starts == 0
 
 
-def test_of_many_runs_some_fail(shell: Callable[..., Shell], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_some_of_many_runs_fail(shell: Callable[..., Shell], monkeypatch: pytest.MonkeyPatch) -> None:
     mixed, start = shell(), AccountReports.start
 
     def started_and_deleted(api: AccountReports, report: str, wire: Any) -> Any:
@@ -272,7 +272,7 @@ def test_of_many_runs_some_fail(shell: Callable[..., Shell], monkeypatch: pytest
     assert len(written) > 0
 
 
-def test_of_many_runs_all_fail(shell: Callable[..., Shell]) -> None:
+def test_all_of_many_runs_fail(shell: Callable[..., Shell]) -> None:
     failing = shell(scenarios=["fails"])
     Path("wanted.csv").write_text("report\nzero_activity_csv\ngrade_export_csv\n")
     Path("out.parquet").write_bytes(b"of last week")
@@ -284,7 +284,7 @@ def test_of_many_runs_all_fail(shell: Callable[..., Shell]) -> None:
     assert Path("out.parquet").read_bytes() == b"of last week"
 
 
-def test_many_runs_that_outlast_the_timeout_go_on(shell: Callable[..., Shell]) -> None:
+def test_many_runs_continue_after_the_timeout(shell: Callable[..., Shell]) -> None:
     slow = shell(duration=600)
     Path("wanted.csv").write_text("report\ngrade_export_csv\nzero_activity_csv\n")
     call = ("run", "--requests", "wanted.csv", "--timeout", "1s")
@@ -295,12 +295,12 @@ def test_many_runs_that_outlast_the_timeout_go_on(shell: Callable[..., Shell]) -
     assert slow.starts == 2
 
 
-# -- what is said ----------------------------------------------------------------------------
+# -- what is printed -------------------------------------------------------------------------
 
 
-def test_json_lines_say_what_the_frames_say(shell: Callable[..., Shell], tmp_path: Path) -> None:
+def test_json_lines_agree_with_the_frames(shell: Callable[..., Shell], tmp_path: Path) -> None:
     asked = shell()
-    told, canvas = asked.told, crn.connect(**asked.timing)
+    told, canvas = asked.json_lines, crn.connect(**asked.timing)
     assert [each["report"] for each in told("list")] == canvas.reports()["report"].tolist()
     made = {each["table"]: each for each in told(*PEOPLE, "-o", "people.zip")}
     frames = canvas.read_tables("provisioning_csv", users=True, terms=True, progress=False)
@@ -325,7 +325,7 @@ def test_json_lines_say_what_the_frames_say(shell: Callable[..., Shell], tmp_pat
     assert told("store") == []
 
 
-def test_tables_for_people(shell: Callable[..., Shell], tmp_path: Path) -> None:
+def test_tables_without_json(shell: Callable[..., Shell], tmp_path: Path) -> None:
     busy = shell()
     shown = busy(*PEOPLE).stdout
     assert "\nusers: " in shown
@@ -341,7 +341,7 @@ def test_tables_for_people(shell: Callable[..., Shell], tmp_path: Path) -> None:
     assert total.startswith("1 runs, ")
 
 
-def test_a_terminal_sees_a_bar_and_what_was_written(shell: Callable[..., Shell]) -> None:
+def test_a_terminal_shows_a_bar_and_a_notice(shell: Callable[..., Shell]) -> None:
     shell()
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (24, 120))
@@ -352,7 +352,7 @@ def test_a_terminal_sees_a_bar_and_what_was_written(shell: Callable[..., Shell])
     try:
         while more := os.read(ours, 1 << 16):
             seen += more
-    except OSError:  # how Linux says that the other side is closed
+    except OSError:  # Linux raises this when the other side is closed
         pass
     finally:
         os.close(ours)
@@ -362,7 +362,7 @@ def test_a_terminal_sees_a_bar_and_what_was_written(shell: Callable[..., Shell])
     assert b"people.zip written." in seen
 
 
-def test_the_shell_needs_no_notebook_and_no_charts(shell: Callable[..., Shell]) -> None:
+def test_the_shell_imports_no_notebook_and_no_charts(shell: Callable[..., Shell]) -> None:
     shell()
     call = [sys.executable, "-X", "importtime", "-m", "canvas_reports_nb", "list"]
     done = subprocess.run(call, capture_output=True, text=True, check=False, timeout=120)
@@ -380,7 +380,7 @@ def test_the_shell_needs_no_notebook_and_no_charts(shell: Callable[..., Shell]) 
 # -- what is written -------------------------------------------------------------------------
 
 
-def test_an_output_is_whole_and_private(
+def test_an_output_is_complete_and_private(
     shell: Callable[..., Shell], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     busy = shell()
@@ -395,19 +395,19 @@ def test_an_output_is_whole_and_private(
         assert "No space left" in busy.refused(*wanted, code=1)
     assert output.read_bytes() == b"of last week"
     busy(*wanted)
-    assert stat.S_IMODE(output.stat().st_mode) == 0o644, "who published the file meant it"
+    assert stat.S_IMODE(output.stat().st_mode) == 0o644, "an existing file keeps its mode"
     pd.testing.assert_frame_equal(
         pd.read_parquet(output), pd.read_parquet(next((tmp_path / "store").rglob("terms.parquet")))
     )
     assert {path.name for path in tmp_path.iterdir()} == {"store", "terms.parquet"}
 
 
-def test_a_disk_that_is_full_where_the_output_goes(shell: Callable[..., Shell], tmp_path: Path) -> None:
+def test_the_disk_of_the_output_is_full(shell: Callable[..., Shell], tmp_path: Path) -> None:
     busy = shell(enrollments=5000)
     Path("wanted.csv").write_text("report\ngrade_export_csv\n")
     busy("run", "grade_export_csv")
     for wanted in (["grade_export_csv"], ["--requests", "wanted.csv"]):
-        # Another process has the machine's clock, by which the stored run is old.
+        # Another process uses the machine's clock, so the stored run is old for it.
         age = ("--max-age", "36500d")
         call = [sys.executable, "-m", "canvas_reports_nb", "run", *wanted, *age, "-o", "out.parquet"]
         limited = ["sh", "-c", 'ulimit -f 20; exec "$@"', "sh", *call]
@@ -427,7 +427,7 @@ def full_disk(*_: object) -> None:
 
 @pytest.mark.parametrize("path", sorted(DATA.iterdir()), ids=lambda path: path.name)
 def test_a_file_is_converted_as_it_is_read(shell: Callable[..., Shell], tmp_path: Path, path: Path) -> None:
-    told = shell().told
+    told = shell().json_lines
     for facts in told("file", str(path)):
         name = facts["table"]
         report = ["--report", facts["report"]] if facts["report"] else []
@@ -457,7 +457,7 @@ def test_a_file_that_has_changed(shell: Callable[..., Shell], tmp_path: Path) ->
         crn.read_file(DATA / "21_provisioning_multi.zip")
 
 
-def test_the_store_is_cleared_when_meant(
+def test_clearing_the_store(
     shell: Callable[..., Shell], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "copies"))
@@ -468,13 +468,13 @@ def test_the_store_is_cleared_when_meant(
     address = (tmp_path / "team").as_uri()
     monkeypatch.setenv("CANVAS_REPORTS_CACHE", address)
     busy(*PEOPLE, "-o", "people.zip")
-    (kept,) = busy.told("store")
+    (kept,) = busy.json_lines("store")
     assert (kept["store"], kept["here"], kept["shared"]) == (address, True, True)
     assert "for everybody" in busy("store", "clear", "--shared", typed="n\n", code=1).stderr
-    assert busy.told("store", "clear", "--yes", "--older-than", "3650d")[0]["removed"] == 0
-    assert busy.told("store", "clear", "--yes", "--report", "grade_export_csv")[0]["removed"] == 0
-    assert busy.told("store", "clear", "--yes")[0]["removed"] == 1
-    (kept,) = busy.told("store")
+    assert busy.json_lines("store", "clear", "--yes", "--older-than", "3650d")[0]["removed"] == 0
+    assert busy.json_lines("store", "clear", "--yes", "--report", "grade_export_csv")[0]["removed"] == 0
+    assert busy.json_lines("store", "clear", "--yes")[0]["removed"] == 1
+    (kept,) = busy.json_lines("store")
     assert (kept["here"], kept["shared"]) == (False, True)
-    assert busy.told("store", "clear", "--yes", "--shared")[0]["removed"] == 1
-    assert busy.told("store") == []
+    assert busy.json_lines("store", "clear", "--yes", "--shared")[0]["removed"] == 1
+    assert busy.json_lines("store") == []

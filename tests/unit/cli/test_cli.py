@@ -1,4 +1,4 @@
-"""The shell: what it refuses, with which exit code, and the main job on the demo."""
+"""The shell rejects wrong calls with the right exit code, and does the main job on the demo."""
 
 import json
 import sys
@@ -20,10 +20,10 @@ from canvas_reports_nb.store.store import Store
 
 @pytest.fixture
 def runner(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> CliRunner:
-    """A shell with an address and a token, a store of its own, and no way to reach a network."""
+    """A shell with an address, a token and its own store, but no network."""
 
     def unreachable(*_: object, **__: object) -> None:
-        raise AssertionError("nothing of this may be asked of a server")
+        raise AssertionError("this must not send a request")
 
     monkeypatch.setattr("requests.adapters.HTTPAdapter.send", unreachable)
     monkeypatch.setenv("CANVAS_API_URL", "https://canvas.example.edu")
@@ -37,7 +37,7 @@ def runner(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> CliRunner:
     ("arguments", "code", "says"),
     [
         (["run", "x", "-p", "users"], 2, "Write -p name=value"),
-        (["run", "x", "-o", "out.xlsx"], 2, "out.xlsx: no such kind of file"),
+        (["run", "x", "-o", "out.xlsx"], 2, "Can't write out.xlsx"),
         (["run", "x", "-o", "out"], 2, ".parquet or .csv"),
         (["run", "x", "--progress", "loud"], 2, "loud"),
         (["run", "x", "--timeout", "soon"], 2, "soon"),
@@ -120,7 +120,7 @@ def test_a_repeated_parameter_is_a_list(runner: CliRunner, monkeypatch: pytest.M
         ("2w", 1_209_600),
     ],
 )
-def test_a_time_has_a_unit(
+def test_a_time_may_have_a_unit(
     runner: CliRunner, monkeypatch: pytest.MonkeyPatch, text: str, seconds: float
 ) -> None:
     asked: list[object] = []
@@ -133,7 +133,7 @@ def test_a_time_has_a_unit(
 
 
 @given(st.text())
-def test_nothing_said_steers_the_terminal(text: str) -> None:
+def test_printed_text_has_no_control_characters(text: str) -> None:
     said = plain(text)
     assert said.isprintable()
     assert said.split() == "".join(c if c.isprintable() else " " for c in text).split()
@@ -167,7 +167,7 @@ def test_the_demo_runs_a_report(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     assert len(frame) > 0
 
 
-def test_lab_opens_a_notebook_that_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lab_opens_an_existing_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[list[str]] = []
     monkeypatch.setattr("subprocess.run", lambda call, **_: calls.append(call))
     result = CliRunner().invoke(cli, ["demo", "--lab"])
