@@ -10,17 +10,7 @@ if TYPE_CHECKING:
 
 
 def report_form(canvas: Connection) -> ReportForm:
-    """Make a form for the notebook; the same as ``canvas.form()``.
-
-    Parameters
-    ----------
-    canvas : Connection
-
-    Returns
-    -------
-    ReportForm
-        ``form.job``, ``form.result``, ``form.frame``, ``form.wait()``.
-    """
+    """Make a form for the notebook; the same as ``canvas.form()``."""
     from canvas_reports_nb.notebook.form import ReportForm  # noqa: PLC0415 - loads ipywidgets only on use
 
     return ReportForm(canvas)

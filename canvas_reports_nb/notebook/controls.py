@@ -56,26 +56,7 @@ def label_of(name: str) -> str:
 
 
 class Field:
-    """One parameter in the form.
-
-    Parameters
-    ----------
-    name : str
-    kind : {"term", "switch", "files", "choices", "choice", "date", "integer", "text"}
-        ``choices`` takes several values, ``choice`` one; ``files`` stands for all file switches of a report.
-    label : str
-        The name in words by default.
-    help : str
-    options : sequence of (str, str)
-        Label and value of each choice; for ``files`` the label and the parameter.
-    sends : object
-        What a ticked switch sends.
-
-    Attributes
-    ----------
-    box : VBox
-        The control, with its help or error below it.
-    """
+    """One parameter in the form; the kind ``files`` stands for all file switches of a report."""
 
     def __init__(
         self,
@@ -145,26 +126,24 @@ class Field:
             box.value = value
 
     def values(self) -> dict[str, Any]:
-        """Return the parameters this field sends; none if it was left blank.
-
-        Raises
-        ------
-        InvalidChoiceError
-        """
-        if self.kind in ("files", "choices"):
-            ticked = [value for (_, value), box in zip(self.options, self._inputs, strict=True) if box.value]
-            if self.kind == "files":
-                return dict.fromkeys(ticked, True)
-            return {self.name: ticked} if ticked else {}
+        """Return the parameters this field sends; none if it was left blank."""
         value = self._inputs[0].value
-        if self.kind == "switch":
-            return {self.name: self.sends} if value else {}
+        match self.kind:
+            case "files":
+                return dict.fromkeys(self._ticked(), True)
+            case "choices":
+                return {self.name: self._ticked()} if self._ticked() else {}
+            case "switch":
+                return {self.name: self.sends} if value else {}
         value = value.strip() if isinstance(value, str) else value
         if value in ("", None):
             return {}
         return {
             self.name: _whole(self.name, value) if self.kind == "integer" else self._lines.get(value, value)
         }
+
+    def _ticked(self) -> list[str]:
+        return [value for (_, value), box in zip(self.options, self._inputs, strict=True) if box.value]
 
     def observe(self, changed: Callable[[Any], None]) -> None:
         """Call ``changed`` when the user changes a value."""

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from canvas_reports_nb.canvas_api.models import AvailableReport, ReportRun
     from canvas_reports_nb.connection import Connection
-    from canvas_reports_nb.notebook.past_runs import Suggestion
+    from canvas_reports_nb.runs.decide import Decision
     from canvas_reports_nb.runs.job import ReportJob
     from canvas_reports_nb.store.stored_run import ReportResult
 
@@ -69,7 +69,7 @@ class ReportForm(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
         self._lock = threading.RLock()
         self._runs: list[ReportRun] = []
         self._kept: list[ReportResult] = []
-        self._suggestion: Suggestion | None = None
+        self._suggested: Decision | None = None
         self._worker: RunWorker | None = None
         account = canvas.account_id
         self._header = widgets.HTML(
@@ -101,8 +101,6 @@ class ReportForm(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
         )
         self._update_buttons()
         self._load_lists()
-
-    # -- what a notebook sees ----------------------------------------------------------------
 
     def __repr__(self) -> str:
         return f"ReportForm(account {self._canvas.account_id!r})"
@@ -167,8 +165,6 @@ class ReportForm(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
             interrupt.add_note(text)
             raise
 
-    # -- the lists, loaded in the background --------------------------------------------------
-
     def _load_lists(self) -> None:
         self._status.value = _LOADING
         in_background(
@@ -212,8 +208,6 @@ class ReportForm(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
         self._past.show(self._runs, self._canvas.waiter.now())
         self._suggest()
 
-    # -- what the user does ------------------------------------------------------------------
-
     @_guarded
     def _report_typed(self, _: object) -> None:
         self._select_report()
@@ -222,7 +216,7 @@ class ReportForm(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
         if not self._reports.update():
             return
         offer = self._reports.selected
-        self._runs, self._kept, self._suggestion = [], [], None
+        self._runs, self._kept, self._suggested = [], [], None
         self._parameters.show(offer)
         self._past.clear("Loading the past runs …" if offer else "")
         self._load_history()
@@ -237,11 +231,11 @@ class ReportForm(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
     def _suggest(self) -> None:
         """Offer an existing run from the lists that are already here."""
         offer, asked, now = self._reports.selected, self._parameters.values(), self._canvas.waiter.now()
-        self._suggestion = None
+        found = None
         if asked is not None and offer is not None:
-            self._suggestion = suggest(offer.report, asked, kept=self._kept, runs=self._runs, now=now)
-        if self._suggestion is not None:
-            self._open.description, self._open.tooltip = self._suggestion.label, self._suggestion.reason
+            found = suggest(offer.report, asked, kept=self._kept, runs=self._runs, now=now)
+        self._suggested, self._open.description = found or (None, "Open")
+        self._open.tooltip = self._suggested.reason if self._suggested else ""
         self._update_buttons()
 
     @_guarded
@@ -260,9 +254,9 @@ class ReportForm(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
 
     @_guarded
     def _open_clicked(self, _: object) -> None:
-        if self._reports.selected is not None and self._suggestion is not None:
-            report = self._reports.selected.report
-            self._fetch(report, self._suggestion.run_id, is_stored=self._suggestion.is_stored)
+        if self._reports.selected and self._suggested and self._suggested.run_id is not None:
+            is_stored = self._suggested.action == "stored"
+            self._fetch(self._reports.selected.report, self._suggested.run_id, is_stored=is_stored)
 
     @_guarded
     def _stop_clicked(self, _: object) -> None:
@@ -291,8 +285,6 @@ class ReportForm(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
     def _show_table(self, result: ReportResult, table: str, frame: pd.DataFrame) -> None:
         if result is self.result:
             self._result.show(result, table, frame)
-
-    # -- the run -----------------------------------------------------------------------------
 
     def _fetch(self, report: str, run_id: int, *, is_stored: bool) -> None:
         def begin(canvas: Connection) -> ReportJob | ReportResult:
@@ -348,7 +340,7 @@ class ReportForm(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
         """Enable what can be clicked now."""
         self._run.disabled = self._is_busy or self._reports.selected is None
         self._open.disabled = self._is_busy
-        self._open.layout.display = None if self._suggestion is not None else "none"
+        self._open.layout.display = None if self._suggested else "none"
         self._stop.disabled = not self._is_busy
         self._past.set_busy(self._is_busy)
 

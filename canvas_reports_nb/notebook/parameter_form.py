@@ -105,17 +105,7 @@ def _line(term: Mapping[str, Any], now: datetime) -> str:
 
 
 class ParameterForm:
-    """The fields of one report at a time.
-
-    Parameters
-    ----------
-    changed : callable
-        Called without arguments when the user changes a value.
-
-    Attributes
-    ----------
-    box : VBox
-    """
+    """The fields of one report at a time; ``changed`` is called when the user changes a value."""
 
     def __init__(self, changed: Callable[[], None]) -> None:
         self._changed = changed
@@ -143,13 +133,7 @@ class ParameterForm:
             field.set_terms(self._lines)
 
     def values(self, *, to_run: bool = False) -> dict[str, Any] | None:
-        """Return the parameters, or ``None`` if a field shows an error.
-
-        Parameters
-        ----------
-        to_run : bool
-            Also require at least one file if the report writes several.
-        """
+        """Return the parameters, or ``None`` if a field shows an error; ``to_run`` also requires a file."""
         if self._offer is None:
             return None
         values: dict[str, Any] = {}

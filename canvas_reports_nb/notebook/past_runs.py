@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
@@ -19,24 +18,14 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from canvas_reports_nb.canvas_api.models import ReportRun
+    from canvas_reports_nb.runs.decide import Decision
     from canvas_reports_nb.store.stored_run import ReportResult
-
 
 _SHOWN = 10
 
 
 class PastRuns:
-    """The newest runs of one report, with Open and Delete.
-
-    Parameters
-    ----------
-    open_run, delete : callable
-        Called with a run when its button is clicked; ``delete`` only after a second click.
-
-    Attributes
-    ----------
-    box : VBox
-    """
+    """The newest runs of one report; Delete calls ``delete`` only on the second click."""
 
     def __init__(self, open_run: Callable[[ReportRun], None], delete: Callable[[ReportRun], None]) -> None:
         self._open, self._delete = open_run, delete
@@ -117,25 +106,6 @@ def _cells(run: ReportRun, now: datetime) -> list[tuple[str, str]]:
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class Suggestion:
-    """A run that can be opened instead of starting one.
-
-    Attributes
-    ----------
-    run_id : int
-    is_stored : bool
-        Whether its result is on this disk.
-    label, reason : str
-        Text and tooltip of the button.
-    """
-
-    run_id: int
-    is_stored: bool
-    label: str
-    reason: str
-
-
 def suggest(
     report: str,
     asked: Mapping[str, Any],
@@ -143,20 +113,8 @@ def suggest(
     kept: Sequence[ReportResult],
     runs: Sequence[ReportRun],
     now: datetime,
-) -> Suggestion | None:
-    """Return the run that `read_report` would reuse for these parameters, if any.
-
-    Parameters
-    ----------
-    report : str
-    asked : mapping
-    kept : sequence of ReportResult
-        All runs of the report on this disk.
-    runs : sequence of ReportRun
-        Canvas's list, newest first.
-    now : datetime
-        With a time zone.
-    """
+) -> tuple[Decision, str] | None:
+    """Return the run that `read_report` would reuse for these parameters, and a label for its button."""
     wanted = comparable(report, asked)
     equal = [run for run in kept if comparable(report, run.origin.parameters) == wanted]
     stored = sorted(equal, key=lambda run: run.finished_at, reverse=True)
@@ -166,5 +124,4 @@ def suggest(
     ended = {run.id: run.ended_at for run in runs} | {run.origin.run_id: run.finished_at for run in stored}
     at = ended.get(decision.run_id)
     age = f"from {ago((now - at).total_seconds())}" if at else "in progress"
-    label = f"Open run {decision.run_id} {age}"
-    return Suggestion(decision.run_id, decision.action == "stored", label, decision.reason)
+    return decision, f"Open run {decision.run_id} {age}"

@@ -77,12 +77,8 @@ def _headline(event: ProgressEvent) -> str:
 class WidgetSink:
     """The bar in a cell's output while the cell waits; afterwards its last lines as text.
 
-    A saved notebook opened without a kernel then shows these lines instead of a dead bar.
-
-    Parameters
-    ----------
-    placed : bool
-        Whether the caller puts `box` on the page and keeps it there.
+    A saved notebook opened without a kernel then shows these lines instead of a dead bar. A bar that the caller has
+    ``placed`` on the page stays there.
     """
 
     def __init__(self, *, placed: bool = False) -> None:

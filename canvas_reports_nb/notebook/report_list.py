@@ -21,18 +21,7 @@ _TITLES = 4
 
 
 class ReportList:
-    """The list of reports, and a description of the selected one.
-
-    Parameters
-    ----------
-    typed, refresh : callable
-        Called when the text changes, and when the user clicks Refresh.
-
-    Attributes
-    ----------
-    box : VBox
-    selected : AvailableReport or None
-    """
+    """The list of reports, and a description of the `selected` one."""
 
     def __init__(self, typed: Callable[[object], None], refresh: Callable[[object], None]) -> None:
         self._offers: Sequence[AvailableReport] = ()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import keyword
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
@@ -20,11 +19,6 @@ if TYPE_CHECKING:
     from canvas_reports_nb.store.stored_run import ReportResult
 
 _ROWS, _COLUMNS, _CELL = 5, 40, 80
-# Keywords of `read_report` itself: a parameter of such a name goes into ``parameters=``.
-_KEYWORDS = frozenset(
-    {"report", "parameters", "table", "columns", "engine", "max_age", "run_id", "offline", "progress"}
-    | {"timeout", "on_interrupt"}
-)
 _LINE = 88
 
 
@@ -95,10 +89,12 @@ def snippet(
     >>> print(snippet("grade_export_csv", {"enrollment_term_id": 13}))
     df = canvas.read_report("grade_export_csv", enrollment_term_id=13)
     """
+    known = schema(report)
     named: dict[str, Any] = {}
     others: dict[str, Any] = {}
     for name, value in to_wire(report, parameters).items():
-        (named if _is_keyword(name) else others)[name] = value
+        # A name from outside the catalog may be no identifier, or a keyword of `read_report` itself.
+        (named if known and known.parameter(name) else others)[name] = value
     if others:
         named["parameters"] = others
     if table:
@@ -109,12 +105,6 @@ def snippet(
     if len(line) <= _LINE:
         return line
     return call + "\n" + "".join(f"    {argument},\n" for argument in arguments) + ")"
-
-
-def _is_keyword(name: str) -> bool:
-    """Whether a parameter can be passed as a keyword of `read_report`."""
-    # Python normalizes some letters of a name, but never those of ASCII.
-    return name.isascii() and name.isidentifier() and not keyword.iskeyword(name) and name not in _KEYWORDS
 
 
 def _literal(value: Any) -> str:
@@ -129,21 +119,7 @@ def _literal(value: Any) -> str:
 
 
 class ResultCard:
-    """The result of the last run, with a list of its tables if there are several.
-
-    Parameters
-    ----------
-    choose : callable
-        Called with the table that the user selects.
-    account : str, optional
-        For the code, if it is not the connection's default account.
-
-    Attributes
-    ----------
-    box : VBox
-    frame : DataFrame or None
-        The table on the page.
-    """
+    """The result of the last run, with a list of its tables if there are several."""
 
     def __init__(self, choose: Callable[[str], None], account: str | None) -> None:
         self._choose, self._account = choose, account

@@ -43,24 +43,7 @@ def in_background(
 class RunWorker:
     """The thread that starts or joins a run, waits for it and downloads it.
 
-    Parameters
-    ----------
-    canvas : Connection
-    begin : callable
-        Returns the job to follow, or the result if it is on this disk already.
-    sink : ProgressSink
-    joined : callable
-        Called in the thread with the job as soon as there is one.
-    finished : callable
-        Called in the thread with this object at the end.
-
-    Attributes
-    ----------
-    job : ReportJob or None
-    result : ReportResult or None
-    error : Exception or None
-    is_finished : bool
-        Whether the run has ended; the form may not show it yet.
+    ``joined`` is called in the thread with the job as soon as there is one, ``finished`` with this object at the end.
     """
 
     def __init__(
@@ -103,13 +86,7 @@ class RunWorker:
         return f"Run {self.job.run.id} was stopped."
 
     def wait(self, timeout: float | None = None) -> ReportResult:
-        """Block the calling thread until the form shows the result.
-
-        Raises
-        ------
-        CanvasReportsError
-            The run ended without a result, or has not ended in time.
-        """
+        """Block the calling thread until the form shows the result; raise the error if there is none."""
         with self._waiter.limit(timeout):
             while not self.is_reported:
                 if self._waiter.is_expired:
@@ -165,8 +142,6 @@ class RunWorker:
                 self.job.abort()
             except Exception as error:  # noqa: BLE001 - as above
                 self.error = error
-
-    # -- the job's progress sink -------------------------------------------------------------
 
     def _tick(self, passed: float) -> None:
         if self._event is not None and passed - self._shown >= _TICK:

@@ -85,7 +85,7 @@ class Gate:
 def callers(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     """The threads that asked the server; a test adds its own calls by hand."""
     names: set[str] = set()
-    for method in ("call", "_open"):
+    for method in ("call", "download"):
         asked = getattr(Transport, method)
 
         def noted(self: Any, *given: Any, asked: Any = asked, **named: Any) -> Any:

@@ -18,8 +18,9 @@ def run_of(number: int, status: str, hours: float, **parameters: Any) -> ReportR
 def test_only_an_equal_run_of_today_is_suggested() -> None:
     runs = [run_of(5, "error", 1, x="1"), run_of(4, "complete", 3, x="1"), run_of(3, "complete", 30, y="1")]
     found = suggest("grade_export_csv", {"x": 1}, kept=[], runs=runs, now=NOW)
-    assert (found.run_id, found.is_stored, found.label) == (4, False, "Open run 4 from 3.0 h ago")
-    assert "finished on Canvas" in found.reason
+    decision, label = found
+    assert (decision.run_id, decision.action, label) == (4, "finished", "Open run 4 from 3.0 h ago")
+    assert "finished on Canvas" in decision.reason
     assert suggest("grade_export_csv", {"y": 1}, kept=[], runs=runs, now=NOW) is None
 
 

@@ -1,5 +1,6 @@
 """The result of a run: its card, and the code that gives the same frame."""
 
+import inspect
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,6 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import canvas_reports_nb as crn
+from canvas_reports_nb.catalog import schemas
 from canvas_reports_nb.catalog.parameters import to_wire
 from canvas_reports_nb.notebook.result_card import card, snippet
 
@@ -48,6 +51,15 @@ def test_the_code_to_copy_makes_the_same_call(
     assert (report, spy.on) == ("some_report_csv", account)
     assert keywords.pop("table", None) == table
     assert {**keywords.pop("parameters", {}), **keywords} == to_wire("some_report_csv", parameters)
+
+
+@pytest.mark.parametrize("report", schemas.reports())
+def test_every_parameter_of_the_catalog_is_a_keyword_in_the_code(report: str) -> None:
+    parameters = dict.fromkeys(schemas.schema(report).parameters, "x")
+    spy = Spy()
+    exec(snippet(report, parameters), {"canvas": spy})
+    assert spy.called == (report, to_wire(report, parameters))
+    assert not parameters.keys() & inspect.signature(crn.read_report).parameters.keys()
 
 
 def result_of(report: str, table: str) -> Any:
