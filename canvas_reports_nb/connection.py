@@ -51,7 +51,7 @@ class Connection(Readers):
         self._transport, self.waiter = transport, transport.waiter
         self._api = AccountReports(self._transport, settings.account)
         self._on_close = on_close
-        self.store = open_store(settings, self.waiter.clock)
+        self.store = open_store(settings, self.waiter)
         self._ledger = Ledger(settings.store, settings.url, settings.account)
         self.is_open = True
 

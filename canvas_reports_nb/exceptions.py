@@ -40,7 +40,8 @@
     ├── UnknownColumnError            ``columns=`` names a column the table does not have
     ├── PersonalDataError             the frame still contains personal data
     └── StoreError                    the store on this disk can't serve the call
-        └── NotStoredError            the run is not on this disk
+        ├── NotStoredError            the run is not on this disk
+        └── StoreLockedError          another process is still writing the run
 """
 
 from __future__ import annotations
@@ -59,10 +60,11 @@ __all__ = [
     "MissingDependencyError", "NoProvenanceError", "NotAReportError", "NotFoundError",
     "NotPermittedError", "NotReachedError", "NotStartedError", "NotStoredError", "ParameterError",
     "PersonalDataError", "ReportWarning", "ReportsFailedError", "RunAbortedError",
-    "RunDeletedError", "RunError", "RunFailedError", "ServerError", "StoreError", "TableError",
-    "TableRequiredError", "ThrottledError", "UnexpectedAnswerError", "UnknownAccountError",
-    "UnknownColumnError", "UnknownParameterError", "UnknownReportError", "UnknownRunError",
-    "UnknownTableError", "UnsafeArchiveError", "UserAgentRefusedError", "WaitTimeoutError",
+    "RunDeletedError", "RunError", "RunFailedError", "ServerError", "StoreError",
+    "StoreLockedError", "TableError", "TableRequiredError", "ThrottledError",
+    "UnexpectedAnswerError", "UnknownAccountError", "UnknownColumnError", "UnknownParameterError",
+    "UnknownReportError", "UnknownRunError", "UnknownTableError", "UnsafeArchiveError",
+    "UserAgentRefusedError", "WaitTimeoutError",
 ]  # fmt: skip
 
 
@@ -417,3 +419,7 @@ class StoreError(CanvasReportsError):
 
 class NotStoredError(StoreError, LookupError):
     """A run that is not on this disk, although the call needs it there."""
+
+
+class StoreLockedError(StoreError, TimeoutError):
+    """A run that another process was still writing at the deadline."""

@@ -15,6 +15,7 @@ from canvas_reports_nb.exceptions import (
     NotFoundError,
     NotStartedError,
     ParameterError,
+    StoreLockedError,
     TableError,
     WaitTimeoutError,
 )
@@ -81,6 +82,6 @@ def _code(error: Exception) -> int:
     match error:
         case ParameterError() | NotFoundError() | TableError():
             return WRONG_CALL
-        case WaitTimeoutError() | NotStartedError():
+        case WaitTimeoutError() | NotStartedError() | StoreLockedError():
             return STILL_RUNNING
     return FAILED

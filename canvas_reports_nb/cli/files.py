@@ -18,6 +18,7 @@ from canvas_reports_nb.cli.output import (
     print_table,
     replacing,
 )
+from canvas_reports_nb.deadline import Waiter
 from canvas_reports_nb.exceptions import ParameterError
 from canvas_reports_nb.frames.describe import dictionary
 from canvas_reports_nb.frames.files import check_file, convert_file, read_file, tables_in
@@ -84,7 +85,7 @@ def _store() -> Store:
         store_limit=settings.store_limit(),
         shared=settings.shared_address(),
     )
-    return open_store(named, timing()["clock"])
+    return open_store(named, Waiter(**timing()))
 
 
 @click.command()

@@ -72,13 +72,13 @@ class Runs:
         """Use a run again or start one, wait, fetch; see `Connection.read_report`."""
         jobs.check_wait(timeout, on_interrupt)
         run_id = None if run_id is None else numbered(run_id)
-        if offline:
-            return self._held(report, asked, run_id)
-        if run_id is not None:
-            kept = self.store.verify(self.store.find(self.url, self.account, report, run_id))
-            if kept is not None:
-                return kept
         with self.waiter.limit(timeout):
+            if offline:
+                return self._held(report, asked, run_id)
+            if run_id is not None:
+                kept = self.store.verify(self.store.find(self.url, self.account, report, run_id))
+                if kept is not None:
+                    return kept
             with in_time(self.waiter, timeout, report):
                 if run_id is not None:
                     found: jobs.ReportJob | ReportResult = self.attach(report, run_id)

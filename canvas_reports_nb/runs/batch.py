@@ -18,6 +18,7 @@ from canvas_reports_nb.exceptions import (
     NotStartedError,
     RunDeletedError,
     ServerError,
+    StoreLockedError,
     ThrottledError,
     UnknownRunError,
     WaitTimeoutError,
@@ -235,7 +236,7 @@ class Batch:
 
     def _fail(self, task: Task, error: CanvasReportsError) -> None:
         """Settle a task with its error, or with the lack of time for another try."""
-        if self._waiter.is_expired and isinstance(error, ServerError | DamagedFileError):
+        if self._waiter.is_expired and isinstance(error, ServerError | DamagedFileError | StoreLockedError):
             late = _late(task, self._timeout or 0.0)
             late.__cause__ = error
             task.settle(late)
@@ -277,6 +278,9 @@ class Batch:
 
     def _moved(self, task: Task) -> Callable[[ProgressEvent], None]:
         def moved(event: ProgressEvent) -> None:
+            if event.stage == "note":
+                self._sink.show(event)
+                return
             task.fetched = event
             self._show()
 

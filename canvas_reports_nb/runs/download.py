@@ -63,8 +63,14 @@ def retrieve(
         The bytes are neither CSV nor zip.
     StoreError
         The disk is full, or can't be written.
+    StoreLockedError
+        Another process was still downloading the run at the deadline.
     """
-    with store.lock(url, api.account, run.report, run.id) as folder:
+
+    def note(text: str) -> None:
+        show(ProgressEvent("note", run.report, run.id, run.status, text=text))
+
+    with store.lock(url, api.account, run.report, run.id, on_wait=note) as folder:
         stored = store.verify(store.find(url, api.account, run.report, run.id))
         if stored is None:
             origin = Provenance(host=urlsplit(url).netloc, account=api.account)

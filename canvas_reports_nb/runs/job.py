@@ -24,6 +24,7 @@ from canvas_reports_nb.exceptions import (
     RunError,
     RunFailedError,
     ServerError,
+    StoreLockedError,
     UnknownRunError,
     WaitTimeoutError,
 )
@@ -161,9 +162,9 @@ class ReportJob:
                 raise ended
             try:
                 result = retrieve(self._api, self._store, self._url, self.run, sink.show)
-            except (ServerError, DamagedFileError) as error:
+            except (ServerError, DamagedFileError, StoreLockedError) as error:
                 if self._waiter.is_expired:
-                    raise self._timed_out(timeout) from error
+                    raise self._timed_out(timeout, error) from error
                 raise
             rows = sum(result.load("arrow", table, []).num_rows for table in result.tables)
             sink.show(
@@ -234,8 +235,10 @@ class ReportJob:
             return answered
         return self._waiter.clock()
 
-    def _timed_out(self, timeout: float | None) -> WaitTimeoutError:
+    def _timed_out(self, timeout: float | None, cause: CanvasReportsError | None = None) -> WaitTimeoutError:
         missing = ", and its file is not here yet" if self.run.is_ended else ""
+        if isinstance(cause, StoreLockedError):
+            missing = ", and another process is still downloading its file"
         error = WaitTimeoutError(
             f"The run is {self.run.status} after {timeout:g} s{missing}.",
             self.run,

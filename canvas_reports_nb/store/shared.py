@@ -51,8 +51,9 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from canvas_reports_nb.deadline import Waiter
     from canvas_reports_nb.settings import Settings
-    from canvas_reports_nb.typing import Age, Clock
+    from canvas_reports_nb.typing import Age
 
 
 # As `Store.folder` writes them; anything else is not ours, and never becomes a path of this disk.
@@ -263,12 +264,12 @@ _LOG = logging.getLogger(__name__)
 _BACK_OFF = 60.0
 
 
-def open_store(settings: Settings, clock: Clock) -> Store:
+def open_store(settings: Settings, waiter: Waiter) -> Store:
     """The store the settings name: on this disk, or shared."""
     if not settings.shared:
-        return Store(settings.store, settings.store_limit)
+        return Store(settings.store, settings.store_limit, waiter)
     shared = SharedRuns(settings.shared, settings.store)
-    return SharedStore(shared, settings.store, settings.store_limit, clock=clock)
+    return SharedStore(shared, settings.store, settings.store_limit, waiter)
 
 
 class SharedStore(Store):
@@ -285,12 +286,12 @@ class SharedStore(Store):
         The folder of the copies.
     limit : int
         Bytes the copies may take; what is shared has no limit.
-    clock : callable
+    waiter : Waiter
     """
 
-    def __init__(self, shared: SharedRuns, path: Path, limit: int, *, clock: Clock) -> None:
-        super().__init__(path, limit)
-        self._shared, self._clock = shared, clock
+    def __init__(self, shared: SharedRuns, path: Path, limit: int, waiter: Waiter) -> None:
+        super().__init__(path, limit, waiter)
+        self._shared = shared
         self._backing_off_until = float("-inf")
 
     @property
@@ -329,7 +330,7 @@ class SharedStore(Store):
         kept = super().verify(run) if run is not None and run.is_complete else None
         if kept is not None or run is None:
             return kept
-        with self._alone(run.folder):
+        with self._lock_folder(run.folder):
             found = super().verify(read_run(run.folder))  # another process may have copied it meanwhile
             for entry in [] if found else self._entries(run.folder):
                 found = self._tried(partial(self._copied, entry))
@@ -378,14 +379,14 @@ class SharedStore(Store):
 
     @property
     def _is_backing_off(self) -> bool:
-        return self._clock() < self._backing_off_until
+        return self._waiter.clock() < self._backing_off_until
 
     def _entries(self, folder: Path) -> list[Entry]:
         if self._is_backing_off:
             return []
         found = self._tried(partial(self._shared.entries, folder))
         if found is None:
-            self._backing_off_until = self._clock() + _BACK_OFF
+            self._backing_off_until = self._waiter.clock() + _BACK_OFF
         return found or []
 
     def _tried(self, ask: Callable[[], _T]) -> _T | None:

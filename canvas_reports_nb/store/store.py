@@ -27,7 +27,8 @@ import pandas as pd
 from canvas_reports_nb import _html
 from canvas_reports_nb._disk import make_private, open_private
 from canvas_reports_nb.catalog.parameters import comparable, is_number
-from canvas_reports_nb.exceptions import ParameterError, StoreError
+from canvas_reports_nb.deadline import Waiter
+from canvas_reports_nb.exceptions import ParameterError, StoreError, StoreLockedError
 from canvas_reports_nb.settings import DEFAULT_STORE_LIMIT, host_folder
 from canvas_reports_nb.store.stored_run import (
     QUARANTINED,
@@ -39,12 +40,13 @@ from canvas_reports_nb.store.stored_run import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from contextlib import AbstractContextManager
 
     from canvas_reports_nb.typing import Age
 
 _LOG = logging.getLogger(__name__)
+_LOCK_POLL = 0.1
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 
 
@@ -83,9 +85,15 @@ class Store:
         Bytes the runs may take; where a new one goes beyond, those stored first are removed.
     """
 
-    def __init__(self, path: str | os.PathLike[str], limit: int = DEFAULT_STORE_LIMIT) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        limit: int = DEFAULT_STORE_LIMIT,
+        waiter: Waiter | None = None,
+    ) -> None:
         self.path = Path(path)
         self.limit = limit
+        self._waiter = waiter or Waiter()
         self._pinned: list[set[Path]] = []
 
     def __repr__(self) -> str:
@@ -150,18 +158,70 @@ class Store:
         return [folder for folder in found if report is None or unquote(folder.name) == report]
 
     @contextmanager
-    def lock(self, url: str, account: str, report: str, run_id: int) -> Iterator[Path]:
-        """The folder of a run, for one writer at a time, on this machine."""
-        with self._alone(self.folder(url, account, report, run_id)) as folder:
+    def lock(
+        self,
+        url: str,
+        account: str,
+        report: str,
+        run_id: int,
+        *,
+        on_wait: Callable[[str], object] = _LOG.info,
+        blocking: bool = True,
+    ) -> Iterator[Path]:
+        """Lock a run for one writer at a time on this machine, and yield its folder.
+
+        Parameters
+        ----------
+        on_wait : callable
+            Called once with a sentence to show if another writer holds the lock.
+        blocking : bool
+            Whether to wait for another writer, until the deadline at most.
+
+        Raises
+        ------
+        StoreLockedError
+            Another writer holds the lock.
+        """
+        with self._lock_folder(
+            self.folder(url, account, report, run_id), on_wait, blocking=blocking
+        ) as folder:
             yield folder
 
     @contextmanager
-    def _alone(self, folder: Path) -> Iterator[Path]:
+    def _lock_folder(
+        self, folder: Path, on_wait: Callable[[str], object] = _LOG.info, *, blocking: bool = True
+    ) -> Iterator[Path]:
         make_private(self.path, folder)
-        with _locked(folder.name, folder.parent):
-            # Another process may have cleared the store while this one waited for its turn.
+        with self._acquire(folder, on_wait, blocking=blocking):
+            # Another process may have cleared the store in the meantime.
             make_private(self.path, folder)
             yield folder
+
+    def _acquire(
+        self, folder: Path, on_wait: Callable[[str], object], *, blocking: bool
+    ) -> AbstractContextManager[object]:
+        """Acquire the file lock of a run's folder, waiting until the deadline at most."""
+        from filelock import FileLock, Timeout  # noqa: PLC0415 - slow to import, and only a writer needs it
+
+        # One object per file, so that the thread that holds the lock can acquire it again.
+        lock = FileLock(folder.parent / f".{folder.name}.lock", mode=0o600, is_singleton=True)
+        has_noted = False
+        while True:
+            try:
+                return lock.acquire(blocking=False)
+            except Timeout:
+                if not blocking or self._waiter.is_expired:
+                    raise StoreLockedError(
+                        f"Another process is still downloading run {folder.name}.",
+                        hint="Call again when it has finished: the run is then read from this disk. "
+                        "Or set a larger timeout=.",
+                        account=unquote(folder.parents[1].name),
+                        report=unquote(folder.parent.name),
+                    ) from None
+            if not has_noted:
+                on_wait(f"Waiting for another process that is downloading run {folder.name} ...")
+                has_noted = True
+            self._waiter.pause(_LOCK_POLL)
 
     def seal(self, folder: Path, facts: Mapping[str, Any]) -> ReportResult:
         """Write the sidecar, last and at once; from now on the run exists."""
@@ -227,12 +287,13 @@ class Store:
         return len(gone)
 
     def _sweep(self, report: str | None) -> None:
-        """Remove what is damaged or was left half-made: it is in no list, but takes room and holds names."""
+        """Remove quarantined and unfinished runs that no other process is writing."""
         for folder in self._folders(report):
-            for rest in folder.iterdir():
-                with suppress(TimeoutError), _locked(rest.name.partition(".")[0], folder, timeout=0):
-                    if rest.is_dir() and (rest.suffix == QUARANTINED or not (rest / SIDECAR).exists()):
-                        shutil.rmtree(rest, ignore_errors=True)
+            for leftover in filter(Path.is_dir, folder.iterdir()):
+                run = leftover.with_name(leftover.stem)
+                with suppress(StoreLockedError), self._acquire(run, _LOG.info, blocking=False):
+                    if leftover.suffix == QUARANTINED or not (leftover / SIDECAR).exists():
+                        shutil.rmtree(leftover, ignore_errors=True)
 
     @contextmanager
     def pin_used(self) -> Iterator[None]:
@@ -279,13 +340,6 @@ def _remove(folder: Path) -> None:
     # The sidecar goes first: a half-removed folder then does not exist.
     (folder / SIDECAR).unlink(missing_ok=True)
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def _locked(run: str, folder: Path, timeout: float = -1) -> AbstractContextManager[object]:
-    from filelock import FileLock  # noqa: PLC0415 - slow to import, and only a writer needs it
-
-    # One object a file, so that who holds a run may come by its lock again.
-    return FileLock(folder / f".{run}.lock", mode=0o600, is_singleton=True).acquire(timeout=timeout)
 
 
 def store_frame(runs: Iterable[ReportResult], now: datetime) -> pd.DataFrame:

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -214,6 +215,86 @@ def test_killed_at_any_point_the_store_stays_valid_and_the_next_call_succeeds(
             frame = after.read_report("grade_export_csv", run_id=reader.run_id, **QUIET)
             pd.testing.assert_frame_equal(frame, wanted)
             assert not list(store.rglob("*.part"))
+
+
+HOLDER = """
+import sys
+from filelock import FileLock
+with FileLock(sys.argv[1]):
+    print("locked", flush=True)
+    sys.stdin.read()
+"""
+
+
+class Sink:
+    """Keeps the events it is asked to show."""
+
+    def __init__(self) -> None:
+        self.events: list[Any] = []
+
+    def show(self, event: Any) -> None:
+        self.events.append(event)
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def locked(canvas: Any) -> Iterator[tuple[Any, int, Callable[[], object]]]:
+    """A connection, a finished run whose lock another process holds, and a function that ends that process."""
+    connection = canvas()
+    run_id = connection.start("grade_export_csv").wait(**QUIET).run.id
+    folder = connection.store.folder(connection.url, connection.account_id, "grade_export_csv")
+    folder.mkdir(parents=True)
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(folder / f".{run_id}.lock")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert holder.stdout
+    assert holder.stdout.readline() == b"locked\n"
+    yield connection, run_id, holder.communicate
+    holder.communicate()
+
+
+def test_waiting_for_another_process_ends_at_the_deadline_and_is_shown(locked: Any) -> None:
+    connection, run_id, release = locked
+    sink, began = Sink(), connection.server.clock.now()
+    with pytest.raises(exceptions.WaitTimeoutError, match="another process is still downloading") as caught:
+        connection.read_report("grade_export_csv", run_id=run_id, timeout=2, progress=sink)
+    assert (connection.server.clock.now() - began).total_seconds() == pytest.approx(2)
+    assert caught.value.run_id == run_id
+    assert caught.value.job is not None
+    assert f"canvas.attach('grade_export_csv', {run_id}).result()" in str(caught.value)
+    notes = [event.text for event in sink.events if event.stage == "note"]
+    assert notes == [f"Waiting for another process that is downloading run {run_id} ..."]
+    assert downloads(connection) == 0
+    release()
+    assert len(connection.read_report("grade_export_csv", run_id=run_id, timeout=2, **QUIET)) > 0
+
+
+def test_in_a_batch_the_wait_for_another_process_ends_at_the_deadline(locked: Any) -> None:
+    connection, run_id, _ = locked
+    began = connection.server.clock.now()
+    found = connection.obtain_reports([{"report": "grade_export_csv"}], timeout=2, on_error="return", **QUIET)
+    assert (connection.server.clock.now() - began).total_seconds() == pytest.approx(2)
+    (error,) = found.errors
+    assert isinstance(error, exceptions.WaitTimeoutError)
+    assert error.run_id == run_id
+
+
+def test_clear_leaves_what_another_process_is_writing(locked: Any) -> None:
+    connection, run_id, release = locked
+    folder = connection.store.folder(connection.url, connection.account_id, "grade_export_csv", run_id)
+    folder.mkdir()
+    (folder / "raw.part").write_bytes(b"half")
+    began = connection.server.clock.now()
+    assert connection.store.clear() == 0
+    assert connection.server.clock.now() == began, "it doesn't wait"
+    assert folder.exists()
+    release()
+    assert connection.store.clear() == 0
+    assert not folder.exists()
 
 
 def test_two_processes_asking_at_once_download_once(reader: Any, tmp_path: Path) -> None:

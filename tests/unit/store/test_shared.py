@@ -13,6 +13,7 @@ import fsspec
 import pytest
 
 from canvas_reports_nb._disk import file_facts
+from canvas_reports_nb.deadline import Waiter
 from canvas_reports_nb.exceptions import (
     ConfigurationError,
     MissingDependencyError,
@@ -66,7 +67,7 @@ def disk(address: str, tmp_path: Path) -> Callable[[str], SharedStore]:
 
     def open_at(name: str) -> SharedStore:
         settings = Settings(URL, store=tmp_path / name, shared=address)
-        store = open_store(settings, lambda: 0.0)
+        store = open_store(settings, Waiter(lambda: 0.0))
         assert isinstance(store, SharedStore)
         return store
 
@@ -356,7 +357,7 @@ def test_trouble_is_said_once_and_stops_nothing(disk: Any) -> None:
     assert failing.calls == calls, "a storage that failed is left alone for a while"
     assert "SECRET" not in str(warned[0].message)
     assert "ConnectionError" in str(warned[0].message)
-    store._clock = lambda: 61.0
+    store._waiter = Waiter(lambda: 61.0)
     with pytest.warns(ReportWarning):
         assert store.equal(URL, ACCOUNT, GRADES, {}) == [kept]
     with pytest.raises(StoreError, match="can't be cleared") as told:
@@ -383,7 +384,7 @@ def test_who_may_only_read_still_reads(disk: Any, monkeypatch: pytest.MonkeyPatc
 
 def test_beside_a_share_that_is_not_mounted_nothing_is_written(tmp_path: Path) -> None:
     settings = Settings(URL, store=tmp_path / "one", shared=f"file://{tmp_path}/mnt/share")
-    store = open_store(settings, lambda: 0.0)
+    store = open_store(settings, Waiter(lambda: 0.0))
     with pytest.warns(
         ReportWarning, match=r"can't be written: there is no folder .*/mnt/share.*make the folder"
     ):
@@ -409,13 +410,13 @@ def test_what_is_missing_is_named(
     opened_before = sys.modules["fsspec.registry"]._registry
     monkeypatch.delitem(opened_before, address.partition("://")[0], raising=False)
     with pytest.raises(MissingDependencyError) as told:
-        open_store(Settings(URL, store=tmp_path, shared=address), lambda: 0.0)
+        open_store(Settings(URL, store=tmp_path, shared=address), Waiter(lambda: 0.0))
     assert told.value.hint == f"Install it with: python -m pip install {line}"
 
 
 def test_an_address_nobody_knows(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="can't be opened"):
-        open_store(Settings(URL, store=tmp_path, shared="nonsense://x"), lambda: 0.0)
+        open_store(Settings(URL, store=tmp_path, shared="nonsense://x"), Waiter(lambda: 0.0))
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import json
 import shutil
 import stat
 import threading
-import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 
 import canvas_reports_nb as crn
 from canvas_reports_nb._disk import file_facts
-from canvas_reports_nb.exceptions import StoreError
+from canvas_reports_nb.deadline import Stopped, Waiter
+from canvas_reports_nb.exceptions import StoreError, StoreLockedError
 from canvas_reports_nb.frames.provenance import Provenance
 from canvas_reports_nb.runs.ledger import Ledger
 from canvas_reports_nb.settings import Settings
@@ -63,7 +64,7 @@ def store(request: pytest.FixtureRequest, local: Store) -> Store:
     if request.param == "local":
         return local
     shared = f"memory://{uuid4().hex}/team"
-    return open_store(Settings(URL, store=local.path, shared=shared), time.time)
+    return open_store(Settings(URL, store=local.path, shared=shared), Waiter())
 
 
 def test_layout_and_rights(store: Store) -> None:
@@ -245,6 +246,77 @@ def test_one_writer_at_a_time(store: Store) -> None:
     for worker in workers:
         worker.join(30)
     assert (most, done) == (1, [True] * 20)
+
+
+@pytest.fixture
+def busy(store: Store) -> Iterator[Store]:
+    """A store in which another thread holds the lock of run 7."""
+    locked, release = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with store.lock(URL, ACCOUNT, GRADES, 7):
+            locked.set()
+            release.wait(60)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert locked.wait(60)
+    yield store
+    release.set()
+    holder.join(60)
+
+
+class Steps:
+    """A clock that only pauses move."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def clock(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def test_a_lock_that_stays_held_is_given_up_at_the_deadline(busy: Store) -> None:
+    steps, notes = Steps(), []
+    busy._waiter = waiter = Waiter(steps.clock, steps.sleep)
+    with (
+        waiter.limit(2),
+        pytest.raises(StoreLockedError, match="still downloading run 7") as caught,
+        busy.lock(URL, ACCOUNT, GRADES, 7, on_wait=notes.append),
+    ):
+        pytest.fail("the lock is held")
+    assert steps.now == pytest.approx(2)
+    assert notes == ["Waiting for another process that is downloading run 7 ..."]
+    assert (caught.value.account, caught.value.report) == (ACCOUNT, GRADES)
+    assert "timeout=" in str(caught.value)
+
+
+def test_a_lock_is_tried_once_without_blocking(busy: Store) -> None:
+    notes: list[str] = []
+    busy._waiter = Waiter(sleep=lambda _: pytest.fail("it must not wait"))
+    with (
+        pytest.raises(StoreLockedError),
+        busy.lock(URL, ACCOUNT, GRADES, 7, on_wait=notes.append, blocking=False),
+    ):
+        pytest.fail("the lock is held")
+    assert notes == []
+    with busy.lock(URL, ACCOUNT, GRADES, 8, blocking=False) as folder:
+        assert folder.name == "8", "another run is free"
+
+
+def test_stop_is_heard_while_waiting_for_a_lock(busy: Store) -> None:
+    stop, steps = threading.Event(), Steps()
+    busy._waiter = waiter = Waiter(steps.clock, steps.sleep)
+    with (
+        waiter.limit(None, stop=stop),
+        pytest.raises(Stopped),
+        busy.lock(URL, ACCOUNT, GRADES, 7, on_wait=lambda _: stop.set()),
+    ):
+        pytest.fail("the lock is held")
+    assert steps.now < 1
 
 
 def test_a_store_that_cannot_be_made(tmp_path: Path) -> None:
