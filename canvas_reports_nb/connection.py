@@ -1,4 +1,4 @@
-"""One Canvas, one token, one account: everything a user starts from."""
+"""A connection: one Canvas, one token, one account."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from canvas_reports_nb import _html
 from canvas_reports_nb.canvas_api.client import AccountReports
+from canvas_reports_nb.exceptions import ConfigurationError
 from canvas_reports_nb.readers import Readers
 from canvas_reports_nb.runs.account import Runs, merged
 from canvas_reports_nb.runs.ledger import Ledger
@@ -24,13 +25,15 @@ if TYPE_CHECKING:
     from canvas_reports_nb.canvas_api.transport import Transport
     from canvas_reports_nb.runs.job import ReportJob
     from canvas_reports_nb.settings import Settings
+    from canvas_reports_nb.store.store import Store
     from canvas_reports_nb.typing import Parameters
+
+# Public for this package's own modules.
+_INTERNAL = {"api", "obtain", "obtain_reports", "offered", "waiter"}
 
 
 class Connection(Readers):
-    """One Canvas, one token, one account.
-
-    Not made by hand: `connect` and `demo` give one. Usable as a context manager.
+    """One Canvas, one token, one account. `connect` and `demo` make one; it is a context manager.
 
     Parameters
     ----------
@@ -38,6 +41,8 @@ class Connection(Readers):
     settings : Settings
     on_close : callable, optional
         Called once when the connection closes.
+    parent : Connection, optional
+        The connection this one was made from: it lends its store, and closing it closes both.
     """
 
     def __init__(
@@ -46,32 +51,41 @@ class Connection(Readers):
         settings: Settings,
         *,
         on_close: Callable[[], None] | None = None,
+        parent: Connection | None = None,
     ) -> None:
         self._settings = settings
         self._transport, self.waiter = transport, transport.waiter
         self._api = AccountReports(self._transport, settings.account)
-        self._on_close = on_close
-        self.store = open_store(settings, self.waiter)
+        self._on_close, self._parent, self._is_closed = on_close, parent, False
+        self.store: Store = open_store(settings, self.waiter) if parent is None else parent.store
         self._ledger = Ledger(settings.store, settings.url, settings.account)
-        self.is_open = True
 
     # -- the connection itself ---------------------------------------------------------------
 
     @property
     def url(self) -> str:
-        """Address of the Canvas."""
+        """The address of the Canvas."""
         return self._settings.url
 
     @property
     def account_id(self) -> str:
-        """The account as it was named: ``"self"``, an id, ``"sis_account_id:X"``."""
+        """The account as you named it: ``"self"``, a Canvas id, or ``"sis_account_id:X"``."""
         return self._settings.account
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the connection can be used."""
+        return not self._is_closed and (self._parent is None or self._parent.is_open)
+
+    def __dir__(self) -> list[str]:
+        """List what a user calls."""
+        return [name for name in super().__dir__() if name[0] != "_" and name not in _INTERNAL]
 
     def __repr__(self) -> str:
         return f"Connection({urlsplit(self.url).netloc!r}, account {self.account_id!r})"
 
     def _repr_html_(self) -> str:
-        # Not the store: its path names the user, and a notebook is passed on.
+        # Without the store: its path has the user's name in it, and notebooks are shared.
         pairs = [("Canvas", self.url), ("account", self.account_id)]
         return _html.card("Canvas connection", _html.facts(pairs))
 
@@ -82,14 +96,14 @@ class Connection(Readers):
         self.close()
 
     def close(self) -> None:
-        """Close the connection; a demo's embedded Canvas stops. May be called twice."""
-        if self.is_open:
-            self.is_open = False
+        """Close the connection. A demo's embedded Canvas stops. Closing again does nothing."""
+        if not self._is_closed:
+            self._is_closed = True
             if self._on_close is not None:
                 self._on_close()
 
     def account(self, account: str | int) -> Connection:
-        """The same Canvas and token, another account; closing it leaves this connection open.
+        """Return a connection to another account of the same Canvas; closing it leaves this one open.
 
         Parameters
         ----------
@@ -97,17 +111,20 @@ class Connection(Readers):
             ``"self"``, a Canvas id, or ``"sis_account_id:X"``.
         """
         settings = replace(self._settings, account=str(account))
-        sibling = Connection(self._transport, settings)
-        sibling.store = self.store
-        return sibling
+        return Connection(self._transport, settings, parent=self)
 
     @property
     def api(self) -> AccountReports:
-        """The calls themselves, which give value objects where this class gives frames."""
+        """The API calls, which return value objects instead of frames."""
+        if not self.is_open:
+            raise ConfigurationError(
+                f"The connection to {urlsplit(self.url).netloc} is closed.",
+                hint="Call connect() or demo() again.",
+            )
         return self._api
 
     def form(self) -> Any:
-        """A form in the notebook: choose a report, start and follow it, load it as a frame.
+        """Show a form in the notebook: choose a report, start it, follow it, and load the result.
 
         Returns
         -------
@@ -121,49 +138,49 @@ class Connection(Readers):
     # -- the six calls -----------------------------------------------------------------------
 
     def reports(self) -> pd.DataFrame:
-        """The reports this account offers.
+        """List the reports this account offers.
 
         Returns
         -------
         DataFrame
-            One row a report: ``report``, ``title``, ``parameters`` (names, comma-separated), ``tables``,
+            One row per report: ``report``, ``title``, ``parameters`` (names, comma-separated), ``tables``,
             ``last_run`` (UTC), ``last_status``, ``last_run_id`` (Int64).
         """
-        return reports_frame(self._api.available())
+        return reports_frame(self.api.available())
 
     @property
     def offered(self) -> dict[str, tuple[str, ...]]:
-        """The reports, each with the names of its parameters, as Canvas last listed them; nothing is asked."""
-        return dict(self._api.offered)
+        """The reports and their parameters' names as Canvas last listed them; nothing is sent."""
+        return dict(self.api.offered)
 
     def report(self, report: str) -> AvailableReport:
-        """One report this account offers: its parameters and columns.
+        """Return one report this account offers, with its parameters and columns.
 
         Raises
         ------
         UnknownReportError
-            Near names, and all that is offered.
+            The account offers no such report. Similar names are suggested.
         """
-        offers = self._api.available(html=True)
+        offers = self.api.available(html=True)
         for offer in offers:
             if offer.report == report:
                 return offer
-        raise self._api.not_offered(report, [offer.report for offer in offers])
+        raise self.api.not_offered(report, [offer.report for offer in offers])
 
     def start(self, report: str, *, parameters: Parameters | None = None, **named: Any) -> ReportJob:
-        """Start a run, or join an equal one that Canvas says is in flight.
+        """Start a run, or join an equal one that is already running.
 
-        No e-mail is sent when it ends, unless ``skip_message=False``.
+        Canvas sends no e-mail when it ends, unless you pass ``skip_message=False``.
 
         Raises
         ------
         UnknownReportError, UnknownParameterError, InvalidChoiceError, InvalidTermError
             Nothing was started.
         """
-        return self._runs.begin(report, checked(self._api, report, merged(report, parameters, named)))
+        return self._runs.begin(report, checked(self.api, report, merged(report, parameters, named)))
 
     def attach(self, report: str, run_id: int) -> ReportJob:
-        """A handle on a run that exists, whoever started it.
+        """Return a handle on an existing run, no matter who started it.
 
         Raises
         ------
@@ -172,21 +189,21 @@ class Connection(Readers):
         return self._runs.attach(report, run_id)
 
     def history(self, report: str) -> pd.DataFrame:
-        """Past runs of a report on this account, newest first.
+        """List the past runs of a report on this account, newest first.
 
         Returns
         -------
         DataFrame
             ``run_id`` (Int64), ``status``, ``progress`` (Int64), ``created_at``, ``started_at``, ``ended_at``
-            (UTC), ``rows`` (Int64, header included), ``parameters`` (dict), ``message``.
+            (UTC), ``rows`` (Int64, including the header), ``parameters`` (dict), ``message``.
 
         Raises
         ------
         UnknownReportError
-            There are no runs, and the account does not offer the report: Canvas answers a typo with no runs.
+            There are no runs, and the account does not offer the report.
         """
-        runs = list(self._api.index(report))
-        if not runs:
+        runs = list(self.api.index(report))
+        if not runs:  # Canvas returns an empty list for a misspelled name, too
             self.report(report)
         return history_frame(report, runs, self.account_id)
 
@@ -194,7 +211,7 @@ class Connection(Readers):
 
     @property
     def _runs(self) -> Runs:
-        return Runs(self._api, self.store, self._ledger, self.url)
+        return Runs(self.api, self.store, self._ledger, self.url)
 
     def _runs_of(self, account: str | None) -> Runs:
-        return self._runs if account is None else self.account(account)._runs  # noqa: SLF001 - a sibling
+        return self._runs if account is None else self.account(account)._runs  # noqa: SLF001 - the same class

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
+import tempfile
 import time
 import weakref
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 from urllib.parse import urlsplit
 
@@ -14,7 +17,6 @@ from canvas_reports_nb.canvas_api.credentials import Token, find_token, find_url
 from canvas_reports_nb.canvas_api.transport import Transport
 from canvas_reports_nb.connection import Connection
 from canvas_reports_nb.deadline import Waiter
-from canvas_reports_nb.demo_folders import fresh_folder
 from canvas_reports_nb.exceptions import ConfigurationError
 from canvas_reports_nb.readers import Readers
 from canvas_reports_nb.settings import Settings, shared_address, store_root
@@ -29,29 +31,27 @@ _F = TypeVar("_F", bound="Callable[..., Any]")
 
 
 class _Open:
-    """The open connections of this process, oldest first: the one session the module-level functions use.
+    """The open connections of this process, for the functions that take none.
 
-    Kept until they are closed, whether or not somebody holds them: else an older one, to another Canvas, would
-    take the place of one that was opened without keeping it.
+    The newest one is kept even if nobody holds it. Older ones are not, so that a demo stops once a newer one
+    has taken its place and its name.
     """
 
-    connections: ClassVar[list[Connection]] = []
+    newest: ClassVar[Connection | None] = None
+    all: ClassVar[list[weakref.ref[Connection]]] = []
 
     @classmethod
     def add(cls, connection: Connection) -> Connection:
-        cls.connections.append(connection)
+        cls.newest = connection
+        cls.all.append(weakref.ref(connection))
         return connection
 
     @classmethod
     def newest_first(cls) -> list[Connection]:
-        cls.connections[:] = [each for each in cls.connections if each.is_open]
-        return cls.connections[::-1]
-
-    @classmethod
-    def newest(cls) -> Connection:
-        for connection in cls.newest_first():
-            return connection
-        raise ConfigurationError("No connection is open.", hint="Call connect() or demo() first.")
+        found = [each for kept in cls.all if (each := kept()) is not None and each.is_open]
+        cls.all[:] = map(weakref.ref, found)
+        cls.newest = found[-1] if found else None
+        return found[::-1]
 
 
 def connect(
@@ -64,31 +64,32 @@ def connect(
     clock: Clock = time.time,
     sleep: Sleep = time.sleep,
 ) -> Connection:
-    """Connect to a Canvas. Nothing is asked of it yet.
+    """Connect to a Canvas. Nothing is sent to it yet.
 
     Parameters
     ----------
     url : str, optional
-        Address of the Canvas; else ``CANVAS_API_URL``.
+        Address of the Canvas. By default ``CANVAS_API_URL``.
     token : str, optional
-        Access token; else ``CANVAS_API_TOKEN``, else the keyring, else a prompt. Better left to those: a
-        token in a notebook cell is a token in the notebook file.
+        Access token. By default ``CANVAS_API_TOKEN``, then the keyring, then a prompt. Prefer those: a token
+        typed into a cell is saved with the notebook.
     account : str or int
         ``"self"``, a Canvas id, or ``"sis_account_id:X"``.
     store : path or address, optional
-        Folder of finished runs; else ``CANVAS_REPORTS_CACHE``, else the user's cache folder. An address,
-        such as ``s3://bucket/folder`` or ``file:///mnt/share``, is a store a team shares: see `SharedStore`.
+        Folder for finished runs. By default ``CANVAS_REPORTS_CACHE``, then the user's cache folder. An address
+        such as ``s3://bucket/folder`` or ``file:///mnt/share`` is a store a team shares.
     store_limit : int, optional
-        Bytes they may take, beyond which the oldest go; else ``CANVAS_REPORTS_CACHE_LIMIT``, else 20 GB.
+        Bytes the store may take; the oldest runs are removed beyond that. By default
+        ``CANVAS_REPORTS_CACHE_LIMIT``, then 20 GB.
     clock, sleep : callable
-        For tests: the time in seconds since the epoch, and how to wait.
+        For tests: return the time in seconds since the epoch, and wait.
 
     Raises
     ------
     CredentialsError
-        No address or no token.
+        There is no address or no token.
     ConfigurationError
-        The address is none, or is plain HTTP to another machine.
+        The address can't be used, or is plain HTTP to another machine.
     """
     address = find_url(url)
     secret = find_token(token, address)
@@ -109,20 +110,21 @@ def demo(
 ) -> Connection:
     """Start the Canvas that ships in the package and connect to it. Needs the extra ``demo``.
 
-    It listens on this machine only and stops when the connection closes or the process ends.
+    It listens on this machine only. It stops when the connection closes, when nothing uses it any more, or
+    when the process ends.
 
     Parameters
     ----------
     account, store, clock, sleep
-        As for `connect`; without ``store`` each demo gets a folder of its own under the user's cache folder,
-        removed by a later one when it is a day old and nobody's any more.
+        As for `connect`. Without ``store``, finished runs go to a temporary folder, which is removed when the
+        process ends.
     **serving
-        Those of ``demo_canvas.serve``: ``seed``, ``enrollments``, ``files``, ``scenarios``, ...
+        Keywords of ``demo_canvas.serve``: ``seed``, ``enrollments``, ``files``, ``scenarios``, ...
 
     Raises
     ------
     MissingDependencyError
-        With the line that installs what is missing.
+        The extra is not installed. The error shows the line that installs it.
 
     Examples
     --------
@@ -133,45 +135,53 @@ def demo(
     """
     from canvas_reports_nb import demo_canvas  # noqa: PLC0415 - its servers are an extra
 
+    server = demo_canvas.serve(**serving)
     with ExitStack() as stack:
-        server = stack.enter_context(demo_canvas.serve(**serving))
-        # A run id of another demo must never be taken for one of this: each has its own store.
-        root = fresh_folder(store_root()) if store is None else store_root(store)
+        stack.callback(server.close)
+        # Each demo has its own store, because run ids repeat from demo to demo.
+        root = _temporary_folder() if store is None else store_root(store)
         shared = "" if store is None else shared_address(store)
         settings = Settings(url=server.url, account=str(account), store=root, shared=shared)
         transport = Transport(settings, Token(server.token), Waiter(clock, sleep))
+        # Jobs hold the transport, too: the demo stops only when neither they nor a connection need it.
+        weakref.finalize(transport, server.close)
         stack.callback(transport.close)
-        closing = ExitStack()
-        connection = Connection(transport, settings, on_close=closing.close)
-        closing.enter_context(stack.pop_all())
-    # A demo nobody closes stops with the process.
-    weakref.finalize(connection, closing.close)
-    return _Open.add(connection)
+        closing = stack.pop_all()
+    return _Open.add(Connection(transport, settings, on_close=closing.close))
+
+
+def _temporary_folder() -> Path:
+    """Make a folder that is kept until the process ends: lazy frames read from it after a demo closed."""
+    folder = tempfile.TemporaryDirectory(prefix="canvas-reports-demo-", ignore_cleanup_errors=True)
+    atexit.register(folder.cleanup)
+    return Path(folder.name)
 
 
 def newest() -> Connection:
-    """The newest open connection, which the module-level functions use.
+    """Return the newest open connection, which the package's own readers use.
 
     Raises
     ------
     ConfigurationError
-        None is open.
+        No connection is open.
     """
-    return _Open.newest()
+    for connection in _Open.newest_first():
+        return connection
+    raise ConfigurationError("No connection is open.", hint="Call connect() or demo() first.")
 
 
 def connection_to(host: str, account: str) -> Connection:
-    """An open connection to an account of this Canvas: the newest, or another account of the newest.
+    """Return the newest open connection to an account of a Canvas, or one made from the newest to that Canvas.
 
     Raises
     ------
     ConfigurationError
-        None is open to this Canvas.
+        No connection to this Canvas is open.
     """
     there = [each for each in _Open.newest_first() if urlsplit(each.url).netloc == host]
     if not there:
         raise ConfigurationError(
-            f"No connection to {host} is open.", hint=f'Call connect("{host}") and keep what it gives.'
+            f"No connection to {host} is open.", hint=f'Call connect("{host}") and keep the connection.'
         )
     same = (each for each in there if each.account_id == account)
     return next(same, None) or there[0].account(account)

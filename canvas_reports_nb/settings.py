@@ -116,21 +116,27 @@ def host_folder(url: str) -> str:
 
 
 def store_limit(argument: int | None = None) -> int:
-    """Return the store's maximum size in bytes: argument, then ``CANVAS_REPORTS_CACHE_LIMIT``, then 20 GB.
+    """Return the bytes the store may take: argument, then ``CANVAS_REPORTS_CACHE_LIMIT``, then 20 GB.
 
     Raises
     ------
     ConfigurationError
-        The variable is neither a number of bytes nor a size like ``5 GB``.
+        The argument is not a whole number above 0, or the variable is not a size such as ``5 GB``.
     """
+    if argument is not None:
+        if not isinstance(argument, int) or argument <= 0:
+            raise ConfigurationError(
+                f"Can't use store_limit={argument!r}.", hint="Use a number of bytes, such as 5_000_000_000."
+            )
+        return argument
     text = os.environ.get("CANVAS_REPORTS_CACHE_LIMIT", "").strip()
-    if argument is not None or not text:
-        return DEFAULT_STORE_LIMIT if argument is None else argument
+    if not text:
+        return DEFAULT_STORE_LIMIT
     found = re.fullmatch(r"(\d+)\s*([kMGT]?)B?", text)
     if not found:
         raise ConfigurationError(
             f"Can't read CANVAS_REPORTS_CACHE_LIMIT={text!r} as a size.",
-            hint='Use a number of bytes, or a size like "5 GB".',
+            hint='Use a number of bytes, or "5 GB".',
         )
     return int(found[1]) * int(1000 ** " kMGT".index(found[2] or " "))
 

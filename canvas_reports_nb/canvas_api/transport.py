@@ -12,8 +12,10 @@ import platform
 import re
 import sqlite3
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -132,6 +134,10 @@ class Transport:
             return self._with_cache
 
     def _open_cache(self) -> Any:
+        # requests_cache keeps the stack of its first import alive, with everything the callers hold. A thread
+        # has a stack of its own.
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(import_module, "requests_cache").result()
         import requests_cache  # noqa: PLC0415 - slow to import, and needed only here
 
         folder = self._settings.store / "http"
