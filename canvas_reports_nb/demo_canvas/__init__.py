@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .clock import Clock, SteppedClock, SystemClock
+from .settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from .server import Middleware, Server
 
@@ -35,6 +36,8 @@ def serve(
     width: int = 1,
     duration: float | None = None,
     old: bool = False,
+    administers: int = 1,
+    settings: Mapping[str, object] | None = None,
     middleware: Middleware | None = None,
 ) -> Server:
     """Start a demo Canvas and return it, listening.
@@ -57,6 +60,13 @@ def serve(
         Seconds every run takes; if None, a few, and more for large reports.
     old
         Behave as servers did before 2026.
+    administers
+        The account that the token's owner is an administrator of; 1 is the root account.
+    settings
+        Account settings that differ from the usual ones: ``integration_ids``, ``pronouns``,
+        ``grade_override``, ``byte_order_mark``, ``mastery_scales``, ``hidden_points``,
+        ``temporary_enrollments``, ``institutional_tags`` and ``trusted_accounts`` are True or False,
+        ``separator`` is ``","``, ``";"`` or ``"locale"``, ``locale`` is ``"en"``, ``"de"`` or ``"fr"``.
     middleware
         Wraps the web application, to inject faults in tests. Its requests find the connection's transport in
         ``scope["state"]["transport"]``.
@@ -74,5 +84,14 @@ def serve(
         raise DemoUnavailableError(
             'The demo Canvas needs more packages:\npython -m pip install "canvas-reports-nb[demo]"'
         ) from error
-    options = Options(seed, enrollments, clock or SystemClock(), width, duration, old)
+    options = Options(
+        seed,
+        enrollments,
+        clock or SystemClock(),
+        width,
+        duration,
+        old,
+        administers=administers,
+        settings=Settings.of(settings or {}),
+    )
     return start(options, None if files is None else Path(files).expanduser(), scenarios, middleware)

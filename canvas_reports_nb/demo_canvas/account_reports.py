@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from . import refusals
-from .accounts import account_id
+from .accounts import permitted_account
 from .bodies import run_body
 from .canvas import Canvas
 from .replies import json_reply, page_reply
@@ -25,8 +25,10 @@ TERM_NAMES = ("enrollment_term_id", "enrollment_term")
 async def available(canvas: Canvas, request: Request) -> Response:
     """GET reports: every type with its newest run in this account, on one page."""
     world = await canvas.world()
-    account = account_id(world, request)
+    account = permitted_account(canvas, world, request)
     include = set(request.query_params.getlist("include[]"))
+    if any(scenario.no_includes for scenario in canvas.scenarios):
+        include.clear()
     states = await canvas.settled()
     listed: list[dict[str, object]] = []
     for name, kind in sorted(canvas.types.items(), key=lambda item: item[1].title):
@@ -48,7 +50,7 @@ async def available(canvas: Canvas, request: Request) -> Response:
 async def start(canvas: Canvas, request: Request) -> Response:
     """POST reports/:report: queue a run, or refer to an equal one in flight."""
     world = await canvas.world()
-    account, report = account_id(world, request), request.path_params["report"]
+    account, report = permitted_account(canvas, world, request), request.path_params["report"]
     if report not in canvas.types or report in canvas.switched_off:
         raise refusals.not_found()
     parameters = await _read_parameters(request)
@@ -70,7 +72,7 @@ async def start(canvas: Canvas, request: Request) -> Response:
 async def index(canvas: Canvas, request: Request) -> Response:
     """GET reports/:report: past runs, newest first, in pages; an unknown type has none."""
     world = await canvas.world()
-    runs = canvas.history(account_id(world, request), request.path_params["report"])
+    runs = canvas.history(permitted_account(canvas, world, request), request.path_params["report"])
     states = await canvas.settled()
     return page_reply(canvas, request, runs, lambda run: run_body(canvas, world, run, states[run.id]))
 
@@ -103,7 +105,7 @@ async def abort(canvas: Canvas, request: Request) -> Response:
 
 def _run(canvas: Canvas, world: World, request: Request) -> Run:
     where = request.path_params
-    run = canvas.find(where["report"], account_id(world, request), where["id"])
+    run = canvas.find(where["report"], permitted_account(canvas, world, request), where["id"])
     if run is None:
         raise refusals.not_found()
     return run

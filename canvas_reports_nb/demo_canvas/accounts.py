@@ -12,6 +12,7 @@ from .reports import resolve_account
 from .world import World
 
 ROOT = 1
+TERM_STATES = frozenset({"active", "deleted", "all"})
 
 
 def account_id(world: World, request: Request) -> int:
@@ -22,42 +23,75 @@ def account_id(world: World, request: Request) -> int:
     return number
 
 
+def permitted_account(canvas: Canvas, world: World, request: Request) -> int:
+    """Return the account in the path, if the token's owner administers it or one above it."""
+    number = account_id(world, request)
+    if canvas.options.administers != ROOT and number not in world.subtree(canvas.options.administers):
+        raise refusals.no_permission(old=canvas.options.old)
+    return number
+
+
+def _sees_sis(canvas: Canvas) -> bool:
+    return canvas.options.administers == ROOT
+
+
 async def own_accounts(canvas: Canvas, request: Request) -> Response:
-    """GET accounts: those that the token's owner administers, here the root."""
+    """GET accounts: those that the token's owner administers."""
     world = await canvas.world()
-    roots = [row for row in world.accounts.to_dicts() if row["id"] == ROOT]
-    return page_reply(canvas, request, roots, lambda row: account_body(world, row))
+    own = world.accounts.filter(id=canvas.options.administers).to_dicts()
+    return page_reply(canvas, request, own, lambda row: account_body(world, row, sees_sis=_sees_sis(canvas)))
 
 
 async def account(canvas: Canvas, request: Request) -> Response:
     """GET accounts/:account_id."""
     world = await canvas.world()
-    number = account_id(world, request)
-    row = next(row for row in world.accounts.to_dicts() if row["id"] == number)
-    return json_reply(canvas, request, account_body(world, row))
+    (row,) = world.accounts.filter(id=permitted_account(canvas, world, request)).to_dicts()
+    return json_reply(canvas, request, account_body(world, row, sees_sis=_sees_sis(canvas)))
 
 
 async def sub_accounts(canvas: Canvas, request: Request) -> Response:
     """GET accounts/:account_id/sub_accounts: the direct children, or with `recursive` the whole tree."""
     world = await canvas.world()
-    rows = [row for row in world.accounts.to_dicts() if row["status"] == "active"]
-    above, listed = {account_id(world, request)}, []
+    rows = world.accounts.filter(status="active").to_dicts()
+    above, listed = {permitted_account(canvas, world, request)}, []
+    recursive = request.query_params.get("recursive", "").lower() in {"true", "1"}
     while children := [row for row in rows if row["parent_id"] in above]:
         listed += children
         above = {row["id"] for row in children}
-        if request.query_params.get("recursive", "").lower() not in {"true", "1"}:
+        if not recursive:
             break
-    return page_reply(canvas, request, listed, lambda row: account_body(world, row))
+    if request.query_params.get("order") == "name" and not recursive:
+        listed.sort(key=lambda row: row["name"])
+    # A recursive list doesn't know its length, so it has no link to the last page.
+    return page_reply(
+        canvas,
+        request,
+        listed,
+        lambda row: account_body(world, row, sees_sis=_sees_sis(canvas)),
+        has_last=not recursive,
+    )
 
 
 async def terms(canvas: Canvas, request: Request) -> Response:
-    """GET accounts/:account_id/terms: the active ones, unless `workflow_state` asks for others."""
+    """GET accounts/:account_id/terms of a root account, newest start first; missing starts come before all."""
     world = await canvas.world()
-    account_id(world, request)
+    if account_id(world, request) != ROOT:
+        raise refusals.not_a_root_account()
     asked = request.query_params
-    wanted = {*asked.getlist("workflow_state[]"), *asked.getlist("workflow_state")} or {"active"}
-    rows = [row for row in world.terms.to_dicts() if "all" in wanted or row["status"] in wanted]
-    return page_reply(canvas, request, rows, lambda row: term_body(row, world.zone), "enrollment_terms")
+    states = {*asked.getlist("workflow_state[]"), *asked.getlist("workflow_state")} & TERM_STATES or {
+        "active"
+    }
+    part = asked.get("term_name", "").lower()
+    found = world.terms.sort("start_at", "end_at", "id", descending=[True, True, False], nulls_last=False)
+    rows = [
+        row
+        for row in found.to_dicts()
+        if ("all" in states or row["status"] in states) and part in (row["name"] or "").lower()
+    ]
+    sees = _sees_sis(canvas)
+    return page_reply(
+        canvas, request, rows, lambda row: term_body(world, row, sees_sis=sees), "enrollment_terms"
+    )
 
 
 async def course(canvas: Canvas, request: Request) -> Response:

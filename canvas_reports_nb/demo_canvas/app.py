@@ -12,13 +12,15 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from . import account_reports, accounts, downloads, refusals
-from .bodies import local_time
+from .bodies import USER_ID, local_time
 from .canvas import Canvas, RequestRecord
 from .replies import refusal_reply
 from .scenarios import Call
 
 Handler = Callable[[Canvas, Request], Awaitable[Response]]
 Endpoint = Callable[[Request], Awaitable[Response]]
+SHARD = 10**13
+"""Global ids are the number of the shard times this, plus the id there."""
 MASKED = frozenset({"access_token", "token", "verifier"})
 METHODS = ["DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"]
 
@@ -115,7 +117,8 @@ def _play_scenarios(canvas: Canvas, request: Request) -> None:
     calls = canvas.traffic.calls
     calls[request.method, request.url.path] += 1
     nth, now = calls[request.method, request.url.path], local_time(canvas.clock.now(), "UTC")
-    call = Call(request.url.path, nth, calls.total(), now, canvas.options.old)
+    age = (canvas.clock.now() - canvas.opened_at).total_seconds()
+    call = Call(request.url.path, nth, calls.total(), now, age, canvas.options.old)
     for scenario in canvas.scenarios:
         refusal = scenario.before(call)
         if refusal is not None:
@@ -126,7 +129,7 @@ def _check_token(canvas: Canvas, request: Request) -> None:
     if not request.headers.get("user-agent"):
         raise refusals.no_user_agent()
     scheme, _, sent = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer":
+    if scheme != "Bearer":  # other spellings are not taken
         sent = request.query_params.get("access_token", "")
     if not sent:
         raise refusals.unauthenticated()
@@ -144,6 +147,7 @@ async def _metered(canvas: Canvas, request: Request, handler: Handler) -> Respon
         reply = refusal_reply(canvas, request, refusal)
     finally:
         throttle.leave()
+    reply.headers["X-Canvas-User-Id"] = str(SHARD + USER_ID)
     reply.headers["X-Request-Cost"] = str(throttle.limits.cost)
     reply.headers["X-Rate-Limit-Remaining"] = str(round(throttle.remaining, 3))
     return reply

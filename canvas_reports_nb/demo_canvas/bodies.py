@@ -53,7 +53,10 @@ def run_body(canvas: Canvas, world: World, run: Run, state: RunState) -> dict[st
         }
     if has_file(run, state):
         body["file_url"] = f"{canvas.hosts.api}/accounts/{run.account_id}/files/{run.attachment_id}/download"
-        body["attachment"] = _attachment(canvas, run, state)
+        shown: dict[str, object] | None = _attachment(canvas, run, state)
+        for scenario in canvas.scenarios:
+            shown = shown and scenario.attachment(shown)
+        body["attachment"] = shown
     return body
 
 
@@ -67,12 +70,22 @@ def _picked(row: Mapping[str, object], *same: str, **named: str) -> dict[str, ob
     return {name: row[name] for name in same} | {name: row[source] for name, source in named.items()}
 
 
-def account_body(world: World, row: Mapping[str, object]) -> dict[str, object]:
-    """Return the Account object of one row of the accounts."""
-    root = None if row["parent_id"] is None else 1
-    renamed = {"workflow_state": "status", "parent_account_id": "parent_id", "sis_account_id": "sis_id"}
-    picked = _picked(row, "id", "name", "integration_id", **renamed)
-    return picked | {"root_account_id": root, "default_time_zone": world.zone}
+def account_body(world: World, row: Mapping[str, object], *, sees_sis: bool) -> dict[str, object]:
+    """Return the Account object of one row of the accounts; SIS ids need a right on the root account."""
+    is_root = row["parent_id"] is None
+    body = _picked(row, "id", "name", workflow_state="status", parent_account_id="parent_id") | {
+        "root_account_id": None if is_root else 1,
+        "uuid": hashlib.sha256(f"account {row['id']}".encode()).hexdigest()[:40],
+        "default_storage_quota_mb": 500,
+        "default_user_storage_quota_mb": 50,
+        "default_group_storage_quota_mb": 50,
+        "default_time_zone": world.zone,
+        "default_time_zone_friendly_name": "Mountain Time (US & Canada)",
+        "course_template_id": None,
+    }
+    if is_root or not sees_sis:
+        return body
+    return body | _picked(row, "integration_id", sis_account_id="sis_id") | {"sis_import_id": None}
 
 
 def course_body(row: Mapping[str, object]) -> dict[str, object]:
@@ -81,13 +94,16 @@ def course_body(row: Mapping[str, object]) -> dict[str, object]:
     return _picked(row, "id", "name", "account_id", sis_course_id="sis_id", **renamed)
 
 
-def term_body(row: Mapping[str, object], zone: str) -> dict[str, object]:
+def term_body(world: World, row: Mapping[str, object], *, sees_sis: bool) -> dict[str, object]:
     """Return the EnrollmentTerm object of one row of the terms."""
     times = {
-        name: local_time(at, zone) if isinstance(at := row.get(name), datetime) else None
+        name: local_time(at, "UTC") if isinstance(at := row.get(name), datetime) else None
         for name in ("start_at", "end_at", "created_at")
     }
-    return _picked(row, "id", "name", workflow_state="status", sis_term_id="sis_id") | times
+    periods = world.grading_periods.filter(term_id=row["id"])["set_id"]
+    group = {"grading_period_group_id": periods[0] if len(periods) else None}
+    sis = _picked(row, sis_term_id="sis_id") if sees_sis else {}
+    return _picked(row, "id", "name", workflow_state="status") | times | group | sis
 
 
 def user_body(world: World) -> dict[str, object]:

@@ -17,6 +17,7 @@ from .files import FoundFile
 from .reports import REPORT_TYPES, ReportType
 from .runs import IN_FLIGHT, LATE, Outcome, Run, RunState, states_at, stored_parameters
 from .scenarios import Scenario
+from .settings import Settings
 from .world import World, build_world
 
 MARK = "demo-canvas~"
@@ -37,6 +38,8 @@ class Options:
     width: int
     duration: float | None
     old: bool
+    administers: int = 1
+    settings: Settings = field(default_factory=Settings)
     found: tuple[FoundFile, ...] | None = None
     """Report files to serve; None computes the reports."""
     scenarios: tuple[Scenario, ...] = ()
@@ -77,6 +80,7 @@ class Canvas:
         self.options = options
         self.hosts = hosts
         self.clock = options.clock
+        self.opened_at = self.clock.now()
         self.scenarios = options.scenarios
         self.token = MARK + secrets.token_urlsafe(32)
         self.secret = secrets.token_bytes(32)
@@ -85,7 +89,9 @@ class Canvas:
         self.worker = ThreadPoolExecutor(1, "demo-canvas")
         found = options.found
         # Built in the worker, so that the server listens at once.
-        self._world = self.worker.submit(build_world, options.seed, options.enrollments)
+        self._world = self.worker.submit(
+            build_world, options.seed, options.enrollments, settings=options.settings
+        )
         self._deliver = Delivery(folder, self.clock, self._world.result, self.scenarios, found)
         self._import(found or ())
         self.types = _types(found or ())

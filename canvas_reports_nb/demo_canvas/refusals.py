@@ -55,6 +55,21 @@ def expired_token(since: str) -> Refusal:
     return Refusal(401, body, CHALLENGE)
 
 
+def revoked_token() -> Refusal:
+    """Refuse a deleted token."""
+    return Refusal(401, {"errors": [{"message": "Revoked access token."}]}, CHALLENGE)
+
+
+def insufficient_scopes() -> Refusal:
+    """Refuse a call that is not among the scopes of the token's developer key."""
+    return Refusal(401, {"errors": [{"message": "Insufficient scopes on access token."}]})
+
+
+def not_a_root_account() -> Refusal:
+    """Refuse the terms of a sub-account."""
+    return Refusal(400, {"message": "Terms only belong to root_accounts."})
+
+
 def no_permission(*, old: bool) -> Refusal:
     """Refuse what the token's owner may not do; older servers send 401."""
     message = "user not authorized to perform that action"

@@ -17,6 +17,7 @@ JSON = "application/json; charset=utf-8"
 STRING_IDS = "application/json+canvas-string-ids"
 DEFAULT_PER_PAGE, LARGEST_PAGE, OLD_LARGEST_PAGE = 10, 100, 50
 HEADER_LIMIT = 6_000
+UNREPEATED = frozenset({"page", "per_page", "access_token", "api_key"})
 LINK_ORDER = ("current", "next", "prev", "first", "last")
 LINK_PRIORITY = ("next", "last", "prev", "current", "first")
 """Links that don't fit into the header are dropped from the end of this list."""
@@ -30,12 +31,19 @@ def json_reply(canvas: Canvas, request: Request, body: object, status: int = 200
 
 
 def page_reply(
-    canvas: Canvas, request: Request, items: Sequence[T], body: Callable[[T], object], root: str | None = None
+    canvas: Canvas,
+    request: Request,
+    items: Sequence[T],
+    body: Callable[[T], object],
+    root: str | None = None,
+    *,
+    has_last: bool = True,
 ) -> Response:
     """Return the page of `items` that the request asks for; `root` is the key of an object around the list."""
     url = f"{canvas.hosts.api}{request.url.path}"
     largest = OLD_LARGEST_PAGE if canvas.options.old else LARGEST_PAGE
-    page, link = paginate(items, url, request.query_params.multi_items(), largest)
+    query = request.query_params.multi_items()
+    page, link = paginate(items, url, query, largest, has_last=has_last)
     listed = [body(item) for item in page]
     reply = json_reply(canvas, request, listed if root is None else {root: listed})
     reply.headers["Link"] = link
@@ -53,11 +61,16 @@ def refusal_reply(canvas: Canvas, request: Request, refusal: refusals.Refusal) -
 
 
 def paginate(
-    items: Sequence[T], url: str, query: Iterable[tuple[str, str]], largest: int = LARGEST_PAGE
+    items: Sequence[T],
+    url: str,
+    query: Iterable[tuple[str, str]],
+    largest: int = LARGEST_PAGE,
+    *,
+    has_last: bool = True,
 ) -> tuple[Sequence[T], str]:
     """Return the page of `items` that `query` asks for, and its Link header.
 
-    The links keep every query parameter but the token; `per_page` is silently limited to `largest`.
+    The links keep every query parameter but credentials; `per_page` is silently limited to `largest`.
 
     Raises
     ------
@@ -68,14 +81,15 @@ def paginate(
     number = _integer(asked.get("page", "1"), 0)
     if number < 1:
         raise refusals.not_found()
-    size = min(max(_integer(asked.get("per_page", ""), DEFAULT_PER_PAGE), 1), largest)
+    # A per_page that is no number counts as 1, not as the default.
+    size = min(max(_integer(asked.get("per_page", str(DEFAULT_PER_PAGE)), 1), 1), largest)
     last = max(1, -(-len(items) // size))
-    pages = {"current": number, "first": 1, "last": last}
+    pages = {"current": number, "first": 1} | ({"last": last} if has_last else {})
     if number < last:
         pages["next"] = number + 1
     if number > 1:
         pages["prev"] = number - 1
-    kept = [(k, v) for k, v in query if k not in {"page", "per_page", "access_token"}]
+    kept = [(k, v) for k, v in query if k not in UNREPEATED]
     links = {
         rel: f'<{url}?{urlencode([*kept, ("page", page), ("per_page", size)], safe="[]")}>; rel="{rel}"'
         for rel, page in pages.items()

@@ -15,6 +15,8 @@ SERVER_ERRORS = 3
 """Calls that fail in `server_error`."""
 GATEWAY_ERRORS = 2
 """Calls of each path that fail in `bad_gateway`."""
+TOKEN_SECONDS = 3_600.0
+"""Life of a token in `short_lived_token`."""
 STRICT = Limits(high_water=120.0, cost=15.0)
 """About eight calls at once, then one in 1.5 seconds."""
 
@@ -29,7 +31,19 @@ class Call:
     total: int
     """1 for the first request of all."""
     now: str
+    age: float
+    """Seconds since the demo was started."""
     old: bool
+
+    @property
+    def is_download(self) -> bool:
+        """Whether a file is asked for on the Canvas host."""
+        return self.path.endswith("/download")
+
+    @property
+    def is_report(self) -> bool:
+        """Whether it is one of the six report calls."""
+        return "/reports" in self.path
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +66,10 @@ class Scenario:
     keep: Callable[[int], int] = lambda size: size
     """From the size of a finished file to the number of bytes that reach the storage."""
     string_ids: bool = False
+    no_includes: bool = False
+    """Whether `include[]` is silently ignored."""
+    attachment: Callable[[dict[str, object]], dict[str, object] | None] = lambda attachment: attachment
+    """From the attachment of a run to the one shown."""
 
 
 def _refusing(refusal: Callable[[Call], Refusal], when: Callable[[Call], bool]) -> Scenario:
@@ -68,11 +86,28 @@ SCENARIOS: Mapping[str, Scenario] = MappingProxyType(
             "ErrorReport:4711;"
         ),
         "half_stored": Scenario(keep=lambda size: size // 2),
-        "login_page": _refusing(
-            lambda _: refusals.login_page(), lambda call: call.path.endswith("/download")
+        "elevated_sign_in": _refusing(
+            lambda _: refusals.no_permission(old=False), lambda call: call.is_report
         ),
+        "insufficient_scopes": _refusing(
+            lambda _: refusals.insufficient_scopes(), lambda call: call.is_report
+        ),
+        "login_page": _refusing(lambda _: refusals.login_page(), lambda call: call.is_download),
+        "no_download_scope": _refusing(
+            lambda _: refusals.insufficient_scopes(), lambda call: call.is_download
+        ),
+        "no_file_permission": Scenario(
+            before=lambda call: refusals.no_permission(old=call.old) if call.is_download else None,
+            attachment=lambda attachment: {**attachment, "url": "", "locked_for_user": True},
+        ),
+        "no_include_scope": Scenario(no_includes=True),
         "no_permission": _refusing(
-            lambda call: refusals.no_permission(old=call.old), lambda call: "/reports" in call.path
+            lambda call: refusals.no_permission(old=call.old), lambda call: call.is_report
+        ),
+        "null_attachment": Scenario(attachment=lambda _attachment: None),
+        "revoked_token": _refusing(lambda _: refusals.revoked_token(), lambda _: True),
+        "short_lived_token": _refusing(
+            lambda call: refusals.expired_token(call.now), lambda call: call.age >= TOKEN_SECONDS
         ),
         "no_rows": Scenario(content=lambda header: header),
         "one_cell": Scenario(content=lambda _header: b"No outcomes found\n"),

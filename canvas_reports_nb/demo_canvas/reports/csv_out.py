@@ -34,12 +34,12 @@ class Table:
     """A CSV to write; `columns` pairs the names in the header, which may repeat, with columns of the rows."""
 
     name: str
-    columns: Sequence[tuple[str, str]]
+    columns: Sequence[tuple[str, str | None]]
     rows: Rows
     earlier: tuple["Table", ...] = ()
     """Tables of the same name whose rows come first, under this header."""
 
-    def shown(self) -> list[tuple[str, str]]:
+    def shown(self) -> list[tuple[str, str | None]]:
         """Return the columns without those that the parameters leave out."""
         return [pair for pair in self.columns if pair[0] not in self.rows.without]
 
@@ -104,7 +104,7 @@ def write_table(table: Table, path: Path, zone: str, dialect: Dialect = PLAIN) -
     with path.open("wb") as file:
         file.write(dialect.start + dialect.line(printed for printed, _ in table.shown()))
         for part in (*table.earlier, table):
-            sources = [source for _, source in part.shown()]
+            sources = [source for _, source in part.shown() if source is not None]
             for rows in part.rows.source.iter_slices(_SLICE):
                 frame = _printable(part.rows.build(rows).select(sources), zone)
                 frame.write_csv(

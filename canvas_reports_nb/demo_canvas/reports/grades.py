@@ -121,7 +121,7 @@ def _with_periods(
     return frame
 
 
-def _period_columns(settings: Settings, periods: pl.DataFrame) -> list[tuple[str, str]]:
+def _period_columns(settings: Settings, periods: pl.DataFrame) -> list[tuple[str, str | None]]:
     """Return the columns: those of a period are named after its title, which may repeat, and made by its id."""
     static = table_columns(settings, "mgp_grade_export_csv", "term")
     scores = [printed for printed, _ in static if printed in (*_SCORES, *_GRADES)]

@@ -71,11 +71,15 @@ def _printed(request: Request, rows: pl.DataFrame, *, results: bool) -> pl.DataF
         frame = frame.filter(pl.col("submitted_at").is_not_null())
     address = "https://{}/courses/{}/assignments/{}"
     rating = pl.col("rating").struct
-    return frame.with_columns(
+    hidden = {"outcome_score", "rating_points", "points_possible", "mastery"}
+    frame = frame.with_columns(
         url=pl.format(address, pl.lit(world.host), "course_id", "assignment_id"),
         rating=rating.field("description"),
         rating_points=rating.field("points"),
     )
+    if world.settings.hidden_points:  # the rating's name and mastered stay
+        frame = frame.with_columns(pl.lit(None, dtype=pl.Float64).alias(name) for name in hidden)
+    return frame
 
 
 def outcome_results(request: Request) -> Rows:

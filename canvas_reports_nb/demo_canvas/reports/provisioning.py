@@ -5,13 +5,13 @@ from datetime import timedelta
 
 import polars as pl
 
-from canvas_reports_nb.demo_canvas.data import attach, restrict
+from canvas_reports_nb.demo_canvas.data import attach, read, restrict
 from canvas_reports_nb.demo_canvas.world.enrollments import ROLES
 
 from .courses import ENFORCED_DATES, STATUS_WORDS
 from .csv_out import Rows, Table
 from .parameters import NoFileError, Request
-from .types import TABLES, table_columns
+from .types import TABLES, TAG_TABLES, table_columns
 
 SIS = "sis_export_csv"
 ENROLLMENT_TYPES = ("TeacherEnrollment", "TaEnrollment", "DesignerEnrollment", "StudentEnrollment",
@@ -23,6 +23,8 @@ _KEPT_DAYS = 120
 _PRESENT, _HAS_SIS_ID = pl.col("status") != "deleted", pl.col("sis_id").is_not_null()
 _SIS_BATCH = pl.col("created_by_sis")
 _EVERYTHING = pl.lit(True)
+_PRONOUNS = {"she/her": "She/Her", "he/him": "He/Him", "they/them": "They/Them"}
+"""How Canvas prints its built-in choices; own texts stay as typed."""
 _SUFFIX = r"(?i)^(sn?r|senior|jn?r|junior|ii|iii|iv|v|vi|esq|esquire)\.?$"
 """A third part of a sortable name that is not a given name."""
 
@@ -83,7 +85,8 @@ def _of_people(request: Request, rows: pl.DataFrame, *same: str) -> pl.DataFrame
 
 def users(request: Request, report: str) -> Rows:
     """Return one row per login."""
-    people = _real_people(request).with_columns(**_name_parts("sortable"))
+    shown = pl.col("pronouns").replace(_PRONOUNS)
+    people = _real_people(request).with_columns(shown, **_name_parts("sortable"))
     people = people.select(pl.exclude("sis_id", "integration_id", "created_at", "test", "usable", "known"))
     logins = request.world.logins.filter(_by_sis_id(request, report), request.associated())
 
@@ -194,9 +197,26 @@ def enrollments(request: Request, report: str) -> Rows:
         frame = attach(frame, roles, "role_id", "role")
         frame = attach(frame, request.best_logins(), "associated_user_id", associated_sis="user_sis")
         status = pl.col("state").cast(pl.String).replace(words)
-        return frame.with_columns(status=pl.when(gone).then(pl.lit("deleted")).otherwise(status))
+        status = pl.when(gone).then(pl.lit("deleted")).otherwise(status)
+        return _with_source(
+            request, frame.with_columns(status=status, root_account=pl.lit(request.world.host))
+        )
 
     return Rows(request.world.enrollments.sort("id"), build)
+
+
+def _with_source(request: Request, rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows with the source of temporary enrollments: here assistants stand in for a teacher."""
+    if not request.world.settings.temporary_enrollments:
+        return rows
+    kind = pl.col("type").cast(pl.String)
+    teachers = request.world.enrollments.filter(kind == "TeacherEnrollment").unique("course_id", keep="first")
+    teachers = teachers.select(id="course_id", temporary_source_id="user_id")
+    frame = attach(rows, teachers, "course_id", "temporary_source_id")
+    frame = frame.with_columns(
+        temporary_source_id=pl.when(kind == "TaEnrollment").then("temporary_source_id")
+    )
+    return attach(frame, request.best_logins(), "temporary_source_id", temporary_source_sis="user_sis")
 
 
 def _in_context(request: Request, *, live: bool) -> pl.Expr:
@@ -262,8 +282,18 @@ def admins(request: Request, report: str) -> Rows:
     """Return one row per admin role of a person with a usable login."""
     chosen = _selected(request, report, default=_PRESENT, widened=_EVERYTHING, sis=_SIS_BATCH, batch=False)
     found = request.world.admins.filter(request.within_account(live=True), chosen)
-    frame = _of_people(request, found, "name")
+    frame = _of_people(request, found, "name").with_columns(root_account=pl.lit(request.world.host))
     return Rows(attach(frame, request.world.accounts, "account_id", account_sis="sis_id"))
+
+
+def _tags(request: Request, table: str) -> Rows:
+    """Return a file of institutional tags; every fiftieth user has one."""
+    if table != "institutional_tag_associations":
+        return Rows(pl.DataFrame(read("tags")[table]))
+    people = request.best_logins().filter(pl.col("user_sis").is_not_null()).sort("id").gather_every(50)
+    tags = [tag["tag_id"] for tag in read("tags")["institutional_tags"]]
+    nth = pl.int_range(pl.len()) % len(tags)
+    return Rows(people.with_columns(tag_id=pl.lit(pl.Series(tags)).gather(nth), status=pl.lit("active")))
 
 
 _MAKERS: Mapping[str, Callable[[Request, str], Rows]] = {
@@ -273,9 +303,14 @@ _MAKERS: Mapping[str, Callable[[Request, str], Rows]] = {
 }  # fmt: skip
 
 
+def _rows(request: Request, report: str, table: str) -> Rows:
+    return _tags(request, table) if table in TAG_TABLES else _MAKERS[table](request, report)
+
+
 def files_chosen(request: Request) -> list[str]:
     """Return the files that are switched on, in Canvas's fixed order."""
-    return [table for table in TABLES if request.flag(table)]
+    tags = TAG_TABLES if request.world.settings.institutional_tags else ()
+    return [table for table in (*TABLES, *tags) if request.flag(table)]
 
 
 def provisioning_tables(request: Request, report: str) -> list[Table]:
@@ -284,6 +319,6 @@ def provisioning_tables(request: Request, report: str) -> list[Table]:
     if not chosen:
         raise NoFileError("no file is switched on")
     return [
-        Table(name, table_columns(request.world.settings, report, name), _MAKERS[name](request, report))
+        Table(name, table_columns(request.world.settings, report, name), _rows(request, report, name))
         for name in chosen
     ]

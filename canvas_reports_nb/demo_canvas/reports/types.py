@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import chain
-from typing import Any
+from typing import Any, TypeAlias
 
 from canvas_reports_nb.demo_canvas.data import read
 from canvas_reports_nb.demo_canvas.settings import Settings
@@ -31,17 +31,30 @@ _HIDDEN: Mapping[tuple[str, bool], Mapping[str, Collection[str]]] = {
     ("mastery_scales", True): {"outcome_export_csv": _SCALED},
 }
 """The columns that a setting hides, by report or table."""
+TAG_TABLES: Mapping[str, Mapping[str, str]] = read("tags")["columns"]
+"""The files of institutional tags; their headers are those of the SIS import, as no export was ever seen."""
 _SOURCE = "temporary_enrollment_source_user_id"
-_ADDED: Mapping[str, Mapping[str, Sequence[tuple[str, str]]]] = {
-    "temporary_enrollments": {
-        "enrollments": ((f"canvas_{_SOURCE}", "temporary_source_id"), (_SOURCE, "temporary_source_sis"))
-    },
-    "trusted_accounts": dict.fromkeys(("enrollments", "admins"), (("root_account", "root_account"),)),
+Columns: TypeAlias = Sequence[tuple[str, str | None]]
+_ADDED: Mapping[tuple[str, str, str], Columns] = {
+    ("temporary_enrollments", "provisioning_csv", "enrollments"): (
+        (f"canvas_{_SOURCE}", "temporary_source_id"),
+        (_SOURCE, "temporary_source_sis"),
+    ),
+    # Canvas's own quirk: three names in the header, but one cell per row, so that the next cell is misplaced.
+    ("temporary_enrollments", "sis_export_csv", "enrollments"): (
+        (_SOURCE, "temporary_source_sis"),
+        (f"canvas_{_SOURCE}", None),
+        (_SOURCE, None),
+    ),
+} | {
+    ("trusted_accounts", report, table): (("root_account", "root_account"),)
+    for report in ("provisioning_csv", "sis_export_csv")
+    for table in ("enrollments", "admins")
 }
-"""The columns that a setting adds, by table."""
+"""The columns that a setting adds, by report and table; those without a source have a name but no cells."""
 
 
-def table_columns(settings: Settings, report: str, table: str) -> list[tuple[str, str]]:
+def table_columns(settings: Settings, report: str, table: str) -> list[tuple[str, str | None]]:
     """Return the columns of a table under some settings: the name in the header, the column of our frames."""
     hidden = {
         name
@@ -49,9 +62,10 @@ def table_columns(settings: Settings, report: str, table: str) -> list[tuple[str
         if getattr(settings, setting) == value
         for name in (*columns.get(report, ()), *columns.get(table, ()))
     }
-    columns = [pair for pair in COLUMNS[report][table].items() if pair[0] not in hidden]
-    added = [tables.get(table, ()) for setting, tables in _ADDED.items() if getattr(settings, setting)]
-    return [*columns, *chain.from_iterable(added)]
+    plain = TAG_TABLES[table] if table in TAG_TABLES else COLUMNS[report][table]
+    columns = [pair for pair in plain.items() if pair[0] not in hidden]
+    switched_on = [key for key in _ADDED if key[1:] == (report, table) and getattr(settings, key[0])]
+    return [*columns, *chain.from_iterable(_ADDED[key] for key in switched_on)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +134,9 @@ _CONTROLS: Mapping[str, Callable[[Mapping[str, Any], World], str]] = {
 def parameters_html(report: str, world: World, account_id: int) -> str | None:
     """Return the form of a report, one table row per control; None for the two without a form."""
     form = REPORT_TYPES[report].form
+    if "users" in (REPORT_TYPES[report].parameters or {}) and world.settings.institutional_tags:
+        labels = {name: f"{name.replace('_', ' ').title()} CSV" for name in TAG_TABLES}
+        form = [*form, *({"control": "switch", "name": k, "label": v} for k, v in labels.items())]
     rows = "".join(f"<tr><td>{_CONTROLS[c['control']](c, world)}</td></tr>" for c in form)
     action = f"/api/v1/accounts/{account_id}/reports/{report}"
     head = f'<form id="{report}_form" class="run_report_form" action="{action}">'

@@ -91,7 +91,12 @@ def _taught(
     return kept, {name: counts[:enough] for name, counts in plan.items()}
 
 
-def build_world(seed: int = 2026, enrollments: int = 3_000, now: datetime | None = None) -> World:
+def build_world(
+    seed: int = 2026,
+    enrollments: int = 3_000,
+    now: datetime | None = None,
+    settings: Settings | None = None,
+) -> World:
     """Return the university for a seed, a number of enrollments and an instant (aware; default `NOW`).
 
     Equal arguments give equal frames on every machine. Memory is about 70 bytes per enrollment.
@@ -134,4 +139,5 @@ def build_world(seed: int = 2026, enrollments: int = 3_000, now: datetime | None
         developer_keys=table("developer_keys"),
         tokens=belonging.tokens(draws, pools, now),
         eportfolios=belonging.eportfolios(draws, pools, now),
+        settings=settings or Settings(),
     )

@@ -22,7 +22,7 @@ def number(url):
 def test_pages_cover_the_list_once_and_links_agree(count, size, page):
     items = range(count)
     found, link = paginate(items, URL, [("page", str(page)), ("per_page", str(size)), ("kept[]", "a b")])
-    clamped = 10 if size < 0 else min(max(size, 1), 100)
+    clamped = min(max(size, 1), 100)
     assert list(found) == list(items)[(page - 1) * clamped : page * clamped]
     seen = links(link)
     assert list(seen) == [rel for rel in ("current", "next", "prev", "first", "last") if rel in seen]
@@ -38,6 +38,18 @@ def test_an_invalid_page_is_not_found(page):
     with pytest.raises(Refusal) as caught:
         paginate([1], URL, [("page", page)])
     assert caught.value.status == 404
+
+
+@pytest.mark.parametrize(("sent", "size"), [(None, 10), ("0", 1), ("many", 1), ("", 1), ("101", 100)])
+def test_a_per_page_that_is_no_number_counts_as_one(sent, size):
+    found, _ = paginate(range(200), URL, [] if sent is None else [("per_page", sent)])
+    assert len(found) == size
+
+
+def test_a_list_of_unknown_length_has_no_last_page():
+    _, header = paginate(range(30), URL, [("page", "2"), ("api_key", "secret")], has_last=False)
+    assert list(links(header)) == ["current", "next", "prev", "first"]
+    assert "secret" not in header
 
 
 def test_the_token_is_left_out_and_a_long_header_loses_the_least_useful_links():

@@ -19,7 +19,7 @@ from canvas_reports_nb.demo_canvas.reports import (
     resolve_term,
 )
 from canvas_reports_nb.demo_canvas.reports.parameters import truth
-from canvas_reports_nb.demo_canvas.reports.types import TABLES
+from canvas_reports_nb.demo_canvas.reports.types import TABLES, TAG_TABLES
 from canvas_reports_nb.demo_canvas.world import NOW, World, build_world
 
 ALL = dict.fromkeys(TABLES, "1")
@@ -427,7 +427,7 @@ def test_forms_offer_the_declared_parameters(world: World, report: str):
         assert declared is None
         return
     assert f'action="/api/v1/accounts/7/reports/{report}"' in html
-    api_only = {"enrollment_filter", "enrollment_states", "course_id"}
+    api_only = {"enrollment_filter", "enrollment_states", "course_id", *TAG_TABLES}
     for name in set(declared) - api_only:
         assert f"parameters[{name}]" in html
     assert ("All Terms" in html) == ("enrollment_term_id" in declared and report != "outcome_results_csv")
