@@ -93,11 +93,14 @@ class AccountReports:
             return self.show(report, run_id)
 
     def terms(self) -> list[dict[str, Any]]:
-        """Return the terms of the root account, as Canvas lists them."""
+        """Return the terms of the root account; Canvas refuses those of a sub-account."""
+        # An admin of a sub-account may read the terms of "self", the root, but nothing else about it.
+        root = None if self.account == "self" else self.about().get("root_account_id")
+        base = self._base if root is None else f"accounts/{root}"
         with self._located(missing=UnknownAccountError):
             found: list[dict[str, Any]] = []
             for page in self._transport.pages(
-                f"{self._base}/terms", query={"workflow_state[]": "all"}, cached=True
+                f"{base}/terms", query={"workflow_state[]": "all"}, cached=True
             ):
                 listed = page.get("enrollment_terms") if isinstance(page, dict) else None
                 if not isinstance(listed, list) or not all(isinstance(term, dict) for term in listed):

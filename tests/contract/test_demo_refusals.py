@@ -184,3 +184,9 @@ def test_a_term_in_another_spelling_is_a_bad_request(demo, term):
     reply = demo().reports("/grade_export_csv", "POST", json={"parameters": {"enrollment_term_id": term}})
     printed = '["12"]' if term == ["12"] else term
     assert (reply.status_code, reply.json()) == (400, {"error": f"invalid enrollment_term_id '{printed}'"})
+
+
+@pytest.mark.parametrize(("administers", "account"), [(1, "self"), (1, "1"), (1, "7"), (7, "7"), (7, "self")])
+def test_our_client_reads_the_terms_of_the_root_account(canvas, administers, account):
+    terms = canvas(administers=administers).account(account).api.terms()
+    assert "Fall 2025" in {term["name"] for term in terms}
