@@ -44,8 +44,8 @@ def reading(engine: str, keywords: dict[str, Any]) -> dict[str, Any]:
     """The keywords of a reader that gives one kind of frame; another engine is refused."""
     if keywords.get("engine", engine) != engine:
         raise ParameterError(
-            f"Here a report becomes a {engine} frame, not one of {keywords['engine']!r}.",
-            hint="canvas.read_report(..., engine=...) gives any.",
+            f"This accessor returns {engine} frames, not engine={keywords['engine']!r}.",
+            hint="Use canvas.read_report(..., engine=...) for the others.",
         )
     return {**keywords, "engine": engine}
 

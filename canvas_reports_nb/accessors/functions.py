@@ -1,4 +1,4 @@
-"""The functions behind the accessors, for a type checker, which can't see an accessor."""
+"""The functions behind the accessors, which type checkers can't see."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
 
 
 def provenance(frame: pd.DataFrame | ReportResult) -> dict[str, Any]:
-    """Where a frame came from.
+    """Return where a frame came from: host, account, report, run, parameters and times.
 
     Parameters
     ----------
     frame : pandas.DataFrame or ReportResult
-        As this package loaded it, or a frame made from it: pandas keeps ``attrs`` through ``query``,
-        ``assign``, ``astype`` and Parquet, and drops them where frames of different origin are joined. Arrow
-        and Dask frames carry it, too. A polars frame has no place for it; the `ReportResult` it came from has.
+        A frame from this package, or one made from it. pandas keeps the provenance through ``query``, ``assign``,
+        ``astype`` and Parquet, and drops it when frames with different provenance are joined. Arrow and Dask
+        frames have it too. A polars frame can't; pass the `ReportResult` it came from.
 
     Raises
     ------
     NoProvenanceError
-        The frame does not say.
+        The frame has no record of its source.
     """
     if isinstance(frame, ReportResult):
         return deepcopy(frame.provenance)
@@ -42,12 +42,12 @@ def provenance(frame: pd.DataFrame | ReportResult) -> dict[str, Any]:
         return deepcopy(found)
     if isinstance(frame, pd.DataFrame):
         raise NoProvenanceError(
-            "This frame does not say where it came from.",
-            hint="Joining or grouping frames drops it; keep the frame read_report gave.",
+            "This frame has no record of its source.",
+            hint="Use the frame that read_report returned. Joining or grouping frames drops the record.",
         )
     raise NoProvenanceError(
-        f"A {type(frame).__module__.partition('.')[0]} frame can't say where it came from.",
-        hint="Keep the result: result = canvas.obtain(...); result.to_polars() is the frame, "
+        f"A {type(frame).__module__.partition('.')[0]} frame can't have a record of its source.",
+        hint="Keep the result: result = canvas.obtain(...). Then result.to_polars() returns the frame, "
         "and crn.provenance(result) and crn.refresh(result) work.",
     )
 
@@ -78,42 +78,42 @@ def refresh(
     columns: Sequence[str] | None = None,
     **obtaining: Any,
 ) -> pd.DataFrame | ReportResult:
-    """The same report with the same parameters, run anew.
+    """Run the same report again with the same parameters.
 
     Parameters
     ----------
     frame : pandas.DataFrame or ReportResult
-        As this package loaded it from a Canvas, or a frame made from it. All rows and columns of its table
-        come back, whatever was done to it.
+        A frame that this package loaded from a Canvas, or one made from it. The new frame has all rows and
+        columns of its table.
     canvas : Connection, optional
-        Where to run it; else the newest open connection to the Canvas the frame came from, on its account.
+        Where to run it. The default is the newest open connection to the Canvas and account of the frame.
     columns : sequence of str, optional
-        Of a frame.
+        The columns to load, for a frame.
     **obtaining
-        ``progress``, ``timeout``, ``on_interrupt``: as for `read_report`.
+        ``progress``, ``timeout`` and ``on_interrupt``, as for `read_report`.
 
     Returns
     -------
     DataFrame or ReportResult
-        As given; with a provenance of its own.
+        The same kind as given, with the provenance of the new run.
 
     Raises
     ------
     NoProvenanceError
-        The frame does not say where it came from, came from a file, or stacks several runs.
+        The frame has no record of its source, came from a file, or stacks several runs.
     ConfigurationError
         No connection to its Canvas is open.
     """
     carried = provenance(frame)
     if "runs" in carried:
         raise NoProvenanceError(
-            "This frame stacks several runs.",
-            hint="Run its requests anew: read_reports(requests, max_age=0).",
+            "This frame contains several runs.",
+            hint="Run its requests again with read_reports(requests, max_age=0).",
         )
     if carried["host"] is None or not carried["report"]:
         raise NoProvenanceError(
-            "This frame was read from a file, which does not say which run it was.",
-            hint="Ask for the report with read_report and its parameters.",
+            "This frame was read from a file, so its run is unknown.",
+            hint="Use read_report with the parameters of the report.",
         )
     if canvas is None:
         canvas = opening.connection_to(carried["host"], carried["account"])

@@ -303,5 +303,5 @@ def test_a_title_tells_account_term_and_date(origin, said):
 
 
 def test_a_list_of_runs_is_no_table_of_a_run():
-    with pytest.raises(CanvasReportsError, match="does not say where it came from"):
+    with pytest.raises(CanvasReportsError, match="no record of its source"):
         runs(1).canvas.provenance()
