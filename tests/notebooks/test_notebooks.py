@@ -63,7 +63,7 @@ def test_another_term_with_papermill(tmp_path: Path) -> None:
         for output in cell.outputs
         if output.output_type == "stream"
     )
-    assert re.search(r"rows of Spring 2026; for the same again: -p run_id \d+\n", printed)
+    assert re.search(r"rows of Spring 2026. To read the same run again: -p run_id \d+\n", printed)
     assert "Fall 2025" not in printed
 
 
