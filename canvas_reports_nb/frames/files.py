@@ -1,4 +1,4 @@
-"""A report file downloaded by hand: the same types as a run that was fetched."""
+"""Report files downloaded by hand: read with the types of a fetched run, converted, or checked."""
 
 from __future__ import annotations
 
@@ -14,18 +14,30 @@ import pandas as pd
 from canvas_reports_nb import frames
 from canvas_reports_nb._disk import open_private
 from canvas_reports_nb.exceptions import NotAReportError, ReportWarning
-from canvas_reports_nb.frames.identity import choose_table
+from canvas_reports_nb.frames.contents import csv_members, reopenable
+from canvas_reports_nb.frames.dialect import read_dialect
+from canvas_reports_nb.frames.identity import choose_table, identify
 from canvas_reports_nb.frames.provenance import Provenance
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from canvas_reports_nb.catalog.schemas import Table
+    from canvas_reports_nb.catalog.schemas import Column, Table
+    from canvas_reports_nb.frames.contents import Member, Source
+    from canvas_reports_nb.frames.identity import Identity
     from canvas_reports_nb.typing import Engine
+
+# Similarity from which a new column counts as an old one renamed.
+_SIMILAR = 0.75
+_CHECKED = {
+    **dict.fromkeys(("table", "column", "found", "expected"), "str"),
+    "position": "Int64",
+    "when": "str",
+}
 
 
 def read_file(
-    path_or_buffer: frames.Source,
+    path_or_buffer: Source,
     report: str | None = None,
     table: str | None = None,
     *,
@@ -38,10 +50,10 @@ def read_file(
     ----------
     path_or_buffer : path, bytes or binary file
     report : str, optional
-        The report's name; recognised by the header and the file's name where left out. Of a report this
-        package does not know, every column loads as text.
+        The report's name. By default, the header and the file's name decide. If the report is unknown, every
+        column loads as text.
     table : str, optional
-        Which table, where a zip holds several.
+        Which table to read if a zip holds several.
     columns : sequence of str, optional
         Only these, in this order; ``[]`` keeps all rows and no column. A name that is unknown or appears
         twice is an error.
@@ -50,16 +62,16 @@ def read_file(
     Returns
     -------
     DataFrame
-        Of the engine. A pandas frame carries its provenance in ``attrs["canvas_report"]``.
+        A frame of the engine. A pandas frame has its provenance in ``attrs["canvas_report"]``.
 
     Raises
     ------
     NotAReportError
-        A web page, a picture, a workbook.
+        The file is a web page, a picture, or a workbook.
     TableRequiredError, UnknownTableError
-        The tables are named.
+        The message lists the tables.
     DamagedFileError, UnsafeArchiveError
-        A zip cut short, or one that can't be trusted.
+        The file was cut short, or the zip can't be trusted.
 
     Examples
     --------
@@ -68,8 +80,8 @@ def read_file(
     >>> frame["last activity at"][0]
     Timestamp('2026-03-02 16:14:07+0000', tz='UTC')
     """
-    source, label = frames.reopenable(path_or_buffer)
-    member, identity = _meant(source, label, report, table)
+    source, label = reopenable(path_or_buffer)
+    member, identity = _member_and_identity(source, label, report, table)
     arrow, facts = frames.read_arrow(member, identity)
     wanted = frames.pick(arrow.column_names, columns)
     provenance = Provenance(
@@ -86,22 +98,11 @@ def read_file(
 
 
 def convert_file(path: Path, target: Path, report: str | None = None, table: str | None = None) -> Provenance:
-    """One table of a report file, written as typed Parquet, or as ``.csv`` byte for byte as it is there.
+    """Write one table of a report file as typed Parquet, or as ``.csv`` with the same bytes.
 
-    Memory stays small, whatever the file's size. The target is read by nobody but its owner.
-
-    Parameters
-    ----------
-    path, report, table
-        As for `read_file`.
-    target : Path
-        Its ending says which.
-
-    Returns
-    -------
-    Provenance
+    The target's suffix decides. Memory stays small whatever the file's size; only the owner can read the target.
     """
-    member, identity = _meant(path, path.name, report, table)
+    member, identity = _member_and_identity(path, path.name, report, table)
     origin = Provenance(report=identity.report, table=identity.table, source=path.name, sha256=_sha256(path))
     if target.suffix.lower() == ".parquet":
         return frames.write_parquet(member, identity, target, origin)[1]
@@ -111,23 +112,22 @@ def convert_file(path: Path, target: Path, report: str | None = None, table: str
 
 
 def tables_in(path: Path) -> list[str | None]:
-    """What ``table=`` may be to have each table of a file: the names in a zip, ``None`` for one CSV."""
-    return [member.name if member.in_zip else None for member in frames.csv_members(path, path.name)]
+    """Return the ``table=`` for each table of a file: the names in a zip, ``None`` for one CSV."""
+    return [member.name if member.in_zip else None for member in csv_members(path, path.name)]
 
 
-def _meant(
-    source: frames.Source, label: str, report: str | None, table: str | None
-) -> tuple[frames.Member, frames.Identity]:
-    """The CSV that is meant, and what it is."""
-    found = frames.csv_members(source, label)
-    if found[0].in_zip:
-        name = choose_table([member.name for member in found], table, report)
-        member = next(member for member in found if member.name == name)
-    else:
-        member = found[0]
-    identity = frames.identify(member, report, label=label, table=table)
+def _member_and_identity(
+    source: Source, label: str, report: str | None, table: str | None
+) -> tuple[Member, Identity]:
+    """Find the CSV that is wanted, and what it holds."""
+    members = csv_members(source, label)
+    member = members[0]
+    if member.in_zip:
+        name = choose_table([each.name for each in members], table, report)
+        member = next(each for each in members if each.name == name)
+    identity = identify(member, report, label=label, table=table)
     if identity.schema is None and report is None:
-        text = f"{label or 'The file'} is of no report this package knows: its columns stay text."
+        text = f"{label or 'The file'} is from no report this package knows. All columns load as text."
         warnings.warn(text, ReportWarning, stacklevel=3)
     if not member.in_zip and table is not None:
         choose_table([identity.table], table, identity.report)
@@ -141,33 +141,29 @@ def _sha256(source: Any) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-_SURE = 0.75
-
-
-def check_file(path_or_buffer: frames.Source, report: str | None = None) -> pd.DataFrame:
+def check_file(path_or_buffer: Source, report: str | None = None) -> pd.DataFrame:
     r"""Compare the headers of a report file with the schemas.
 
-    Only the headers are read, so a file of any size is checked at once.
+    Only the headers are read, so even a huge file is checked at once.
 
     Parameters
     ----------
     path_or_buffer : path, bytes or binary file
     report : str, optional
-        Recognised by header and file name where left out.
+        The report's name. By default, the header and the file's name decide.
 
     Returns
     -------
     DataFrame
-        One row a column that the file or its schema has: ``table``, ``column``, ``found`` ("as expected",
-        "new", "missing", "renamed", "moved"), ``expected`` (the schema's name where it differs),
-        ``position`` (Int64, from 1; missing where the file has no such column) and ``when`` (the
-        condition under which Canvas writes the column, where there is one). A column that Canvas writes
-        only under a condition is not reported as missing.
+        One row per column of the file or its schema: ``table``, ``column``, ``found`` ("as expected", "new",
+        "missing", "renamed", "moved"), ``expected`` (the schema's name if it differs), ``position`` (Int64,
+        from 1; missing if the file lacks the column) and ``when`` (the condition under which Canvas writes the
+        column, if any). A column that Canvas writes only under a condition is not reported as missing.
 
     Raises
     ------
     NotAReportError
-        The file is none, or no report known here.
+        The file is not a report, or from no report this package knows.
 
     Examples
     --------
@@ -177,63 +173,46 @@ def check_file(path_or_buffer: frames.Source, report: str | None = None) -> pd.D
     ['as expected', 'as expected', 'renamed', 'new']
     """
     rows: list[dict[str, object]] = []
-    source, label = frames.reopenable(path_or_buffer)
-    for member in frames.csv_members(source, label):
-        identity = frames.identify(member, report, label=label)
-        header = frames.read_dialect(member).header
+    source, label = reopenable(path_or_buffer)
+    for member in csv_members(source, label):
+        identity = identify(member, report, label=label)
+        header = read_dialect(member).header
         if report is None and identity.schema is None:
             shown = ", ".join(header[:6]) + (", ..." if len(header) > 6 else "")  # noqa: PLR2004 - one line of text
             raise NotAReportError(
-                f"{label or member.name} is no report this package knows; its first line reads: {shown or '(blank)'}",
-                hint='Name the report it is to be compared with: report="...".',
+                f"{label or member.name} is from no report this package knows. "
+                f"Its first line is: {shown or '(blank)'}",
+                hint='Name the report to compare it with: report="...".',
             )
-        rows += [
-            {"table": identity.table, **row}
-            for row in (
-                _compared(header, identity.schema)
-                if identity.schema
-                else map(_new, header, range(len(header)))
-            )
-        ]
-    types = {
-        "table": "str",
-        "column": "str",
-        "found": "str",
-        "expected": "str",
-        "position": "Int64",
-        "when": "str",
-    }
-    return pd.DataFrame(rows, columns=list(types)).astype(types)
+        rows += [{"table": identity.table, **row} for row in _compare(header, identity.schema)]
+    return pd.DataFrame(rows, columns=list(_CHECKED)).astype(_CHECKED)
 
 
-def _new(name: str, place: int) -> dict[str, object]:
-    return {"column": name, "found": "new", "position": place + 1}
-
-
-def _compared(header: Sequence[str], table: Table) -> list[dict[str, object]]:
-    known = [table.column(name) for name in header]
-    names = {column.name for column in known if column}
-    absent = [column.name for column in table.columns if column.name not in names and column.when is None]
-    # What stays in its place when the shared columns are laid side by side has not moved.
-    ours = [column.name for column in table.columns if column.name in names]
-    theirs = [column.name for column in known if column and column.name in ours]
-    still = {
-        theirs[place]
-        for block in difflib.SequenceMatcher(None, theirs, ours, autojunk=False).get_matching_blocks()
-        for place in range(block.a, block.a + block.size)
-    }
-    rows = []
-    for place, (name, column) in enumerate(zip(header, known, strict=True)):
-        row = _new(name, place)
+def _compare(header: Sequence[str], table: Table | None) -> list[dict[str, object]]:
+    known = [table.column(name) if table else None for name in header]
+    expected = table.columns if table else ()
+    present = {column.name for column in known if column}
+    absent = [column.name for column in expected if column.name not in present and column.when is None]
+    moved = _moved(known, expected)
+    rows: list[dict[str, object]] = []
+    for position, (name, column) in enumerate(zip(header, known, strict=True), start=1):
+        row: dict[str, object] = {"column": name, "position": position}
         if column is None:
-            near = difflib.get_close_matches(name.casefold(), absent, n=1, cutoff=_SURE)
-            if near:
-                absent.remove(near[0])
-                row |= {"found": "renamed", "expected": near[0]}
+            near = difflib.get_close_matches(name.casefold(), absent, n=1, cutoff=_SIMILAR)
+            absent = [other for other in absent if other not in near]
+            row |= {"found": "renamed", "expected": near[0]} if near else {"found": "new"}
         elif column.name != name:
             row |= {"found": "renamed", "expected": column.name, "when": column.when}
         else:
-            moved = column.name in ours and column.name not in still
-            row |= {"found": "moved" if moved else "as expected", "when": column.when}
+            row |= {"found": "moved" if name in moved else "as expected", "when": column.when}
         rows.append(row)
     return rows + [{"column": name, "found": "missing"} for name in absent]
+
+
+def _moved(known: Sequence[Column | None], expected: Sequence[Column]) -> set[str]:
+    """Return the columns that break the order of the schema; those of unknown order never do."""
+    present = {column.name for column in known if column}
+    ours = [column.name for column in expected if column.name in present]
+    theirs = [column.name for column in known if column and column.name in ours]
+    blocks = difflib.SequenceMatcher(None, theirs, ours, autojunk=False).get_matching_blocks()
+    return set(theirs) - {name for block in blocks for name in theirs[block.a : block.a + block.size]}

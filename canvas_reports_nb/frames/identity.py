@@ -1,4 +1,4 @@
-"""Which report and table a CSV is: by the report that was asked for, else by its header and name."""
+"""Which report and table a CSV holds, judged by the report that was run, or by header and file name."""
 
 from __future__ import annotations
 
@@ -18,21 +18,20 @@ if TYPE_CHECKING:
     from canvas_reports_nb.catalog.schemas import Report, Table
     from canvas_reports_nb.frames.contents import Member
 
-# As "grade_export_csv_02_Mar_2026_81234...": the report, the day, ids.
+# For example "grade_export_csv_02_Mar_2026_81234...": the report, the day, ids.
 _NAMED_BY_CANVAS = re.compile(r"(\w+_csv)_\d{2}_[A-Z][a-z]{2}_\d{4}_\d+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What a CSV is.
+    """What a CSV holds.
 
     Attributes
     ----------
     report : str or None
-        ``None`` where several reports write the very same header, or none that is known.
-    table : str
+        ``None`` if no known report has this header, or several do.
     schema : schemas.Table or None
-        ``None`` for a table nobody described: all its columns are text.
+        ``None`` for an unknown table, whose columns are all text.
     locale : bool
         Whether numbers may have a decimal comma.
     """
@@ -51,19 +50,18 @@ def identify(
     table: str | None = None,
     parameters: Mapping[str, Any] | None = None,
 ) -> Identity:
-    """Tell what a CSV is.
+    """Find out what a CSV holds.
 
     Parameters
     ----------
-    member : Member
     report : str or None
-        The report it came from, if known; an unknown one loads as text.
+        The report it came from, if known.
     label : str
-        The file's name, for a file from somebody's downloads.
+        The file's name.
     table : str, optional
-        As the caller named it.
+        The table as the caller named it.
     parameters : mapping, optional
-        Of the run: a file switch names the table where the header does not.
+        The parameters of the run; they name the table if the header does not.
     """
     header = read_dialect(member).header
     if report is None:
@@ -73,26 +71,25 @@ def identify(
         return Identity(report, member.name if member.in_zip else (table or report), None)
     if member.in_zip:
         return Identity(report, member.name, known.table(member.name), known.locale_csv)
-    if len(known.tables) == 1:
-        (found,) = known.tables.values()
-        # A pattern such as "{term name}" is no name; the one file then goes by the report's.
-        return Identity(report, report if found.dynamic else found.name, found, known.locale_csv)
-    found = known.tables.get(table or "") or _of_several(member, known, header, parameters or {})
-    return Identity(report, found.name, found, known.locale_csv)
+    found = known.tables.get(table or "") or _lone_table(member, known, header, parameters or {})
+    # A pattern such as "{term name}" is not a name.
+    return Identity(report, report if found.dynamic else found.name, found, known.locale_csv)
 
 
-def _of_several(
+def _lone_table(
     member: Member, known: Report, header: tuple[str, ...], parameters: Mapping[str, Any]
 ) -> Table:
-    """The table of a lone CSV: by its header, by the run's one file switch, by the columns in common."""
+    """Find the table of a single CSV by its header, the run's one file option, or the columns in common."""
+    if len(known.tables) == 1:
+        return next(iter(known.tables.values()))
     match = recognize(header, f"{known.report}/{member.name}.csv")
     if match and match.report == known.report:
         return known.tables[match.table]
-    switched = [
+    selected = [
         p.selects_table for p in known.parameters.values() if p.selects_table and parameters.get(p.name)
     ]
-    if len(switched) == 1 and switched[0] in known.tables:
-        return known.tables[switched[0]]
+    if len(selected) == 1 and selected[0] in known.tables:
+        return known.tables[selected[0]]
     return max(known.tables.values(), key=lambda each: sum(each.column(name) is not None for name in header))
 
 
@@ -102,8 +99,7 @@ def _by_header(member: Member, header: tuple[str, ...], label: str) -> Identity:
         named = _NAMED_BY_CANVAS.match(label)
         report = named[1] if named else None
         return Identity(report, member.name if member.in_zip else (report or member.name), None)
-    report, _ = match.candidates[0]
-    known = schema(report)
+    known = schema(match.candidates[0][0])
     table = known.table(match.table) if known else None
     name = member.name if table and table.dynamic else match.table
     return Identity(match.report, name, table, bool(known and known.locale_csv))
@@ -112,22 +108,20 @@ def _by_header(member: Member, header: tuple[str, ...], label: str) -> Identity:
 def choose_table(
     tables: Sequence[str], table: str | None, report: str | None, run_id: int | None = None
 ) -> str:
-    """The table meant, checked against those there are.
+    """Check the wanted table against those of a run; if there is only one, it need not be named.
 
     Raises
     ------
     TableRequiredError, UnknownTableError
-        The tables are named.
+        The message lists the tables.
     """
     if table is None and len(tables) == 1:
         return tables[0]
     listed = ", ".join(tables)
     if table is None:
-        raise TableRequiredError(
-            f"This run holds {len(tables)} tables: {listed}.", tables, report=report, run_id=run_id
-        )
+        message = f"This run holds {len(tables)} tables: {listed}."
+        raise TableRequiredError(message, tables, report=report, run_id=run_id)
     if table not in tables:
-        raise UnknownTableError(
-            f"No table {table!r}; there are: {listed}.", tables, report=report, run_id=run_id
-        )
+        message = f"No table {table!r}; there are: {listed}."
+        raise UnknownTableError(message, tables, report=report, run_id=run_id)
     return table

@@ -1,4 +1,4 @@
-"""Where a table came from: the note that stays with a frame and with a file."""
+"""Where a table came from: the record that stays with a frame and with a file."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from canvas_reports_nb.settings import __version__
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-#: Key in ``DataFrame.attrs``. Not the one of a table's origin: a list of runs is no table of a run.
-HISTORY_KEY = "canvas_history"
+#: Key of a table's origin in ``DataFrame.attrs`` and in the metadata of a Parquet file.
 ATTRS_KEY = "canvas_report"
-"""Key in ``DataFrame.attrs`` and in the metadata of a Parquet file."""
+#: Key in ``DataFrame.attrs`` of a list of runs, which is not a table of a run.
+HISTORY_KEY = "canvas_history"
 SCHEMA_VERSION = 1
 
 
@@ -24,23 +24,23 @@ class Provenance:
     Attributes
     ----------
     host, account : str or None
-        The Canvas and the account, as the caller spelled it; ``None`` for a file read by hand.
+        The Canvas, and the account as the caller spelled it; ``None`` for a file read by hand.
     report, table : str or None
-        ``None`` where the header fits several reports.
-    run_id : int or None
+        ``None`` if several reports have the same header.
     parameters : dict
-        As Canvas stored them; what the server adds is left out.
+        As Canvas stored them, without what the server adds.
     created_at, started_at, ended_at, retrieved_at : str or None
         ISO 8601, UTC.
+    source : str or None
+        The name of the file.
     rows : int or None
         Data rows of the table.
     sha256 : str or None
-        Of the file as Canvas sent it.
+        The checksum of the file as Canvas sent it.
     zone : list of str
-        UTC offsets met in the file's times, before they became UTC.
-    encoding : str or None
+        UTC offsets in the file's times, before they became UTC.
     notes : dict
-        Column to what happened to it (kept as text and why), and remarks on the whole file under ``"file"``.
+        Column to what happened to it (kept as text and why); remarks on the whole file under ``"file"``.
     """
 
     host: str | None = None
@@ -64,14 +64,14 @@ class Provenance:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Read what `to_dict` wrote; keys of a later version are left out."""
+        """Read what `to_dict` wrote, without the keys of later versions."""
         known = cls.__dataclass_fields__
         return cls(**{name: value for name, value in data.items() if name in known})
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-safe: numbers, texts, lists, dicts, ``None``."""
+        """Return a dictionary that JSON can hold."""
         return asdict(self)
 
     def replace(self, **changes: Any) -> Self:
-        """The same origin with one table's own facts."""
+        """Return a copy with some values changed."""
         return replace(self, **changes)

@@ -22,8 +22,9 @@ import polars as pl
 from distributed import Client, LocalCluster
 
 import canvas_reports_nb as crn
-from canvas_reports_nb import demo_canvas, frames
+from canvas_reports_nb import demo_canvas
 from canvas_reports_nb._disk import file_facts
+from canvas_reports_nb.frames import parquet
 from canvas_reports_nb.frames.provenance import Provenance
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def fill(canvas: crn.Connection, raw: Path, scratch: Path, terms: range) -> None
     """Store one run per term, as if each had been downloaded."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
     origin = Provenance(report=REPORT, account="self", ended_at=now, retrieved_at=now, source=raw.name)
-    made = frames.type_file(raw, scratch, origin)
+    made = parquet.derive_here(raw, scratch, origin)
     facts = {"file": "raw.csv", "size": raw.stat().st_size, "sha256": file_facts(raw)["sha256"]}
     for term in terms:
         given = origin.replace(run_id=term, parameters={"enrollments": True, "enrollment_term_id": term})

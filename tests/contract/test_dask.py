@@ -15,7 +15,7 @@ from distributed import Client, LocalCluster
 
 import canvas_reports_nb as crn
 from canvas_reports_nb.exceptions import DamagedFileError
-from canvas_reports_nb.frames import parquet as derived
+from canvas_reports_nb.frames import parquet
 from canvas_reports_nb.frames.provenance import Provenance
 
 ENROLMENTS: dict[str, Any] = {"report": "provisioning_csv", "enrollments": True, "users": True}
@@ -45,14 +45,14 @@ def refuse(*_: Any) -> None:
 def test_a_worker_types_the_same_files(canvas: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     connection = canvas()
     with monkeypatch.context() as here:
-        here.setattr(derived, "type_file", refuse)
+        here.setattr(parquet, "derive_here", refuse)
         by_worker = connection.read_tables(**ENROLMENTS, **QUIET)
     (stored,) = connection.store.runs()
     assert {path.suffix for path in stored.folder.iterdir()} == {".json", ".parquet", ".zip"}
     assert all(path.stat().st_mode & 0o777 == 0o600 for path in stored.folder.iterdir())
     told = {name: stored.provenance_of(name) for name in stored.tables}
     connection.store.clear()
-    monkeypatch.setattr(derived, "_client", lambda: None)
+    monkeypatch.setattr(parquet, "_dask_client", lambda: None)
     here_alone = connection.read_tables(**ENROLMENTS, run_id=stored.provenance.run_id, **QUIET)
     (again,) = connection.store.runs()
     assert stored.facts["tables"].keys() == here_alone.keys() == by_worker.keys()
@@ -110,14 +110,14 @@ def contradictory(tmp_path: Path) -> Path:
     return path
 
 
-def derived_from(path: Path) -> derived.Derived:
+def derived_from(path: Path) -> parquet.Derived:
     known = Provenance(report="last_user_access_csv", source="last_user_access.csv")
-    return derived.derive(path, path.parent, known, {})
+    return parquet.derive(path, path.parent, known, {})
 
 
 @pytest.mark.usefixtures("client")
 def test_what_a_worker_finds_is_said_here(contradictory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(derived, "type_file", refuse)
+    monkeypatch.setattr(parquet, "derive_here", refuse)
     monkeypatch.chdir(contradictory.parent)  # the worker stands elsewhere
     with pytest.warns(crn.ReportWarning, match="row 1 holds 'oops'") as caught:
         made = derived_from(Path(contradictory.name))
@@ -136,13 +136,13 @@ def test_where_no_worker_can_it_is_done_here(
 ) -> None:
     def blind(path: Path, scratch: Path, *known: Any) -> Any:
         """What a worker on another disk does."""
-        return derived._type_apart(Path("/another/disk") / path.name, scratch, *known)
+        return parquet._derive_apart(Path("/another/disk") / path.name, scratch, *known)
 
     with monkeypatch.context() as there:
-        there.setattr(derived, "_type_apart", blind)
+        there.setattr(parquet, "_derive_apart", blind)
         frames = canvas().read_tables(**ENROLMENTS, **QUIET)
     assert all(map(len, frames.values()))
-    assert "no Dask worker could type run" in caplog.text
+    assert "no Dask worker could convert run" in caplog.text
     assert "FileNotFoundError" in caplog.text
 
 
@@ -162,7 +162,7 @@ def test_a_task_waits_for_no_other_task(contradictory: Path) -> None:
 def test_runs_at_once_are_typed_and_grouped_by_the_workers(
     canvas: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(derived, "type_file", refuse)
+    monkeypatch.setattr(parquet, "derive_here", refuse)
     connection = canvas()
     requests = crn.requests_for("provisioning_csv", terms=[11, 12, 13], enrollments=True)
     keys = ["enrollment_term_id", "status"]

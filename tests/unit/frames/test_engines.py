@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 import canvas_reports_nb as crn
 from canvas_reports_nb import frames
 from canvas_reports_nb.exceptions import DamagedFileError
+from canvas_reports_nb.frames.identity import identify
 from canvas_reports_nb.frames.provenance import Provenance
 
 REPORT = "lti_report_csv"
@@ -101,7 +102,7 @@ def test_any_table_is_the_same_in_every_engine(rows: list[tuple[Any, ...]], tmp_
     }
     target = tmp_path_factory.mktemp("table") / "t.parquet"
     (member,) = frames.csv_members(data, "lti.csv")
-    _, provenance = frames.write_parquet(member, frames.identify(member, REPORT), target, Provenance())
+    _, provenance = frames.write_parquet(member, identify(member, REPORT), target, Provenance())
     for engine in ("arrow", "polars", "pandas", "dask"):
         assert cells(crn.read_file(data, REPORT, engine=engine)) == wanted, engine
         assert cells(frames.load(target, provenance, engine)) == wanted, engine
@@ -115,9 +116,7 @@ def test_dask_has_a_partition_a_row_group_and_the_dtypes_of_pandas(tmp_path: Pat
     ]
     target = tmp_path / "t.parquet"
     (member,) = frames.csv_members(canvas_csv(rows), "lti.csv")
-    _, provenance = frames.write_parquet(
-        member, frames.identify(member, REPORT), target, Provenance(run_id=1)
-    )
+    _, provenance = frames.write_parquet(member, identify(member, REPORT), target, Provenance(run_id=1))
     pandas = frames.load(target, provenance, "pandas")
     lazy = frames.load(target, provenance, "dask", ["context_type", "context_id"])
     assert lazy.npartitions == 3, "no partition of a few rows"
@@ -134,7 +133,7 @@ def test_dask_reads_only_the_columns_a_question_needs(tmp_path: Path) -> None:
     rows = [("Account", 1, "x", None, "public", None), ("Course", 2, "y", None, "public", None)]
     target = tmp_path / "t.parquet"
     (member,) = frames.csv_members(canvas_csv(rows), "lti.csv")
-    _, provenance = frames.write_parquet(member, frames.identify(member, REPORT), target, Provenance())
+    _, provenance = frames.write_parquet(member, identify(member, REPORT), target, Provenance())
     lazy = frames.load(target, provenance, "dask")
     sizes = lazy.groupby("context_type", observed=True).size().compute(scheduler="synchronous")
     assert sizes.to_dict() == {"Account": 1, "Course": 1}
@@ -146,7 +145,7 @@ def test_a_file_cut_short_leaves_no_open_writer(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(sys, "unraisablehook", seen.append)
     (member,) = frames.csv_members(canvas_csv([("Account", 1, "x", None, "public", None)])[:-5], "lti.csv")
     with pytest.raises(DamagedFileError):
-        frames.write_parquet(member, frames.identify(member, REPORT), tmp_path / "t.parquet", Provenance())
+        frames.write_parquet(member, identify(member, REPORT), tmp_path / "t.parquet", Provenance())
     gc.collect()
     assert seen == []
 

@@ -23,6 +23,7 @@ from canvas_reports_nb.exceptions import (
     UnknownTableError,
     UnsafeArchiveError,
 )
+from canvas_reports_nb.frames.identity import identify
 from canvas_reports_nb.frames.provenance import Provenance
 
 ACTIVITY = b"user id,user name,last activity at\n"
@@ -105,7 +106,7 @@ def test_a_contradiction_far_down_leaves_no_half_typed_file(tmp_path: Path) -> N
     rows = b"".join(b"%d,A,2026-03-02T09:14:07Z\n" % number for number in range(400_000))
     data = ACTIVITY + rows + b"oops,A,never\n"
     (member,) = frames.csv_members(data, "last_enrollment_activity_csv.csv")
-    identity = frames.identify(member, "last_enrollment_activity_csv")
+    identity = identify(member, "last_enrollment_activity_csv")
     target = tmp_path / "t.parquet"
     facts, made = frames.write_parquet(member, identity, target, Provenance(run_id=5))
     assert facts.rows == 400_001
