@@ -53,7 +53,7 @@ def test_a_worker_types_the_same_files(canvas: Callable[..., Any], monkeypatch: 
     told = {name: stored.provenance_of(name) for name in stored.tables}
     connection.store.clear()
     monkeypatch.setattr(parquet, "_dask_client", lambda: None)
-    here_alone = connection.read_tables(**ENROLMENTS, run_id=stored.provenance.run_id, **QUIET)
+    here_alone = connection.read_tables(**ENROLMENTS, run_id=stored.origin.run_id, **QUIET)
     (again,) = connection.store.runs()
     assert stored.facts["tables"].keys() == here_alone.keys() == by_worker.keys()
     for name, frame in here_alone.items():
