@@ -49,7 +49,7 @@ from __future__ import annotations
 import sysconfig
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -258,18 +258,6 @@ class UnexpectedAnswerError(ServerError):
     _default_hint = "Check that the address is that of your Canvas. If it is, try again in a few minutes."
 
 
-class Run(Protocol):
-    """The part of a `ReportRun` that an error uses."""
-
-    @property
-    def id(self) -> int:
-        """The run's id."""
-
-    @property
-    def report(self) -> str:
-        """The report's name."""
-
-
 class RunError(CanvasReportsError):
     """A run that ended without a file or has not ended yet.
 
@@ -279,7 +267,7 @@ class RunError(CanvasReportsError):
     """
 
     def __init__(
-        self, message: str, run: Run, *, hint: str | None = None, account: str | None = None
+        self, message: str, run: Any, *, hint: str | None = None, account: str | None = None
     ) -> None:
         super().__init__(message, hint=hint, account=account, report=run.report, run_id=run.id)
         self.run = run

@@ -39,45 +39,20 @@ _PASSWORD = re.compile(r"://[^/@]*:[^@]*@")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The settings of one connection.
+    """The settings of one connection."""
 
-    Attributes
-    ----------
-    url : str
-        Scheme and host of the Canvas, without a path or trailing slash.
-    account : str
-        ``"self"``, a Canvas id, or ``"sis_account_id:X"``.
-    store : Path
-        Folder of the finished runs, the ledger and the HTTP cache.
-    store_limit : int
-        Maximum size of the store in bytes.
-    shared : str
-        Address of the team's shared store, or ``""``.
-    connect_timeout, read_timeout : float
-        Seconds to wait for a connection, and for the next bytes of a response.
-    """
-
-    url: str
-    account: str = "self"
-    store: Path = Path()
+    url: str  # scheme and host, without a path or trailing slash
+    account: str = "self"  # or a Canvas id, or "sis_account_id:X"
+    store: Path = Path()  # the folder of the finished runs, the ledger and the HTTP cache
     store_limit: int = DEFAULT_STORE_LIMIT
-    shared: str = ""
+    shared: str = ""  # the address of the team's shared store
     connect_timeout: float = 10.0
-    read_timeout: float = 60.0
+    read_timeout: float = 60.0  # seconds without a byte of the response
 
 
 def canvas_url(text: str) -> str:
-    """Validate and normalize the address of a Canvas.
+    """Validate the address of a Canvas, add ``https://`` if needed, and drop the path.
 
-    ``https://`` is added where no scheme is given; the path of a pasted page or API address is dropped.
-
-    Raises
-    ------
-    ConfigurationError
-        The address has no valid host, or plain HTTP would expose the token.
-
-    Examples
-    --------
     >>> canvas_url("canvas.example.edu/accounts/1")
     'https://canvas.example.edu'
     """
@@ -116,13 +91,7 @@ def host_folder(url: str) -> str:
 
 
 def store_limit(argument: int | None = None) -> int:
-    """Return the bytes the store may take: argument, then ``CANVAS_REPORTS_CACHE_LIMIT``, then 20 GB.
-
-    Raises
-    ------
-    ConfigurationError
-        The argument is not a whole number above 0, or the variable is not a size such as ``5 GB``.
-    """
+    """Return the store's maximum size in bytes: argument, then ``CANVAS_REPORTS_CACHE_LIMIT``, then 20 GB."""
     if argument is not None:
         if not isinstance(argument, int) or argument <= 0:
             raise ConfigurationError(
@@ -158,10 +127,7 @@ def store_root(argument: str | os.PathLike[str] | None = None) -> Path:
 def shared_address(argument: str | os.PathLike[str] | None = None) -> str:
     """Return the shared store's address: argument, then ``CANVAS_REPORTS_CACHE``; ``""`` for a folder.
 
-    Raises
-    ------
-    ConfigurationError
-        The address contains a password or key, which would be shown with it, or has no path.
+    An address with a password or key is rejected, because messages show the address.
     """
     chosen = argument or os.environ.get("CANVAS_REPORTS_CACHE")
     if not _is_address(chosen):

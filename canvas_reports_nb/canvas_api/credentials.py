@@ -27,16 +27,8 @@ KEYRING_SERVICE = "canvas-reports-nb"
 
 
 class Token:
-    """A secret that ``repr``, ``str``, formatting and pickle never show.
+    """A secret that ``repr``, ``str``, formatting and pickle never show; ``source`` is where it was found.
 
-    Parameters
-    ----------
-    value : str
-    source : str
-        Where it was found, for messages.
-
-    Examples
-    --------
     >>> Token("abc")
     Token(hidden)
     """
