@@ -1,4 +1,4 @@
-"""One table as every kind of frame, the same question asked in plain SQL, and the reports of a larger demo."""
+"""One table as every kind of frame, plain SQL to compare with, and the reports of a larger demo."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -22,7 +22,7 @@ KINDS = ("pandas", "polars", "lazy", "arrow", "dask")
 
 
 def as_kind(table: pa.Table, kind: str) -> Any:
-    """An Arrow table as another kind of frame."""
+    """Return an Arrow table as another kind of frame."""
     if kind == "dask":
         whole = to_pandas(table)
         return (
@@ -45,7 +45,7 @@ def kind_of(frame: Any) -> str:
 
 
 def rows_of(frame: Any) -> Rows:
-    """Names and rows of a frame of any kind, as plain Python values."""
+    """Return names and rows of a frame of any kind, as plain Python values."""
     match kind_of(frame):
         case "dask":
             return rows_of(frame.compute())
@@ -77,7 +77,7 @@ def check(found: Any, wanted: Rows) -> None:
 
 
 def unread(table: pa.Table) -> pl.LazyFrame:
-    """A lazy frame of a table's columns that fails when it is collected."""
+    """Return a lazy frame with the columns of a table that fails when it is collected."""
 
     def collected(_: pl.DataFrame) -> pl.DataFrame:
         raise AssertionError("collected")
@@ -87,8 +87,8 @@ def unread(table: pa.Table) -> pl.LazyFrame:
     return frame.lazy().map_batches(collected, schema=frame.schema)
 
 
-class ParameterForm:
-    """What the tests of the analyses ask with."""
+class Oracle:
+    """Kinds of frames, answers in SQL, and comparisons."""
 
     kinds = KINDS
     as_kind = staticmethod(as_kind)
@@ -100,8 +100,8 @@ class ParameterForm:
     @staticmethod
     @contextmanager
     def sql_of(**tables: pa.Table) -> Iterator[Callable[[str], Rows]]:
-        """DuckDB's answers to questions about some tables."""
-        # No fixture holds the connection: duckdb complains at exit about one that was still there.
+        """Answer questions about some tables in SQL with DuckDB."""
+        # Not in a fixture: duckdb warns at exit about a connection that is still open.
         with duckdb.connect() as connection:
             for name, table in tables.items():
                 connection.register(name, table)
@@ -113,20 +113,20 @@ class ParameterForm:
             yield answer
 
     def sql(self, query: str, **tables: pa.Table) -> Rows:
-        """The answer to one question."""
+        """Answer one question."""
         with self.sql_of(**tables) as answer:
             return answer(query)
 
 
 @pytest.fixture(scope="session")
-def asking() -> ParameterForm:
-    """Kinds of frames, plain SQL, and the comparison of both."""
-    return ParameterForm()
+def oracle() -> Oracle:
+    """Kinds of frames, answers in SQL, and comparisons."""
+    return Oracle()
 
 
 @pytest.fixture(scope="session")
 def larger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., dict[str, pa.Table]]]:
-    """The tables of a report of a demo with 20 000 enrolments, as Arrow, with the place of each row in ``pos``."""
+    """Read reports of a demo with 20,000 enrollments as Arrow, with the place of each row in ``pos``."""
     clock = demo_canvas.SteppedClock(datetime(2026, 3, 2, 16, 14, 7, tzinfo=UTC))
     with (
         demo_canvas.serve(enrollments=20_000, clock=clock, duration=0) as server,

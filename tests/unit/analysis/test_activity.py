@@ -171,30 +171,30 @@ TABLES = st.fixed_dictionaries(
 )
 
 
-def compare(asking: Any, tables: dict[str, pa.Table], kinds: tuple[str, ...]) -> None:
-    with asking.sql_of(**tables) as answer:
+def compare(oracle: Any, tables: dict[str, pa.Table], kinds: tuple[str, ...]) -> None:
+    with oracle.sql_of(**tables) as answer:
         for question, (analysis, query) in QUESTIONS.items():
             print(question)
             wanted = answer(query)
             for kind in kinds:
-                found = analysis({name: asking.as_kind(one, kind) for name, one in tables.items()})
-                assert asking.kind_of(found) == kind
-                asking.check(found, wanted)
+                found = analysis({name: oracle.as_kind(one, kind) for name, one in tables.items()})
+                assert oracle.kind_of(found) == kind
+                oracle.check(found, wanted)
 
 
 @settings(max_examples=25)
 @given(tables=TABLES)
-def test_any_reports_give_what_sql_gives(asking: Any, tables: dict[str, pa.Table]) -> None:
-    compare(asking, tables, ("polars",))
+def test_any_reports_give_what_sql_gives(oracle: Any, tables: dict[str, pa.Table]) -> None:
+    compare(oracle, tables, ("polars",))
 
 
 @settings(max_examples=4)
 @given(tables=TABLES)
-def test_every_kind_gives_the_same(asking: Any, tables: dict[str, pa.Table]) -> None:
-    compare(asking, tables, asking.kinds)
+def test_every_kind_gives_the_same(oracle: Any, tables: dict[str, pa.Table]) -> None:
+    compare(oracle, tables, oracle.kinds)
 
 
-def test_the_demo_gives_what_sql_gives(asking: Any, larger: Callable[..., dict[str, pa.Table]]) -> None:
+def test_the_demo_gives_what_sql_gives(oracle: Any, larger: Callable[..., dict[str, pa.Table]]) -> None:
     tables = larger("provisioning_csv", users=True, enrollments=True, include_deleted=True)
     for name, report in zip(
         ("zero", "grades", "access"),
@@ -205,10 +205,10 @@ def test_the_demo_gives_what_sql_gives(asking: Any, larger: Callable[..., dict[s
     report = "students_with_no_submissions_csv"
     tables["nothing"] = larger(report, include_enrollment_state=True)[report]
     assert all(map(len, tables.values()))
-    compare(asking, tables, asking.kinds)
+    compare(oracle, tables, oracle.kinds)
 
 
-def test_lazy_reports_are_not_read_for_answers_that_are_not_collected(asking: Any) -> None:
+def test_lazy_reports_are_read_only_on_collect(oracle: Any) -> None:
     words = dict.fromkeys(("role", "base_role_type", "status"), WORD)
     ids = dict.fromkeys(("canvas_user_id", "canvas_section_id", "canvas_course_id"), pa.int64())
     scores = {"current score": pa.float64(), "final score": pa.float64()}
@@ -231,7 +231,7 @@ def test_lazy_reports_are_not_read_for_answers_that_are_not_collected(asking: An
         "access": table({"user id": pa.int64(), "last access at": MOMENT}, []),
     }
     for analysis, _ in QUESTIONS.values():
-        answer = analysis({name: asking.unread(one) for name, one in empty.items()})
+        answer = analysis({name: oracle.unread(one) for name, one in empty.items()})
         with pytest.raises(AssertionError, match="collected"):
             answer.collect()
 
@@ -268,13 +268,13 @@ CLEAN_SQL = """
 """
 
 
-def tidy(asking: Any, tables: dict[str, pa.Table], heavy: float, kinds: tuple[str, ...]) -> None:
-    wanted = asking.sql(CLEAN_SQL.format(heavy=heavy), **tables)
+def tidy(oracle: Any, tables: dict[str, pa.Table], heavy: float, kinds: tuple[str, ...]) -> None:
+    wanted = oracle.sql(CLEAN_SQL.format(heavy=heavy), **tables)
     for kind in kinds:
-        frames = {name: asking.as_kind(one, kind) for name, one in tables.items()}
+        frames = {name: oracle.as_kind(one, kind) for name, one in tables.items()}
         found = crn.activity.clean_up(**frames, heavy=heavy)
-        assert asking.kind_of(found) == kind
-        asking.check(found, wanted)
+        assert oracle.kind_of(found) == kind
+        oracle.check(found, wanted)
 
 
 @settings(max_examples=20)
@@ -286,7 +286,7 @@ def tidy(asking: Any, tables: dict[str, pa.Table], heavy: float, kinds: tuple[st
     megabytes=st.lists(PERCENT, min_size=4),
 )
 def test_any_lists_make_one_clean_up_list(  # noqa: PLR0917 - hypothesis gives them by name
-    asking: Any,
+    oracle: Any,
     unused: list[int],
     unpublished: list[int],
     public: list[int],
@@ -299,10 +299,10 @@ def test_any_lists_make_one_clean_up_list(  # noqa: PLR0917 - hypothesis gives t
         "public": courses(public),
         "storage": courses(stored, megabytes=megabytes[: len(stored)]),
     }
-    tidy(asking, tables, 50.0, ("polars", "lazy"))
+    tidy(oracle, tables, 50.0, ("polars", "lazy"))
 
 
-def test_the_demo_is_cleaned_up(asking: Any, larger: Callable[..., dict[str, pa.Table]]) -> None:
+def test_the_demo_is_cleaned_up(oracle: Any, larger: Callable[..., dict[str, pa.Table]]) -> None:
     names = {
         "unused": "unused",
         "unpublished": "unpublished",
@@ -314,18 +314,18 @@ def test_the_demo_is_cleaned_up(asking: Any, larger: Callable[..., dict[str, pa.
     }
     tables = {names[name]: larger(report)[report] for name, report in reports.items()}
     assert all(map(len, tables.values()))
-    tidy(asking, tables, 600.0, asking.kinds)
+    tidy(oracle, tables, 600.0, oracle.kinds)
 
 
-def test_a_list_of_one_report_leaves_the_others_open(asking: Any) -> None:
-    found = crn.activity.clean_up(public=asking.as_kind(courses([3, 1]), "pandas"))
+def test_reasons_of_reports_not_given_are_missing(oracle: Any) -> None:
+    found = crn.activity.clean_up(public=oracle.as_kind(courses([3, 1]), "pandas"))
     assert found["reasons"].tolist() == ["public", "public"]
     assert found["course id"].tolist() == [1, 3]
     assert found[["unused", "unpublished", "heavy", "storage used in MB"]].isna().all(axis=None)
     assert [str(found[name].dtype) for name in ("unused", "storage used in MB")] == ["boolean", "Float64"]
 
 
-def test_the_report_of_enrolment_activity_is_counted_by_week_too() -> None:
+def test_enrollment_activity_is_also_counted_by_week() -> None:
     moments = [datetime(2026, 3, 2, 6, tzinfo=UTC) + timedelta(days=days) for days in (0, 1, 15)]
     report = pl.DataFrame({"user id": [7, 8, 9], "user name": ["A", "B", "C"], "last activity at": moments})
     weeks = crn.activity.last_access_by_week(report)
@@ -409,12 +409,12 @@ def test_the_report_of_enrolment_activity_is_counted_by_week_too() -> None:
         ),
     ],
 )
-def test_what_cannot_be_answered_says_so(ask: Callable[[], Any], error: type, words: str) -> None:
+def test_wrong_calls_are_explained(ask: Callable[[], Any], error: type, words: str) -> None:
     with pytest.raises(error, match=words):
         ask()
 
 
-def test_a_state_alone_is_one_state() -> None:
+def test_a_single_state_may_be_a_string() -> None:
     rows = {"user id": [7, 8], "course id": [1, 1], "user sis id": ["7", "8"], "user name": ["N", "O"]}
     report = pl.DataFrame({**rows, "enrollment state": ["active", "deleted"]})
     for state in ("active", "deleted"):
@@ -424,7 +424,7 @@ def test_a_state_alone_is_one_state() -> None:
 
 
 @pytest.mark.parametrize("kind", ["pandas", "arrow"])
-def test_a_status_beside_zero_activity_is_that_of_the_enrolment(asking: Any, kind: str) -> None:
+def test_the_status_in_zero_activity_is_that_of_the_enrollment(oracle: Any, kind: str) -> None:
     with crn.demo(duration=0) as canvas:
         tables = canvas.read_tables(
             "provisioning_csv",

@@ -138,11 +138,11 @@ def bits(rows: tuple[list[str], list[tuple[Any, ...]]]) -> str:
 
 
 @pytest.mark.parametrize("name", ANY_ORDER)
-def test_every_kind_gives_the_same_bits(asking: Any, tables: dict[str, pa.Table], name: str) -> None:
-    wanted = bits(asking.rows(ANALYSES[name](tables)))
-    for kind in asking.kinds:
-        of_kind = {name: asking.as_kind(table, kind) for name, table in tables.items()}
-        assert bits(asking.rows(ANALYSES[name](of_kind))) == wanted, kind
+def test_every_kind_gives_the_same_bits(oracle: Any, tables: dict[str, pa.Table], name: str) -> None:
+    wanted = bits(oracle.rows(ANALYSES[name](tables)))
+    for kind in oracle.kinds:
+        of_kind = {name: oracle.as_kind(table, kind) for name, table in tables.items()}
+        assert bits(oracle.rows(ANALYSES[name](of_kind))) == wanted, kind
 
 
 @pytest.mark.parametrize("name", ANY_ORDER)

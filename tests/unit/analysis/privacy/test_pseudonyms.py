@@ -79,7 +79,7 @@ def test_no_trace_is_left_in_what_is_saved() -> None:
 
 
 @pytest.mark.parametrize("kind", ["polars", "lazy", "arrow", "dask"])
-def test_every_kind_gives_its_own_and_the_same(kind: str) -> None:
+def test_every_kind_returns_its_own_with_equal_values(kind: str) -> None:
     whole = pl.from_pandas(access())
     frame: Any = {
         "polars": lambda: whole,
@@ -165,7 +165,7 @@ PORTFOLIOS = pl.DataFrame(
 )
 
 
-def test_free_text_and_unknown_columns_stay_only_where_asked_for() -> None:
+def test_free_text_and_unknown_columns_are_kept_only_on_request() -> None:
     said = {"report": "eportfolio_report_csv"}
     with pytest.warns(crn.ReportWarning, match="Dropped columns .* 'campus', 'advisor', 'mentor'"):
         made = crn.pseudonymize(PORTFOLIOS, KEY, **said)
@@ -199,7 +199,7 @@ def test_free_text_and_unknown_columns_stay_only_where_asked_for() -> None:
         (KEY, {"report": "users"}, "Unknown report"),
     ],
 )
-def test_a_wrong_call_says_why_and_never_the_key(key: Any, keywords: dict[str, Any], message: str) -> None:
+def test_wrong_calls_are_explained_without_the_key(key: Any, keywords: dict[str, Any], message: str) -> None:
     with pytest.raises(ParameterError, match=message) as error:
         crn.pseudonymize(access(), key, **keywords)
     assert "too short" not in str(error.value)

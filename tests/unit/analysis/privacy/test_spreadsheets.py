@@ -38,19 +38,19 @@ cells = st.lists(st.none() | risky | st.text(max_size=4), min_size=1, max_size=8
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_what_would_run_gets_an_apostrophe(text: str) -> None:
+def test_formulas_get_an_apostrophe(text: str) -> None:
     assert for_spreadsheet(pd.DataFrame({"name": [text]}))["name"].tolist() == [f"'{text}"]
     assert for_spreadsheet(pl.DataFrame({"name": [text]}))["name"].to_list() == [f"'{text}"]
 
 
 @pytest.mark.parametrize("text", HARMLESS)
-def test_what_would_not_run_stays(text: str) -> None:
+def test_other_text_is_unchanged(text: str) -> None:
     assert for_spreadsheet(pd.DataFrame({"name": [text]}))["name"].tolist() == [text]
     assert for_spreadsheet(pl.DataFrame({"name": [text]}))["name"].to_list() == [text]
 
 
 @given(cells, st.sampled_from(["str", "object", "category", "string"]))
-def test_no_cell_runs_and_none_is_lost(texts: list[str | None], dtype: str) -> None:
+def test_no_cell_is_a_formula_and_none_is_lost(texts: list[str | None], dtype: str) -> None:
     frame = pd.DataFrame({"name": pd.Series(texts, dtype=dtype), "user id": range(len(texts))})
     frame.attrs["canvas_report"] = {"run_id": 7}
     before = frame.copy(deep=True)
@@ -74,7 +74,7 @@ def test_no_cell_runs_and_none_is_lost(texts: list[str | None], dtype: str) -> N
     ]
 
 
-def test_other_kinds_stay_as_they_are() -> None:
+def test_other_kinds_are_unchanged() -> None:
     frame = pd.DataFrame(
         {
             "id": pd.array([-70000000000000481, None], dtype="Int64"),
@@ -92,7 +92,7 @@ def test_other_kinds_stay_as_they_are() -> None:
     )
 
 
-def test_names_and_index_too() -> None:
+def test_names_and_index_are_escaped() -> None:
     frame = pd.DataFrame([[1, 2], [3, 4]], columns=["=title", "=title"], index=["@a", "b"])
     safe = for_spreadsheet(frame)
     assert list(safe.columns) == ["'=title", "'=title"]

@@ -109,7 +109,7 @@ def test_a_full_table_can_always_be_protected_and_little_is_lost() -> None:
 
 
 @pytest.mark.parametrize("kind", ["pandas", "polars", "lazy", "arrow"])
-def test_each_kind_gives_its_own(kind: str) -> None:
+def test_every_kind_returns_its_own(kind: str) -> None:
     frame = pl.DataFrame(
         {"course": ["A", None, "C", "D"], "n": [3, 9, 40, None], "mean": [1.5, 2.0, 3.0, None]}
     )
@@ -130,7 +130,7 @@ def test_each_kind_gives_its_own(kind: str) -> None:
         assert str(made["suppressed"].dtype) == "boolean"
 
 
-def test_a_cell_with_no_neighbour_is_named() -> None:
+def test_a_cell_without_neighbors_is_named() -> None:
     table = pd.DataFrame({"course": ["A", "A", "B"], "term": ["x", "y", "x"], "n": [3, 8, 20]})
     with pytest.warns(crn.ReportWarning, match=r"1 of 1 .* course and term, such as \(A, x\)"):
         made = crn.suppress_small_cells(table, by=["course", "term"])
@@ -149,7 +149,7 @@ def test_a_cell_with_no_neighbour_is_named() -> None:
         ({"by": "course", "count": "less"}, "negative or fractional"),
     ],
 )
-def test_what_is_no_table_of_counts_is_refused(keywords: dict[str, Any], message: str) -> None:
+def test_other_tables_are_rejected(keywords: dict[str, Any], message: str) -> None:
     table = pl.DataFrame(
         {"course": ["A", "B"], "twice": ["x", "x"], "n": [3, 9], "share": [0.5, 1.0], "less": [-1, 1]}
     )

@@ -1,4 +1,4 @@
-"""The same tables as frames of every kind, and what DuckDB makes of them."""
+"""The same tables as frames of every kind and in DuckDB."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,6 +12,7 @@ import polars.selectors as cs
 import pyarrow as pa
 import pytest
 
+import canvas_reports_nb as crn
 from canvas_reports_nb.frames.engines import to_pandas
 
 SQL = Path(__file__).parent / "sql"
@@ -27,7 +28,7 @@ KEYS = {
 
 
 class Database:
-    """The tables in DuckDB, with the number of each row, and the answers to the written queries."""
+    """The tables in DuckDB, with row numbers, and the answers of the SQL files."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, tables: Mapping[str, pl.DataFrame]) -> None:
         self.connection = connection
@@ -51,7 +52,7 @@ class Database:
 
 @pytest.fixture(scope="session")
 def database() -> Callable[..., Any]:
-    """Load tables into a DuckDB of their own, for a ``with``."""
+    """Load tables into a new DuckDB database."""
 
     @contextmanager
     def load(tables: Mapping[str, pl.DataFrame]) -> Iterator[Database]:
@@ -75,7 +76,7 @@ AS = {
 
 
 def as_polars(frame: Any, kind: str) -> pl.DataFrame:
-    """A result as polars with plain text; it fails if it is not of the kind."""
+    """Return a result as polars with plain text, after checking its kind."""
     if kind == "dask":
         assert isinstance(frame, dd.DataFrame)
         frame, kind = frame.compute(), "pandas"
@@ -96,9 +97,23 @@ def as_polars(frame: Any, kind: str) -> pl.DataFrame:
 
 @pytest.fixture(scope="session")
 def asked() -> Callable[..., pl.DataFrame]:
-    """Ask an analysis over frames of one kind; the answer as polars."""
+    """Run an analysis on frames of one kind, and return the result as polars."""
 
     def ask(analysis: Callable[..., Any], tables: Mapping[str, pl.DataFrame], kind: str) -> pl.DataFrame:
         return as_polars(analysis({name: AS[kind](frame) for name, frame in tables.items()}), kind)
 
     return ask
+
+
+@pytest.fixture(scope="session")
+def small_demo() -> dict[str, pl.DataFrame]:
+    """The provisioning tables of the demo."""
+    names = ("users", "accounts", "terms", "courses", "sections", "enrollments", "xlist")
+    with crn.demo(duration=0) as canvas:
+        return canvas.read_tables(
+            "provisioning_csv",
+            **dict.fromkeys(names, True),
+            include_deleted=True,
+            engine="polars",
+            progress=False,
+        )

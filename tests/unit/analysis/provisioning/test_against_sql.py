@@ -1,4 +1,4 @@
-"""Every analysis against plain SQL in DuckDB: on the demo, and on tables with everything wrong with them."""
+"""Every analysis gives what plain SQL gives, on the demo and on tables with everything wrong with them."""
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -57,7 +57,7 @@ def test_references_of_the_demo(kind: str, demo: Tables, demo_database: Any, ask
     assert found["nowhere"].sum() > 0
 
 
-def test_the_demo_holds_what_the_analyses_are_about(demo: Tables) -> None:
+def test_the_demo_has_the_cases_the_analyses_are_for(demo: Tables) -> None:
     people, roster = provisioning.people(demo), provisioning.roster(demo)
     assert demo["users"].height > people.height == demo["users"]["canvas_user_id"].n_unique()
     naive = demo["enrollments"].join(demo["users"], on="canvas_user_id", how="left")

@@ -1,0 +1,81 @@
+"""Vacant courses and the account tree, in unusual tables."""
+
+from collections.abc import Callable
+from typing import Any
+
+import polars as pl
+import pytest
+
+from canvas_reports_nb.analysis import provisioning
+
+
+def test_enrollments_of_an_older_canvas() -> None:
+    """Without an id of their own and a base role, the older key and the role itself count."""
+    enrollments = pl.DataFrame(
+        {
+            "canvas_course_id": [1, 1, 2],
+            "canvas_user_id": [1, 1, 2],
+            "role": ["teacher", "teacher", "student"],
+            "canvas_section_id": [1, 1, 2],
+            "status": ["active", "active", "invited"],
+            "canvas_associated_user_id": [None, None, None],
+        }
+    )
+    courses = pl.DataFrame(
+        {
+            "canvas_course_id": [1, 2],
+            "course_id": ["A", None],
+            "long_name": ["A", "B"],
+            "canvas_account_id": [1, 1],
+            "canvas_term_id": [1, 1],
+            "status": ["active", "active"],
+        }
+    )
+    terms = pl.DataFrame({"canvas_term_id": [1], "term_id": ["FA25"], "name": ["Fall"]})
+    tables = {"enrollments": enrollments, "courses": courses, "terms": terms}
+    assert provisioning.enrollment_counts(tables)["enrollments"].to_list() == [1, 1]
+    vacant = provisioning.vacant_courses(tables)
+    assert vacant.select("canvas_course_id", "empty", "teacherless").rows() == [
+        (1, True, False),
+        (2, False, True),
+    ]
+    assert provisioning.vacant_courses(tables, states=["active"])["empty"].to_list() == [True, True]
+
+
+@pytest.mark.parametrize("vacant", [provisioning.vacant_courses, provisioning.vacant_sections])
+def test_a_single_state_may_be_a_string(
+    vacant: Callable[..., Any], small_demo: dict[str, pl.DataFrame]
+) -> None:
+    assert vacant(small_demo, states="active").equals(vacant(small_demo, states=["active"]))
+
+
+def test_a_circle_of_accounts_is_cut() -> None:
+    accounts = pl.DataFrame(
+        {
+            "canvas_account_id": [2, 3],
+            "account_id": [None, None],
+            "canvas_parent_id": [3, 2],
+            "name": ["A", "B"],
+            "status": ["active", "active"],
+        },
+        schema_overrides={"account_id": pl.String},
+    )
+    courses = pl.DataFrame({"canvas_course_id": [1], "canvas_account_id": [2]})
+    enrollments = pl.DataFrame({"canvas_course_id": [1, 9], "canvas_user_id": [1, 1]})
+    tree = provisioning.account_tree({"accounts": accounts, "courses": courses, "enrollments": enrollments})
+    assert tree.select("path", "depth", "courses", "enrollments").rows() == [
+        ("A / B", 1, 1, 1),
+        ("B / A", 1, 1, 1),
+    ]
+
+
+def test_a_tree_of_ids_that_are_text_everywhere(small_demo: dict[str, pl.DataFrame]) -> None:
+    ids = ("canvas_account_id", "canvas_parent_id", "canvas_course_id")
+    texts = {
+        name: small_demo[name].with_columns(
+            pl.col(each).cast(pl.String) for each in ids if each in small_demo[name].columns
+        )
+        for name in ("accounts", "courses", "enrollments")
+    }
+    found, wanted = provisioning.account_tree(texts), provisioning.account_tree(small_demo)
+    assert found.cast({"canvas_account_id": pl.Int64, "canvas_parent_id": pl.Int64}).equals(wanted)

@@ -1,0 +1,30 @@
+"""People and their enrollments in older and incomplete files."""
+
+import pandas as pd
+import polars as pl
+
+from canvas_reports_nb.analysis import provisioning
+
+LOGIN = {"canvas_user_id": [1, 1, 2], "user_id": ["0481", None, None], "login_id": ["0481", "ng", "zoe"]}
+
+USERS = pl.DataFrame(
+    {**LOGIN, "full_name": ["Ng", "Ng", "Zoë"], "status": ["suspended", "deleted", "active"]}
+)
+
+
+def test_users_of_an_older_canvas() -> None:
+    """No provider and no names but one: the columns that are there do."""
+    people = provisioning.people({"users": USERS})
+    assert people.columns == [*USERS.columns, "logins", "active_logins", "suspended_logins", "sis_ids"]
+    assert people.rows() == [
+        (1, "0481", "0481", "Ng", "suspended", 2, 0, 1, 1),
+        (2, None, "zoe", "Zoë", "active", 1, 1, 0, 0),
+    ]
+
+
+def test_logins_without_an_id_stay_separate() -> None:
+    logins = {"user_id": ["1", None, None], "login_id": ["c", "b", "a"], "status": ["active"] * 3}
+    users = pd.DataFrame({"canvas_user_id": pd.array([None] * 3, "Int64"), **logins})
+    people = provisioning.people({"users": users})
+    assert people["login_id"].tolist() == ["c", "a", "b"]
+    assert people["logins"].tolist() == [1, 1, 1]
