@@ -1,4 +1,4 @@
-"""The form against the demo: values set, buttons clicked, traits read; no browser."""
+"""The form on the demo, without a browser: set values, click buttons, read traits."""
 
 import logging
 import threading
@@ -27,7 +27,7 @@ def parts(widget: Any) -> Iterator[Any]:
 
 
 class Driver:
-    """A form by its CSS classes, as a browser finds its controls."""
+    """A form whose controls are found by CSS class, as in a browser."""
 
     def __init__(self, canvas: crn.Connection) -> None:
         self.form = crn.report_form(canvas)
@@ -53,7 +53,7 @@ class Driver:
         button.click()
 
     def settle(self) -> None:
-        """Wait until no thread of a form is at work."""
+        """Wait until no thread of a form is running."""
         while busy := [t for t in threading.enumerate() if t.name.startswith("canvas-reports-")]:
             busy[0].join(SECONDS)
             assert not busy[0].is_alive()
@@ -64,7 +64,7 @@ class Driver:
 
 
 class Gate:
-    """A way to sleep that holds the run's thread until it is opened; then it steps the demo's clock."""
+    """A sleep that holds the run's thread until it is opened, and then advances the demo's clock."""
 
     def __init__(self, canvas: crn.Connection) -> None:
         self._advance = canvas.waiter.sleep
@@ -83,14 +83,14 @@ class Gate:
 
 @pytest.fixture(autouse=True)
 def callers(monkeypatch: pytest.MonkeyPatch) -> set[str]:
-    """The threads that asked the server; a test adds its own calls by hand."""
+    """The names of the threads that sent requests."""
     names: set[str] = set()
     for method in ("call", "download"):
-        asked = getattr(Transport, method)
+        send = getattr(Transport, method)
 
-        def noted(self: Any, *given: Any, asked: Any = asked, **named: Any) -> Any:
+        def noted(self: Any, *given: Any, send: Any = send, **named: Any) -> Any:
             names.add(threading.current_thread().name)
-            return asked(self, *given, **named)
+            return send(self, *given, **named)
 
         monkeypatch.setattr(Transport, method, noted)
     return names
@@ -119,7 +119,7 @@ def test_a_run_from_choice_to_frame(canvas: Callable[..., crn.Connection], calle
     assert not driver.find("crn-run").disabled
 
 
-def test_a_title_or_a_line_chooses_too(canvas: Callable[..., crn.Connection]) -> None:
+def test_a_title_or_a_line_of_the_list_selects_too(canvas: Callable[..., crn.Connection]) -> None:
     driver = Driver(canvas())
     chooser = driver.find("crn-reports")
     assert len(chooser.options) == 20
@@ -135,7 +135,7 @@ def test_a_title_or_a_line_chooses_too(canvas: Callable[..., crn.Connection]) ->
         assert driver.find("crn-param-files")
 
 
-def test_abort_answers_at_once_and_stops_the_run(canvas: Callable[..., crn.Connection]) -> None:
+def test_stop_returns_at_once_and_stops_the_run(canvas: Callable[..., crn.Connection]) -> None:
     connection = canvas(duration=600)
     gate = Gate(connection)
     driver = Driver(connection)
@@ -229,14 +229,14 @@ def test_stop_is_noticed_after_a_request(
     assert [method for method in methods if method not in ("GET", "POST")] == sent
 
 
-def test_the_form_stays_usable_while_a_run_goes_on(canvas: Callable[..., crn.Connection]) -> None:
+def test_the_form_stays_usable_during_a_run(canvas: Callable[..., crn.Connection]) -> None:
     connection = canvas(duration=60)
     gate = Gate(connection)
     driver = Driver(connection)
     driver.choose(GRADES)
     driver.click("crn-run")
     assert gate.reached.wait(SECONDS)
-    driver.find("crn-run").click()  # a click that was under way when the button was switched off
+    driver.find("crn-run").click()  # a click sent before the button was disabled
     driver.find("crn-reports").value = SEVERAL
     assert driver.find("crn-param-files")
     gate.open()
@@ -246,7 +246,7 @@ def test_the_form_stays_usable_while_a_run_goes_on(canvas: Callable[..., crn.Con
 
 
 @pytest.mark.parametrize("known", ["stored", "finished", "in flight"])
-def test_reuse_starts_nothing(known: str, canvas: Callable[..., crn.Connection]) -> None:
+def test_opening_an_existing_run_starts_nothing(known: str, canvas: Callable[..., crn.Connection]) -> None:
     connection = canvas(duration=60)
     job = connection.start(GRADES, include_deleted=True)
     if known == "stored":
@@ -268,7 +268,7 @@ def test_reuse_starts_nothing(known: str, canvas: Callable[..., crn.Connection])
     assert len(driver.form.frame)
 
 
-def test_past_runs_are_loaded_and_deleted(canvas: Callable[..., crn.Connection]) -> None:
+def test_past_runs_are_opened_and_deleted(canvas: Callable[..., crn.Connection]) -> None:
     connection = canvas()
     first = connection.start(GRADES).wait(progress=False).run.id
     second = connection.start(GRADES, include_deleted=True).wait(progress=False).run.id
@@ -285,7 +285,7 @@ def test_past_runs_are_loaded_and_deleted(canvas: Callable[..., crn.Connection])
     assert connection.starts() == 2
 
 
-def test_a_run_under_way_is_followed_from_the_past_runs(canvas: Callable[..., crn.Connection]) -> None:
+def test_a_running_report_is_followed_from_the_past_runs(canvas: Callable[..., crn.Connection]) -> None:
     connection = canvas(duration=60)
     job = connection.start(GRADES)
     driver = Driver(connection)
@@ -304,7 +304,7 @@ def test_a_run_under_way_is_followed_from_the_past_runs(canvas: Callable[..., cr
         (SEVERAL, "files", None, "Select at least one"),
     ],
 )
-def test_what_is_wrong_stands_beside_its_control(
+def test_an_error_is_shown_with_its_field(
     report: str, parameter: str, value: str | None, message: str, canvas: Callable[..., crn.Connection]
 ) -> None:
     connection = canvas()
@@ -338,7 +338,7 @@ def test_several_tables(canvas: Callable[..., crn.Connection]) -> None:
     assert connection.starts() == 1
 
 
-def test_all_and_none_tick_every_box(canvas: Callable[..., crn.Connection]) -> None:
+def test_all_and_none_set_every_box(canvas: Callable[..., crn.Connection]) -> None:
     driver = Driver(canvas())
     driver.choose(SEVERAL)
     files = driver.find("crn-param-files")
@@ -355,7 +355,7 @@ def test_all_and_none_tick_every_box(canvas: Callable[..., crn.Connection]) -> N
 
 
 @pytest.mark.parametrize("declared", [True, False], ids=["listed", "in-its-form-only"])
-def test_a_report_nobody_knows_is_asked_for_by_the_servers_own_form(
+def test_a_report_outside_the_catalog_uses_the_servers_own_form(
     declared: bool, canvas: Callable[..., crn.Connection], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     report = "students_with_no_submissions_csv"
@@ -390,7 +390,7 @@ def test_a_report_nobody_knows_is_asked_for_by_the_servers_own_form(
     assert "not in the catalog" in driver.html("crn-result")
 
 
-def test_a_server_that_is_down_is_told_and_asked_again(
+def test_an_outage_is_shown_and_refresh_tries_again(
     canvas: Callable[..., crn.Connection], caplog: pytest.LogCaptureFixture
 ) -> None:
     driver = Driver(canvas(scenarios=["http_503@list*4"]))
@@ -410,7 +410,7 @@ def test_refresh_keeps_what_was_filled_in(canvas: Callable[..., crn.Connection])
     assert driver.find("crn-param-limiting_period").children[0].value == "30"
 
 
-def test_a_failed_run_gives_canvas_own_reason(canvas: Callable[..., crn.Connection]) -> None:
+def test_a_failed_run_shows_the_reason_from_canvas(canvas: Callable[..., crn.Connection]) -> None:
     driver = Driver(canvas(scenarios=["fails"]))
     driver.choose(GRADES)
     driver.run("crn-run")
@@ -457,7 +457,7 @@ def test_waiting_blocks_until_the_frame_is_there(
     assert capsys.readouterr().out == ""
 
 
-def test_a_wait_has_a_budget(canvas: Callable[..., crn.Connection]) -> None:
+def test_a_wait_can_time_out(canvas: Callable[..., crn.Connection]) -> None:
     connection = canvas(duration=600)
     gate = Gate(connection)
     driver = Driver(connection)
@@ -473,7 +473,7 @@ def test_a_wait_has_a_budget(canvas: Callable[..., crn.Connection]) -> None:
     assert driver.form.wait(progress=False).provenance["run_id"] == caught.value.job.run.id
 
 
-def test_an_interrupt_lets_go_and_the_form_goes_on(
+def test_an_interrupt_ends_the_wait_but_not_the_run(
     canvas: Callable[..., crn.Connection], capsys: pytest.CaptureFixture[str]
 ) -> None:
     connection = canvas(duration=60)

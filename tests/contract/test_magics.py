@@ -45,7 +45,7 @@ def complete(shell: InteractiveShell, line: str) -> list[str]:
     return [(line[: each.start] + each.text).removeprefix(before).strip() for each in found]
 
 
-def test_a_report_as_a_frame_and_into_a_variable(shell: InteractiveShell, opened: Any) -> None:
+def test_a_report_is_returned_or_stored_in_a_variable(shell: InteractiveShell, opened: Any) -> None:
     wanted = opened.read_report(
         REPORT, users=True, enrollments=True, table="users", columns=["login_id", "status"]
     )

@@ -1,4 +1,4 @@
-"""What a notebook shows of an object: one line that stays, and a card that is quiet, escaped, fit for dark mode."""
+"""What a notebook shows of an object: one stable line, and a plain, escaped card that also fits dark themes."""
 
 import re
 from enum import Enum
@@ -61,10 +61,10 @@ def shown(canvas: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[
 
 
 @pytest.mark.parametrize("kind", PUBLIC, ids=lambda kind: kind.__name__)
-def test_a_line_that_says_what_it_is(kind: type, shown: dict[Any, Any], tmp_path: Path) -> None:
+def test_the_line_names_the_object(kind: type, shown: dict[Any, Any], tmp_path: Path) -> None:
     assert kind.__repr__ is not object.__repr__
     if kind not in shown:
-        pytest.skip("not one of those a cell ends with")
+        pytest.skip("a cell does not end with one")
     line = repr(shown[kind])
     assert line == repr(shown[kind])
     assert line.startswith(f"{kind.__name__}(")
@@ -75,25 +75,25 @@ def test_a_line_that_says_what_it_is(kind: type, shown: dict[Any, Any], tmp_path
 
 
 @pytest.mark.parametrize("kind", PUBLIC, ids=lambda kind: kind.__name__)
-def test_a_quiet_card(kind: type, shown: dict[Any, Any], tmp_path: Path) -> None:
+def test_the_card_is_plain(kind: type, shown: dict[Any, Any], tmp_path: Path) -> None:
     if kind not in shown:
-        assert not hasattr(kind, "_repr_html_"), "a card nobody looked at"
+        assert not hasattr(kind, "_repr_html_"), "this card is not tested"
         pytest.skip("it has no card")
     html = shown[kind]._repr_html_()
     assert html == shown[kind]._repr_html_()
     page = Page(html)
     assert page.tags <= TAGS
     assert page.open == []
-    assert html.count("border:1px") == 1, "one frame, not one in another"
+    assert html.count("border:1px") == 1, "no box inside a box"
     assert page.text.strip()
     for private in (shown["token"], str(tmp_path), "verifier"):
         assert private not in html
-    colours = re.findall(r"(?:^|;)\s*(?:color|background(?:-color)?):\s*([^;]+)", ";".join(page.styles))
-    assert colours
-    assert all(colour.startswith("var(--jp-") and colour.endswith("inherit)") for colour in colours)
+    colors = re.findall(r"(?:^|;)\s*(?:color|background(?:-color)?):\s*([^;]+)", ";".join(page.styles))
+    assert colors
+    assert all(color.startswith("var(--jp-") and color.endswith("inherit)") for color in colors)
 
 
-def test_a_server_s_text_is_text() -> None:
+def test_a_servers_text_is_escaped() -> None:
     run = {"id": 7, "report": EVIL, "status": EVIL, "message": EVIL, "parameters": {EVIL: EVIL}}
     listed = {"report": EVIL, "title": EVIL, "parameters": {EVIL: {"description": EVIL}}, "last_run": run}
     past, offer = crn.ReportRun.from_api(run), crn.AvailableReport.from_api(listed, {EVIL: (EVIL,)})

@@ -12,7 +12,7 @@ EVIL = "<script>alert(\"1\")</script><img src=x onerror='x'>&amp;"
 
 
 class Reader(HTMLParser):
-    """Keeps the tags and the text of a page."""
+    """Collects the tags and the text of a page."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
@@ -42,7 +42,7 @@ def read(html: str) -> Reader:
         _html.card(EVIL, _html.facts([("a", EVIL)])),
     ],
 )
-def test_no_tag_of_a_text_survives(html: str) -> None:
+def test_tags_in_a_text_are_escaped(html: str) -> None:
     page = read(html)
     assert not {"script", "img"} & set(page.tags)
     assert EVIL in page.text
@@ -50,12 +50,12 @@ def test_no_tag_of_a_text_survives(html: str) -> None:
 
 @given(st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\r\0"), min_size=1))
 @example(EVIL)
-def test_a_reader_sees_the_very_text(text: str) -> None:
+def test_the_page_shows_the_text_unchanged(text: str) -> None:
     assert "".join(read(f"<p>{_html.escape(text)}</p>").text) == text
-    assert not {'"', "'", "<", ">"} & set(_html.escape(text)), "it may stand in an attribute, too"
+    assert not {'"', "'", "<", ">"} & set(_html.escape(text)), "it may be in an attribute, too"
 
 
-def test_facts_leave_out_what_is_not_there() -> None:
+def test_facts_without_a_value_are_left_out() -> None:
     page = read(_html.facts([("none", None), ("empty", ""), ("zero", 0), ("false", False)]))
     assert page.text == ["zero", "0", "false", "False"]
 
@@ -72,7 +72,7 @@ def test_facts_leave_out_what_is_not_there() -> None:
         ("<form><input name=password></form>ask", "ask", "password"),
     ],
 )
-def test_a_servers_html_loses_what_runs_loads_or_styles(markup: str, kept: str, gone: str) -> None:
+def test_a_servers_html_is_sanitized(markup: str, kept: str, gone: str) -> None:
     cleaned = _html.sanitized(markup)
     assert kept in cleaned
     assert not gone or gone not in cleaned
