@@ -229,6 +229,33 @@ def test_stop_is_noticed_after_a_request(
     assert [method for method in methods if method not in ("GET", "POST")] == sent
 
 
+def test_stop_is_noticed_while_another_process_downloads_the_run(
+    canvas: Callable[..., crn.Connection],
+) -> None:
+    connection = canvas(duration=0)
+    run = connection.start(GRADES).wait(progress=False).run
+    driver = Driver(connection)
+    driver.choose(GRADES)
+    clicked: list[float] = []
+    advance = connection.waiter.sleep
+
+    def sleep(seconds: float) -> None:
+        if not clicked:
+            clicked.append(connection.waiter.clock())
+            driver.click("crn-stop")
+        advance(seconds)
+
+    with connection.store.lock(connection.url, "self", GRADES, run.id):
+        connection.waiter.sleep = sleep
+        driver.click(f"crn-open-{run.id}")
+        driver.form._worker.thread.join(SECONDS)
+        assert not driver.form._worker.thread.is_alive()
+    assert connection.waiter.clock() - clicked[0] < 1
+    driver.settle()
+    assert f"Run {run.id} finished before it could be stopped" in driver.html("crn-status")
+    assert not [record for record in connection.server.log if record.method == "PUT"]
+
+
 def test_the_form_stays_usable_during_a_run(canvas: Callable[..., crn.Connection]) -> None:
     connection = canvas(duration=60)
     gate = Gate(connection)
