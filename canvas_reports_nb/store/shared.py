@@ -1,13 +1,13 @@
-"""The runs at an address several people write to: a bucket, a container, a mounted share.
+"""A store that a team shares: finished runs in a bucket, a container or on a mounted share.
 
 ::
 
     <address>/runs/<host>/<account>/<report>/<run id>/
-        <attempt>/              one writer's, under a name nobody else has
+        <upload>/               one per upload, under a unique name
             raw.csv | raw.zip, <table>.parquet
-            run.json            the sidecar, written last, never again: without it nothing is there
+            run.json            the sidecar, written last and never changed
 
-So no two writers ever touch one object, and none sees what another has not finished.
+An upload without its sidecar doesn't count, so no reader sees half a run, and no two writers touch one file.
 """
 
 from __future__ import annotations
@@ -19,10 +19,9 @@ import shutil
 import warnings
 from collections import defaultdict
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import unquote
 from uuid import uuid4
 
@@ -35,7 +34,7 @@ from canvas_reports_nb.exceptions import (
     ReportWarning,
     StoreError,
 )
-from canvas_reports_nb.store.store import Store, oldest, store_frame
+from canvas_reports_nb.store.store import Store, cutoff, store_frame
 from canvas_reports_nb.store.stored_run import (
     SIDECAR,
     ReportResult,
@@ -55,164 +54,143 @@ if TYPE_CHECKING:
     from canvas_reports_nb.settings import Settings
     from canvas_reports_nb.typing import Age
 
-
-# As `Store.folder` writes them; anything else is not ours, and never becomes a path of this disk.
+_T = TypeVar("_T")
+_LOG = logging.getLogger(__name__)
+# Seconds without a request after the storage failed: some take minutes to report an error.
+_BACK_OFF = 60.0
+# Folder names as `Store.folder` writes them. Any other name must not become a path on this disk.
 _PART = re.compile(r"(?!\.+$)[\w.~%-]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A whole run at the address.
-
-    Attributes
-    ----------
-    path : str
-        The attempt's folder there.
-    run : ReportResult
-        With the folder here that it belongs in.
-    """
+class Upload(NamedTuple):
+    """A complete upload of a run; ``run.folder`` is the folder for its copy on this disk."""
 
     path: str
     run: ReportResult
 
 
 class SharedRuns:
-    """What is kept at an address.
+    """The runs at an address.
 
     Parameters
     ----------
     address : str
-        Of anything fsspec writes to.
+        Any address that fsspec can write to.
     root : Path
-        The local folder of the same layout.
+        The local folder with the same layout.
 
     Raises
     ------
     MissingDependencyError, ConfigurationError
-        Nothing here can open such an address. Nothing is asked of the storage yet.
+        The address can't be opened. The storage itself is not contacted yet.
     """
 
     def __init__(self, address: str, root: Path) -> None:
         self.address, self._root = address, root
-        self.files, base = _opened(address)
+        self.files, base = _open_address(address)
         self._base = base.rstrip("/")
-        self._sidecars: dict[str, ReportResult] = {}
+        self._sidecars: dict[str, ReportResult | None] = {}
 
-    def entries(self, folder: Path) -> list[Entry]:
-        """The whole runs in a folder of the store; of equal ones each."""
-        with self._told("read"):
-            return self._whole(self._attempts(self._path(folder)))
+    def uploads(self, folder: Path) -> list[Upload]:
+        """Return the complete uploads below a folder of the store; one run may have several."""
+        with self._explained("read"):
+            return self._complete(self._find(self._path(folder)))
 
     def upload(self, folder: Path, facts: Mapping[str, Any]) -> None:
-        """Copy a finished run to the address, then remove what unfinished uploads of it left there."""
-        with self._told("written"):
-            self._check_mounted()
-            place = f"{self._path(folder)}/{uuid4().hex}"
-            with self._unless_shared(folder):
-                self._make(place)
-                for each in ReportResult(folder, facts).files:
-                    self.files.put_file(str(folder / each["file"]), f"{place}/{each['file']}")
-                self.files.pipe_file(f"{place}/{SIDECAR}", sidecar_text(facts).encode())
-            attempts = self._attempts(self._path(folder))
-            whole = {entry.path for entry in self._whole(attempts)}
-            for path in attempts.keys() - whole:
-                # Its writer may be adding files right now.
-                with suppress(OSError):
-                    self._remove(path, attempts[path])
+        """Upload a finished run, then remove what unfinished uploads of it left there."""
+        with self._explained("written"):
+            # A share that isn't mounted looks like an empty or missing folder: never write there.
+            if self.files.protocol[0] == "file" and not self.files.isdir(self._base):
+                raise StoreError(
+                    f"The shared store {self.address} can't be written: there is no folder {self._base}.",
+                    hint="Mount the share, or make the folder once.",
+                )
+            try:
+                self._write(f"{self._path(folder)}/{uuid4().hex}", folder, facts)
+            except FileNotFoundError:
+                # Another writer may have finished the same run first and removed our files.
+                if not self.uploads(folder):
+                    raise
+            found = self._find(self._path(folder))
+            for path in found.keys() - {upload.path for upload in self._complete(found)}:
+                with suppress(OSError):  # Its writer may be adding files right now.
+                    self._remove(path, found[path])
 
-    def fetch(self, entry: Entry) -> None:
-        """Copy the files of a run to its folder here."""
-        with self._told("read"):
-            for each in entry.run.files:
-                target = entry.run.folder / each["file"]
+    def fetch(self, upload: Upload) -> None:
+        """Copy the files of a run to its folder on this disk."""
+        with self._explained("read"):
+            for each in upload.run.files:
+                target = upload.run.folder / each["file"]
                 target.touch(mode=0o600)
-                self.files.get_file(f"{entry.path}/{each['file']}", str(target))
+                self.files.get_file(f"{upload.path}/{each['file']}", str(target))
 
-    def quarantine(self, entry: Entry) -> None:
-        """Take a damaged run out of everybody's sight."""
-        with self._told("written"):
-            self.files.mv(f"{entry.path}/{SIDECAR}", f"{entry.path}/{SIDECAR}.damaged")
+    def quarantine(self, upload: Upload) -> None:
+        """Hide a damaged upload from everybody."""
+        with self._explained("written"):
+            self.files.mv(f"{upload.path}/{SIDECAR}", f"{upload.path}/{SIDECAR}.damaged")
 
     def clear(self, report: str | None, before: datetime | None) -> set[Path]:
-        """Remove runs for everybody, and without ``before`` also what is no whole run; give their folders here."""
-        with self._told("cleared"):
-            attempts, gone = self._attempts(f"{self._base}/runs"), set()
-            whole = {entry.path: entry.run for entry in self._whole(attempts)}
-            for path, names in attempts.items():
-                run, named = whole.get(path), report in {None, unquote(path.split("/")[-3])}
-                if named and (before is None or (run is not None and run.finished_at < before)):
-                    self._remove(path, names)
-                    gone |= {run.folder} if run else set()
-            return gone
-
-    # -- inside ------------------------------------------------------------------------------
+        """Remove runs for everybody and return their local folders; without ``before``, also incomplete uploads."""
+        with self._explained("cleared"):
+            found, removed = self._find(f"{self._base}/runs"), set()
+            complete = {upload.path: upload.run for upload in self._complete(found)}
+            for path, sizes in found.items():
+                run, is_named = complete.get(path), report in {None, unquote(path.split("/")[-3])}
+                if is_named and (before is None or (run is not None and run.finished_at < before)):
+                    self._remove(path, sizes)
+                    removed |= {run.folder} if run else set()
+            return removed
 
     def _path(self, folder: Path) -> str:
         return f"{self._base}/{folder.relative_to(self._root).as_posix()}"
 
-    def _attempts(self, path: str) -> dict[str, dict[str, int]]:
-        """The folders of writers at or below a path, each with its files and their sizes."""
-        # What others wrote since must not be hidden by a listing kept from before.
+    def _find(self, path: str) -> dict[str, dict[str, int]]:
+        """Return the uploads at or below a path, each with its file names and sizes."""
+        # A cached listing would hide what others have written since.
         self.files.invalidate_cache()
         found: dict[str, dict[str, int]] = defaultdict(dict)
         with suppress(FileNotFoundError):
             for name, facts in self.files.find(path, detail=True).items():
                 place, _, file = name.rpartition("/")
-                if self._folder(place) is not None:
+                if self._is_upload(place):
                     found[place][file] = facts["size"]
         return found
 
-    def _folder(self, place: str) -> Path | None:
-        """The local folder of a run, from that of one of its writers; ``None`` for a foreign one."""
-        parts = place.removeprefix(f"{self._base}/").split("/")
-        ours = len(parts) == 6 and parts[0] == "runs" and parts[4].isdigit()  # noqa: PLR2004 - as drawn above
-        return self._root.joinpath(*parts[:5]) if ours and all(map(_PART.fullmatch, parts)) else None
+    def _is_upload(self, path: str) -> bool:
+        parts = path.removeprefix(f"{self._base}/").split("/")
+        has_layout = len(parts) == 6 and parts[0] == "runs" and parts[4].isdigit()  # noqa: PLR2004 - see above
+        return has_layout and all(map(_PART.fullmatch, parts))
 
-    def _whole(self, attempts: Mapping[str, Mapping[str, int]]) -> list[Entry]:
-        sealed = sorted(path for path, names in attempts.items() if SIDECAR in names)
+    def _complete(self, found: Mapping[str, Mapping[str, int]]) -> list[Upload]:
+        """Return those uploads that have a valid sidecar and all files."""
+        sealed = sorted(path for path, sizes in found.items() if SIDECAR in sizes)
+        # A sidecar never changes, so each is read only once.
         new = [f"{path}/{SIDECAR}" for path in sealed if path not in self._sidecars]
-        # Written once and never again, so each is read once.
         for name, text in (self.files.cat(new, on_error="omit") if new else {}).items():
             path = name.rpartition("/")[0]
-            folder = self._folder(path)
-            run = parse_run(folder, text) if folder else None
-            if run is not None:
-                self._sidecars[path] = run
-        entries = [Entry(path, self._sidecars[path]) for path in sealed if path in self._sidecars]
-        return [entry for entry in entries if _is_whole(entry.run, attempts[entry.path])]
+            parts = path.removeprefix(f"{self._base}/").split("/")
+            self._sidecars[path] = parse_run(self._root.joinpath(*parts[:5]), text)
+        runs = ((path, self._sidecars.get(path)) for path in sealed)
+        return [Upload(path, run) for path, run in runs if run and _has_all_files(run, found[path])]
 
-    @contextmanager
-    def _unless_shared(self, folder: Path) -> Iterator[None]:
-        """Ignore a failed upload if another writer finished the same run first and removed our files."""
-        try:
-            yield
-        except FileNotFoundError:
-            if not self.entries(folder):
-                raise
-
-    def _check_mounted(self) -> None:
-        # A share that is not mounted looks like an empty or missing folder: never write there.
-        if self.files.protocol[0] == "file" and not self.files.isdir(self._base):
-            raise StoreError(
-                f"The shared store {self.address} can't be written: there is no folder {self._base}.",
-                hint="Mount the share, or make the folder once.",
-            )
-
-    def _make(self, path: str) -> None:
-        # A bucket has no folders, and asking for one there would make a bucket that is missing.
+    def _write(self, place: str, folder: Path, facts: Mapping[str, Any]) -> None:
+        # A bucket has no folders, and makedirs would create a missing bucket.
         if not self.files.async_impl:
-            self.files.makedirs(path, exist_ok=True)
+            self.files.makedirs(place, exist_ok=True)
+        for each in ReportResult(folder, facts).files:
+            self.files.put_file(str(folder / each["file"]), f"{place}/{each['file']}")
+        self.files.pipe_file(f"{place}/{SIDECAR}", sidecar_text(facts).encode())
 
-    def _remove(self, path: str, names: Mapping[str, int]) -> None:
-        # The sidecar goes first: a half-removed run then is none.
+    def _remove(self, path: str, sizes: Mapping[str, int]) -> None:
+        # The sidecar goes first, so that nobody sees a half-removed run.
         with suppress(FileNotFoundError):
-            if SIDECAR in names:
+            if SIDECAR in sizes:
                 self.files.rm_file(f"{path}/{SIDECAR}")
             self.files.rm(path, recursive=True)
 
     @contextmanager
-    def _told(self, what: str) -> Iterator[None]:
-        """Say what went wrong in words of ours: a storage's own may hold its keys."""
+    def _explained(self, action: str) -> Iterator[None]:
+        """Replace errors of the storage, whose messages may contain its keys."""
         try:
             yield
         except CanvasReportsError:
@@ -221,51 +199,45 @@ class SharedRuns:
             number = error.errno if isinstance(error, OSError) else None
             reason = os.strerror(number) if number else type(error).__name__
             raise StoreError(
-                f"The shared store {self.address} can't be {what}: {reason}.",
-                hint="Look whether it is there, and at the rights and settings of this storage.",
+                f"The shared store {self.address} can't be {action}: {reason}.",
+                hint="Check that it exists, and check the permissions and settings of this storage.",
             ) from None
 
 
-def _is_whole(run: ReportResult, names: Mapping[str, int]) -> bool:
+def _has_all_files(run: ReportResult, sizes: Mapping[str, int]) -> bool:
     return all(
-        each["file"] != SIDECAR and each["file"] in names and names[each["file"]] == each.get("size")
+        each["file"] != SIDECAR and each["file"] in sizes and sizes[each["file"]] == each.get("size")
         for each in run.files
     )
 
 
-def _opened(address: str) -> tuple[Any, str]:
-    """The file system of an address, and the path in it."""
+def _open_address(address: str) -> tuple[Any, str]:
+    """Return the file system of an address and the path in it."""
     protocol = address.partition("://")[0]
     purpose, extra = f"A store at {protocol}://", "s3" if protocol in {"s3", "s3a"} else "remote"
     try:
         import fsspec  # noqa: PLC0415 - an extra
-        from fsspec.registry import known_implementations  # noqa: PLC0415 - likewise
+        from fsspec.registry import known_implementations  # noqa: PLC0415 - an extra
     except ImportError:
         raise MissingDependencyError("fsspec", extra, purpose) from None
     try:
         files, base = fsspec.url_to_fs(address)
     except ImportError as error:
-        known = known_implementations[protocol]["class"].partition(".")[0]
-        # What fsspec ships itself stands on other packages, which only its own words name.
-        named = re.search(r'"([\w-]+)', str(error)) if known == "fsspec" else None
-        package = named[1] if named else known
+        package = known_implementations[protocol]["class"].partition(".")[0]
+        # For a file system that fsspec ships itself, only the error names the missing package.
+        named = re.search(r'"([\w-]+)', str(error)) if package == "fsspec" else None
+        package = named[1] if named else package
         raise MissingDependencyError(package, extra, purpose, also="" if extra == "s3" else package) from None
     except Exception as error:  # noqa: BLE001 - each storage raises errors of its own, some with its keys
         raise ConfigurationError(
             f"The shared store {address} can't be opened: {type(error).__name__}.",
-            hint="Look at the address, and at the settings this storage needs.",
+            hint="Check the address and the settings that this storage needs.",
         ) from None
     return files, str(base)
 
 
-_T = TypeVar("_T")
-_LOG = logging.getLogger(__name__)
-# Seconds for which a storage that failed is left alone: some take minutes to say so.
-_BACK_OFF = 60.0
-
-
 def open_store(settings: Settings, waiter: Waiter) -> Store:
-    """The store the settings name: on this disk, or shared."""
+    """Return the store that the settings name: on this disk, or shared."""
     if not settings.shared:
         return Store(settings.store, settings.store_limit, waiter)
     shared = SharedRuns(settings.shared, settings.store)
@@ -273,19 +245,18 @@ def open_store(settings: Settings, waiter: Waiter) -> Store:
 
 
 class SharedStore(Store):
-    """The finished runs a team shares. What is used is copied to this disk first, and read from there.
+    """The finished runs that a team shares. A run is copied to this disk first and read from there.
 
-    Who may read and write, and whether it is encrypted, is the storage's own affair. Trouble with it never
-    stops a report: it is said in a warning, and this disk serves alone. Ledger, locks and HTTP metadata
-    never leave this disk.
+    The storage decides who may read and write, and whether the runs are encrypted. If it fails, a warning
+    says so and the copies on this disk are used. Ledger, locks and HTTP metadata stay on this disk.
 
     Parameters
     ----------
     shared : SharedRuns
     path : path
-        The folder of the copies.
+        The folder for the copies.
     limit : int
-        Bytes the copies may take; what is shared has no limit.
+        Bytes the copies may take. The shared runs have no limit.
     waiter : Waiter
     """
 
@@ -296,7 +267,7 @@ class SharedStore(Store):
 
     @property
     def address(self) -> str:
-        """Where the runs are shared."""
+        """The address of the shared runs."""
         return self._shared.address
 
     def __repr__(self) -> str:
@@ -305,48 +276,43 @@ class SharedStore(Store):
     def _repr_html_(self) -> str:
         copies = list(self.runs())
         size = f"{sum(run.size for run in copies) / 1e6:,.1f} MB"
-        facts = [
-            ("shared at", self.address),
-            ("copies in", self.path),
-            ("copies", len(copies)),
-            ("size", size),
-        ]
+        facts = [("address", self.address), ("copies in", self.path), ("copies", len(copies)), ("size", size)]
         return _html.card("Shared store", _html.facts(facts))
 
     def find(self, url: str, account: str, report: str, run_id: int) -> ReportResult | None:
-        """A run by its id, or ``None``; `verify` copies it here where it is not yet."""
-        here = super().find(url, account, report, run_id)
-        there = [] if here else self._entries(self.folder(url, account, report, run_id))
-        return there[0].run if there else here
+        """Return a run by its id, or ``None``; `verify` copies it to this disk."""
+        copy = super().find(url, account, report, run_id)
+        uploads = [] if copy else self._uploads(self.folder(url, account, report, run_id))
+        return uploads[0].run if uploads else copy
 
     def seal(self, folder: Path, facts: Mapping[str, Any]) -> ReportResult:
-        """Share the run, then let it exist here: a process killed between has nothing that others have not."""
-        if not self._entries(folder) and not self._is_backing_off:
-            self._tried(partial(self._shared.upload, folder, facts))
+        """Upload first, then seal locally, so a crash never leaves a run that only we can see."""
+        if not self._uploads(folder) and not self._is_backing_off:
+            self._try(partial(self._shared.upload, folder, facts))
         return super().seal(folder, facts)
 
     def verify(self, run: ReportResult | None) -> ReportResult | None:
-        """The run on this disk with the files that were stored, copied here where they are not."""
-        kept = super().verify(run) if run is not None and run.is_complete else None
-        if kept is not None or run is None:
-            return kept
+        """Return the run with intact files on this disk, copied if need be; ``None`` if there are none."""
+        copy = super().verify(run) if run is not None and run.is_complete else None
+        if copy is not None or run is None:
+            return copy
         with self._lock_folder(run.folder):
-            found = super().verify(read_run(run.folder))  # another process may have copied it meanwhile
-            for entry in [] if found else self._entries(run.folder):
-                found = self._tried(partial(self._copied, entry))
-                if found:
+            copy = super().verify(read_run(run.folder))  # Another process may have copied it by now.
+            for upload in [] if copy else self._uploads(run.folder):
+                copy = self._try(partial(self._copy, upload))
+                if copy:
                     break
-        return found
+        return copy
 
     def info(self) -> pd.DataFrame:
-        """What is kept, here and for all: one row a run.
+        """List the copies and the shared runs, one row per run.
 
         Returns
         -------
         DataFrame
-            As `Store.info`, and ``here``, ``shared`` (bool): whether it is copied to this disk, and shared.
+            The columns of `Store.info`, and two of type bool: ``here`` (copied to this disk) and ``shared``.
         """
-        shared = {entry.run.folder: entry.run for entry in self._entries(self.path / "runs")}
+        shared = {upload.run.folder: upload.run for upload in self._uploads(self.path / "runs")}
         here = {run.folder: run for run in self.runs()}
         both = {**shared, **here}
         frame = store_frame(both.values(), datetime.now(UTC))
@@ -362,61 +328,58 @@ class SharedStore(Store):
         StoreError
             The shared runs can't be removed.
         """
-        before = oldest(older_than)
-        gone = {run.folder for run in self.runs(report) if before is None or run.finished_at < before}
+        before = cutoff(older_than)
+        removed = {run.folder for run in self.runs(report) if before is None or run.finished_at < before}
         super().clear(report, older_than)
         if shared:
-            gone |= self._shared.clear(report, before)
-        return len(gone)
+            removed |= self._shared.clear(report, before)
+        return len(removed)
 
-    # -- inside ------------------------------------------------------------------------------
-
-    def _known(self, folder: Path) -> Iterator[ReportResult]:
+    def _runs_in(self, folder: Path) -> Iterator[ReportResult]:
         here = {run.folder: run for run in runs_in(folder)}
-        yield from here.values()
-        shared = {entry.run.folder: entry.run for entry in self._entries(folder)}
-        yield from (run for place, run in shared.items() if place not in here)
+        shared = {upload.run.folder: upload.run for upload in self._uploads(folder)}
+        return iter({**shared, **here}.values())
 
     @property
     def _is_backing_off(self) -> bool:
         return self._waiter.clock() < self._backing_off_until
 
-    def _entries(self, folder: Path) -> list[Entry]:
-        if self._is_backing_off:
-            return []
-        found = self._tried(partial(self._shared.entries, folder))
-        if found is None:
+    def _uploads(self, folder: Path) -> list[Upload]:
+        found = None if self._is_backing_off else self._try(partial(self._shared.uploads, folder))
+        if found is None and not self._is_backing_off:
             self._backing_off_until = self._waiter.clock() + _BACK_OFF
         return found or []
 
-    def _tried(self, ask: Callable[[], _T]) -> _T | None:
-        """What the storage gives; nothing where it fails, which is said."""
+    def _try(self, call: Callable[[], _T]) -> _T | None:
+        """Return what a call of the storage returns; warn and return ``None`` if it fails."""
         try:
-            return ask()
+            return call()
         except StoreError as error:
             warnings.warn(
-                f"{error.message} {error.hint} Going on with this disk alone.", ReportWarning, stacklevel=2
+                f"{error.message} {error.hint} Continuing with the runs on this disk.",
+                ReportWarning,
+                stacklevel=2,
             )
             return None
 
-    def _copied(self, entry: Entry) -> ReportResult | None:
-        """A shared run, copied here; a damaged one is set aside."""
-        run, sealed = entry.run, None
-        _LOG.info("copying run %s from %s", run.folder.name, self.address)
-        # What lies there is no run: the rest of a copy that was cut short, or links that lead elsewhere.
+    def _copy(self, upload: Upload) -> ReportResult | None:
+        """Copy a shared run to this disk; quarantine it and return ``None`` if it is damaged."""
+        run, copy = upload.run, None
+        _LOG.info("Copying run %s from %s.", run.folder.name, self.address)
+        # Whatever is in the folder is not a run: an interrupted copy, or links to other places.
         shutil.rmtree(run.folder, ignore_errors=True)
         make_private(self.path, run.folder)
         try:
-            self._shared.fetch(entry)
+            self._shared.fetch(upload)
             if run.is_intact() and run.is_raw_intact():
-                sealed = super().seal(run.folder, run.facts)
+                copy = super().seal(run.folder, run.facts)
             else:
-                _LOG.warning("run %s in the shared store is damaged; set aside there", run.folder.name)
-                self._shared.quarantine(entry)
+                _LOG.warning("Run %s in the shared store was damaged; it was set aside.", run.folder.name)
+                self._shared.quarantine(upload)
         finally:
-            if sealed is None:
+            if copy is None:
                 shutil.rmtree(run.folder, ignore_errors=True)
                 make_private(self.path, run.folder)
-        if sealed:
-            self.evict(keep=sealed)
-        return sealed
+        if copy:
+            self.evict(keep=copy)
+        return copy

@@ -1,19 +1,18 @@
-"""Finished runs on this disk: what Canvas sent, byte for byte, the typed Parquet beside it, and a sidecar.
+"""Finished runs on this disk: the file from Canvas, its tables as Parquet, and a sidecar.
 
 ::
 
     <root>/runs/<host>/<account>/<report>/<run id>/
-        raw.csv | raw.zip       as it came
-        <table>.parquet         derived
-        run.json                the sidecar, written last: a folder without it does not exist
+        raw.csv | raw.zip       unchanged, byte for byte
+        <table>.parquet         typed
+        run.json                the sidecar, written last: a folder without it is not a run
 
-Folders are 0700, files 0600.
+Only the owner can read the folders and files.
 """
 
 from __future__ import annotations
 
 import logging
-import os
 import re
 import shutil
 from contextlib import contextmanager, suppress
@@ -25,7 +24,7 @@ from urllib.parse import quote, unquote
 import pandas as pd
 
 from canvas_reports_nb import _html
-from canvas_reports_nb._disk import make_private, open_private
+from canvas_reports_nb._disk import make_private
 from canvas_reports_nb.catalog.parameters import comparable, is_number
 from canvas_reports_nb.deadline import Waiter
 from canvas_reports_nb.exceptions import ParameterError, StoreError, StoreLockedError
@@ -36,12 +35,13 @@ from canvas_reports_nb.store.stored_run import (
     ReportResult,
     read_run,
     runs_in,
-    sidecar_text,
+    write_sidecar,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from contextlib import AbstractContextManager
+    from os import PathLike
 
     from canvas_reports_nb.typing import Age
 
@@ -69,8 +69,8 @@ def seconds(age: Age) -> float:
     return float(found[1]) * _UNITS[found[2]]
 
 
-def oldest(age: Age | None) -> datetime | None:
-    """The moment an age ago; ``None`` without one."""
+def cutoff(age: Age | None) -> datetime | None:
+    """Return the time that long ago; ``None`` without an age."""
     return None if age is None else datetime.now(UTC) - timedelta(seconds=seconds(age))
 
 
@@ -82,17 +82,18 @@ class Store:
     path : path
         The root folder; made on first use.
     limit : int
-        Bytes the runs may take; where a new one goes beyond, those stored first are removed.
+        Bytes the runs may take. If a new run exceeds it, the runs stored first are removed.
+    waiter : Waiter, optional
+        How to wait for a lock.
     """
 
     def __init__(
         self,
-        path: str | os.PathLike[str],
+        path: str | PathLike[str],
         limit: int = DEFAULT_STORE_LIMIT,
         waiter: Waiter | None = None,
     ) -> None:
-        self.path = Path(path)
-        self.limit = limit
+        self.path, self.limit = Path(path), limit
         self._waiter = waiter or Waiter()
         self._pinned: list[set[Path]] = []
 
@@ -101,63 +102,78 @@ class Store:
 
     @property
     def _shown_path(self) -> str:
-        """The path without the user's name: a notebook that shows it is passed on."""
+        """The path without the user's name, because notebooks are shared."""
         home = Path.home()
-        return (
-            str(Path("~") / self.path.relative_to(home)) if self.path.is_relative_to(home) else str(self.path)
-        )
+        return str(Path("~") / self.path.relative_to(home) if self.path.is_relative_to(home) else self.path)
 
     def _repr_html_(self) -> str:
         runs = list(self.runs())
-        total = sum(run.size for run in runs)
+        size = f"{sum(run.size for run in runs) / 1e6:,.1f} MB"
         return _html.card(
-            "Store",
-            _html.facts(
-                [("path", self._shown_path), ("runs", len(runs)), ("size", f"{total / 1e6:,.1f} MB")]
-            ),
+            "Store", _html.facts([("path", self._shown_path), ("runs", len(runs)), ("size", size)])
         )
 
     @property
     def address(self) -> str:
-        """Where the runs are, in words: this folder, or what a team shares."""
+        """Where the runs are: this folder, or the address that a team shares."""
         return str(self.path)
 
     def folder(self, url: str, account: str, report: str, run_id: int | None = None) -> Path:
-        """Where the runs of a report, or one of them, are kept."""
+        """Return the folder of a run, or of all runs of a report."""
         base = self.path / "runs" / host_folder(url) / quote(account, safe="") / quote(report, safe="")
         return base if run_id is None else base / str(run_id)
 
     def find(self, url: str, account: str, report: str, run_id: int) -> ReportResult | None:
-        """A run by its id, or ``None``."""
+        """Return a run by its id, or ``None``."""
         return read_run(self.folder(url, account, report, run_id))
 
     def equal(self, url: str, account: str, report: str, parameters: Mapping[str, Any]) -> list[ReportResult]:
-        """Stored runs of equal parameters, newest first."""
+        """Return the runs with equal parameters, newest first."""
         wanted = comparable(report, parameters)
         found = [
             run
-            for run in self._known(self.folder(url, account, report))
+            for run in self._runs_in(self.folder(url, account, report))
             if comparable(report, run.origin.parameters) == wanted
         ]
         return sorted(found, key=lambda run: run.finished_at, reverse=True)
 
-    def _known(self, folder: Path) -> Iterator[ReportResult]:
+    def _runs_in(self, folder: Path) -> Iterator[ReportResult]:
         return runs_in(folder)
 
+    def verify(self, run: ReportResult | None) -> ReportResult | None:
+        """Return the run if its files are intact; otherwise quarantine it and return ``None``."""
+        if run is None:
+            return None
+        if not run.is_intact():
+            run.quarantine()
+            return None
+        self._pin(run)
+        return run
+
     def runs(self, report: str | None = None) -> Iterator[ReportResult]:
-        """All runs on this disk, of one report if it is named."""
+        """Yield all runs on this disk, or those of one report."""
         for folder in self._folders(report):
             yield from runs_in(folder)
 
     def _folders(self, report: str | None) -> list[Path]:
         root = self.path / "runs"
         found = sorted(root.glob("*/*/*")) if root.is_dir() else []
-        # What lies behind a link is not ours to list, or to clear.
+        # Files behind a link belong to somebody else: don't list or clear them.
         real = root.resolve()
         found = [folder for folder in found if folder.resolve() == real / folder.relative_to(root)]
         return [folder for folder in found if report is None or unquote(folder.name) == report]
 
-    @contextmanager
+    def info(self) -> pd.DataFrame:
+        """List the stored runs, one row per run.
+
+        Returns
+        -------
+        DataFrame
+            ``report``, ``run_id`` (Int64), ``host``, ``account``, ``tables``, ``rows`` (Int64), ``bytes``
+            (Int64), ``finished_at`` (UTC), ``age``, ``parameters``.
+        """
+        return store_frame(self.runs(), datetime.now(UTC))
+
     def lock(
         self,
         url: str,
@@ -167,8 +183,8 @@ class Store:
         *,
         on_wait: Callable[[str], object] = _LOG.info,
         blocking: bool = True,
-    ) -> Iterator[Path]:
-        """Lock a run for one writer at a time on this machine, and yield its folder.
+    ) -> AbstractContextManager[Path]:
+        """Lock a run for one writer at a time on this machine; the context is its folder.
 
         Parameters
         ----------
@@ -182,10 +198,7 @@ class Store:
         StoreLockedError
             Another writer holds the lock.
         """
-        with self._lock_folder(
-            self.folder(url, account, report, run_id), on_wait, blocking=blocking
-        ) as folder:
-            yield folder
+        return self._lock_folder(self.folder(url, account, report, run_id), on_wait, blocking=blocking)
 
     @contextmanager
     def _lock_folder(
@@ -200,7 +213,7 @@ class Store:
     def _acquire(
         self, folder: Path, on_wait: Callable[[str], object], *, blocking: bool
     ) -> AbstractContextManager[object]:
-        """Acquire the file lock of a run's folder, waiting until the deadline at most."""
+        """Acquire the file lock of a run, waiting until the deadline at most."""
         from filelock import FileLock, Timeout  # noqa: PLC0415 - slow to import, and only a writer needs it
 
         # One object per file, so that the thread that holds the lock can acquire it again.
@@ -224,67 +237,46 @@ class Store:
             self._waiter.pause(_LOCK_POLL)
 
     def seal(self, folder: Path, facts: Mapping[str, Any]) -> ReportResult:
-        """Write the sidecar, last and at once; from now on the run exists."""
-        part = folder / f"{SIDECAR}.part"
-        with open_private(part) as file:
-            file.write(sidecar_text(facts).encode())
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(folder / SIDECAR)
+        """Write the sidecar, which completes the run."""
+        write_sidecar(folder, facts)
         sealed = read_run(folder)
         if sealed is None:
             raise StoreError(f"The store at {self.path} lost a run while it was written.", hint="Call again.")
         self._pin(sealed)
         return sealed
 
-    def info(self) -> pd.DataFrame:
-        """What is kept: one row a run.
-
-        Returns
-        -------
-        DataFrame
-            ``report``, ``run_id`` (Int64), ``host``, ``account``, ``tables``, ``rows`` (Int64), ``bytes``
-            (Int64), ``finished_at`` (UTC), ``age``, ``parameters``.
-        """
-        return store_frame(self.runs(), datetime.now(UTC))
-
     def clear(self, report: str | None = None, older_than: Age | None = None, *, shared: bool = False) -> int:
-        """Remove stored runs from this disk.
+        """Remove stored runs from this disk and return how many.
 
         Parameters
         ----------
         report : str, optional
-            Only of this report.
-        older_than : float or timedelta, optional
-            Only runs that ended longer ago than this (seconds).
+            Only runs of this report.
+        older_than : float, str or timedelta, optional
+            Only runs that ended longer ago than this: seconds, ``"7d"``, ``"12h"`` or a timedelta.
         shared : bool
-            Also from the store a team shares, for everybody.
-
-        Returns
-        -------
-        int
-            How many runs were removed.
+            Also remove them from the store that a team shares, for everybody.
 
         Raises
         ------
         StoreError
-            This disk lets none be removed.
+            The files can't be removed.
         """
         if shared:
-            raise StoreError("This store is on this disk alone.", hint="Leave shared=True out.")
-        limit = oldest(older_than)
-        gone = [run for run in self.runs(report) if limit is None or run.finished_at < limit]
+            raise StoreError("This store is only on this disk, not shared.", hint="Leave out shared=True.")
+        before = cutoff(older_than)
+        removed = [run for run in self.runs(report) if before is None or run.finished_at < before]
         try:
-            for run in gone:
+            for run in removed:
                 _remove(run.folder)
-            if limit is None:
+            if before is None:
                 self._sweep(report)
         except OSError as error:
             raise StoreError(
                 f"The store at {self.path} can't be cleared: {error.strerror}.",
-                hint="Ask who owns its files.",
+                hint="Ask the owner of its files to clear it.",
             ) from None
-        return len(gone)
+        return len(removed)
 
     def _sweep(self, report: str | None) -> None:
         """Remove quarantined and unfinished runs that no other process is writing."""
@@ -295,9 +287,20 @@ class Store:
                     if leftover.suffix == QUARANTINED or not (leftover / SIDECAR).exists():
                         shutil.rmtree(leftover, ignore_errors=True)
 
+    def evict(self, keep: ReportResult) -> None:
+        """Remove the runs stored first until the limit is met; ``keep`` and pinned runs stay."""
+        runs = sorted(self.runs(), key=lambda run: run.origin.retrieved_at or "")
+        excess = sum(run.size for run in runs) - self.limit
+        pinned = {keep.folder}.union(*self._pinned)
+        for run in runs:
+            if excess > 0 and run.folder not in pinned:
+                excess -= run.size
+                _remove(run.folder)
+                _LOG.info("Removed run %s: the store at %s was over its limit.", run.folder.name, self.path)
+
     @contextmanager
     def pin_used(self) -> Iterator[None]:
-        """Let every run that is stored or used inside stay to its end, however large they are together."""
+        """Keep every run that is stored or used inside the block, even beyond the limit."""
         pinned: set[Path] = set()
         self._pinned.append(pinned)
         try:
@@ -309,66 +312,28 @@ class Store:
         for pinned in self._pinned:
             pinned.add(run.folder)
 
-    def evict(self, keep: ReportResult) -> list[ReportResult]:
-        """Remove the runs stored first until the limit is kept; ``keep`` stays, however large."""
-        runs = sorted(self.runs(), key=lambda run: run.origin.retrieved_at or "")
-        total, gone = sum(run.size for run in runs), []
-        kept = {keep.folder}.union(*self._pinned)
-        for run in runs:
-            if total <= self.limit:
-                break
-            if run.folder not in kept:
-                total -= run.size
-                _remove(run.folder)
-                gone.append(run)
-        if gone:
-            _LOG.info("the store at %s was over its limit: %d old runs removed", self.path, len(gone))
-        return gone
-
-    def verify(self, run: ReportResult | None) -> ReportResult | None:
-        """The run if its files are what was stored; a damaged one is set aside, and there is none."""
-        if run is None:
-            return None
-        if run.is_intact():
-            self._pin(run)
-            return run
-        run.quarantine()
-        return None
-
 
 def _remove(folder: Path) -> None:
-    # The sidecar goes first: a half-removed folder then does not exist.
+    # The sidecar goes first: without it, a half-removed folder is not a run.
     (folder / SIDECAR).unlink(missing_ok=True)
     shutil.rmtree(folder, ignore_errors=True)
 
 
 def store_frame(runs: Iterable[ReportResult], now: datetime) -> pd.DataFrame:
-    """One row a stored run; the columns are those of `Store.info`."""
-    rows = [
-        {
-            "report": run.origin.report,
-            "run_id": run.origin.run_id,
-            "host": run.origin.host,
-            "account": run.origin.account,
-            "tables": ", ".join(run.tables),
-            "rows": sum(run.provenance_of(table).rows or 0 for table in run.tables),
-            "bytes": run.size,
-            "finished_at": run.finished_at,
-            "age": now - run.finished_at,
-            "parameters": run.origin.parameters,
-        }
-        for run in runs
-    ]
-    types = {
-        "report": "str",
-        "run_id": "Int64",
-        "host": "str",
-        "account": "str",
-        "tables": "str",
-        "rows": "Int64",
-        "bytes": "Int64",
-        "finished_at": "datetime64[us, UTC]",
-        "age": "timedelta64[us]",
-        "parameters": "object",
+    """Return one row per stored run, with the columns of `Store.info`."""
+    columns: dict[str, tuple[str, Callable[[ReportResult], object]]] = {
+        "report": ("str", lambda run: run.origin.report),
+        "run_id": ("Int64", lambda run: run.origin.run_id),
+        "host": ("str", lambda run: run.origin.host),
+        "account": ("str", lambda run: run.origin.account),
+        "tables": ("str", lambda run: ", ".join(run.tables)),
+        "rows": ("Int64", lambda run: sum(run.provenance_of(table).rows or 0 for table in run.tables)),
+        "bytes": ("Int64", lambda run: run.size),
+        "finished_at": ("datetime64[us, UTC]", lambda run: run.finished_at),
+        "age": ("timedelta64[us]", lambda run: now - run.finished_at),
+        "parameters": ("object", lambda run: run.origin.parameters),
     }
-    return pd.DataFrame(rows, columns=list(types)).astype(types)
+    rows = [{name: value(run) for name, (_, value) in columns.items()} for run in runs]
+    return pd.DataFrame(rows, columns=list(columns)).astype(
+        {name: kind for name, (kind, _) in columns.items()}
+    )

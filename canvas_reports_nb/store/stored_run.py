@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import shutil
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from canvas_reports_nb import _html, frames
-from canvas_reports_nb._disk import file_facts
+from canvas_reports_nb._disk import file_facts, open_private
 from canvas_reports_nb.catalog.parameters import comparable
 from canvas_reports_nb.exceptions import DamagedFileError, NotStoredError
 from canvas_reports_nb.frames.identity import choose_table
@@ -73,8 +74,6 @@ class ReportResult:
             _html.table(("table", "rows"), rows),
         )
 
-    # -- the tables --------------------------------------------------------------------------
-
     @property
     def tables(self) -> tuple[str, ...]:
         """The names of the tables, in the order of the file."""
@@ -128,8 +127,6 @@ class ReportResult:
                 run_id=self.origin.run_id,
             )
 
-    # -- where it came from ------------------------------------------------------------------
-
     @cached_property
     def provenance(self) -> dict[str, Any]:
         """Where the run came from: of the table if it has only one, otherwise of the run."""
@@ -149,8 +146,6 @@ class ReportResult:
         """When the run ended on Canvas; aware, in UTC."""
         text = self.origin.ended_at or self.origin.created_at or self.origin.retrieved_at
         return datetime.fromisoformat(text) if text else datetime.fromtimestamp(0, UTC)
-
-    # -- the files ---------------------------------------------------------------------------
 
     @cached_property
     def path(self) -> Path:
@@ -197,18 +192,18 @@ class ReportResult:
     def is_intact(self) -> bool:
         """Return whether every Parquet file is unchanged and the raw file has its original size."""
         try:
-            typed = all(
-                file_facts(self.path_of(name)).items() <= self.facts["tables"][name].items()
-                for name in self.tables
-            )
-            return typed and self.raw.stat().st_size == self.facts["raw"]["size"]
+            has_size = self.raw.stat().st_size == self.facts["raw"].get("size")
         except OSError:
             return False
+        return has_size and all(map(self._is_unchanged, self.facts["tables"].values()))
 
     def is_raw_intact(self) -> bool:
         """Return whether the file from Canvas is unchanged, byte for byte."""
+        return self._is_unchanged(self.facts["raw"])
+
+    def _is_unchanged(self, recorded: Mapping[str, Any]) -> bool:
         try:
-            return bool(file_facts(self.raw).items() <= self.facts["raw"].items())
+            return bool(file_facts(self.folder / recorded["file"]).items() <= recorded.items())
         except OSError:
             return False
 
@@ -236,6 +231,16 @@ def sidecar_text(facts: Mapping[str, Any]) -> str:
     return json.dumps({"format": FORMAT, **facts}, ensure_ascii=False, indent=1)
 
 
+def write_sidecar(folder: Path, facts: Mapping[str, Any]) -> None:
+    """Write the sidecar in one step, so that it is never seen half-written."""
+    part = folder / f"{SIDECAR}.part"
+    with open_private(part) as file:
+        file.write(sidecar_text(facts).encode())
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(folder / SIDECAR)
+
+
 def read_run(folder: Path) -> ReportResult | None:
     """Return the complete run in a folder; ``None`` if the sidecar is missing, damaged or foreign."""
     try:
@@ -250,24 +255,26 @@ def parse_run(folder: Path, text: bytes) -> ReportResult | None:
     try:
         facts = json.loads(text.decode())
         run = ReportResult(folder, facts)
-        is_inside = all(Path(each["file"]).name == each["file"] for each in run.files)
         tables = [run.provenance_of(table) for table in run.tables]
-        is_typed = all(map(_has_valid_types, [run.origin, *tables]))
-        has_rows = all(isinstance(each.rows, int) for each in tables)
-        is_known = facts["format"] == FORMAT and run.finished_at.tzinfo is not None
+        is_valid = (
+            facts["format"] == FORMAT
+            and run.finished_at.tzinfo is not None
+            and all(Path(each["file"]).name == each["file"] for each in run.files)
+            and all(map(_has_valid_types, [run.origin, *tables]))
+            and all(isinstance(each.rows, int) for each in tables)
+        )
         comparable(run.origin.report or "", run.origin.parameters)
         # Half a surrogate pair is valid JSON, but no list of runs could show it.
         json.dumps(facts, ensure_ascii=False).encode()
     except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError):
         return None  # A foreign file can have any shape.
-    return run if is_inside and is_typed and has_rows and is_known else None
+    return run if is_valid else None
 
 
 def _has_valid_types(origin: Provenance) -> bool:
     """Return whether the values that a list of runs shows have the types of its columns."""
-    texts = (origin.host, origin.account, origin.report)
-    times = (origin.created_at, origin.ended_at, origin.retrieved_at)
+    texts = (origin.host, origin.account, origin.report, origin.created_at, origin.ended_at)
     counts = ((origin.run_id, 2**63), (origin.rows, _TOO_MANY))
-    return all(text is None or isinstance(text, str) for text in (*texts, *times)) and all(
+    return all(isinstance(text, str | None) for text in (*texts, origin.retrieved_at)) and all(
         count is None or (isinstance(count, int) and abs(count) < bound) for count, bound in counts
     )

@@ -114,7 +114,7 @@ def test_a_run_too_old_is_not_even_copied(machine: Any, bucket: str) -> None:
 
 def test_a_storage_that_fails_costs_nobody_a_report(machine: Any, s3: str) -> None:
     connection = machine("one", "s3://bucket-that-is-not-there/team")
-    with pytest.warns(crn.ReportWarning, match=r"can't be written: .*Going on with this disk alone"):
+    with pytest.warns(crn.ReportWarning, match=r"can't be written: .*Continuing with the runs on this disk"):
         frame = connection.read_report("grade_export_csv", **QUIET)
     assert len(connection.read_report("grade_export_csv", offline=True)) == len(frame)
     buckets = boto3.client("s3", endpoint_url=s3).list_buckets()["Buckets"]

@@ -50,7 +50,7 @@ def runner(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> CliRunner:
         (["file", __file__, "-o", "out.zip"], 2, ".parquet or .csv"),
         (["store", "clear", "--older-than", "30x"], 2, "30x"),
         (["store", "clear"], 1, "Aborted"),
-        (["store", "clear", "--yes", "--shared"], 1, "on this disk alone"),
+        (["store", "clear", "--yes", "--shared"], 1, "only on this disk"),
         (["run"], 2, "REPORT"),
         (["run", "x", "--token", "1234"], 2, "--token"),
         (["demo", "--files", "no-such-folder"], 2, "no-such-folder"),

@@ -304,7 +304,7 @@ def test_all_that_is_half_made_goes_with_the_rest(disk: Any, there: Any) -> None
 
 
 def test_a_store_on_this_disk_has_nothing_shared(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="this disk alone"):
+    with pytest.raises(StoreError, match="only on this disk"):
         Store(tmp_path).clear(shared=True)
 
 
@@ -348,7 +348,7 @@ class Failing:
 def test_trouble_is_said_once_and_stops_nothing(disk: Any) -> None:
     store = disk("one")
     store._shared.files = failing = Failing()
-    with pytest.warns(ReportWarning, match="Going on with this disk alone") as warned:
+    with pytest.warns(ReportWarning, match="Continuing with the runs on this disk") as warned:
         assert store.find(*RUN) is None
     calls = failing.calls
     kept = keep(store, 7)
