@@ -103,7 +103,7 @@ def unload_ipython_extension(ipython: _Any) -> None:
     magics.unload(ipython)
 
 
-# Loaded on first use: who only fetches a report needs none of them.
+# Loaded on first use; reading a report needs none of them.
 _ANALYSES = frozenset({"activity", "charts", "grades", "provisioning"})
 
 
@@ -111,3 +111,7 @@ def __getattr__(name: str) -> _Any:
     if name in _ANALYSES:
         return _import_module(f"{__name__}.analysis.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,7 +1,4 @@
-"""``df.canvas`` on pandas and polars: thin, stateless, every method with a function twin.
-
-Importing this package registers them.
-"""
+"""``df.canvas`` on pandas and polars, registered by importing this package. Every method has a function, too."""
 
 from canvas_reports_nb.accessors._pandas import CanvasAccessor
 from canvas_reports_nb.accessors._polars import CanvasLazyNamespace, CanvasNamespace

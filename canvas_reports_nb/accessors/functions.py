@@ -47,7 +47,7 @@ def provenance(frame: pd.DataFrame | ReportResult) -> dict[str, Any]:
         )
     raise NoProvenanceError(
         f"A {type(frame).__module__.partition('.')[0]} frame can't have a record of its source.",
-        hint="Keep the result: result = canvas.obtain(...). Then result.to_polars() returns the frame, "
+        hint="Keep the result of the run: result = canvas.start(...).result(). Then result.to_polars() returns the frame, "
         "and crn.provenance(result) and crn.refresh(result) work.",
     )
 
@@ -76,7 +76,9 @@ def refresh(
     canvas: Connection | None = None,
     *,
     columns: Sequence[str] | None = None,
-    **obtaining: Any,
+    progress: Progress = "auto",
+    timeout: float | None = None,
+    on_interrupt: OnInterrupt = "detach",
 ) -> pd.DataFrame | ReportResult:
     """Run the same report again with the same parameters.
 
@@ -89,8 +91,8 @@ def refresh(
         Where to run it. The default is the newest open connection to the Canvas and account of the frame.
     columns : sequence of str, optional
         The columns to load, for a frame.
-    **obtaining
-        ``progress``, ``timeout`` and ``on_interrupt``, as for `read_report`.
+    progress, timeout, on_interrupt
+        As for `read_report`.
 
     Returns
     -------
@@ -117,10 +119,15 @@ def refresh(
         )
     if canvas is None:
         canvas = opening.connection_to(carried["host"], carried["account"])
-    asked = {**obtaining, "parameters": carried["parameters"], "max_age": 0}
-    result = canvas.obtain(carried["report"], **asked)
-    return (
-        result
-        if isinstance(frame, ReportResult)
-        else result.load(engine_of(frame), carried["table"], columns)
+    result = canvas.obtain(
+        carried["report"],
+        parameters=carried["parameters"],
+        max_age=0,
+        progress=progress,
+        timeout=timeout,
+        on_interrupt=on_interrupt,
     )
+    if isinstance(frame, ReportResult):
+        return result
+    again: pd.DataFrame = result.load(engine_of(frame), carried["table"], columns)
+    return again

@@ -146,7 +146,7 @@ def test_a_frame_of_unknown_origin_says_what_to_do(frame: Any) -> None:
     assert hasattr(frame, "canvas")
     assert not hasattr(frame.canvas, "provenance")
     assert not hasattr(frame.canvas, "no_such_thing")
-    hint = "read_report" if isinstance(frame, pd.DataFrame) else r"canvas\.obtain"
+    hint = "read_report" if isinstance(frame, pd.DataFrame) else r"canvas\.start"
     for call in (
         lambda: frame.canvas.provenance,
         frame.canvas.refresh,

@@ -41,6 +41,11 @@ def test_dir_of_an_analysis_shows_its_public_names_only(name: str) -> None:
     assert dir(module) == module.__all__ == sorted(module.__all__)
 
 
+def test_tab_shows_the_public_names_and_nothing_else() -> None:
+    assert dir(crn) == crn.__all__
+    assert {"grades", "provisioning", "activity", "charts", "read_report"} <= set(dir(crn))
+
+
 def test_no_function_shares_its_name_with_a_module() -> None:
     modules = {info.name for info in pkgutil.iter_modules(crn.__path__)}
     functions = {name for name in crn.__all__ if callable(getattr(crn, name))}

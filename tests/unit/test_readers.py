@@ -1,0 +1,164 @@
+"""Every reader shows its keywords in all places, and recognizes misspelled ones before anything is sent."""
+
+import inspect
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import polars as pl
+import pytest
+
+import canvas_reports_nb as crn
+from canvas_reports_nb.catalog import schemas
+from canvas_reports_nb.exceptions import NotStoredError, ParameterError, UnknownParameterError
+
+ONE = [
+    "parameters",
+    "table",
+    "columns",
+    "max_age",
+    "run_id",
+    "offline",
+    "progress",
+    "timeout",
+    "on_interrupt",
+]
+MANY = ["table", "columns", "engine", "on_error", "max_age", "progress", "timeout", "on_interrupt"]
+KEYWORDS = {
+    "read_report": ["engine", *ONE],
+    "read_tables": ["engine", *ONE],
+    "scan_report": ONE,
+    "read_reports": MANY,
+    "scan_reports": MANY,
+}
+REQUESTS = [{"report": "grade_export_csv"}]
+
+
+@pytest.fixture
+def canvas(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[crn.Connection]:
+    """The newest open connection, from which nothing can be sent."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("nothing may be sent")
+
+    monkeypatch.setattr("requests.adapters.HTTPAdapter.send", refuse)
+    with crn.connect("canvas.example.edu", "1234~token", store=tmp_path) as connection:
+        yield connection
+
+
+def places(canvas: crn.Connection, reader: str) -> dict[str, Any]:
+    """The same reader wherever a user finds it, each bound to a first argument."""
+    if "reports" in reader:
+        frames = pd.DataFrame(REQUESTS), pl.DataFrame(REQUESTS), pl.LazyFrame(REQUESTS)
+        accessors = {f"{type(each)}": getattr(each.canvas, reader) for each in frames}
+        first: Any = REQUESTS
+    else:
+        on = [pl.LazyFrame] if reader == "scan_report" else [pd.DataFrame, pl.DataFrame]
+        found = {f"{each}": getattr(each.canvas, reader) for each in on}
+        accessors = {
+            name: lambda _read=read, **named: _read("grade_export_csv", **named)
+            for name, read in found.items()
+        }
+        first = "grade_export_csv"
+    own = {"connection": getattr(canvas, reader), "package": getattr(crn, reader)}
+    called = {name: lambda _read=read, **named: _read(first, **named) for name, read in own.items()}
+    return called | accessors
+
+
+def shown(reader: str) -> list[Any]:
+    """The readers as objects to ask for their signature and docstring."""
+    frames = [pd.DataFrame(REQUESTS), pl.DataFrame(REQUESTS), pl.LazyFrame(REQUESTS)]
+    own = [getattr(crn, reader), getattr(crn.Connection, reader)]
+    return own + [getattr(each.canvas, reader) for each in frames if hasattr(each.canvas, reader)]
+
+
+@pytest.mark.parametrize("reader", KEYWORDS)
+def test_signature_and_docstring_show_every_keyword(reader: str) -> None:
+    found = shown(reader)
+    assert len(found) >= 3
+    for call in found:
+        parameters = inspect.signature(call).parameters
+        documented = inspect.getdoc(call) or ""
+        for name in KEYWORDS[reader]:
+            assert parameters[name].kind is inspect.Parameter.KEYWORD_ONLY
+            assert re.search(rf"^{name} : \S", documented, re.MULTILINE), (call, name)
+        assert ("report_parameters" in parameters) == ("reports" not in reader)
+
+
+@pytest.mark.parametrize("reader", KEYWORDS)
+def test_a_keyword_with_a_letter_dropped_is_recognized(canvas: crn.Connection, reader: str) -> None:
+    for place, call in places(canvas, reader).items():
+        for name in KEYWORDS[reader]:
+            for at in range(len(name)):
+                typo = name[:at] + name[at + 1 :]
+                with pytest.raises(UnknownParameterError) as caught:
+                    call(**{typo: 1})
+                first, hint = str(caught.value).splitlines()
+                assert f"{reader} has no keyword {typo}=" in first, place
+                assert re.search(rf"Did you mean [a-z_= or]*\b{name}=", hint), (place, typo, hint)
+
+
+@pytest.mark.parametrize(
+    "typo", ["maxage", "max_ages", "time_out", "colums", "collumns", "pogress", "onerror"]
+)
+def test_one_typo_is_one_error_whatever_else_is_asked(canvas: crn.Connection, typo: str) -> None:
+    for how in ({"offline": True}, {"run_id": 7}, {"parameters": {"include_deleted": True}}, {"max_age": 0}):
+        if typo != "onerror":
+            with pytest.raises(UnknownParameterError, match="Did you mean"):
+                canvas.read_report("grade_export_csv", **{typo: 1}, **how)
+    with pytest.raises(UnknownParameterError, match="Did you mean"):
+        canvas.read_reports(REQUESTS, **{typo: 1})
+
+
+def test_both_ours_and_the_reports_names_are_suggested(canvas: crn.Connection) -> None:
+    with pytest.raises(UnknownParameterError, match="Did you mean"):
+        canvas.read_report("provisioning_csv", tabel="users")
+    with pytest.raises(UnknownParameterError, match="The keywords are: table, columns, engine"):
+        canvas.read_reports(REQUESTS, enrollment_term_id=7)
+    with pytest.raises(
+        UnknownParameterError, match=r'scan_report has no keyword engine=[\s\S]*parameters={"engine"'
+    ):
+        canvas.scan_report("grade_export_csv", engine="dask")
+
+
+def test_no_parameter_of_a_known_report_is_taken_for_a_typo(canvas: crn.Connection) -> None:
+    for report in schemas.reports():
+        known = schemas.schema(report)
+        assert known
+        for parameter in known.parameters.values():
+            with pytest.raises(NotStoredError):
+                canvas.read_report(report, offline=True, **{parameter.name: 1})
+
+
+def test_a_parameter_of_any_name_goes_into_the_mapping(canvas: crn.Connection) -> None:
+    with pytest.raises(NotStoredError):
+        canvas.read_report("our_own_csv", parameters={"colum": 1, "table": 2}, offline=True)
+
+
+@pytest.mark.parametrize("age", ["7d", "12h", "90", "1.5 h", 0, 3600.5, timedelta(days=7)])
+def test_an_age_has_many_spellings(canvas: crn.Connection, age: Any) -> None:
+    with pytest.raises(NotStoredError):
+        canvas.read_report("grade_export_csv", offline=True, max_age=age)
+    assert canvas.store.clear(older_than=age) == 0
+
+
+@pytest.mark.parametrize("age", ["1 week", "", "d", "-1d", None, "7days", True, [7]])
+def test_what_is_not_an_age(canvas: crn.Connection, age: Any) -> None:
+    said = re.escape(f"Can't read {age!r} as an age.") + r'\nUse seconds, "7d", "12h" or a timedelta\.'
+    for call in (
+        lambda: canvas.read_report("grade_export_csv", max_age=age),
+        lambda: canvas.read_report("grade_export_csv", max_age=age, offline=True),
+        lambda: canvas.read_reports(REQUESTS, max_age=age),
+        *([lambda: canvas.store.clear(older_than=age)] if age is not None else []),
+    ):
+        with pytest.raises(ParameterError, match=said):
+            call()
+
+
+@pytest.mark.parametrize("engine", ["pandas", "arrow", "pnadas", None])
+def test_scan_reports_is_lazy_only(canvas: crn.Connection, engine: Any) -> None:
+    with pytest.raises(ParameterError, match='Use "polars" or "dask"'):
+        canvas.scan_reports(REQUESTS, engine=engine)
