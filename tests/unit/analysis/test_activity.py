@@ -1,4 +1,4 @@
-"""The analyses of activity against plain SQL, on the demo and on whatever the reports may hold."""
+"""The analyses of activity give what plain SQL gives, on the demo and on generated reports."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -52,7 +52,7 @@ USERS = st.lists(
 ).map(
     lambda rows: table(
         {"canvas_user_id": pa.int64(), "login_id": pa.string(), "email": pa.string(), "status": WORD},
-        # A login is there once.
+        # Each login once.
         list(
             {(who[0], login): (who[0], login, f"{login}@example.edu", s) for who, login, s in rows}.values()
         ),

@@ -25,7 +25,7 @@ SCHEMA = {
     "posted": pl.Boolean,
 }
 
-# A Canvas id of 17 digits is told from its neighbor.
+# Two neighboring Canvas ids of 17 digits are different.
 ids = st.none() | st.sampled_from([1, 2, 3, 10_000_000_000_000_481, 10_000_000_000_000_482])
 
 rows = st.tuples(
@@ -47,7 +47,7 @@ def plain(frame: pl.DataFrame) -> Counter[tuple[object, ...]]:
 
 
 def read(text: str | None, name: str) -> object:
-    """A printed cell in the type of its column."""
+    """Return a printed cell in the type of its column."""
     dtype = SCHEMA[name]
     if text is None or dtype in (pl.String, pl.Categorical):
         return text
@@ -57,7 +57,7 @@ def read(text: str | None, name: str) -> object:
 
 
 def applied(found: crn.Diff[pl.DataFrame], older: pl.DataFrame) -> Counter[tuple[object, ...]]:
-    """The older rows, less what was removed, with the changed cells, and what was added."""
+    """Return the older rows without the removed ones, with changed cells, and with the added rows."""
     places = {name: place for place, name in enumerate(older.columns)}
     left = plain(older)
     left.subtract(plain(found.removed))

@@ -1,4 +1,4 @@
-"""The same frame gives the same answer to the last bit: in every call, of every kind, in any order of its rows."""
+"""Equal frames give equal results to the last bit: in every call, of every kind, in any order of rows."""
 
 import io
 import warnings
@@ -95,7 +95,7 @@ def test_no_public_analysis_is_left_out() -> None:
 
 @pytest.fixture(scope="module")
 def tables(larger: Callable[..., dict[str, pa.Table]]) -> dict[str, pa.Table]:
-    """What the analyses read, of a demo with 20 000 enrollments."""
+    """The reports that the analyses read, from a demo with 20,000 enrollments."""
     every = (
         *("users", "accounts", "terms", "courses", "sections", "enrollments", "groups", "xlist"),
         "include_deleted",
@@ -131,7 +131,7 @@ def test_every_call_gives_the_same(frames: dict[str, pl.DataFrame], name: str) -
 
 
 def bits(rows: tuple[list[str], list[tuple[Any, ...]]]) -> str:
-    """Names and cells as text, floats to the last bit; pandas has types of its own for equal cells."""
+    """Return names and cells as text, floats to the last bit, because pandas has its own types."""
     names, cells = rows
     spelled = [[cell.hex() if isinstance(cell, float) else str(cell) for cell in row] for row in cells]
     return repr([names, *spelled])
@@ -191,7 +191,7 @@ def test_terms_with_one_name_and_no_dates_are_drawn_in_one_order() -> None:
 
 def test_two_frames_differ_alike(frames: dict[str, pl.DataFrame]) -> None:
     older = frames["users"]
-    # Some rows twice, some once more, some gone, some changed: also what no key tells apart.
+    # Some rows repeated, removed or changed, so that some keys are ambiguous.
     newer = pl.concat([older.head(300), older.head(40), older.slice(20, 10)]).with_columns(
         pl.when(pl.int_range(pl.len()) % 7 == 0).then(pl.lit("x")).otherwise("login_id").alias("login_id")
     )

@@ -62,9 +62,9 @@ def test_an_empty_frame_gives_a_chart(draw):
     ],
 )
 def test_unusable_input_raises_an_error_with_a_hint(draw):
-    with pytest.raises(ParameterError) as refused:
+    with pytest.raises(ParameterError) as caught:
         draw()
-    assert refused.value.hint
+    assert caught.value.hint
 
 
 def test_a_missing_column_is_named():

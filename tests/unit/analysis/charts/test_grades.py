@@ -78,7 +78,7 @@ def test_courses_with_the_same_name_get_their_sis_id():
         ]
     )
     ax = charts.dfw_by_course(frame, minimum=1)
-    # The third has no SIS id; by then its name alone is no other one's.
+    # The third has no SIS id, and its name alone is unique by then.
     assert ticks(ax.yaxis) == ["Welding [WELD-FA25] (1)", "Welding [WELD-SP26] (1)", "Welding (1)", "Art (1)"]
 
 

@@ -68,7 +68,7 @@ def test_the_title_names_account_and_date():
 
 
 @pytest.mark.parametrize(
-    ("origin", "said"),
+    ("origin", "source"),
     [
         (
             {
@@ -98,10 +98,10 @@ def test_the_title_names_account_and_date():
         ),
     ],
 )
-def test_the_title_names_account_term_and_date(origin, said):
+def test_the_title_names_account_term_and_date(origin, source):
     frame = provisioned(1)["enrollments"]
     frame.attrs[ATTRS_KEY] = origin
-    assert charts.role_by_state(frame).get_title(loc="left") == f"Enrollments by role and status\n{said}"
+    assert charts.role_by_state(frame).get_title(loc="left") == f"Enrollments by role and status\n{source}"
 
 
 def test_draws_on_the_axes_given_and_leaves_the_style_alone():

@@ -52,8 +52,10 @@ def test_roles_and_states_alone_are_counted_row_by_row():
 
 def test_equal_counts_are_described_in_the_same_order():
     frame = pd.DataFrame({"role": ["ta", "student", "observer", "designer"], "status": "active"})
-    told = {charts.alt_text(charts.role_by_state(frame.sample(frac=1, random_state=at))) for at in range(8)}
-    assert len(told) == 1
+    described = {
+        charts.alt_text(charts.role_by_state(frame.sample(frac=1, random_state=at))) for at in range(8)
+    }
+    assert len(described) == 1
 
 
 @pytest.mark.parametrize("name", KINDS)

@@ -47,7 +47,7 @@ ROW = st.tuples(
 
 
 def export(rows: list[tuple[Any, ...]]) -> pa.Table:
-    """A grade export of drawn rows; names and SIS ids are blank now and then."""
+    """Return a grade export of drawn rows; some names and SIS ids are blank."""
     records = []
     for pos, ((student, sis), (section, course, term), state, scores, letters, blank) in enumerate(rows):
         records.append(

@@ -11,7 +11,7 @@ from tests.unit.analysis.grades.exports import ONCE, SHOWN
 
 
 def periods_sql(oracle: Any, table: pa.Table, periods: list[tuple[str, str]]) -> tuple[list[str], list[Any]]:
-    """The long form, period by period; ``periods`` are the titles and the numbers behind their columns."""
+    """Return the long form in SQL; ``periods`` are titles and suffixes of columns."""
     measures = [f"{name} {kind}" for kind in ("score", "grade") for name in SHOWN]
     dynamic = {
         f"{title} {name}{again}" for title, again in periods for name in ("grading period id", *measures)

@@ -1,4 +1,4 @@
-"""Pseudonyms are stable, keyed and total: what is personal goes, what joins still joins."""
+"""Pseudonyms are stable and keyed, replace everything personal, and keep joins working."""
 
 import hashlib
 import hmac
@@ -166,22 +166,22 @@ PORTFOLIOS = pl.DataFrame(
 
 
 def test_free_text_and_unknown_columns_are_kept_only_on_request() -> None:
-    said = {"report": "eportfolio_report_csv"}
+    named = {"report": "eportfolio_report_csv"}
     with pytest.warns(crn.ReportWarning, match="Dropped columns .* 'campus', 'advisor', 'mentor'"):
-        made = crn.pseudonymize(PORTFOLIOS, KEY, **said)
+        made = crn.pseudonymize(PORTFOLIOS, KEY, **named)
     assert made.columns == ["author_id"]
     identities = {"advisor": "person", "mentor": "guide"}
     with pytest.warns(crn.ReportWarning, match="may name people: 'eportfolio_name', 'campus'"):
         made = PORTFOLIOS.canvas.pseudonymize(
-            KEY, **said, free_text="keep", keep=["campus"], identities=identities
+            KEY, **named, free_text="keep", keep=["campus"], identities=identities
         )
     assert made.columns == PORTFOLIOS.columns
     assert made["advisor"].item() == made["author_id"].item()
     assert made["mentor"].item() == expected("guide", "Ng")
     kept = {"keep": ["campus", "eportfolio_name"], "identities": identities}
-    crn.check_pseudonymized(made, **said, **kept)
+    crn.check_pseudonymized(made, **named, **kept)
     with pytest.raises(PersonalDataError, match="personal data in eportfolio_name, campus"):
-        crn.check_pseudonymized(made, **said, identities=identities)
+        crn.check_pseudonymized(made, **named, identities=identities)
     with pytest.warns(crn.ReportWarning, match="may name people: 'last access at'"):
         exact = access().canvas.pseudonymize(KEY, keep="last access at")
     assert exact["last access at"].equals(access()["last access at"])

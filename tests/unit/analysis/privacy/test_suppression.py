@@ -1,4 +1,4 @@
-"""No suppressed cell follows from the totals, by exact arithmetic."""
+"""No suppressed cell can be computed from the totals, by exact arithmetic."""
 
 import warnings
 from fractions import Fraction
@@ -19,7 +19,7 @@ NAMES = ("term", "course", "grade")
 
 
 def lines(cells: list[dict[str, Any]], by: tuple[str, ...]) -> list[list[int]]:
-    """The places of the cells that add up to each total a reader knows."""
+    """Return the places of the cells that add up to each total a reader knows."""
     found: dict[tuple[object, ...], list[int]] = {}
     for place, cell in enumerate(cells):
         for name in by:
@@ -28,7 +28,7 @@ def lines(cells: list[dict[str, Any]], by: tuple[str, ...]) -> list[list[int]]:
 
 
 def computable(known: list[list[int]], hidden: list[int]) -> set[int]:
-    """The hidden cells that the totals fix: Gauss-Jordan in fractions; a row with one unknown tells it."""
+    """Return the hidden cells that the totals determine, by Gauss-Jordan elimination in fractions."""
     rows = [[Fraction(int(place in line)) for place in hidden] for line in known]
     top = 0
     for column in range(len(hidden)):
@@ -41,8 +41,8 @@ def computable(known: list[list[int]], hidden: list[int]) -> set[int]:
             if row != top and rows[row][column]:
                 rows[row] = [a - rows[row][column] * b for a, b in zip(rows[row], rows[top], strict=True)]
         top += 1
-    told = [[place for place, value in zip(hidden, row, strict=True) if value] for row in rows]
-    return {places[0] for places in told if len(places) == 1}
+    computed = [[place for place, value in zip(hidden, row, strict=True) if value] for row in rows]
+    return {places[0] for places in computed if len(places) == 1}
 
 
 @st.composite
@@ -59,7 +59,7 @@ def tables(draw: st.DrawFn) -> list[dict[str, Any]]:
 
 @settings(max_examples=60)
 @given(tables())
-# Every line of the two squares shows two blanks, and yet the cell between them can be computed.
+# Every line of the two squares has two blanks, but the cell between them can still be computed.
 @example(
     [
         {"term": row, "course": column, "n": 3 if cell == "x" else 9, "mean": 0.5}
@@ -67,7 +67,7 @@ def tables(draw: st.DrawFn) -> list[dict[str, Any]]:
         for column, cell in enumerate(line)
     ]
 )
-# Nothing is left to hide beside the two ones: whoever takes the shown 40 off its line's total knows their sum.
+# Nothing is left to hide with the two ones: the total of their line minus the shown 40 gives their sum.
 @example(
     [
         {"term": row, "course": column, "n": number, "mean": 0.5}
@@ -79,7 +79,7 @@ def test_no_suppressed_cell_follows_from_the_totals(cells: list[dict[str, Any]])
     if not cells:
         return
     by = tuple(name for name in NAMES if name in cells[0])
-    with warnings.catch_warnings(record=True) as said:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         table = crn.suppress_small_cells(pl.DataFrame(cells), by=by, minimum=MINIMUM)
     known = lines(cells, by)
@@ -88,11 +88,11 @@ def test_no_suppressed_cell_follows_from_the_totals(cells: list[dict[str, Any]])
     short = [
         line for line in behind if len(line) == 1 or (line and sum(cells[n]["n"] for n in line) < MINIMUM)
     ]
-    told = computable(known, hidden).union(*short)
-    assert bool(told) == bool(said)
-    if said:
-        assert str(said[0].message).startswith(
-            f"{len(told)} of {len(hidden)} suppressed cells can be computed, at least nearly,"
+    computed = computable(known, hidden).union(*short)
+    assert bool(computed) == bool(caught)
+    if caught:
+        assert str(caught[0].message).startswith(
+            f"{len(computed)} of {len(hidden)} suppressed cells can be computed, at least nearly,"
         )
     for place, (cell, row) in enumerate(zip(cells, table.to_dicts(), strict=True)):
         assert cell["n"] >= MINIMUM or row["suppressed"]

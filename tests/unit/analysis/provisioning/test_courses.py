@@ -10,7 +10,7 @@ from canvas_reports_nb.analysis import provisioning
 
 
 def test_enrollments_of_an_older_canvas() -> None:
-    """Without an id of their own and a base role, the older key and the role itself count."""
+    """Older files have no enrollment id and no base role, so the older key and the role are used."""
     enrollments = pl.DataFrame(
         {
             "canvas_course_id": [1, 1, 2],

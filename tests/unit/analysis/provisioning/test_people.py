@@ -13,7 +13,7 @@ USERS = pl.DataFrame(
 
 
 def test_users_of_an_older_canvas() -> None:
-    """No provider and no names but one: the columns that are there do."""
+    """Older files have no provider column and only one name column."""
     people = provisioning.people({"users": USERS})
     assert people.columns == [*USERS.columns, "logins", "active_logins", "suspended_logins", "sis_ids"]
     assert people.rows() == [

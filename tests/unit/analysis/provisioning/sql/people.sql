@@ -1,5 +1,5 @@
 WITH logins AS (
-  -- Whose a login without an id is nobody knows: each stands for itself.
+  -- Logins without a user id stay separate.
   SELECT *, CASE WHEN canvas_user_id IS NULL THEN nr END AS nobody FROM users
   QUALIFY row_number() OVER (
     PARTITION BY canvas_user_id, login_id, authentication_provider_id, user_id, status ORDER BY nr
