@@ -126,12 +126,9 @@ def check_complete(member: Member, dialect: Dialect, last: Sequence[str | None])
     suspicious = broken_off or (last[-1] or "").endswith("\n")
     if suspicious and sum(chunk.count(b'"') for chunk in _chunks(member)) % 2:
         raise _cut(member, size, "inside a quoted cell")
-    if not broken_off:
-        return None
-    width = len(dialect.header)
-    if len(last) < width:
-        raise _cut(member, size, f"after {len(last)} of {width} cells of the last row")
-    return _NO_BREAK
+    if broken_off and len(last) < len(dialect.header):
+        raise _cut(member, size, f"after {len(last)} of {len(dialect.header)} cells of the last row")
+    return _NO_BREAK if broken_off else None
 
 
 def _end(member: Member) -> tuple[int, bool]:

@@ -1,7 +1,7 @@
 """A frame of any kind in, the same kind out: the edges of every analysis.
 
-narwhals tells the kinds apart and fetches the rows; between the edges stands one polars query. So pandas,
-polars, lazy polars, Arrow and Dask give the same numbers, and no analysis is written twice.
+In between is one polars query, so pandas, polars, lazy polars, Arrow and Dask give the same numbers, and no analysis
+is written twice.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+import pandas as pd
 import polars as pl
+import pyarrow as pa
 
 from canvas_reports_nb.catalog.parameters import near
 from canvas_reports_nb.exceptions import ParameterError, UnknownColumnError
@@ -17,92 +19,107 @@ from canvas_reports_nb.exceptions import ParameterError, UnknownColumnError
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-    import pyarrow as pa
-
-
-#: No Canvas id is as large, and no pseudonym of one is smaller.
+#: All Canvas ids are smaller, and all pseudonyms of ids are at least this large.
 LOWEST_PSEUDONYM = 2**62
 
-#: pandas, polars (eager or lazy), Arrow or Dask; the result is of the same.
+#: pandas, polars (eager or lazy), Arrow or Dask; the result is of the same kind.
 FrameT = TypeVar("FrameT")
+
+_JOIN_HINT = "Read both frames with read_report, and pseudonymize both or neither, with one key."
 
 
 def to_lazy(frame: Any, columns: Collection[str] | None = None) -> pl.LazyFrame:
-    """A frame of any kind as a polars query; Dask is computed for it.
+    """Turn a frame of any kind into a polars query; Dask is computed.
 
     Parameters
     ----------
     columns : collection of str, optional
-        All the query will read, as far as the frame has them: no other one is computed or converted.
+        All columns that the query reads, if the frame has them; others are not computed or converted.
 
     Raises
     ------
     ParameterError
-        It is no frame, or one with two columns of one name.
+        It is not a frame, or two of its columns have the same name.
     """
     import narwhals as nw  # noqa: PLC0415 - only analyses need it
 
     if isinstance(frame, pl.LazyFrame):
         return frame
     if nw.dependencies.is_dask_dataframe(frame):
-        frame = (
-            frame if columns is None else frame[[name for name in frame.columns if name in columns]]
-        ).compute()
-    try:
-        known = nw.from_native(frame, eager_only=True)
-        names = known.schema.names()
-    except TypeError:
-        raise no_frame(frame) from None
-    except nw.exceptions.DuplicateError:
-        raise same_names(frame) from None
+        frame = frame[[name for name in frame.columns if columns is None or name in columns]].compute()
+    known = _wrapped(frame, eager_only=True)
     if columns is not None:
-        known = known.select(name for name in names if name in columns)
+        known = known.select(name for name in known.collect_schema().names() if name in columns)
     return cast("pl.LazyFrame", known.lazy("polars").to_native())
 
 
-def no_frame(given: Any) -> ParameterError:
-    """The error for something that is no frame."""
-    return ParameterError(
-        f"A frame is wanted, not {type(given).__name__}.",
-        hint="Give a pandas, polars, Arrow or Dask frame, as read_report gives.",
-    )
+def column_names(frame: Any) -> list[str]:
+    """Return the columns of a frame of any kind, without computing anything.
+
+    Raises
+    ------
+    ParameterError
+        It is not a frame, or two of its columns have the same name.
+    """
+    return list(_wrapped(meta_of(frame)).collect_schema().names())
 
 
-def same_names(frame: Any) -> ParameterError:
-    """The error for a frame two columns of which have one name."""
-    names = [str(name) for name in getattr(frame, "column_names", None) or frame.columns]
-    twice = dict.fromkeys(name for name in names if names.count(name) > 1)
-    return ParameterError(
-        f"Several columns of the frame are called {', '.join(map(repr, twice))}.",
-        hint="Rename or drop all but one of each; in pandas: frame.loc[:, ~frame.columns.duplicated()].",
-    )
+def _wrapped(frame: Any, **options: Any) -> Any:
+    """Wrap a frame by narwhals, which reads all kinds."""
+    import narwhals as nw  # noqa: PLC0415 - only analyses need it
+
+    try:
+        known = nw.from_native(frame, **options)
+        known.collect_schema()
+    except TypeError:
+        raise ParameterError(
+            f"Expected a frame, not {type(frame).__name__}.",
+            hint="Pass a pandas, polars, Arrow or Dask frame, such as read_report returns.",
+        ) from None
+    except nw.exceptions.DuplicateError:
+        names = [str(name) for name in getattr(frame, "column_names", None) or frame.columns]
+        twice = dict.fromkeys(repr(name) for name in names if names.count(name) > 1)
+        raise ParameterError(
+            f"Several columns of the frame are called {', '.join(twice)}.",
+            hint="Rename or drop all but one of each; in pandas: frame.loc[:, ~frame.columns.duplicated()].",
+        ) from None
+    return known
+
+
+def meta_of(frame: Any) -> Any:
+    """Return the empty pandas frame that describes a Dask frame; any other frame itself."""
+    import narwhals as nw  # noqa: PLC0415 - only analyses need it
+
+    return frame._meta if nw.dependencies.is_dask_dataframe(frame) else frame  # noqa: SLF001 - Dask's own way
 
 
 def as_list(words: Iterable[str]) -> list[str]:
-    """Words as a list; a text alone is one word, not its letters."""
+    """Return words as a list; a single text is one word."""
     return [words] if isinstance(words, str) else list(words)
 
 
 def as_kind_of(result: pl.LazyFrame, frame: FrameT, *others: Any) -> FrameT:
-    """A query's result as the kind of ``frame``; a lazy frame stays lazy.
+    """Turn a query's result into the kind of ``frame``; a lazy frame stays lazy.
 
-    A column that came through keeps its dtype, an enumeration all its values, and a pandas or Arrow frame
-    where it came from.
+    Columns keep their dtypes and enumerations all their values; pandas and Arrow frames keep their provenance.
 
     Parameters
     ----------
     *others : frame
-        Those whose columns were joined to it.
+        The frames whose columns were joined to it.
     """
     import narwhals as nw  # noqa: PLC0415 - only analyses need it
+
+    from canvas_reports_nb.frames.engines import dask_frame, to_pandas  # noqa: PLC0415 - slow to import
 
     if isinstance(frame, pl.LazyFrame):
         return cast("FrameT", result)
     if isinstance(frame, pl.DataFrame):
         return cast("FrameT", result.collect())
-    from canvas_reports_nb.frames.engines import dask_frame, to_pandas  # noqa: PLC0415 - brings pandas and pyarrow
-
-    table = _plain(result.collect().to_arrow(), _enumerations((frame, *others)))
+    enumerations: dict[str, list[str]] = {}
+    for each in (*reversed(others), frame):
+        enumerations |= _enumerations(each)
+    table = _with_our_types(result.collect().to_arrow(), enumerations)
     if nw.dependencies.is_pyarrow_table(frame):
         return cast("FrameT", table.replace_schema_metadata(frame.schema.metadata))
     made = to_pandas(table)
@@ -112,44 +129,36 @@ def as_kind_of(result: pl.LazyFrame, frame: FrameT, *others: Any) -> FrameT:
     return cast("FrameT", made)
 
 
-def _enumerations(frames: Iterable[Any]) -> dict[str, list[str]]:
-    """The values the enumerations of frames may hold, whatever their rows do; the first frame's count."""
-    import narwhals as nw  # noqa: PLC0415 - only analyses need it
-    import pandas as pd  # noqa: PLC0415 - not for polars
-    import pyarrow as pa  # noqa: PLC0415 - not for polars
+def _enumerations(frame: Any) -> dict[str, list[str]]:
+    """Return the values that the enumerations of a frame may hold, also those in no row."""
+    from canvas_reports_nb.frames.engines import documented  # noqa: PLC0415 - slow to import
 
-    found: dict[str, list[str]] = {}
-    for frame in frames:
-        if nw.dependencies.is_pyarrow_table(frame):
-            for field in frame.schema:
-                if pa.types.is_dictionary(field.type):
-                    written = (field.metadata or {}).get(b"values", b"").decode()
-                    found.setdefault(field.name, written.split("\n") if written else [])
-        elif nw.dependencies.is_pandas_dataframe(frame) or nw.dependencies.is_dask_dataframe(frame):
-            for name, dtype in frame.dtypes.items():
-                if isinstance(dtype, pd.CategoricalDtype):
-                    found.setdefault(str(name), [str(value) for value in dtype.categories])
-    return found
+    if isinstance(frame, pa.Table):
+        return {field.name: documented(field) for field in frame.schema if pa.types.is_dictionary(field.type)}
+    if isinstance(frame, pl.DataFrame | pl.LazyFrame):
+        return {}
+    return {
+        str(name): [str(value) for value in dtype.categories]
+        for name, dtype in frame.dtypes.items()
+        if isinstance(dtype, pd.CategoricalDtype)
+    }
 
 
-def _plain(table: pa.Table, enumerations: dict[str, list[str]]) -> pa.Table:
-    """A table with the types `read_report` gives, where polars has its own: text and enumerations."""
-    import pyarrow as pa  # noqa: PLC0415 - not for polars
+def _with_our_types(table: pa.Table, enumerations: dict[str, list[str]]) -> pa.Table:
+    """Give a table from polars the types that `read_report` returns, in text and enumerations."""
+    from canvas_reports_nb.frames.engines import cast_table  # noqa: PLC0415 - slow to import
 
     fields = []
     for field in table.schema:
-        # The short offsets of plain text reach 2 GB a column.
-        if pa.types.is_large_string(field.type) and table[field.name].nbytes < 2**31:
-            field = pa.field(field.name, pa.string())  # noqa: PLW2901 - the same field, narrower
-        elif pa.types.is_dictionary(field.type):
+        kind, metadata = field.type, None
+        if pa.types.is_large_string(kind):
+            kind = pa.string()
+        elif pa.types.is_dictionary(kind):
+            kind = pa.dictionary(pa.int32(), pa.string())
             values = "\n".join(enumerations.get(field.name, ()))
-            field = pa.field(  # noqa: PLW2901 - likewise
-                field.name,
-                pa.dictionary(pa.int32(), pa.string()),
-                metadata={"values": values} if values else None,
-            )
-        fields.append(field)
-    return table.cast(pa.schema(fields))
+            metadata = {"values": values} if values else None
+        fields.append(pa.field(field.name, kind, metadata=metadata))
+    return cast_table(table, pa.schema(fields))
 
 
 def require_columns(
@@ -160,48 +169,32 @@ def require_columns(
     numbers: Iterable[str] = (),
     given: Any = None,
 ) -> None:
-    """Refuse a frame that lacks a column an analysis reads, or has text where it computes.
+    """Reject a frame that lacks a column an analysis reads, or has text in one of the ``numbers``.
 
     Parameters
     ----------
     given : frame, optional
-        What the caller gave, where ``frame`` has left some of its columns behind: the error lists them all.
+        The caller's frame, if ``frame`` has only some of its columns; the error lists all of them.
 
     Raises
     ------
-    UnknownColumnError
-        What is missing, near names, and which report has it.
-    ParameterError
-        One of the ``numbers`` is text.
+    UnknownColumnError, ParameterError
+        A column is missing, or is text.
     """
     schema = frame.collect_schema()
-    held = schema.names()
-    missing = [name for name in (*columns, *numbers) if name not in held]
+    missing = [name for name in (*columns, *numbers) if name not in schema]
     if missing:
-        held = held if given is None else _names(given)
+        names = schema.names() if given is None else [str(name) for name in column_names(given)]
         raise UnknownColumnError(
             f"{what} needs the column {', '.join(map(repr, missing))}.",
-            hint=f"{near(missing[0], held)}The frame has: {', '.join(held)}.",
+            hint=f"{near(missing[0], names)}The frame has: {', '.join(names)}.",
         )
     texts = [name for name in numbers if not (schema[name].is_numeric() or schema[name] == pl.Null)]
     if texts:
         raise ParameterError(
-            f"{what} computes with {', '.join(map(repr, texts))}, which is {schema[texts[0]]} here.",
-            hint="A column stays text when a cell is no number: crn.provenance(frame)['notes'] says which.",
+            f"{what} needs numbers in {', '.join(map(repr, texts))}, which is {schema[texts[0]]} here.",
+            hint="A column stays text if a cell is not a number. crn.provenance(frame)['notes'] names the cell.",
         )
-
-
-def _names(frame: Any) -> list[str]:
-    import narwhals as nw  # noqa: PLC0415 - only analyses need it
-
-    return [str(name) for name in nw.from_native(meta_of(frame)).collect_schema().names()]
-
-
-def meta_of(frame: Any) -> Any:
-    """The empty pandas frame that stands for a Dask one; any other frame itself."""
-    import narwhals as nw  # noqa: PLC0415 - only analyses need it
-
-    return frame._meta if nw.dependencies.is_dask_dataframe(frame) else frame  # noqa: SLF001 - Dask's own way
 
 
 def check_joinable(
@@ -212,51 +205,31 @@ def check_joinable(
     *,
     made_of: Iterable[Any] | None = None,
 ) -> None:
-    """Refuse to join frames whose ids are of different dtypes, or pseudonyms in only one of them.
+    """Reject a join of frames whose ids differ in dtype, or of which only one has pseudonyms.
 
     Parameters
     ----------
     made_of : iterable of frames, optional
-        What the caller gave both as. The ids themselves are looked at where none is lazy.
+        The caller's frames. Pseudonyms are looked for only if none of them is lazy.
 
     Raises
     ------
     ParameterError
-        It names both columns.
+        The message names both columns.
     """
-    hint = "Read both with read_report, and pseudonymize both or neither, with one key."
     here, there = left.collect_schema()[left_on], right.collect_schema()[right_on]
     if here != there and pl.Null not in (here, there):
         raise ParameterError(
-            f"The ids {left_on!r} ({here}) and {right_on!r} ({there}) can't be matched.", hint=hint
+            f"The ids {left_on!r} ({here}) and {right_on!r} ({there}) can't be matched.", hint=_JOIN_HINT
         )
     if made_of is None or any(isinstance(frame, pl.LazyFrame) for frame in made_of):
         return
-    sides = [
-        frame.select(pl.col(name).cast(pl.Int64, strict=False).min())
-        for frame, name in ((left, left_on), (right, right_on))
-    ]
-    lowest = [side.item() for side in pl.collect_all(sides)]
-    if None not in lowest and len({number >= LOWEST_PSEUDONYM for number in lowest}) > 1:
+    sides = ((left, left_on), (right, right_on))
+    queries = [frame.select(pl.col(name).cast(pl.Int64, strict=False).min()) for frame, name in sides]
+    lowest = [side.item() for side in pl.collect_all(queries)]
+    if None not in lowest and (lowest[0] < LOWEST_PSEUDONYM) != (lowest[1] < LOWEST_PSEUDONYM):
         hidden, plain = (left_on, right_on) if lowest[0] > lowest[1] else (right_on, left_on)
         raise ParameterError(
-            f"The ids {hidden!r} are pseudonyms and {plain!r} are not; they can't be matched.", hint=hint
+            f"The ids {hidden!r} are pseudonyms and {plain!r} are not, so they can't be matched.",
+            hint=_JOIN_HINT,
         )
-
-
-def column_names(frame: Any) -> list[str]:
-    """The columns of a frame of any kind; nothing is computed for them.
-
-    Raises
-    ------
-    ParameterError
-        It is no frame, or one with two columns of one name.
-    """
-    import narwhals as nw  # noqa: PLC0415 - only analyses need it
-
-    try:
-        return list(nw.from_native(meta_of(frame)).collect_schema().names())
-    except TypeError:
-        raise no_frame(frame) from None
-    except nw.exceptions.DuplicateError:
-        raise same_names(frame) from None

@@ -195,18 +195,24 @@ def _compare(header: Sequence[str], table: Table | None) -> list[dict[str, objec
     absent = [column.name for column in expected if column.name not in present and column.when is None]
     moved = _moved(known, expected)
     rows: list[dict[str, object]] = []
-    for position, (name, column) in enumerate(zip(header, known, strict=True), start=1):
-        row: dict[str, object] = {"column": name, "position": position}
+    for name, column in zip(header, known, strict=True):
         if column is None:
-            near = difflib.get_close_matches(name.casefold(), absent, n=1, cutoff=_SIMILAR)
-            absent = [other for other in absent if other not in near]
-            row |= {"found": "renamed", "expected": near[0]} if near else {"found": "new"}
+            row = _new_or_renamed(name, absent)
         elif column.name != name:
-            row |= {"found": "renamed", "expected": column.name, "when": column.when}
+            row = {"found": "renamed", "expected": column.name, "when": column.when}
         else:
-            row |= {"found": "moved" if name in moved else "as expected", "when": column.when}
-        rows.append(row)
+            row = {"found": "moved" if name in moved else "as expected", "when": column.when}
+        rows.append({"column": name, "position": len(rows) + 1, **row})
     return rows + [{"column": name, "found": "missing"} for name in absent]
+
+
+def _new_or_renamed(name: str, absent: list[str]) -> dict[str, object]:
+    """Match an unknown column with a missing one, which is then no longer missing."""
+    similar = difflib.get_close_matches(name.casefold(), absent, n=1, cutoff=_SIMILAR)
+    if not similar:
+        return {"found": "new"}
+    absent.remove(similar[0])
+    return {"found": "renamed", "expected": similar[0]}
 
 
 def _moved(known: Sequence[Column | None], expected: Sequence[Column]) -> set[str]:

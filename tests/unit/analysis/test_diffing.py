@@ -93,7 +93,7 @@ def test_frames_that_cannot_be_compared_raise_an_error() -> None:
     for key in ([], ["column"], ["id", "id"], 0, [0], ["id", None], b"id"):
         with pytest.raises(ParameterError, match="can't be the key"):
             crn.diff(THEN, NOW, key=key)
-    with pytest.raises(ParameterError, match="A frame is wanted"):
+    with pytest.raises(ParameterError, match="Expected a frame"):
         crn.diff([1], NOW, key="id")
 
 
