@@ -45,7 +45,7 @@ from canvas_reports_nb.store.stored_run import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     import pandas as pd
@@ -70,20 +70,7 @@ class Upload(NamedTuple):
 
 
 class SharedRuns:
-    """The runs at an address.
-
-    Parameters
-    ----------
-    address : str
-        Any address that fsspec can write to.
-    root : Path
-        The local folder with the same layout.
-
-    Raises
-    ------
-    MissingDependencyError, ConfigurationError
-        The address can't be opened. The storage itself is not contacted yet.
-    """
+    """The runs at an address that fsspec can write to; ``root`` is the local folder with the same layout."""
 
     def __init__(self, address: str, root: Path) -> None:
         self.address, self._root = address, root
@@ -164,14 +151,17 @@ class SharedRuns:
     def _complete(self, found: Mapping[str, Mapping[str, int]]) -> list[Upload]:
         """Return those uploads that have a valid sidecar and all files."""
         sealed = sorted(path for path, sizes in found.items() if SIDECAR in sizes)
+        self._read_sidecars(path for path in sealed if path not in self._sidecars)
+        runs = ((path, self._sidecars.get(path)) for path in sealed)
+        return [Upload(path, run) for path, run in runs if run and _has_all_files(run, found[path])]
+
+    def _read_sidecars(self, paths: Iterable[str]) -> None:
         # A sidecar never changes, so each is read only once.
-        new = [f"{path}/{SIDECAR}" for path in sealed if path not in self._sidecars]
-        for name, text in (self.files.cat(new, on_error="omit") if new else {}).items():
+        names = [f"{path}/{SIDECAR}" for path in paths]
+        for name, text in (self.files.cat(names, on_error="omit") if names else {}).items():
             path = name.rpartition("/")[0]
             parts = path.removeprefix(f"{self._base}/").split("/")
             self._sidecars[path] = parse_run(self._root.joinpath(*parts[:5]), text)
-        runs = ((path, self._sidecars.get(path)) for path in sealed)
-        return [Upload(path, run) for path, run in runs if run and _has_all_files(run, found[path])]
 
     def _write(self, place: str, folder: Path, facts: Mapping[str, Any]) -> None:
         # A bucket has no folders, and makedirs would create a missing bucket.
@@ -248,16 +238,8 @@ class SharedStore(Store):
     """The finished runs that a team shares. A run is copied to this disk first and read from there.
 
     The storage decides who may read and write, and whether the runs are encrypted. If it fails, a warning
-    says so and the copies on this disk are used. Ledger, locks and HTTP metadata stay on this disk.
-
-    Parameters
-    ----------
-    shared : SharedRuns
-    path : path
-        The folder for the copies.
-    limit : int
-        Bytes the copies may take. The shared runs have no limit.
-    waiter : Waiter
+    says so and the copies on this disk are used. Ledger, locks and HTTP metadata stay on this disk. The limit
+    is for the copies; the shared runs have none.
     """
 
     def __init__(self, shared: SharedRuns, path: Path, limit: int, waiter: Waiter) -> None:
@@ -298,20 +280,13 @@ class SharedStore(Store):
             return copy
         with self._lock_folder(run.folder):
             copy = super().verify(read_run(run.folder))  # Another process may have copied it by now.
-            for upload in [] if copy else self._uploads(run.folder):
-                copy = self._try(partial(self._copy, upload))
-                if copy:
-                    break
+            if copy is None:
+                copies = (self._try(partial(self._copy, upload)) for upload in self._uploads(run.folder))
+                copy = next(filter(None, copies), None)
         return copy
 
     def info(self) -> pd.DataFrame:
-        """List the copies and the shared runs, one row per run.
-
-        Returns
-        -------
-        DataFrame
-            The columns of `Store.info`, and two of type bool: ``here`` (copied to this disk) and ``shared``.
-        """
+        """List the copies and the shared runs as `Store.info` does, with two more columns: ``here``, ``shared``."""
         shared = {upload.run.folder: upload.run for upload in self._uploads(self.path / "runs")}
         here = {run.folder: run for run in self.runs()}
         both = {**shared, **here}
@@ -321,13 +296,7 @@ class SharedStore(Store):
         ).astype({"here": bool, "shared": bool})
 
     def clear(self, report: str | None = None, older_than: Age | None = None, *, shared: bool = False) -> int:
-        """Remove the copies on this disk; with ``shared=True`` also the shared runs, for everybody.
-
-        Raises
-        ------
-        StoreError
-            The shared runs can't be removed.
-        """
+        """Remove the copies on this disk; with ``shared=True`` also the shared runs, for everybody."""
         before = cutoff(older_than)
         removed = {run.folder for run in self.runs(report) if before is None or run.finished_at < before}
         super().clear(report, older_than)

@@ -184,19 +184,10 @@ class Store:
         on_wait: Callable[[str], object] = _LOG.info,
         blocking: bool = True,
     ) -> AbstractContextManager[Path]:
-        """Lock a run for one writer at a time on this machine; the context is its folder.
+        """Lock a run for one writer on this machine, and return a context with its folder.
 
-        Parameters
-        ----------
-        on_wait : callable
-            Called once with a sentence to show if another writer holds the lock.
-        blocking : bool
-            Whether to wait for another writer, until the deadline at most.
-
-        Raises
-        ------
-        StoreLockedError
-            Another writer holds the lock.
+        If another writer holds the lock, wait until the deadline at most (not at all with ``blocking=False``),
+        then raise `StoreLockedError`; ``on_wait`` is called once with a sentence to show.
         """
         return self._lock_folder(self.folder(url, account, report, run_id), on_wait, blocking=blocking)
 

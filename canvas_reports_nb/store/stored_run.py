@@ -45,12 +45,6 @@ class ReportResult:
 
     Attributes
     ----------
-    tables : tuple of str
-        The names of the tables, in the order of the file.
-    provenance : dict
-        Of the table if the run has only one, otherwise of the run. Each frame carries its own.
-    path : Path
-        The file as Canvas sent it.
     folder : Path
         Where the files are. A run that is only in a shared store will be copied to this folder.
     facts : mapping
@@ -119,13 +113,14 @@ class ReportResult:
 
     def _check_stored(self) -> None:
         if not (self.folder / SIDECAR).is_file():
-            raise NotStoredError(
-                "The run is no longer in the store: it was cleared, or removed to make room for newer runs.",
-                hint=_STILL_ON_CANVAS,
-                account=self.origin.account,
-                report=self.origin.report,
-                run_id=self.origin.run_id,
+            message = (
+                "The run is no longer in the store: it was cleared, or removed to make room for newer runs."
             )
+            raise NotStoredError(message, hint=_STILL_ON_CANVAS, **self._where)
+
+    @property
+    def _where(self) -> dict[str, Any]:
+        return {"account": self.origin.account, "report": self.origin.report, "run_id": self.origin.run_id}
 
     @cached_property
     def provenance(self) -> dict[str, Any]:
@@ -153,11 +148,8 @@ class ReportResult:
         self._check_stored()
         if not self.is_raw_intact():
             self.quarantine()
-            error = DamagedFileError(
-                "The stored file differs from what Canvas sent; it was set aside.", hint=_STILL_ON_CANVAS
-            )
-            error.located(account=self.origin.account, report=self.origin.report, run_id=self.origin.run_id)
-            raise error
+            message = "The stored file differs from what Canvas sent; it was set aside."
+            raise DamagedFileError(message, hint=_STILL_ON_CANVAS, **self._where)
         return self.raw
 
     @property
@@ -253,22 +245,24 @@ def read_run(folder: Path) -> ReportResult | None:
 def parse_run(folder: Path, text: bytes) -> ReportResult | None:
     """Return the run that a sidecar describes without looking at its files; ``None`` if it is not valid."""
     try:
-        facts = json.loads(text.decode())
-        run = ReportResult(folder, facts)
-        tables = [run.provenance_of(table) for table in run.tables]
-        is_valid = (
-            facts["format"] == FORMAT
-            and run.finished_at.tzinfo is not None
-            and all(Path(each["file"]).name == each["file"] for each in run.files)
-            and all(map(_has_valid_types, [run.origin, *tables]))
-            and all(isinstance(each.rows, int) for each in tables)
-        )
-        comparable(run.origin.report or "", run.origin.parameters)
+        run = ReportResult(folder, json.loads(text.decode()))
         # Half a surrogate pair is valid JSON, but no list of runs could show it.
-        json.dumps(facts, ensure_ascii=False).encode()
+        json.dumps(run.facts, ensure_ascii=False).encode()
+        comparable(run.origin.report or "", run.origin.parameters)
+        return run if _is_valid(run) else None
     except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError):
         return None  # A foreign file can have any shape.
-    return run if is_valid else None
+
+
+def _is_valid(run: ReportResult) -> bool:
+    tables = [run.provenance_of(table) for table in run.tables]
+    return (
+        run.facts["format"] == FORMAT
+        and run.finished_at.tzinfo is not None
+        and all(Path(each["file"]).name == each["file"] for each in run.files)
+        and all(map(_has_valid_types, [run.origin, *tables]))
+        and all(isinstance(each.rows, int) for each in tables)
+    )
 
 
 def _has_valid_types(origin: Provenance) -> bool:
