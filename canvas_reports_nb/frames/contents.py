@@ -44,23 +44,12 @@ _BROKEN = (zipfile.BadZipFile, NotImplementedError, EOFError, LookupError, Value
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One CSV of a report file.
-
-    Attributes
-    ----------
-    name : str
-        The table's name in a zip; the file's stem if the file is one CSV.
-    open : callable
-        A context manager that gives the CSV's bytes from the start.
-    in_zip : bool
-    path : Path or None
-        The CSV itself, if it is a file on disk.
-    """
+    """One CSV of a report file: its table's name, or the file's stem if the file is one CSV."""
 
     name: str
     open: Opener
     in_zip: bool
-    path: Path | None = None
+    path: Path | None = None  # of the CSV itself, if it is a file on disk
 
 
 def reopenable(source: Source) -> tuple[Source, str]:
@@ -73,17 +62,7 @@ def reopenable(source: Source) -> tuple[Source, str]:
 
 
 def csv_members(source: Source, name: str | None = None) -> list[Member]:
-    """List the CSVs in a report file.
-
-    Raises
-    ------
-    FileNotFoundError
-        The path does not exist.
-    NotAReportError
-        The file is a web page, a picture, a workbook, or empty.
-    UnsafeArchiveError, DamagedFileError
-        The zip can't be trusted, or can't be read.
-    """
+    """List the CSVs in a report file; reject other files, and zips that are damaged or unsafe."""
     path, opener, label = _opener(source, name)
     with opener() as stream:
         head = stream.read(4096)

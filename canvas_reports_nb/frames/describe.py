@@ -133,13 +133,7 @@ def provenance_of(frame: Any) -> dict[str, Any]:
 
 
 def table_of(frame: Any, report: str | None = None, table: str | None = None) -> Table | None:
-    """Return the schema of a frame's table: as named here, else by its provenance, else by its columns.
-
-    Raises
-    ------
-    ParameterError, TableRequiredError, UnknownTableError
-        The report is unknown, or has several tables or no such one.
-    """
+    """Return the schema of a frame's table: as named here, else by its provenance, else by its columns."""
     if report is not None:
         return _named_table(report, table)
     carried = provenance_of(frame)

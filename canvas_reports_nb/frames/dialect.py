@@ -28,17 +28,7 @@ _NO_BREAK = "the file does not end with a line break; if it was cut, its last ce
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How one CSV is written.
-
-    Attributes
-    ----------
-    encoding : str
-        The name of a Python codec.
-    header : tuple of str
-        The names as written, with duplicates and blanks; empty if the file is one blank line.
-    has_rows : bool
-        Whether anything follows the header.
-    """
+    """How one CSV is written; the header is as written, with duplicates and blanks."""
 
     encoding: str
     delimiter: str
@@ -60,13 +50,7 @@ def unique(header: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def read_dialect(member: Member) -> Dialect:
-    """Find out how a CSV is written.
-
-    Raises
-    ------
-    NotAReportError
-        The file is not text.
-    """
+    """Find out how a CSV is written; reject a file that is not text."""
     with member.open() as stream:
         head = stream.read(_HEAD)
     encoding = next((codec for bom, codec in _BOMS.items() if head.startswith(bom)), "utf-8")
@@ -107,18 +91,7 @@ def records(member: Member, dialect: Dialect) -> Iterator[list[str]]:
 
 
 def check_complete(member: Member, dialect: Dialect, last: Sequence[str | None]) -> str | None:
-    """Reject a file that was cut short, or return a remark if that is uncertain.
-
-    Parameters
-    ----------
-    last : sequence of str or None
-        The cells of the last row that the file contains.
-
-    Raises
-    ------
-    DamagedFileError
-        The message names the byte at which the file ends.
-    """
+    """Reject a file that was cut short, judged by its last row; return a remark if that is uncertain."""
     if member.in_zip or dialect.encoding == "utf-16" or not last:
         return None
     size, broken_off = _end(member)
@@ -140,15 +113,7 @@ def _end(member: Member) -> tuple[int, bool]:
 
 
 def other_encoding(member: Member) -> str | None:
-    """Return the encoding of a file that is not UTF-8, and ``None`` if it is.
-
-    Windows-1252 if it has a character for every byte of the file, otherwise Latin-1, which has one for any byte.
-
-    Raises
-    ------
-    DamagedFileError
-        The file is UTF-8 and ends inside a character.
-    """
+    """Return the encoding of a file that is not UTF-8: Windows-1252 if it has all the bytes, otherwise Latin-1."""
     size, incomplete = _decode(member, "utf-8")
     if size is not None:
         if incomplete:

@@ -49,13 +49,7 @@ def check_engine(engine: Any) -> None:
 
 
 def pick(available: Sequence[str], columns: Sequence[str] | None) -> list[str] | None:
-    """Check the wanted columns, and return them in the wanted order; ``None`` means all.
-
-    Raises
-    ------
-    UnknownColumnError, ParameterError
-        The table has no such column, or it is named twice.
-    """
+    """Check the wanted columns, and return them in the wanted order; ``None`` means all."""
     if columns is None:
         return None
     wanted = [columns] if isinstance(columns, str) else list(columns)
@@ -118,13 +112,7 @@ def scan(path: Path, columns: Sequence[str] | None = None) -> pl.LazyFrame:
 
 
 def to_pandas(table: pa.Table, categories: Categories | None = None) -> pd.DataFrame:
-    """Turn a table into pandas: ``Int64``, ``Float64``, ``boolean``, ``str``, ``category``, ``datetime64[us, UTC]``.
-
-    Parameters
-    ----------
-    categories : mapping of str to list of str, optional
-        The values of the enumerations of a whole table, if this one is a part of it.
-    """
+    """Turn a table into pandas; pass the categories of the whole table if this one is a part of it."""
     frame: pd.DataFrame = table.to_pandas(types_mapper=_PANDAS_TYPES.get, split_blocks=True)
     for name, values in (categories or categories_of(table)).items():
         if name in frame:
@@ -197,12 +185,7 @@ def _row_group(
 def dask_frame(
     part: Callable[..., pd.DataFrame], parts: Iterable[Any], empty: pd.DataFrame, **keywords: Any
 ) -> Any:
-    """Build a Dask frame with one partition per part, and the dtypes of ``empty``.
-
-    Raises
-    ------
-    MissingDependencyError
-    """
+    """Build a Dask frame with one partition per part, and the dtypes of ``empty``."""
     try:
         import dask  # noqa: PLC0415 - an extra
         import dask.dataframe as dd  # noqa: PLC0415 - likewise

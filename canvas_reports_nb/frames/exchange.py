@@ -29,18 +29,7 @@ _JOIN_HINT = "Read both frames with read_report, and pseudonymize both or neithe
 
 
 def to_lazy(frame: Any, columns: Collection[str] | None = None) -> pl.LazyFrame:
-    """Turn a frame of any kind into a polars query; Dask is computed.
-
-    Parameters
-    ----------
-    columns : collection of str, optional
-        All columns that the query reads, if the frame has them; others are not computed or converted.
-
-    Raises
-    ------
-    ParameterError
-        It is not a frame, or two of its columns have the same name.
-    """
+    """Turn a frame of any kind into a polars query; only ``columns`` are converted, and computed by Dask."""
     import narwhals as nw  # noqa: PLC0415 - only analyses need it
 
     if isinstance(frame, pl.LazyFrame):
@@ -54,13 +43,7 @@ def to_lazy(frame: Any, columns: Collection[str] | None = None) -> pl.LazyFrame:
 
 
 def column_names(frame: Any) -> list[str]:
-    """Return the columns of a frame of any kind, without computing anything.
-
-    Raises
-    ------
-    ParameterError
-        It is not a frame, or two of its columns have the same name.
-    """
+    """Return the columns of a frame of any kind, without computing anything."""
     return list(_wrapped(meta_of(frame)).collect_schema().names())
 
 
@@ -101,12 +84,8 @@ def as_list(words: Iterable[str]) -> list[str]:
 def as_kind_of(result: pl.LazyFrame, frame: FrameT, *others: Any) -> FrameT:
     """Turn a query's result into the kind of ``frame``; a lazy frame stays lazy.
 
-    Columns keep their dtypes and enumerations all their values; pandas and Arrow frames keep their provenance.
-
-    Parameters
-    ----------
-    *others : frame
-        The frames whose columns were joined to it.
+    Columns keep their dtypes, and enumerations all their values, also those joined from ``others``. pandas and Arrow
+    frames keep their provenance.
     """
     import narwhals as nw  # noqa: PLC0415 - only analyses need it
 
@@ -171,15 +150,7 @@ def require_columns(
 ) -> None:
     """Reject a frame that lacks a column an analysis reads, or has text in one of the ``numbers``.
 
-    Parameters
-    ----------
-    given : frame, optional
-        The caller's frame, if ``frame`` has only some of its columns; the error lists all of them.
-
-    Raises
-    ------
-    UnknownColumnError, ParameterError
-        A column is missing, or is text.
+    If the caller's frame is ``given``, the error lists its columns.
     """
     schema = frame.collect_schema()
     missing = [name for name in (*columns, *numbers) if name not in schema]
@@ -205,17 +176,9 @@ def check_joinable(
     *,
     made_of: Iterable[Any] | None = None,
 ) -> None:
-    """Reject a join of frames whose ids differ in dtype, or of which only one has pseudonyms.
+    """Reject a join of ids that differ in dtype, or of which only one side has pseudonyms.
 
-    Parameters
-    ----------
-    made_of : iterable of frames, optional
-        The caller's frames. Pseudonyms are looked for only if none of them is lazy.
-
-    Raises
-    ------
-    ParameterError
-        The message names both columns.
+    Pseudonyms are looked for only if the caller's frames, ``made_of``, are given and not lazy.
     """
     here, there = left.collect_schema()[left_on], right.collect_schema()[right_on]
     if here != there and pl.Null not in (here, there):

@@ -50,19 +50,7 @@ def identify(
     table: str | None = None,
     parameters: Mapping[str, Any] | None = None,
 ) -> Identity:
-    """Find out what a CSV holds.
-
-    Parameters
-    ----------
-    report : str or None
-        The report it came from, if known.
-    label : str
-        The file's name.
-    table : str, optional
-        The table as the caller named it.
-    parameters : mapping, optional
-        The parameters of the run; they name the table if the header does not.
-    """
+    """Find out what a CSV holds, from what is known of it: report, file name, table, the run's parameters."""
     header = read_dialect(member).header
     if report is None:
         return _by_header(member, header, label)
@@ -108,13 +96,7 @@ def _by_header(member: Member, header: tuple[str, ...], label: str) -> Identity:
 def choose_table(
     tables: Sequence[str], table: str | None, report: str | None, run_id: int | None = None
 ) -> str:
-    """Check the wanted table against those of a run; if there is only one, it need not be named.
-
-    Raises
-    ------
-    TableRequiredError, UnknownTableError
-        The message lists the tables.
-    """
+    """Check the wanted table against those of a run; if there is only one, it need not be named."""
     if table is None and len(tables) == 1:
         return tables[0]
     listed = ", ".join(tables)

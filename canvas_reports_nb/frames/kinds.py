@@ -46,12 +46,7 @@ def arrow_type(column: Column | None) -> pa.DataType:
 def cast(cells: pa.Array, column: Column | None, *, decimal_comma: bool = False) -> pa.Array | Contradiction:
     """Type one piece of a column; the row of a contradiction counts within the piece.
 
-    Parameters
-    ----------
-    cells : Array of string
-        A blank cell is ``null``, and an empty pair of quotes ``""``.
-    decimal_comma : bool
-        Whether the report writes numbers in the account's language: ``3,0``.
+    A blank cell is ``null``, an empty pair of quotes ``""``.
     """
     wanted = arrow_type(column)
     if cells.type == wanted:

@@ -165,17 +165,7 @@ def _contradictions(facts: Facts, identity: Identity) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """The typed files of a report file.
-
-    Attributes
-    ----------
-    in_zip : bool
-        Whether the report file is a zip.
-    tables : dict
-        The sidecar's entry for each table: ``file``, ``size``, ``sha256``, ``provenance``.
-    warnings : list of str
-        Warnings for the user.
-    """
+    """The typed files of a report file: the sidecar's entry for each table, and warnings for the user."""
 
     in_zip: bool
     tables: dict[str, dict[str, Any]]
@@ -195,15 +185,7 @@ def derive(path: Path, folder: Path, provenance: Provenance, parameters: Mapping
 def derive_here(
     path: Path, folder: Path, provenance: Provenance, parameters: Mapping[str, Any] | None = None
 ) -> Derived:
-    """Write the typed files of a report file into a folder.
-
-    Parameters
-    ----------
-    provenance : Provenance
-        That of the run, with its report and the file's name.
-    parameters : mapping, optional
-        Those of the run, as Canvas returns them.
-    """
+    """Write the typed files of a report file into a folder."""
     members = csv_members(path, provenance.source)
     tables, warned = {}, []
     for member in members:

@@ -101,22 +101,7 @@ def _metadata(column: Column | None) -> dict[str, str] | None:
 
 
 def read(member: Member, table: Table | None, sink: Sink, *, locale: bool) -> Facts:
-    """Read a CSV into a sink.
-
-    Parameters
-    ----------
-    table : schemas.Table or None
-        ``None`` reads every column as text.
-    locale : bool
-        Whether numbers may have a decimal comma.
-
-    Raises
-    ------
-    DamagedFileError
-        The file can't be read to its end.
-    OSError
-        The disk of the file or of the sink failed.
-    """
+    """Read a CSV into a sink; without a table, every column is text."""
     dialect = read_dialect(member)
     slow = bool(table and table.ragged)
     as_text: dict[str, kinds.Contradiction] = {}

@@ -49,12 +49,8 @@ class Part:
 class Stack:
     """The tables of many runs, one below the other in the order given.
 
-    Parameters
-    ----------
-    parts : sequence of Part
-    front : mapping of str to sequence
-        All values of each front column, which decide its type; a blank is ``None``. If a table has a column of
-        the same name, the front column becomes ``request_NAME``.
+    ``front`` has all values of each column of the requests, which decide its type. If a table has a column of the same
+    name, the one of the requests becomes ``request_NAME``.
     """
 
     def __init__(self, parts: Sequence[Part], front: Mapping[str, Sequence[Any]]) -> None:
