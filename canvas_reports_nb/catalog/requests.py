@@ -1,4 +1,4 @@
-"""Requests as the rows of a frame: one row a run, column ``report``, optional ``account``, one column a parameter."""
+"""Requests as the rows of a frame: one row per run, with columns ``report``, ``account`` and one per parameter."""
 
 from __future__ import annotations
 
@@ -21,30 +21,17 @@ _TERM = "enrollment_term_id"
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One run that is wanted.
+    """One row of the requests."""
 
-    Attributes
-    ----------
-    row : int
-        Place in the frame, from 0.
-    report : str
-    account : str or None
-        ``None`` for the connection's own.
-    parameters : mapping
-        Those that are sent: blanks are left out.
-    given : mapping
-        All columns of the row, as they go to Canvas; a blank is ``None``.
-    """
-
-    row: int
+    row: int  # position in the frame, from 0
     report: str
-    account: str | None
-    parameters: Mapping[str, Any]
-    given: Mapping[str, Any]
+    account: str | None  # None for the connection's account
+    parameters: Mapping[str, Any]  # without blanks
+    given: Mapping[str, Any]  # all columns; a blank is None
 
     @property
     def label(self) -> str:
-        """The request in a few words, for a table or a log line."""
+        """A short description for tables and log lines."""
         where = [f"account {self.account}"] if self.account else []
         return ", ".join(
             [self.report, *where, *(f"{name}={value}" for name, value in self.parameters.items())]
@@ -52,28 +39,19 @@ class Request:
 
 
 def parse_queries(requests: Any) -> list[Request]:
-    """The rows of a frame as requests, in its order.
+    """Return the rows of a pandas, polars or Arrow frame, or of a list of mappings, as requests.
 
-    Parameters
-    ----------
-    requests : DataFrame
-        pandas, polars (eager or lazy) or Arrow; or a list of mappings. Column ``report``, optional ``account``,
-        all others are parameters; a blank cell (``None``, NaN, empty text) is not sent.
-
-    Raises
-    ------
-    ParameterError
-        No column ``report``, a row without one, or no row at all.
+    All columns except ``report`` and ``account`` are parameters. A blank cell is not sent.
     """
     rows = _rows(requests)
     if not rows:
-        raise ParameterError("There is no request: the frame has no rows.", hint="Give one row a run.")
-    # Mappings may leave out what is blank; the stacked frame has the columns of all.
+        raise ParameterError("The requests have no rows.", hint="Add one row per run.")
+    # Mappings may leave out blanks, but the stacked frame has the columns of all.
     names = list(dict.fromkeys(name for row in rows for name in row))
     if "report" not in names:
         raise ParameterError(
-            f"Requests need a column 'report'; there are: {', '.join(map(str, names)) or 'none'}.",
-            hint="crn.requests_for(report, terms=[...]) builds such a frame.",
+            f"The requests have no column 'report', only: {', '.join(map(str, names)) or 'none'}.",
+            hint="Add it, or make the frame with crn.requests_for(report, terms=[...]).",
         )
     return [_request(number, {name: row.get(name) for name in names}) for number, row in enumerate(rows)]
 
@@ -87,15 +65,15 @@ def _rows(requests: Any) -> list[Mapping[str, Any]]:
         known = nw.from_native(requests)
     except nw.exceptions.DuplicateError:
         raise ParameterError(
-            "The requests have several columns of one name.", hint="Give each column once."
+            "The requests have several columns with the same name.", hint="Give each column once."
         ) from None
     except TypeError:
         raise ParameterError(
-            f"Requests are the rows of a frame, not {type(requests).__name__}.",
-            hint="Give a DataFrame with one row a run; crn.requests_for(report, terms=[...]) builds one.",
+            f"Requests must be the rows of a frame, not {type(requests).__name__}.",
+            hint="Use a DataFrame with one row per run; crn.requests_for(report, terms=[...]) makes one.",
         ) from None
     whole = known.collect() if isinstance(known, nw.LazyFrame) else known
-    # Cell by cell as they are: a column of ids and texts has no one type in a stricter frame.
+    # Cell by cell, because a column may mix ids and texts, which a stricter frame can't hold.
     return [dict(row) for row in whole.iter_rows(named=True)]
 
 
@@ -103,8 +81,8 @@ def _request(number: int, row: Mapping[str, Any]) -> Request:
     given = {str(name): None if is_blank(value) else wire_value(value) for name, value in row.items()}
     if given["report"] is None:
         raise ParameterError(
-            f"Row {number} of the requests (counted from 0) names no report.",
-            hint="canvas.reports() lists what there is.",
+            f"Row {number} of the requests (counted from 0) has no report.",
+            hint="Enter one of the reports that canvas.reports() lists.",
         )
     account = given.get("account")
     sent = {
@@ -118,22 +96,22 @@ def _request(number: int, row: Mapping[str, Any]) -> Request:
 def requests_for(
     report: str | Iterable[str], *, terms: Any = None, accounts: Any = None, **parameters: Any
 ) -> pd.DataFrame:
-    """The requests for every combination: reports by accounts by terms by whatever else is given as a list.
+    """Return the requests for every combination of reports, accounts, terms and other listed values.
 
     Parameters
     ----------
     report : str or list of str
     terms : list, optional
-        Ids, ``sis_term_id:X`` or exact names; one column of the report's own name for a term.
+        Ids, ``sis_term_id:X`` or exact names, for the report's term parameter.
     accounts : list, optional
-        Ids, ``"self"`` or ``sis_account_id:X``; column ``account``.
+        Ids, ``"self"`` or ``sis_account_id:X``, for the column ``account``.
     **parameters
-        One column each. A list gives one run a value; several values for one run are one text with commas.
+        One column each. A list makes one run per value; write several values for one run as a text with commas.
 
     Returns
     -------
     pandas.DataFrame
-        For `read_reports`; add, drop and edit rows as you like.
+        Requests for `read_reports`. Add, remove and edit rows as you like.
 
     Raises
     ------
@@ -147,7 +125,7 @@ def requests_for(
     """
     names = _several(report)
     if not names:
-        raise ParameterError("report is an empty list.", hint="Name one report at least.")
+        raise ParameterError("report is an empty list.", hint="Name at least one report.")
     return pd.concat([_combined(name, terms, accounts, parameters) for name in names], ignore_index=True)
 
 
@@ -160,7 +138,9 @@ def _combined(report: str, terms: Any, accounts: Any, parameters: Mapping[str, A
     columns |= {name: _several(value) for name, value in parameters.items()}
     empty = [name for name, values in columns.items() if not values]
     if empty:
-        raise ParameterError(f"{', '.join(empty)} is an empty list.", hint="Leave it out.", report=report)
+        raise ParameterError(
+            f"{', '.join(empty)} is an empty list.", hint="Leave it out, or add a value.", report=report
+        )
     return pd.DataFrame(list(product(*columns.values())), columns=list(columns))
 
 
@@ -171,7 +151,7 @@ def _term_of(report: str) -> str:
     for name, declared in known.parameters.items():
         if declared.type == "term":
             return name
-    raise ParameterError(f"{report} takes no term.", hint="Leave terms= out.", report=report)
+    raise ParameterError(f"{report} does not take a term.", hint="Leave terms= out.", report=report)
 
 
 def _several(value: Any) -> list[Any]:

@@ -74,7 +74,7 @@ def test_values_go_as_canvas_takes_them() -> None:
     [
         (pd.DataFrame(), "no rows"),
         ([], "no rows"),
-        (pd.DataFrame({"Report": [GRADES]}), "column 'report'; there are: Report"),
+        (pd.DataFrame({"Report": [GRADES]}), "column 'report', only: Report"),
         ([{"report": GRADES}, {"report": " "}], "Row 1 of the requests"),
         (GRADES, "not str"),
         (7, "not int"),
@@ -104,7 +104,8 @@ def test_every_combination() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"), [({"terms": [1]}, "takes no term"), ({"accounts": []}, "account is an empty list")]
+    ("wrong", "said"),
+    [({"terms": [1]}, "does not take a term"), ({"accounts": []}, "account is an empty list")],
 )
 def test_no_combination(wrong: dict[str, Any], said: str) -> None:
     with pytest.raises(ParameterError, match=said):
