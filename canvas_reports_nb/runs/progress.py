@@ -250,7 +250,7 @@ def _named(name: str) -> ProgressSink:
 
             return WidgetSink()
     raise ConfigurationError(
-        f"progress={name!r} is none of the ways to show progress.",
+        f"Unknown progress={name!r}.",
         hint='Use "auto", "widget", "tqdm", "log", False, or an object with show(event) and close().',
     )
 

@@ -156,7 +156,7 @@ def test_the_widget_writes_traits(output: Output) -> None:
         "in the queue for 12 s",
         "73 s since the start",
         "earlier runs took 40 to 62 s",
-        "again in 4 s",
+        "next check in 4 s",
     ):
         assert fact in bar.label.value
     sink.show(EVENTS[-1])
