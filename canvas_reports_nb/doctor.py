@@ -273,7 +273,7 @@ def _room(root: Path) -> Finding:
         "room",
         False,
         says,
-        "Remove old runs with canvas.store.clear(), or set CANVAS_REPORTS_CACHE to another disk.",
+        "Remove old runs with canvas-reports store clear, or set CANVAS_REPORTS_CACHE to another disk.",
     )
 
 

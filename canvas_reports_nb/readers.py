@@ -87,49 +87,51 @@ def _reader(**differing: tuple[str, list[str]]) -> Callable[[_F], _F]:
     """Document every keyword of a reader, and reject misspelled ones before anything is sent."""
 
     def decorate(method: _F) -> _F:
-        known = {**_KEYWORDS, **differing}
-        parameters = [each for each in inspect.signature(method).parameters.values() if each.name != "self"]
-        keywords = [each.name for each in parameters if each.kind is each.KEYWORD_ONLY]
-        takes_more = parameters[-1].kind is inspect.Parameter.VAR_KEYWORD
+        _, first, *others = inspect.signature(method).parameters.values()
+        keywords = [each.name for each in others if each.kind is each.KEYWORD_ONLY]
+        is_single = first.name == "report"
 
         @functools.wraps(method)
         def call(self: Readers, *positional: Any, **named: Any) -> Any:
-            report = (positional[:1] or (named.get("report"),))[0] if takes_more else None
-            _check_keywords(method.__name__, keywords, report, named.keys() - {parameters[0].name})
+            report = positional[0] if positional else named.get(first.name)
+            _check_keywords(
+                method.__name__, keywords, named.keys() - {first.name}, report, is_single=is_single
+            )
             return method(self, *positional, **named)
 
-        section = ["Parameters", "----------"]
-        for each in parameters:
-            kind, text = known[each.name]
-            section += [
-                f"{each}".split(":")[0].split("=")[0] + (f" : {kind}" if kind else ""),
+        lines = ["Parameters", "----------"]
+        for each in (first, *others):
+            kind, text = {**_KEYWORDS, **differing}[each.name]
+            lines += [
+                f"{each.name} : {kind}" if kind else f"**{each.name}",
                 *(f"    {line}" for line in text),
             ]
         head, returns, rest = inspect.cleandoc(method.__doc__ or "").partition("Returns\n")
-        call.__doc__ = "\n".join([head + section[0], *section[1:], "", returns + rest])
+        call.__doc__ = head + "\n".join(lines) + f"\n\n{returns}{rest}"
         return cast("_F", call)
 
     return decorate
 
 
-def _check_keywords(reader: str, keywords: list[str], report: Any, named: Iterable[str]) -> None:
-    """Reject a name that looks like a keyword of the reader and is no parameter of the report.
+def _check_keywords(
+    reader: str, keywords: list[str], named: Iterable[str], report: Any, *, is_single: bool
+) -> None:
+    """Reject a name that is not a keyword of the reader, or only looks like one.
 
-    Other names may be parameters that only Canvas lists; they are checked once it has.
+    Other names of a single report may be parameters that only Canvas knows; they are checked later.
     """
-    known = schema(report) if isinstance(report, str) else None
-    for name in named:
-        if name in keywords or (known is not None and known.parameter(name)):
+    known = schema(report) if is_single and isinstance(report, str) else None
+    parameters = list(known.parameters) if known else []
+    for name in set(named) - set(keywords):
+        if known and known.parameter(name):
             continue
-        near = difflib.get_close_matches(name, [*keywords, *(known.parameters if known else ())], 3, _NEAR)
-        if report is None:
-            hint = f"The keywords are: {', '.join(keywords)}."
-        elif name in _KEYWORDS or set(near) & set(keywords):
-            hint = f'If it is a parameter of the report, use parameters={{"{name}": ...}}.'
-        else:
+        near = difflib.get_close_matches(name, [*keywords, *parameters], 3, _NEAR)
+        if is_single and name not in _KEYWORDS and set(keywords).isdisjoint(near):
             continue
-        meant = f"Did you mean {' or '.join(f'{each}=' for each in near)}? " if near else ""
-        raise UnknownParameterError(f"{reader} has no keyword {name}=.", hint=meant + hint, report=report)
+        meant = f"Did you mean {'= or '.join(near)}=? " if near else ""
+        use = f'If it is a parameter of the report, use parameters={{"{name}": ...}}.'
+        hint = use if is_single else f"The keywords are: {', '.join(keywords)}."
+        raise UnknownParameterError(f"{reader} has no keyword {name}=.", hint=meant + hint)
 
 
 _TABLES = ("str or sequence of str, optional", ["Which tables to read. All by default."])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -17,11 +16,14 @@ from canvas_reports_nb.exceptions import (
     ParameterError,
     StoreLockedError,
     TableError,
+    UnknownRunError,
     WaitTimeoutError,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from canvas_reports_nb.runs.progress import ProgressEvent, ProgressSink
 
 FAILED, WRONG_CALL, STILL_RUNNING, PARTLY = 1, 2, 3, 4
 INTERRUPTED = 130  # as in every shell: 128 and the number of the signal
@@ -35,20 +37,7 @@ Exit codes:
   4  some of many runs failed; the others were written
   130  interrupted (Ctrl-C); runs that were started continue
 """
-_SAME_CALL = "the same call (without --max-age 0)"
-# The hints of errors and interrupts name calls in Python; these are the shell's.
-_COMMANDS = {
-    r"canvas\.attach\('([^']+)', (\d+)\)\.result\(\)": (
-        rf"{_SAME_CALL}, or canvas-reports status \1 \2 to check on it."
-    ),
-    r"canvas\.read_reports\(requests\)( goes on from here)?\.?": f"{_SAME_CALL}.",
-    r"canvas\.history\(report\)": "canvas-reports history REPORT",
-    r"canvas\.reports\(\)": "canvas-reports list",
-    r"canvas\.store\.clear\(\)": "canvas-reports store clear",
-    r"\btable='([^']+)'": r"-t \1",
-    r"\btimeout=": "--timeout",
-    r"\bshared=True": "--shared",
-}
+_GET_LATER = "To get the result later, run the same command (without --max-age 0)"
 
 
 @contextmanager
@@ -60,22 +49,69 @@ def exit_on_error() -> Iterator[None]:
         print_error(error)
         raise click.exceptions.Exit(_code(error)) from None
     except KeyboardInterrupt as interrupt:
-        for note in getattr(interrupt, "__notes__", ["Interrupted."]):
-            click.echo(plain(_for_shell(note)), err=True)
+        if not getattr(interrupt, "__notes__", None):  # else `ShellProgress` has printed what was interrupted
+            click.echo("Interrupted.", err=True)
         raise click.exceptions.Exit(INTERRUPTED) from None
+
+
+class ShellProgress:
+    """Progress whose note of an interrupt is in the shell's words: it names the runs that were not stopped."""
+
+    def __init__(self, sink: ProgressSink) -> None:
+        self._sink = sink
+        self._last: ProgressEvent | None = None
+        self._pending = ""
+
+    def show(self, event: ProgressEvent) -> None:
+        """Show the event, or keep the shell's note for the end."""
+        if event.stage == "note" and event.text.startswith("Interrupted"):
+            self._pending = self._note(event)
+        else:
+            self._sink.show(event)
+            self._last = event if event.runs else self._last
+
+    def _note(self, event: ProgressEvent) -> str:
+        if event.run_id is not None:
+            status = f"canvas-reports status {event.report} {event.run_id}"
+            return f"Interrupted. Run {event.run_id} was not stopped. {_GET_LATER}; to check on it: {status}"
+        runs = self._last.runs if self._last else ()
+        ids = [str(run.run_id) for run in runs if run.run_id and run.state not in ("done", "failed")]
+        return (
+            f"Interrupted. These runs were not stopped: {', '.join(ids)}. {_GET_LATER}."
+            if ids
+            else "Interrupted."
+        )
+
+    def close(self) -> None:
+        """Close the progress, and print the note below it."""
+        self._sink.close()
+        if self._pending:
+            click.echo(self._pending, err=True)
+            self._pending = ""
 
 
 def print_error(error: Exception) -> None:
     """Print an error in one line on stderr."""
-    report = getattr(error, "report", None)
-    text = _for_shell(str(error)).replace("history REPORT", f"history {report or 'REPORT'}")
+    text, hint = str(error), getattr(error, "hint", None)
+    if hint:
+        text = text.removesuffix(hint) + (_next_command(error) or hint)
     click.echo(f"Error: {plain(text)}", err=True)
 
 
-def _for_shell(text: str) -> str:
-    for python, command in _COMMANDS.items():
-        text = re.sub(python, command, text)
-    return text
+def _next_command(error: Exception) -> str | None:
+    """Return what to do next if that is another command; the error's own hint is in Python."""
+    match error:
+        case WaitTimeoutError(report=report, run_id=run_id):
+            return f"{_GET_LATER}; to check on it: canvas-reports status {report} {run_id}"
+        case NotStartedError():
+            return "Use a larger --timeout. If Canvas queued the run anyway, the same command attaches to it."
+        case UnknownRunError(report=report):
+            return f"Choose one of the runs that canvas-reports history {report} lists."
+        case TableError(tables=[first, *_]):
+            return f"Choose one, for example -t {first}."
+    if type(error) is NotFoundError:
+        return "Check the account and the report. canvas-reports list shows the available reports."
+    return None
 
 
 def _code(error: Exception) -> int:

@@ -19,7 +19,7 @@ from canvas_reports_nb.cli.output import (
     replacing,
 )
 from canvas_reports_nb.deadline import Waiter
-from canvas_reports_nb.exceptions import ParameterError
+from canvas_reports_nb.exceptions import ParameterError, StoreError
 from canvas_reports_nb.frames.describe import dictionary
 from canvas_reports_nb.frames.files import check_file, convert_file, read_file, tables_in
 from canvas_reports_nb.frames.provenance import ATTRS_KEY
@@ -64,6 +64,8 @@ def clear(older_than: float | None, report: str | None, *, shared: bool, yes: bo
     """Remove stored runs from this disk."""
     with exit_on_error():
         kept = _store()
+        if shared and not settings.shared_address():
+            raise StoreError("This store is only on this disk, not shared.", hint="Leave out --shared.")
         if not yes:
             which = (
                 f"the stored runs{f' of {report}' if report else ''}{' of that age' if older_than else ''}"

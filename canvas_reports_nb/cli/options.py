@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -11,6 +10,7 @@ import click
 from canvas_reports_nb import opening
 from canvas_reports_nb.catalog import schemas
 from canvas_reports_nb.exceptions import ParameterError
+from canvas_reports_nb.store.store import seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,16 +18,13 @@ if TYPE_CHECKING:
     from canvas_reports_nb.connection import Connection
 
 _F = TypeVar("_F", bound="Callable[..., Any]")
-_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 
 
 def _seconds(_context: click.Context, _parameter: click.Parameter, given: str | None) -> float | None:
-    if given is None:
-        return None
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhdw]?)", given.strip())
-    if found is None:
-        raise click.BadParameter(f"Can't read {given!r} as a time; write 90s, 45m, 12h, 30d or 2w.")
-    return float(found[1]) * _SECONDS[found[2]]
+    try:
+        return None if given is None else seconds(given)
+    except ParameterError:
+        raise click.BadParameter(f"Can't read {given!r} as a time; write 90s, 45m, 12h, 30d or 2w.") from None
 
 
 def duration_option(name: str, says: str, default: str | None = None) -> Callable[[_F], _F]:

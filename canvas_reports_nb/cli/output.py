@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from canvas_reports_nb.runs.progress import ProgressEvent, ProgressSink
     from canvas_reports_nb.store.stored_run import ReportResult
 
 
@@ -52,22 +51,6 @@ def facts_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the rows, with ``None`` for missing cells."""
     rows = frame.astype(object).mask(frame.isna(), None).to_dict("records")
     return [{str(name): value for name, value in row.items()} for row in rows]
-
-
-class ShellProgress:
-    """Progress without the note of an interrupt, which `exit_on_error` prints in the shell's words."""
-
-    def __init__(self, sink: ProgressSink) -> None:
-        self._sink = sink
-
-    def show(self, event: ProgressEvent) -> None:
-        """Show the event, unless it is that note."""
-        if event.stage != "note" or not event.text.startswith("Interrupted"):
-            self._sink.show(event)
-
-    def close(self) -> None:
-        """Close the progress."""
-        self._sink.close()
 
 
 @contextmanager
@@ -99,19 +82,20 @@ def _written(value: Any) -> Any:
 
 def print_table(frame: pd.DataFrame, shown: Sequence[str], *, as_json: bool, header: bool = True) -> None:
     """Print a frame as JSON lines with all its columns, or as a table of some columns."""
+    rows = facts_of(frame)
     if as_json:
-        for row in facts_of(frame):
+        for row in rows:
             print_json(row)
-        return
-    if frame.empty:
-        return
-    used = [name for name in shown if frame[name].notna().any()]
-    cells = [used] if header else []
-    cells += [[_cell(row[name]) for name in used] for row in facts_of(frame)]
+    elif rows:
+        used = [name for name in shown if frame[name].notna().any()]
+        _print_columns(([used] if header else []) + [[_cell(row[name]) for name in used] for row in rows])
+
+
+def _print_columns(cells: list[list[str]]) -> None:
+    """Print aligned cells, one record per line, so that names and ids can be copied."""
     widths = [max(map(len, column)) + 2 for column in zip(*cells, strict=True)]
     for record in cells:
-        # One record per line whatever the terminal's width, so that names and ids can be copied.
-        line = "".join(cell.ljust(width) for cell, width in zip(record, widths, strict=True)).rstrip()
+        line = "".join(map(str.ljust, record, widths)).rstrip()
         click.echo(line if len(line) <= _LINE else f"{line[: _LINE - 3]}...")
 
 

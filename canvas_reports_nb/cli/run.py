@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from canvas_reports_nb.catalog.parameters import expected_tables
-from canvas_reports_nb.cli.errors import FAILED, PARTLY, STILL_RUNNING, exit_on_error, print_error
+from canvas_reports_nb.cli.errors import (
+    FAILED,
+    PARTLY,
+    STILL_RUNNING,
+    ShellProgress,
+    exit_on_error,
+    print_error,
+)
 from canvas_reports_nb.cli.options import (
     complete_report,
     connecting,
@@ -18,7 +25,6 @@ from canvas_reports_nb.cli.options import (
     parameters_of,
 )
 from canvas_reports_nb.cli.output import (
-    ShellProgress,
     check_output,
     notice,
     output_option,
@@ -52,17 +58,14 @@ if TYPE_CHECKING:
     from canvas_reports_nb.typing import Parameters
 
 
-requests_option = click.option(
+@click.command()
+@click.argument("report", required=False, shell_complete=complete_report)
+@click.option(
     "--requests",
     type=click.Path(exists=True, dir_okay=False),
     metavar="FILE.csv",
     help="Run many: one row per run, with columns report, account (optional) and one per parameter.",
 )
-
-
-@click.command()
-@click.argument("report", required=False, shell_complete=complete_report)
-@requests_option
 @click.option(
     "-p",
     "--parameter",
@@ -107,8 +110,8 @@ def run(
     connected = partial(connection, account, on_demo=on_demo)
     with exit_on_error():
         asked = parameters_of(given)
-        sink = False if progress == "off" else ShellProgress(resolve(progress))
-        how = {"max_age": max_age, "timeout": timeout, "progress": sink}
+        shown = ShellProgress(resolve(False if progress == "off" else progress))
+        how = {"max_age": max_age, "timeout": timeout, "progress": shown}
         if report is not None and requests is None:
             _run_one(connected, report, asked, table, output, as_json=as_json, **how)
         elif requests is None or report is not None:
@@ -118,7 +121,7 @@ def run(
                 "-p works only with REPORT; write the parameter as a column of the requests."
             )
         else:
-            context.exit(run_many(connected, requests, table, output, as_json=as_json, **how))
+            context.exit(_run_many(connected, requests, table, output, as_json=as_json, **how))
 
 
 def _run_one(
@@ -165,7 +168,7 @@ def _print_tables(result: ReportResult, tables: Iterable[str], output: Path | No
 _WRITTEN_AS_FLOAT = r"^(\d+)\.0$"
 
 
-def run_many(
+def _run_many(
     connected: Callable[[], Connection],
     requests: str,
     table: str | None,

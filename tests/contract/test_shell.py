@@ -146,7 +146,7 @@ def test_a_run_continues_after_the_timeout(shell: Callable[..., Shell]) -> None:
     (run,) = slow.json_lines("history", "grade_export_csv")
     number = str(run["run_id"])
     assert f"canvas-reports status grade_export_csv {number}" in said
-    assert "the same call (without --max-age 0)" in said
+    assert "run the same command (without --max-age 0)" in said
     slow("status", "grade_export_csv", number, code=3)
     slow.caller.server.clock.advance(900)
     slow("status", "grade_export_csv", number)
@@ -175,7 +175,7 @@ def test_an_interrupt_shows_how_to_continue(
     (run,) = slow.json_lines("history", "grade_export_csv")
     (other,) = slow.json_lines("history", "zero_activity_csv")
     *_, line = alone.splitlines()
-    assert f"canvas-reports status grade_export_csv {run['run_id']} " in line
+    assert line.endswith(f"canvas-reports status grade_export_csv {run['run_id']}")
     assert str(other["run_id"]) in many.splitlines()[-1]
     assert alone.count("Interrupted") == many.count("Interrupted") == 1
     assert "canvas." not in alone + many
@@ -462,7 +462,7 @@ def test_clearing_the_store(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "copies"))
     busy = shell()
-    assert "Leave --shared out" in busy("store", "clear", "--shared", "--yes", code=1).stderr
+    assert "Leave out --shared" in busy("store", "clear", "--shared", "--yes", code=1).stderr
     busy(*PEOPLE, "-o", "people.zip")
     (tmp_path / "team").mkdir()
     address = (tmp_path / "team").as_uri()

@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -15,6 +16,7 @@ from canvas_reports_nb.catalog import schemas
 from canvas_reports_nb.cli import cli
 from canvas_reports_nb.cli.output import plain
 from canvas_reports_nb.connection import Connection
+from canvas_reports_nb.runs.progress import NullSink
 from canvas_reports_nb.store.store import Store
 
 
@@ -97,15 +99,15 @@ def test_not_set_up(
 def test_a_repeated_parameter_is_a_list(runner: CliRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[object] = []
 
-    def stop(self: Connection, report: str, **keywords: object) -> None:
-        asked.append((report, keywords["parameters"], keywords["progress"]))
+    def stop(self: Connection, report: str, **keywords: Any) -> None:
+        asked.append((report, keywords["parameters"], type(keywords["progress"]._sink)))
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Connection, "obtain", stop)
     pairs = ["-p", "s=a", "-p", "s=b", "-p", "s=c", "-p", "term=sis_term_id:A=B", "-p", "none="]
     result = runner.invoke(cli, ["run", "x", *pairs, "--progress", "off"])
     assert result.exit_code == 130
-    assert asked == [("x", {"s": ["a", "b", "c"], "term": "sis_term_id:A=B", "none": ""}, False)]
+    assert asked == [("x", {"s": ["a", "b", "c"], "term": "sis_term_id:A=B", "none": ""}, NullSink)]
 
 
 @pytest.mark.parametrize(
