@@ -172,7 +172,7 @@ def page(browser: Browser) -> Iterator[Page]:
 
 
 def shot(page: Page, name: str) -> None:
-    """Keep a picture where the environment asks for it; none is ever compared."""
+    """Save a screenshot if the environment asks for it; screenshots are not compared."""
     folder = os.environ.get("CANVAS_REPORTS_SCREENSHOTS")
     if folder:
         page.screenshot(path=Path(folder) / f"{name}.png")
@@ -226,7 +226,7 @@ class Notebook:
         )
 
     def output(self, cell: int) -> Locator:
-        """The output of a cell as it stands on the page."""
+        """Return the output of a cell on the page."""
         return (
             self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Cell")
             .nth(cell)

@@ -71,8 +71,8 @@ class Kernel:
 
     def value(self, expression: str) -> str:
         """What an expression is worth in the kernel, as text."""
-        (told,) = [each for each in self.run(expression) if each["msg_type"] == "execute_result"]
-        return str(told["content"]["data"]["text/plain"])
+        (result,) = [each for each in self.run(expression) if each["msg_type"] == "execute_result"]
+        return str(result["content"]["data"]["text/plain"])
 
     def click(self, model: str, subshell: str | None) -> None:
         """Send what a front end sends when somebody clicks a button."""
@@ -172,12 +172,12 @@ def test_a_click_on_the_form_during_a_blocking_cell_starts_its_run(
     assert kernel.value("form.job.status") == "'complete'"
 
 
-def test_the_bar_moves_while_the_cell_blocks_and_leaves_words(kernel: Kernel) -> None:
+def test_the_bar_moves_while_the_cell_blocks_and_leaves_text(kernel: Kernel) -> None:
     seen = kernel.run(BLOCK)
     (bar,) = models(seen, "IntProgressModel")
-    told = updates(seen, bar, "description")
-    assert any(text.startswith("running") for text in told)
-    assert told[-1] == "done"
+    texts = updates(seen, bar, "description")
+    assert any(text.startswith("running") for text in texts)
+    assert texts[-1] == "done"
     closed = [each["content"]["comm_id"] for each in seen if each["msg_type"] == "comm_close"]
     opened = [each["content"]["comm_id"] for each in seen if each["msg_type"] == "comm_open"]
     assert set(opened) <= set(closed)
@@ -189,7 +189,7 @@ def test_the_bar_moves_while_the_cell_blocks_and_leaves_words(kernel: Kernel) ->
     assert f"{kernel.value('rows')}" in left["data"]["text/plain"].replace(",", "")
 
 
-def test_nobody_looking_gets_no_widget(kernel: Kernel) -> None:
+def test_a_cell_run_by_a_machine_shows_no_widget(kernel: Kernel) -> None:
     seen = kernel.run(BLOCK, watched=False)
     assert {each["msg_type"] for each in seen} <= {"status", "execute_input"}
 
