@@ -75,8 +75,8 @@ class ReportForm(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
         self._header = widgets.HTML(
             _html.heading(f"Canvas reports · {urlsplit(canvas.url).netloc} · account {account}")
         )
-        self._reports = ReportList(self._report_typed, self._refresh_clicked)
-        self._parameters = ParameterForm(self._parameters_changed)
+        self._reports = ReportList(self._select_report, self._refresh_clicked)
+        self._parameters = ParameterForm(self._suggest)
         self._run = button("Run", "crn-run", "Start a new run of this report", style="primary")
         self._open = button("Open", "crn-open", "Open an existing run instead of starting one")
         self._stop = button("Stop", "crn-stop", "Stop the run in Canvas")
@@ -209,10 +209,7 @@ class ReportForm(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
         self._suggest()
 
     @_guarded
-    def _report_typed(self, _: object) -> None:
-        self._select_report()
-
-    def _select_report(self) -> None:
+    def _select_report(self, _: object = None) -> None:
         if not self._reports.update():
             return
         offer = self._reports.selected
@@ -225,9 +222,6 @@ class ReportForm(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
         self._update_buttons()
 
     @_guarded
-    def _parameters_changed(self) -> None:
-        self._suggest()
-
     def _suggest(self) -> None:
         """Offer an existing run from the lists that are already here."""
         offer, asked, now = self._reports.selected, self._parameters.values(), self._canvas.waiter.now()

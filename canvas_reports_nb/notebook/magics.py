@@ -11,6 +11,7 @@ from __future__ import annotations
 import keyword
 import re
 import shlex
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, get_args
 
 from IPython.core.completer import SimpleCompletion, context_matcher
@@ -185,7 +186,9 @@ def _complete(context: CompletionContext) -> SimpleMatcherResult:
 
 def _candidates(before: Sequence[str]) -> list[str]:
     """Return what may come next: a report, a value of the last option, or another option."""
-    offered = _offered()
+    offered: dict[str, tuple[str, ...]] = {}
+    with suppress(ConfigurationError):
+        offered = opening.newest().offered
     if not before:
         return sorted({*schemas.reports(), *offered})
     report, last = before[0], before[-1].removeprefix("--")
@@ -202,10 +205,3 @@ def _candidates(before: Sequence[str]) -> list[str]:
             return list(found)
     names = [f"--{name}" for name in dict.fromkeys((*declared, *offered.get(report, ())))]
     return [each for each in (*names, *_OPTIONS) if each not in before]
-
-
-def _offered() -> dict[str, tuple[str, ...]]:
-    try:
-        return opening.newest().offered
-    except ConfigurationError:
-        return {}

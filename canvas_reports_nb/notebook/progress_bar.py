@@ -8,6 +8,7 @@ import ipywidgets as widgets
 from IPython.display import display
 
 from canvas_reports_nb import _html
+from canvas_reports_nb.notebook.controls import discard
 from canvas_reports_nb.runs.progress import HEADER
 
 if TYPE_CHECKING:
@@ -54,10 +55,9 @@ class ProgressBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no type
 
     def close(self) -> None:
         """Remove the bar and its parts from the page and from the widgets that a notebook saves."""
-        inside = (self.bar, self.label, self.notes, self.runs, self.children[0])
-        styles = (each.style for each in inside if each.has_trait("style"))
-        for part in (self.layout, *(each.layout for each in inside), *styles, *inside):
-            part.close()
+        for child in self.children:
+            discard(child)
+        self.layout.close()
         super().close()
 
     @property

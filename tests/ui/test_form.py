@@ -41,11 +41,6 @@ class Form:
         """Wait until Canvas is working on the run; not every report shows how far it is."""
         self.root.locator(".crn-progress").get_by_text("running").first.wait_for()
 
-    def fraction(self) -> float:
-        """Return the width of the bar in percent."""
-        style = self.root.locator(".progress-bar").first.get_attribute("style") or ""
-        return float(re.search(r"width: ([\d.]+)%", style)[1])
-
 
 @pytest.fixture
 def form(open_lab):
