@@ -1,4 +1,4 @@
-"""A store a team shares, on an S3 server of this machine: several writers, killed writers, other machines."""
+"""A shared store on a local S3 server: several machines, several writers, killed writers."""
 
 import json
 import os
@@ -25,13 +25,13 @@ POINTS = 6
 
 
 def downloads(connection: Any) -> int:
-    """How many files the storage host gave away."""
+    """Return how many files were downloaded."""
     return sum("/files/" in record.path and record.status in {200, 206} for record in connection.server.log)
 
 
 @pytest.fixture(scope="module")
 def s3() -> Iterator[str]:
-    """An S3 server, and the environment that leads to it."""
+    """An S3 server, and the environment variables that point to it."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -48,7 +48,7 @@ def s3() -> Iterator[str]:
 
 @pytest.fixture
 def bucket(s3: str) -> str:
-    """The address of a store in a bucket of its own."""
+    """The address of a store in its own bucket."""
     name = f"bucket-{uuid4().hex}"
     boto3.client("s3", endpoint_url=s3).create_bucket(Bucket=name)
     return f"s3://{name}/team"
@@ -64,7 +64,7 @@ def objects(address: str) -> dict[str, bytes]:
 def machine(
     canvas: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[Callable[..., Any]]:
-    """Connections to one demo Canvas, each with a disk of its own."""
+    """Connections to one demo Canvas, each with its own disk."""
     first = canvas()
     opened = []
 
@@ -84,7 +84,7 @@ def machine(
         connection.close()
 
 
-def test_what_one_fetched_all_have(machine: Any, bucket: str, tmp_path: Path) -> None:
+def test_a_run_downloaded_once_is_there_for_everybody(machine: Any, bucket: str, tmp_path: Path) -> None:
     one, other = machine("one", bucket), machine("other", bucket)
     frame = one.read_report("grade_export_csv", **QUIET)
     again = other.read_report("grade_export_csv", **QUIET)
@@ -100,10 +100,12 @@ def test_what_one_fetched_all_have(machine: Any, bucket: str, tmp_path: Path) ->
     assert {path.name for path in (tmp_path / "third" / "shared").glob("*/*")} == {"runs"}
     local = {path.name for path in (tmp_path / "one" / "shared").glob("*/*")}
     assert {"http", "ledger", "runs"} <= local
-    assert {name.partition("/")[0] for name in objects(bucket)} == {"runs"}, "ledger and metadata stay here"
+    assert {name.partition("/")[0] for name in objects(bucket)} == {"runs"}, (
+        "ledger and metadata stay on this disk"
+    )
 
 
-def test_a_run_too_old_is_not_even_copied(machine: Any, bucket: str) -> None:
+def test_a_run_that_is_too_old_is_not_copied(machine: Any, bucket: str) -> None:
     machine("one", bucket).read_report("grade_export_csv", **QUIET)
     machine.canvas.server.clock.advance(7200)
     other = machine("other", bucket)
@@ -112,7 +114,7 @@ def test_a_run_too_old_is_not_even_copied(machine: Any, bucket: str) -> None:
     assert machine.canvas.starts() == 2
 
 
-def test_a_storage_that_fails_costs_nobody_a_report(machine: Any, s3: str) -> None:
+def test_a_failing_storage_does_not_stop_a_report(machine: Any, s3: str) -> None:
     connection = machine("one", "s3://bucket-that-is-not-there/team")
     with pytest.warns(crn.ReportWarning, match=r"can't be written: .*Continuing with the runs on this disk"):
         frame = connection.read_report("grade_export_csv", **QUIET)
@@ -121,28 +123,28 @@ def test_a_storage_that_fails_costs_nobody_a_report(machine: Any, s3: str) -> No
     assert "bucket-that-is-not-there" not in {bucket["Name"] for bucket in buckets}
 
 
-def test_nothing_shared_holds_the_token_or_the_keys(machine: Any, bucket: str, tmp_path: Path) -> None:
+def test_shared_files_contain_neither_token_nor_keys(machine: Any, bucket: str, tmp_path: Path) -> None:
     connection = machine("one", bucket)
     connection.read_tables("provisioning_csv", users=True, courses=True, **QUIET)
     shared = objects(bucket)
     assert sealed(bucket) == 1
     assert len(shared) == 4, "two tables, the zip and the sidecar"
-    told = "\n".join([repr(connection.store), connection.store._repr_html_(), repr(connection)])
+    shown = "\n".join([repr(connection.store), connection.store._repr_html_(), repr(connection)])
     for secret in (machine.canvas.server.token, "not-for-anybody"):
-        assert secret not in told
+        assert secret not in shown
         assert not any(secret.encode() in data for data in shared.values())
         assert not any(secret.encode() in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
 
 
-# One process that forks: each child has a disk of its own, reads the run through a shared store, and is killed
-# at a step of its upload (0: never). A late one begins when another has begun to write.
+# One process that forks. Each child has its own disk, reads the run through a shared store and is killed at a
+# step of its upload (0: never). A late child starts once another has started to write.
 READER = """
 import json, os, signal, sys
 import s3fs
 import canvas_reports_nb as crn
 
 url, token, run_id, plan = sys.argv[1:]
-heard, said = os.pipe()
+listen, signal_start = os.pipe()
 call = s3fs.S3FileSystem._call_s3
 
 def read(store, cache, limit, late):
@@ -151,7 +153,7 @@ def read(store, cache, limit, late):
         nonlocal count
         count += 1
         if count == 2:
-            os.write(said, b"x")
+            os.write(signal_start, b"x")
         if count == limit:
             os.kill(os.getpid(), signal.SIGKILL)
     async def counted(self, method, *arguments, **keywords):
@@ -164,7 +166,7 @@ def read(store, cache, limit, late):
     s3fs.S3FileSystem._call_s3 = counted
     os.environ["CANVAS_REPORTS_CACHE"] = cache
     if late:
-        os.read(heard, 1)
+        os.read(listen, 1)
     with crn.connect(url, token, store=store) as canvas:
         frame = canvas.read_report("grade_export_csv", run_id=int(run_id), progress=False)
     return [count, frame.to_csv()]
@@ -193,8 +195,8 @@ print(json.dumps([end(*each) for each in begun]))
 def reader(machine: Any, tmp_path: Path) -> Any:
     """A finished run, and a function that reads it in several processes at once.
 
-    Each is given as store, name of its disk, step at which it is killed, whether it is late; it gives the
-    signal that ended each, or the objects written and the frame.
+    Each process is given as store, name of its disk, step at which it is killed, and whether it is late. The
+    function returns the signal that ended each, or the number of steps and the frame.
     """
     job = machine.canvas.start("grade_export_csv").wait(**QUIET)
     server = machine.canvas.server
@@ -224,7 +226,7 @@ def test_two_machines_asking_at_once_get_the_same_run(machine: Any, reader: Any,
     assert machine("third", bucket).store.info()["run_id"].tolist() == [reader.run_id]
 
 
-def test_a_writer_killed_at_any_point_harms_nobody(machine: Any, reader: Any, bucket: str) -> None:
+def test_a_writer_killed_at_any_step_harms_nobody(machine: Any, reader: Any, bucket: str) -> None:
     steps = range(1, POINTS + 1)
     stores = [f"{bucket}-killed-{step}" for step in steps]
     plan = [(store, f"killed-{step}", step, False) for step, store in zip(steps, stores, strict=True)]
@@ -233,7 +235,7 @@ def test_a_writer_killed_at_any_point_harms_nobody(machine: Any, reader: Any, bu
     assert written == POINTS, "two files and the sidecar: before and after each"
     for step, store in zip(steps, stores, strict=True):
         before, whole = downloads(machine.canvas), sealed(store)
-        assert len(machine(f"looking-{step}", store).store.info()) == whole, "whole, or not there at all"
+        assert len(machine(f"looking-{step}", store).store.info()) == whole, "complete or not listed"
         for name in (f"other-{step}", f"killed-{step}"):
             frame = machine(name, store).read_report("grade_export_csv", run_id=reader.run_id, **QUIET)
             assert frame.to_csv() == text
@@ -242,7 +244,7 @@ def test_a_writer_killed_at_any_point_harms_nobody(machine: Any, reader: Any, bu
 
 
 @pytest.mark.parametrize("step", [2, 5])
-def test_killed_while_another_reads_the_other_has_it_whole(
+def test_another_machine_completes_the_run_of_a_killed_writer(
     machine: Any, reader: Any, bucket: str, step: int
 ) -> None:
     signalled, (_, text) = reader((bucket, "killed", step, False), (bucket, "survivor", 0, True))

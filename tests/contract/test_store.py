@@ -21,7 +21,7 @@ POINTS = 20
 
 
 def downloads(connection: Any) -> int:
-    """How many files the storage host gave away."""
+    """Return how many files were downloaded."""
     return sum("/files/" in record.path and record.status in {200, 206} for record in connection.server.log)
 
 
@@ -49,18 +49,18 @@ def flip(path: Path) -> None:
     ],
     ids=["flipped-bit", "no-parquet", "empty-parquet", "short-raw", "no-raw", "half-sidecar", "no-sidecar"],
 )
-def test_a_damaged_entry_is_set_aside_and_fetched_again(canvas: Any, damage: Any) -> None:
+def test_a_damaged_run_is_quarantined_and_downloaded_again(canvas: Any, damage: Any) -> None:
     connection = canvas()
     frame = connection.read_report("grade_export_csv", **QUIET)
     damage(entry(connection))
     again = connection.read_report("grade_export_csv", **QUIET)
     pd.testing.assert_frame_equal(frame, again)
-    assert connection.starts() == 1, "the run itself was never in doubt"
+    assert connection.starts() == 1, "the run itself was not started again"
     assert downloads(connection) == 2
     connection.read_report("grade_export_csv", offline=True)
 
 
-def test_a_damaged_entry_is_not_served_offline(canvas: Any) -> None:
+def test_a_damaged_run_is_not_served_offline(canvas: Any) -> None:
     connection = canvas()
     connection.read_report("grade_export_csv", **QUIET)
     flip(next(entry(connection).glob("*.parquet")))
@@ -68,7 +68,7 @@ def test_a_damaged_entry_is_not_served_offline(canvas: Any) -> None:
         connection.read_report("grade_export_csv", offline=True)
 
 
-def test_a_damaged_file_from_canvas_is_never_handed_over(canvas: Any) -> None:
+def test_a_damaged_file_from_canvas_is_never_returned(canvas: Any) -> None:
     connection = canvas()
     sent = connection.obtain("grade_export_csv", **QUIET).path.read_bytes()
     flip(entry(connection) / "raw.csv")
@@ -77,10 +77,10 @@ def test_a_damaged_file_from_canvas_is_never_handed_over(canvas: Any) -> None:
     assert connection.obtain("grade_export_csv", **QUIET).path.read_bytes() == sent
     assert connection.starts() == 1
     connection.store.clear()
-    assert not list((connection.store.path / "runs").rglob("*.csv")), "what was set aside holds names, too"
+    assert not list((connection.store.path / "runs").rglob("*.csv")), "quarantined files contain names, too"
 
 
-def test_beyond_the_limit_the_oldest_go_and_the_newest_stays(canvas: Any) -> None:
+def test_beyond_the_limit_the_oldest_runs_are_removed(canvas: Any) -> None:
     connection = canvas()
     connection.read_report("grade_export_csv", **QUIET)
     room = int(connection.store.info()["bytes"].iloc[0])
@@ -94,7 +94,7 @@ def test_beyond_the_limit_the_oldest_go_and_the_newest_stays(canvas: Any) -> Non
     assert connection.store.info()["report"].tolist() == ["zero_activity_csv"]
 
 
-def test_a_batch_larger_than_the_limit_is_whole_and_what_is_older_goes(canvas: Any) -> None:
+def test_a_batch_larger_than_the_limit_stays_complete_and_older_runs_are_removed(canvas: Any) -> None:
     connection = canvas()
     connection.read_report("zero_activity_csv", **QUIET)
     connection = crn.connect(
@@ -114,7 +114,9 @@ def test_a_batch_larger_than_the_limit_is_whole_and_what_is_older_goes(canvas: A
     assert len(again.to_pandas()) > len(first) > 0
     assert connection.read_reports(batch, **QUIET).equals(first)
     connection.read_report("zero_activity_csv", max_age=0, **QUIET)
-    assert connection.store.info()["report"].tolist() == ["zero_activity_csv"], "spared for one call only"
+    assert connection.store.info()["report"].tolist() == ["zero_activity_csv"], (
+        "they were kept for one call only"
+    )
 
 
 def test_clear_removes_what_a_killed_process_left(canvas: Any) -> None:
@@ -125,7 +127,7 @@ def test_clear_removes_what_a_killed_process_left(canvas: Any) -> None:
     assert not list((connection.store.path / "runs").rglob("*.csv"))
 
 
-# One process that forks: each child reads a run and is killed at another point of download and store.
+# One process that forks. Each child reads a run and is killed at another step of download or storage.
 READER = """
 import json, os, signal, sys
 import canvas_reports_nb as crn
@@ -151,7 +153,7 @@ def steps(store, limit):
     with crn.connect(url, token, store=store) as canvas:
         canvas.read_report("grade_export_csv", run_id=int(run_id), progress=False)
     if limit:
-        # The body came in fewer pieces than the first time: the last point is the end.
+        # The body came in fewer pieces than the first time, so the last step is the end.
         os.kill(os.getpid(), signal.SIGKILL)
     return count
 
@@ -174,7 +176,7 @@ print(json.dumps([child(store, limit) for store, limit in json.loads(plan)]))
 def reader(canvas: Any, tmp_path: Path) -> Any:
     """A finished run, and a function that reads it in other processes, each killed at a step (0: never).
 
-    It gives the signal that ended each one, or the number of steps it took.
+    It returns the signal that ended each process, or the number of steps.
     """
     connection = canvas()
     job = connection.start("grade_export_csv").wait(progress=False)
@@ -207,7 +209,7 @@ def test_killed_at_any_point_the_store_stays_valid_and_the_next_call_succeeds(
     for store, _ in plan:
         with crn.connect(reader.connection.url, reader.connection.server.token, store=store) as after:
             listed = after.store.info()
-            assert len(listed) <= 1, "either the run is there, whole, or it is not"
+            assert len(listed) <= 1, "the run is complete or not listed"
             if len(listed):
                 pd.testing.assert_frame_equal(
                     after.read_report("grade_export_csv", run_id=reader.run_id, offline=True), wanted

@@ -1,4 +1,4 @@
-"""A store a team shares: what is whole is seen by all, what is not by nobody, and trouble stops no report."""
+"""A shared store: all see complete runs, nobody sees incomplete ones, and failures never stop a report."""
 
 import json
 import stat
@@ -33,7 +33,7 @@ RUN = (URL, ACCOUNT, GRADES, 7)
 def keep(
     store: Store, run_id: int, *, report: str = GRADES, age: float = 60, **parameters: Any
 ) -> ReportResult:
-    """A run as `retrieve` leaves it."""
+    """Store a run as `retrieve` does."""
     ended = datetime.now(UTC) - timedelta(seconds=age)
     made = Provenance(
         host="canvas.example.edu",
@@ -63,7 +63,7 @@ def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def disk(address: str, tmp_path: Path) -> Callable[[str], SharedStore]:
-    """Stores of several machines at one address."""
+    """Open stores of several machines at one address."""
 
     def open_at(name: str) -> SharedStore:
         settings = Settings(URL, store=tmp_path / name, shared=address)
@@ -76,7 +76,7 @@ def disk(address: str, tmp_path: Path) -> Callable[[str], SharedStore]:
 
 @pytest.fixture
 def there(address: str) -> Any:
-    """The files at the address: `find`, `read`, `write`, `remove` by the end of their names."""
+    """The files at the address: `find`, `read`, `write` and `remove` them by the end of their names."""
     files, base = fsspec.url_to_fs(address)
 
     class There:
@@ -99,14 +99,14 @@ def there(address: str) -> Any:
     return There()
 
 
-def test_what_one_keeps_the_other_finds(disk: Any, there: Any) -> None:
+def test_a_run_kept_on_one_machine_is_found_on_another(disk: Any, there: Any) -> None:
     one, other = disk("one"), disk("other")
     kept = keep(one, 7)
     found = other.find(*RUN)
     assert found is not None
     assert not found.is_complete
     assert found.facts == kept.facts
-    assert not other.path.exists(), "looking makes nothing"
+    assert not other.path.exists(), "a look-up creates no folder"
     copied = other.verify(found)
     assert copied is not None
     assert copied.folder == found.folder
@@ -119,7 +119,7 @@ def test_what_one_keeps_the_other_finds(disk: Any, there: Any) -> None:
     assert [run.origin.run_id for run in other.runs()] == [7]
 
 
-def test_equal_runs_of_here_and_there_newest_first(disk: Any) -> None:
+def test_equal_runs_include_copies_and_shared_runs_newest_first(disk: Any) -> None:
     one, other = disk("one"), disk("other")
     keep(one, 7, age=300, enrollment_term_id="1")
     keep(one, 8, age=100, enrollment_term_id="1")
@@ -133,7 +133,7 @@ def test_equal_runs_of_here_and_there_newest_first(disk: Any) -> None:
         assert [run.size > 0 for run in found] == [True] * 3
 
 
-def test_info_tells_where_a_run_is(disk: Any) -> None:
+def test_info_shows_where_a_run_is(disk: Any) -> None:
     one, other = disk("one"), disk("other")
     empty = one.info()
     keep(one, 7)
@@ -146,7 +146,7 @@ def test_info_tells_where_a_run_is(disk: Any) -> None:
 
 
 @pytest.mark.parametrize("gone", ["run.json", "raw.csv", f"{GRADES}.parquet"])
-def test_a_run_without_all_its_files_is_not_there(disk: Any, there: Any, gone: str) -> None:
+def test_a_run_with_a_missing_file_is_not_found(disk: Any, there: Any, gone: str) -> None:
     keep(disk("one"), 7)
     there.remove(gone)
     assert disk("other").find(*RUN) is None
@@ -171,7 +171,7 @@ def facts_with(facts: dict[str, Any], **raw: Any) -> bytes:
         lambda facts: facts_with(facts, size=5),
     ],
 )
-def test_a_foreign_sidecar_is_no_run(disk: Any, there: Any, damage: Any) -> None:
+def test_a_foreign_sidecar_is_ignored(disk: Any, there: Any, damage: Any) -> None:
     keep(disk("one"), 7)
     there.write("run.json", damage(json.loads(there.read("run.json"))))
     assert disk("other").find(*RUN) is None
@@ -191,7 +191,7 @@ def test_a_foreign_sidecar_is_no_run(disk: Any, there: Any, damage: Any) -> None
         "other/host/account/report/7/attempt/run.json",
     ],
 )
-def test_what_is_not_ours_is_neither_read_nor_removed(disk: Any, there: Any, name: str) -> None:
+def test_foreign_files_are_neither_read_nor_removed(disk: Any, there: Any, name: str) -> None:
     store = disk("one")
     keep(store, 7)
     there.add(name, there.read("run.json"))
@@ -201,7 +201,7 @@ def test_what_is_not_ours_is_neither_read_nor_removed(disk: Any, there: Any, nam
 
 
 @pytest.mark.parametrize("which", ["raw.csv", f"{GRADES}.parquet"])
-def test_a_damaged_run_is_set_aside_for_all_and_can_be_shared_anew(
+def test_a_damaged_run_is_quarantined_for_everybody_and_can_be_shared_again(
     disk: Any, there: Any, which: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     keep(disk("one"), 7)
@@ -210,7 +210,7 @@ def test_a_damaged_run_is_set_aside_for_all_and_can_be_shared_anew(
     other = disk("other")
     assert other.verify(other.find(*RUN)) is None
     assert "damaged" in caplog.text
-    assert list(other.path.rglob("*.csv")) == [], "nothing of it stays here"
+    assert list(other.path.rglob("*.csv")) == [], "no part of it stays on this disk"
     assert disk("third").find(*RUN) is None
     keep(other, 7)
     third = disk("third")
@@ -238,7 +238,7 @@ def test_two_writers_of_one_run_leave_one_run(disk: Any, there: Any) -> None:
     assert there.find() == []
 
 
-def test_what_a_killed_writer_left_is_cleared_away_by_the_next(disk: Any, there: Any) -> None:
+def test_the_next_writer_removes_what_a_killed_writer_left(disk: Any, there: Any) -> None:
     keep(disk("one"), 7)
     there.remove("run.json")
     keep(disk("other"), 7)
@@ -290,10 +290,10 @@ def test_clear(disk: Any, asked: dict[str, Any], left: set[int], *, shared: bool
     assert one.clear(**asked, shared=shared) == (3 - len(left) if shared else len(mine))
     assert {run.origin.run_id for run in one.runs()} == left - {3}
     assert set(disk("third").info()["run_id"]) == (left if shared else {1, 2, 3})
-    assert {run.origin.run_id for run in other.runs()} == {3}, "never another's copies"
+    assert {run.origin.run_id for run in other.runs()} == {3}, "the copies of others stay"
 
 
-def test_all_that_is_half_made_goes_with_the_rest(disk: Any, there: Any) -> None:
+def test_clear_removes_incomplete_uploads(disk: Any, there: Any) -> None:
     store = disk("one")
     keep(store, 7)
     there.remove("run.json")
@@ -303,12 +303,12 @@ def test_all_that_is_half_made_goes_with_the_rest(disk: Any, there: Any) -> None
     assert there.find() == []
 
 
-def test_a_store_on_this_disk_has_nothing_shared(tmp_path: Path) -> None:
+def test_a_local_store_has_no_shared_runs_to_clear(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="only on this disk"):
         Store(tmp_path).clear(shared=True)
 
 
-def test_the_limit_is_for_the_copies(disk: Any, there: Any) -> None:
+def test_the_limit_applies_to_the_copies(disk: Any, there: Any) -> None:
     keep(disk("one"), 7)
     keep(disk("one"), 8)
     other = disk("other")
@@ -319,7 +319,7 @@ def test_the_limit_is_for_the_copies(disk: Any, there: Any) -> None:
     assert len(there.find("run.json")) == 2
 
 
-def test_it_says_what_it_is(disk: Any, address: str) -> None:
+def test_repr_shows_the_address_and_the_folder(disk: Any, address: str) -> None:
     store = disk("one")
     keep(store, 7)
     for text in (repr(store), store._repr_html_()):
@@ -330,7 +330,7 @@ def test_it_says_what_it_is(disk: Any, address: str) -> None:
 
 
 class Failing:
-    """A storage whose every call fails, with its key in the message."""
+    """A storage whose calls all fail with its key in the message."""
 
     protocol, async_impl = ("failing",), True
 
@@ -345,7 +345,7 @@ class Failing:
         return call
 
 
-def test_trouble_is_said_once_and_stops_nothing(disk: Any) -> None:
+def test_a_failing_storage_is_reported_once_and_stops_nothing(disk: Any) -> None:
     store = disk("one")
     store._shared.files = failing = Failing()
     with pytest.warns(ReportWarning, match="Continuing with the runs on this disk") as warned:
@@ -354,19 +354,19 @@ def test_trouble_is_said_once_and_stops_nothing(disk: Any) -> None:
     kept = keep(store, 7)
     assert store.verify(store.find(*RUN)) == kept
     assert store.info()["shared"].tolist() == [False]
-    assert failing.calls == calls, "a storage that failed is left alone for a while"
+    assert failing.calls == calls, "a storage that failed is not called for a while"
     assert "SECRET" not in str(warned[0].message)
     assert "ConnectionError" in str(warned[0].message)
     store._waiter = Waiter(lambda: 61.0)
     with pytest.warns(ReportWarning):
         assert store.equal(URL, ACCOUNT, GRADES, {}) == [kept]
-    with pytest.raises(StoreError, match="can't be cleared") as told:
+    with pytest.raises(StoreError, match="can't be cleared") as caught:
         store.clear(shared=True)
-    assert "SECRET" not in str(told.value)
-    assert told.value.__suppress_context__
+    assert "SECRET" not in str(caught.value)
+    assert caught.value.__suppress_context__
 
 
-def test_who_may_only_read_still_reads(disk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_storage_without_write_permission_is_still_read(disk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     keep(disk("one"), 7)
     other = disk("other")
 
@@ -382,7 +382,7 @@ def test_who_may_only_read_still_reads(disk: Any, monkeypatch: pytest.MonkeyPatc
     assert kept.is_intact()
 
 
-def test_beside_a_share_that_is_not_mounted_nothing_is_written(tmp_path: Path) -> None:
+def test_nothing_is_written_where_the_share_is_not_mounted(tmp_path: Path) -> None:
     settings = Settings(URL, store=tmp_path / "one", shared=f"file://{tmp_path}/mnt/share")
     store = open_store(settings, Waiter(lambda: 0.0))
     with pytest.warns(
@@ -403,18 +403,18 @@ def test_beside_a_share_that_is_not_mounted_nothing_is_written(tmp_path: Path) -
         ("sftp://host.example.org/team", "paramiko", '"canvas-reports-nb[remote]" paramiko'),
     ],
 )
-def test_what_is_missing_is_named(
+def test_a_missing_package_is_named(
     address: str, module: str, line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)
     opened_before = sys.modules["fsspec.registry"]._registry
     monkeypatch.delitem(opened_before, address.partition("://")[0], raising=False)
-    with pytest.raises(MissingDependencyError) as told:
+    with pytest.raises(MissingDependencyError) as caught:
         open_store(Settings(URL, store=tmp_path, shared=address), Waiter(lambda: 0.0))
-    assert told.value.hint == f"Install it with: python -m pip install {line}"
+    assert caught.value.hint == f"Install it with: python -m pip install {line}"
 
 
-def test_an_address_nobody_knows(tmp_path: Path) -> None:
+def test_an_unknown_address(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="can't be opened"):
         open_store(Settings(URL, store=tmp_path, shared="nonsense://x"), Waiter(lambda: 0.0))
 
@@ -429,10 +429,10 @@ def test_an_address_nobody_knows(tmp_path: Path) -> None:
         "s3://",
     ],
 )
-def test_an_address_with_a_key_in_it_is_refused_and_not_repeated(address: str) -> None:
-    with pytest.raises(ConfigurationError) as told:
+def test_an_address_with_a_key_in_it_is_rejected_and_not_repeated(address: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
         shared_address(address)
-    assert not [part for part in ("user", "SEC", "RET", "sig") if part in str(told.value)]
+    assert not [part for part in ("user", "SEC", "RET", "sig") if part in str(caught.value)]
 
 
 @pytest.mark.parametrize(
@@ -447,7 +447,7 @@ def test_an_address_with_a_key_in_it_is_refused_and_not_repeated(address: str) -
         ("abfs://box@account.example.org/t", None, "abfs://box@account.example.org/t", "user/shared"),
     ],
 )
-def test_where_the_copies_are(
+def test_the_folder_of_the_copies(
     argument: str | None, variable: str | None, address: str, root: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("platformdirs.user_cache_path", lambda *_, **__: Path("user"))
@@ -459,7 +459,7 @@ def test_where_the_copies_are(
     assert (found.parent if address else found) == Path(root)
 
 
-def test_each_address_has_copies_of_its_own() -> None:
+def test_each_address_has_its_own_copies() -> None:
     roots = {store_root(f"s3://bucket/{'x' * 200}{end}") for end in ("a", "b", "a/")}
     assert len(roots) == 2
     assert all(len(root.name) < 80 for root in roots)

@@ -1,4 +1,4 @@
-"""Finished runs on this disk: private, whole or not there at all."""
+"""Finished runs on this disk: private, and complete or not listed at all."""
 
 import errno
 import json
@@ -34,7 +34,7 @@ URL, ACCOUNT, GRADES = "https://canvas.example.edu", "sis_account_id:ENG/1", "gr
 def keep(
     store: Store, run_id: int, *, report: str = GRADES, age: float = 60, **parameters: Any
 ) -> ReportResult:
-    """A run of two rows as `retrieve` leaves it."""
+    """Store a run of two rows as `retrieve` does."""
     ended = datetime.now(UTC) - timedelta(seconds=age)
     made = Provenance(
         host="canvas.example.edu",
@@ -60,14 +60,14 @@ def local(tmp_path: Path) -> Store:
 
 @pytest.fixture(params=["local", "shared"])
 def store(request: pytest.FixtureRequest, local: Store) -> Store:
-    """A store on this disk, and one shared in memory, which must do all the same here."""
+    """A local store, and a shared one in memory that must behave the same on this disk."""
     if request.param == "local":
         return local
     shared = f"memory://{uuid4().hex}/team"
     return open_store(Settings(URL, store=local.path, shared=shared), Waiter())
 
 
-def test_layout_and_rights(store: Store) -> None:
+def test_layout_and_permissions(store: Store) -> None:
     kept = keep(store, 7)
     inside = kept.folder.relative_to(store.path)
     assert inside.parts == ("runs", "canvas.example.edu", "sis_account_id%3AENG%2F1", GRADES, "7")
@@ -82,7 +82,7 @@ def test_layout_and_rights(store: Store) -> None:
     assert found.size > len(b"a\n1\n2\nPAR1")
 
 
-def test_looking_makes_nothing(store: Store) -> None:
+def test_a_look_up_creates_no_folder(store: Store) -> None:
     assert store.find(URL, ACCOUNT, GRADES, 7) is None
     assert store.equal(URL, ACCOUNT, GRADES, {}) == []
     assert store.clear() == 0
@@ -91,7 +91,7 @@ def test_looking_makes_nothing(store: Store) -> None:
 
 
 @pytest.mark.parametrize("gone", ["run.json", "raw.csv", f"{GRADES}.parquet"])
-def test_a_run_without_all_its_files_does_not_exist(local: Store, gone: str) -> None:
+def test_a_run_with_a_missing_file_is_not_found(local: Store, gone: str) -> None:
     (keep(local, 7).folder / gone).unlink()
     assert local.find(URL, ACCOUNT, GRADES, 7) is None
     assert list(local.runs()) == []
@@ -126,7 +126,7 @@ def outside(facts: dict[str, Any], name: str) -> str:
         lambda facts: outside(facts, "raw\x00.csv"),
     ],
 )
-def test_a_foreign_sidecar_is_no_run(local: Store, damage: Any) -> None:
+def test_a_foreign_sidecar_is_ignored(local: Store, damage: Any) -> None:
     folder = keep(local, 7).folder
     (folder.parent / "secret.csv").write_bytes(b"x")
     sidecar = folder / "run.json"
@@ -160,7 +160,7 @@ def test_no_sidecar_breaks_the_store(local: Store, facts: dict[str, Any]) -> Non
     assert len(local.equal(URL, ACCOUNT, GRADES, {})) <= 1
 
 
-def test_a_file_among_the_runs_is_passed_over(store: Store) -> None:
+def test_a_file_among_the_runs_is_skipped(store: Store) -> None:
     folder = keep(store, 7).folder.parent
     (folder / "8").write_text("no folder")
     (folder / "notes").mkdir()
@@ -209,7 +209,7 @@ def test_clear(store: Store, asked: dict[str, Any], left: set[int]) -> None:
     assert {int(path.parent.name) for path in store.path.rglob("raw.csv")} == left
 
 
-def test_a_store_that_is_only_to_be_read(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_without_write_permission(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     run = keep(store, 1)
     ledger = Ledger(store.path, URL, ACCOUNT)
     entry = SimpleNamespace(id=1, report=GRADES)
@@ -331,7 +331,7 @@ def test_seconds(age: Any, expected: float) -> None:
     assert seconds(age) == expected
 
 
-def test_what_lies_behind_a_link_is_not_listed_nor_cleared(store: Store, tmp_path: Path) -> None:
+def test_runs_behind_a_link_are_neither_listed_nor_cleared(store: Store, tmp_path: Path) -> None:
     other = Store(tmp_path / "other")
     theirs = keep(other, 7)
     keep(store, 8)
@@ -345,7 +345,7 @@ def test_what_lies_behind_a_link_is_not_listed_nor_cleared(store: Store, tmp_pat
 
 
 @pytest.mark.parametrize("name", ["run.json", "raw.csv", f"{GRADES}.parquet"])
-def test_a_run_of_links_is_none(store: Store, tmp_path: Path, name: str) -> None:
+def test_a_run_with_links_is_not_found(store: Store, tmp_path: Path, name: str) -> None:
     kept = keep(store, 7)
     (kept.folder / name).rename(tmp_path / name)
     (kept.folder / name).symlink_to(tmp_path / name)
