@@ -43,7 +43,7 @@ _CHUNK = 1 << 20
 # Tries in a row that bring nothing new; one that brings more starts the count again.
 _ATTEMPTS = 4
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_KEPT = "Call again; the run itself is kept on Canvas."
+_KEPT = "Call again. Canvas still has the run."
 
 
 def retrieve(
@@ -91,21 +91,21 @@ def retrieve(
 
 
 def _unwritable(error: BaseException, folder: Path, run: ReportRun) -> StoreError | None:
-    """What an error of this disk means; ``None`` for any other."""
+    """Return the error that an OSError of this disk means; ``None`` for other errors."""
     if not isinstance(error, OSError) or isinstance(error, CanvasReportsError) or error.errno is None:
         return None
     if error.errno not in _FULL:
         return StoreError(
-            f"The store can't be written: {error.strerror}.",
-            hint="Name another folder with CANVAS_REPORTS_CACHE or store=.",
+            f"Can't write to the store: {error.strerror}.",
+            hint="Choose another folder with CANVAS_REPORTS_CACHE or store=.",
         )
     size = run.attachment.size if run.attachment else None
-    # Beside the file as it came lies its typed twin: smaller than a CSV, but larger than a zip may be.
-    needed = f"about {_mb(2 * size)} of room" if size else "more room"
+    # The Parquet file is smaller than a CSV, but may be larger than a zip.
+    needed = f"about {_mb(2 * size)}" if size else "more space"
     free = shutil.disk_usage(folder.parent).free
     return StoreError(
-        f"The disk of the store is full: this run needs {needed}, {_mb(free)} are free.",
-        hint="canvas.store.clear() makes room, or name another folder with CANVAS_REPORTS_CACHE or store=.",
+        f"The disk of the store is full: this run needs {needed}, and {_mb(free)} are free.",
+        hint="Free space with canvas.store.clear(), or choose another folder with CANVAS_REPORTS_CACHE or store=.",
     )
 
 
@@ -123,8 +123,8 @@ def _fetch(
     """Fill a run's folder; give the facts of its sidecar."""
     if run.attachment is None or not run.attachment.url:
         raise UnexpectedAnswerError(
-            "Canvas says the run is complete but gives no file.",
-            hint="The file may be locked for this token's owner; start the report again or ask a Canvas admin.",
+            "Canvas completed the run but sent no file.",
+            hint="Start the report again, or ask a Canvas admin: the file may be locked for the token's owner.",
         )
     part = folder / "raw.part"
     digest = _download(api, run, run.attachment, part, show)
@@ -199,10 +199,10 @@ class _Body:
                         self._take(chunk, moved)
                         api.waiter.check()
                         if api.waiter.remaining + GRACE <= 0 and self.file.tell() != self.size:
-                            what = f"The time was over after {self.file.tell():,} bytes."
+                            what = f"The timeout passed after {self.file.tell():,} bytes."
                             raise NotReachedError(what, hint=_KEPT)
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            # Where every byte is here, only the goodbye was lost, and there is nothing left to ask for.
+            # If every byte has arrived, the download is complete and the error does not matter.
             if self.file.tell() != self.size:
                 what = f"The download broke off after {self.file.tell():,} bytes ({type(error).__name__})."
                 raise DamagedFileError(what, hint=_KEPT) from None
@@ -210,20 +210,22 @@ class _Body:
         received = self.file.tell()
         if self.size is not None and received != self.size:
             if received > self.size:
-                self._restart()  # asking for the rest can't mend a file that is too long
+                self._restart()  # resuming can't fix a file that is too long
             raise DamagedFileError(
-                f"The file has {received:,} bytes, Canvas announced {self.size:,}.", hint=_KEPT
+                f"The download has {received:,} bytes, but Canvas announced {self.size:,}.", hint=_KEPT
             )
 
     def _place(self, response: requests.Response) -> None:
-        """Make sure that what comes goes where it belongs: after the bytes that are here, or at the start."""
+        """Write the response after the bytes already here or, if it does not continue them, from the start."""
         begins = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
         part = response.status_code == requests.codes.partial_content
         if part and begins is not None and int(begins[1]) == self.file.tell():
             return
         self._restart()
         if part:
-            raise DamagedFileError("The server sent another part of the file than was asked for.", hint=_KEPT)
+            raise DamagedFileError(
+                "The server sent another part of the file than the requested one.", hint=_KEPT
+            )
 
     def _take(self, chunk: bytes, moved: Callable[[], None]) -> None:
         before = self.file.tell() // _CHUNK
@@ -240,14 +242,14 @@ class _Body:
 
 
 def _check_kind(response: requests.Response) -> None:
-    """Refuse what tells of the file in place of being it; a report is neither a page nor JSON."""
+    """Reject an HTML or JSON page sent instead of the file."""
     if is_html(response):
         raise AuthenticationError(
             "Canvas sent a web page, most likely its login page, instead of the file.",
-            hint="The token may list runs but not fetch their files; make a new one or ask an admin.",
+            hint="Create a new token or ask a Canvas admin: this one may list runs but not download their files.",
         )
     if "json" in response.headers.get("Content-Type", "").lower():
-        raise UnexpectedAnswerError("A message came instead of the file.", hint=_KEPT)
+        raise UnexpectedAnswerError("Canvas sent a JSON message instead of the file.", hint=_KEPT)
 
 
 def _downloading(run: ReportRun, body: _Body) -> ProgressEvent:

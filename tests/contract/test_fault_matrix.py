@@ -325,7 +325,7 @@ def test_a_full_disk(*, impatient: Any, wanted: Any, monkeypatch: Any, matrix: A
         full.setattr(download, "open_private", open_private)
         full.setattr(parquet, "open_private", open_private)
         full.setattr(Path, "replace", replace)
-        with pytest.raises(ex.StoreError, match=r"needs about [\d.]+ MB of room, [\d,.]+ MB are free"):
+        with pytest.raises(ex.StoreError, match=r"needs about [\d.]+ MB, and [\d,.]+ MB are free"):
             connection.read_report(REPORT, **QUIET)
     matrix[f"disk full at {name}", "file"] = "StoreError"
     assert_nothing_partial(connection, stored=False)
