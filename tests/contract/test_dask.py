@@ -1,4 +1,4 @@
-"""On a cluster of Dask: a worker types what was downloaded here, and never meets the token."""
+"""On a Dask cluster, a worker converts what was downloaded here, and never gets the token."""
 
 import logging
 import re
@@ -24,7 +24,7 @@ QUIET: dict[str, Any] = {"progress": False}
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[LocalCluster]:
-    """One worker, in a process of its own."""
+    """Start one worker in a process of its own."""
     with LocalCluster(
         n_workers=1, threads_per_worker=1, dashboard_address=":0", silence_logs=logging.CRITICAL
     ) as made:
@@ -38,11 +38,11 @@ def client(cluster: LocalCluster) -> Iterator[Client]:
 
 
 def refuse(*_: Any) -> None:
-    raise AssertionError("typed in this process")
+    raise AssertionError("converted in this process")
 
 
 @pytest.mark.usefixtures("client")
-def test_a_worker_types_the_same_files(canvas: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_writes_the_same_files(canvas: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     connection = canvas()
     with monkeypatch.context() as here:
         here.setattr(parquet, "derive_here", refuse)
@@ -50,7 +50,7 @@ def test_a_worker_types_the_same_files(canvas: Callable[..., Any], monkeypatch: 
     (stored,) = connection.store.runs()
     assert {path.suffix for path in stored.folder.iterdir()} == {".json", ".parquet", ".zip"}
     assert all(path.stat().st_mode & 0o777 == 0o600 for path in stored.folder.iterdir())
-    told = {name: stored.provenance_of(name) for name in stored.tables}
+    first = {name: stored.provenance_of(name) for name in stored.tables}
     connection.store.clear()
     monkeypatch.setattr(parquet, "_dask_client", lambda: None)
     here_alone = connection.read_tables(**ENROLMENTS, run_id=stored.origin.run_id, **QUIET)
@@ -58,11 +58,11 @@ def test_a_worker_types_the_same_files(canvas: Callable[..., Any], monkeypatch: 
     assert stored.facts["tables"].keys() == here_alone.keys() == by_worker.keys()
     for name, frame in here_alone.items():
         pd.testing.assert_frame_equal(by_worker[name], frame)
-        assert told[name].rows == again.provenance_of(name).rows == len(frame)
+        assert first[name].rows == again.provenance_of(name).rows == len(frame)
 
 
 def search() -> Callable[[], int]:
-    """The search for demos' tokens in the memory of whatever process calls it; a closure, so it travels whole."""
+    """Return a search for demo tokens in the memory of the calling process; a closure, so pickle carries it whole."""
 
     def count() -> int:
         found = 0
@@ -94,17 +94,17 @@ def test_the_token_is_in_no_task_and_in_no_memory_of_a_worker(
     (task,) = sent
     assert b"raw.part" in task
     assert token not in task
-    assert b"verifier" not in task, "nor the key of the link"
+    assert b"verifier" not in task, "the key of the link is not sent either"
     logs = repr((client.get_worker_logs(), client.get_scheduler_logs())).encode()
     assert token not in logs
     if Path("/proc/self/mem").exists():
-        assert search()(), "it is in the memory of this process, and found there"
+        assert search()(), "the search finds the token in this process"
         assert set(client.run(search()).values()) == {0}
 
 
 @pytest.fixture
 def contradictory(tmp_path: Path) -> Path:
-    """A report file with an id that is none."""
+    """Write a report file with an invalid id."""
     path = tmp_path / "raw.part"
     path.write_bytes(b"user id,user sis id,user name,last access at,last ip\noops,,A,2026-03-02T09:14:07Z,\n")
     return path
@@ -116,9 +116,9 @@ def derived_from(path: Path) -> parquet.Derived:
 
 
 @pytest.mark.usefixtures("client")
-def test_what_a_worker_finds_is_said_here(contradictory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_warnings_of_a_worker_appear_here(contradictory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parquet, "derive_here", refuse)
-    monkeypatch.chdir(contradictory.parent)  # the worker stands elsewhere
+    monkeypatch.chdir(contradictory.parent)  # the worker runs in another folder
     with pytest.warns(crn.ReportWarning, match="row 1 holds 'oops'") as caught:
         made = derived_from(Path(contradictory.name))
     assert len(caught) == 1
@@ -128,14 +128,14 @@ def test_what_a_worker_finds_is_said_here(contradictory: Path, monkeypatch: pyte
         derived_from(contradictory)
 
 
-def test_where_no_worker_can_it_is_done_here(
+def test_without_a_usable_worker_this_process_converts(
     canvas: Callable[..., Any],
     client: Client,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     def blind(path: Path, scratch: Path, *known: Any) -> Any:
-        """What a worker on another disk does."""
+        """Act like a worker on another disk."""
         return parquet._derive_apart(Path("/another/disk") / path.name, scratch, *known)
 
     with monkeypatch.context() as there:
@@ -146,7 +146,7 @@ def test_where_no_worker_can_it_is_done_here(
     assert "FileNotFoundError" in caplog.text
 
 
-def test_a_task_waits_for_no_other_task(contradictory: Path) -> None:
+def test_a_task_does_not_wait_for_another_task(contradictory: Path) -> None:
     with (
         LocalCluster(
             n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0"
@@ -159,7 +159,7 @@ def test_a_task_waits_for_no_other_task(contradictory: Path) -> None:
 
 
 @pytest.mark.usefixtures("client")
-def test_runs_at_once_are_typed_and_grouped_by_the_workers(
+def test_workers_convert_and_group_many_runs(
     canvas: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(parquet, "derive_here", refuse)

@@ -1,4 +1,4 @@
-"""The sample files served by the demo and read through the API: no cell damaged on the way."""
+"""The sample files, served by the demo and read through the API, arrive undamaged."""
 
 import csv
 import io
@@ -24,7 +24,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[crn.Connection]
 
 @pytest.fixture(scope="module")
 def runs(served: crn.Connection) -> dict[str, tuple[str, int]]:
-    """File name to report and run id, as the API lists them."""
+    """Return the report and run id of each file name, as the API lists them."""
     found = {}
     for report in served.reports()["report"]:
         for run in served._api.index(report):
@@ -37,7 +37,7 @@ def test_every_sample_is_a_finished_run(runs: dict[str, tuple[str, int]]) -> Non
 
 
 @pytest.mark.parametrize("path", sorted(DATA.iterdir()), ids=lambda path: path.name)
-def test_bytes_and_cells_arrive_as_they_are(
+def test_bytes_and_cells_arrive_unchanged(
     served: crn.Connection, runs: dict[str, tuple[str, int]], path: Path
 ) -> None:
     report, run_id = runs[path.name]
@@ -62,7 +62,7 @@ def test_bytes_and_cells_arrive_as_they_are(
             assert frame[column].fillna("").tolist() == [row[place] for row in rows]
 
 
-def test_a_start_gives_the_newest_fitting_file(served: crn.Connection) -> None:
+def test_a_new_run_gives_the_newest_matching_file(served: crn.Connection) -> None:
     frame: Any = served.read_report("zero_activity_csv", max_age=0, progress=False)
     assert frame["user sis id"].tolist() == ["0000099"]
 
@@ -73,12 +73,12 @@ SAMPLE, ROWS = DATA / "09_provisioning_enrollments_current.csv", 4
 
 @pytest.fixture(scope="module")
 def sample(served: crn.Connection, runs: dict[str, tuple[str, int]]) -> tuple[crn.Connection, str, int]:
-    """The connection, and the report and run of one sample."""
+    """Return the connection, and the report and run of one sample."""
     return served, *runs[SAMPLE.name]
 
 
 def reading(sample: tuple[crn.Connection, str, int], reader: str, **asked: Any) -> Any:
-    """One sample through one reader, computed or collected."""
+    """Read one sample with one reader, and compute or collect it."""
     connection, report, run_id = sample
     match reader:
         case "read_file":
@@ -104,14 +104,14 @@ READER_IDS = [" ".join([reader, *engine.values()]) for reader, engine in READERS
 
 
 @pytest.mark.parametrize(("reader", "engine"), READERS, ids=READER_IDS)
-def test_no_columns_are_all_rows_without_cells(
+def test_an_empty_list_of_columns_keeps_the_rows(
     sample: tuple[crn.Connection, str, int], reader: str, engine: dict[str, Any]
 ) -> None:
     assert reading(sample, reader, columns=[], **engine).shape == (ROWS, 0)
 
 
 @pytest.mark.parametrize(("reader", "engine"), READERS, ids=READER_IDS)
-def test_wrong_columns_are_refused_in_the_same_words(
+def test_wrong_columns_give_the_same_error_everywhere(
     sample: tuple[crn.Connection, str, int], reader: str, engine: dict[str, Any]
 ) -> None:
     with pytest.raises(ParameterError, match="columns= names 'status' more than once") as error:
@@ -124,7 +124,7 @@ def test_wrong_columns_are_refused_in_the_same_words(
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_no_columns_of_stacked_runs_are_those_of_the_requests(served: crn.Connection, engine: Any) -> None:
+def test_an_empty_list_of_columns_keeps_those_of_the_requests(served: crn.Connection, engine: Any) -> None:
     requests = [{"report": "zero_activity_csv"}, {"report": "grade_export_csv"}]
     frame = served.read_reports(requests, columns=[], engine=engine, max_age=1e9, progress=False)
     frame = frame.compute(scheduler="synchronous") if engine == "dask" else frame

@@ -1,4 +1,4 @@
-"""What a frame's columns are."""
+"""The dictionary of a frame's columns."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ import canvas_reports_nb as crn
 DATA = Path(__file__).parents[2] / "data"
 
 
-def test_dictionary_says_what_a_column_is() -> None:
+def test_dictionary_describes_each_column() -> None:
     frame = crn.read_file(DATA / "09_provisioning_enrollments_current.csv")
     known = frame.canvas.dictionary()
     assert known.equals(crn.dictionary(frame))

@@ -1,4 +1,4 @@
-"""Whatever a table holds, every engine shows the same cells, from memory and from the stored file."""
+"""Every engine gives the same cells, from memory and from the stored file."""
 
 import gc
 import sys
@@ -46,7 +46,7 @@ ROW = st.tuples(
 
 
 def written(value: Any) -> str:
-    """A cell as Canvas writes it: quotes only where needed, nothing for missing, two quotes for an empty text."""
+    """Write a cell as Canvas does: quotes only if needed, nothing if missing, two quotes for an empty text."""
     if value is None:
         return ""
     if isinstance(value, tuple):
@@ -62,7 +62,7 @@ def canvas_csv(rows: list[tuple[Any, ...]]) -> bytes:
 
 
 def plain(values: Iterator[Any]) -> list[Any]:
-    """Python's own values, None for missing: what every engine can be compared in."""
+    """Return Python values, with None for missing, which are equal for all engines."""
     found = []
     for value in values:
         if (
@@ -80,7 +80,7 @@ def plain(values: Iterator[Any]) -> list[Any]:
 
 
 def cells(frame: Any) -> dict[str, list[Any]]:
-    """A frame of any engine as lists of Python values."""
+    """Return the cells of any engine's frame as Python values."""
     if hasattr(frame, "compute"):
         frame = frame.compute(scheduler="synchronous")
     if hasattr(frame, "collect"):
@@ -109,7 +109,7 @@ def test_any_table_is_the_same_in_every_engine(rows: list[tuple[Any, ...]], tmp_
     assert cells(frames.scan(target)) == wanted
 
 
-def test_dask_has_a_partition_a_row_group_and_the_dtypes_of_pandas(tmp_path: Path) -> None:
+def test_dask_has_one_partition_per_row_group_and_the_dtypes_of_pandas(tmp_path: Path) -> None:
     kinds = ["Account", "Course", "Group"]
     rows = [
         (kinds[n % 3] if n > 300_000 else "Account", n, "x", None, "public", None) for n in range(600_000)
@@ -129,7 +129,7 @@ def test_dask_has_a_partition_a_row_group_and_the_dtypes_of_pandas(tmp_path: Pat
     assert (counted.compute(scheduler="synchronous") == 1).all()
 
 
-def test_dask_reads_only_the_columns_a_question_needs(tmp_path: Path) -> None:
+def test_dask_answers_queries_of_single_columns(tmp_path: Path) -> None:
     rows = [("Account", 1, "x", None, "public", None), ("Course", 2, "y", None, "public", None)]
     target = tmp_path / "t.parquet"
     (member,) = frames.csv_members(canvas_csv(rows), "lti.csv")
@@ -150,7 +150,7 @@ def test_a_file_cut_short_leaves_no_open_writer(tmp_path: Path, monkeypatch: pyt
     assert seen == []
 
 
-def test_a_missing_engine_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_for_a_missing_engine_shows_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setitem(sys.modules, "dask.dataframe", None)
     with pytest.raises(ImportError, match=r'python -m pip install "canvas-reports-nb\[dask\]"'):

@@ -43,7 +43,7 @@ ROW = st.tuples(
     st.one_of(st.none(), st.floats(allow_nan=False, allow_infinity=False)),
     st.sampled_from([None, True, False]),
     st.sampled_from([None, "", "000481", "1e5", "NA", "null", "李小明", "a\nb"]),
-    # Never "deleted": a value no row holds must still be one the enumeration may hold.
+    # Never "deleted", because the enumeration must keep values that are in no row.
     st.sampled_from([None, "active", "concluded"]),
     st.one_of(st.none(), st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC))),
 )
@@ -72,7 +72,7 @@ def every_kind(table: pa.Table) -> dict[str, Any]:
 
 @settings(max_examples=25)
 @given(table=TABLES)
-def test_there_and_back_nothing_changes(table: pa.Table) -> None:
+def test_a_round_trip_changes_nothing(table: pa.Table) -> None:
     with dask.config.set({"dataframe.convert-string": False}):
         for kind, frame in every_kind(table).items():
             query = to_lazy(frame)
@@ -98,7 +98,7 @@ def test_there_and_back_nothing_changes(table: pa.Table) -> None:
 
 @settings(max_examples=10)
 @given(table=TABLES)
-def test_an_analysis_of_several_frames_is_one_for_every_kind(table: pa.Table) -> None:
+def test_an_analysis_of_several_frames_works_for_every_kind(table: pa.Table) -> None:
     def joined(frame: Any, other: Any) -> Any:
         query = to_lazy(frame, ("id", "score")).join(
             to_lazy(other), on="id", how="left", maintain_order="left"
@@ -121,7 +121,7 @@ def test_values_of_a_joined_enumeration_stay() -> None:
     assert pd.concat([joined, states[["id", "state"]]])["state"].dtype == "category"
 
 
-def test_frames_pandas_made_itself_are_taken_too() -> None:
+def test_other_pandas_frames_are_accepted() -> None:
     frame = pd.DataFrame({"n": [1.5, np.nan], "text": ["a", None], "whole": [1, 2]}, index=[5, 9])
     rows = to_lazy(frame).collect()
     assert rows.rows() == [(1.5, "a", 1), (None, None, 2)]
@@ -161,12 +161,12 @@ def test_columns_not_read_are_left_behind(kind: str) -> None:
 
 
 @pytest.mark.parametrize("thing", [7, "grades.csv", None, {"id": [1]}, [1, 2], np.zeros(3)])
-def test_what_is_no_frame_is_refused(thing: Any) -> None:
+def test_other_objects_are_rejected(thing: Any) -> None:
     with pytest.raises(ParameterError, match=f"not {type(thing).__name__}"):
         to_lazy(thing)
 
 
-def test_a_missing_column_is_named_with_one_like_it() -> None:
+def test_the_error_for_a_missing_column_suggests_a_similar_one() -> None:
     frame = pl.LazyFrame({"final score": ["x"], "id": [1]})
     with pytest.raises(UnknownColumnError, match="This needs the column 'final scores'") as error:
         require_columns(frame, ["id", "final scores"], "This")
@@ -211,6 +211,6 @@ TWICE = pd.DataFrame([[1, 2, 3]], columns=["id", "id", "name"])
     ids=["pandas", "dask", "arrow"],
 )
 @pytest.mark.parametrize("ask", [to_lazy, column_names])
-def test_two_columns_of_one_name_are_refused(frame: Any, ask: Any) -> None:
+def test_duplicate_column_names_are_rejected(frame: Any, ask: Any) -> None:
     with pytest.raises(ParameterError, match="Several columns of the frame are called 'id'"):
         ask(frame)

@@ -1,4 +1,4 @@
-"""A file downloaded by hand: recognised, typed, or refused with the reason."""
+"""A file downloaded by hand: recognized and typed, or rejected with a reason; and its header checked."""
 
 import hashlib
 import io
@@ -14,13 +14,13 @@ import pytest
 
 import canvas_reports_nb as crn
 from canvas_reports_nb import exceptions as exc
-from canvas_reports_nb.catalog.schemas import schema
+from canvas_reports_nb.catalog.schemas import reports, schema
 
 ACCESS = b'user id,user sis id,user name,last access at,last ip\n7,007,"Ng, Bea",2026-03-02T09:14:07-07:00,192.0.2.1\n'
 
 
 def row(table: str, **cells: str) -> str:
-    """A CSV of one row, under the real header of a provisioning table."""
+    """Return a CSV of one row under the real header of a provisioning table."""
     report = schema("provisioning_csv")
     assert report is not None
     names = [column.name for column in report.tables[table].columns]
@@ -86,9 +86,7 @@ STRANGER = b"user,hits\n007,1e3\n"
         ("recipes.csv", None),
     ],
 )
-def test_a_report_nobody_described_is_text_with_a_warning(
-    tmp_path: Path, name: str, report: str | None
-) -> None:
+def test_an_undescribed_report_is_text_with_a_warning(tmp_path: Path, name: str, report: str | None) -> None:
     path = tmp_path / name
     path.write_bytes(STRANGER)
     with pytest.warns(crn.ReportWarning, match=re.escape(name)):
@@ -97,7 +95,7 @@ def test_a_report_nobody_described_is_text_with_a_warning(
     assert frame.canvas.provenance["report"] == report
 
 
-def test_bytes_nobody_described_are_text_with_a_warning() -> None:
+def test_undescribed_bytes_are_text_with_a_warning() -> None:
     with pytest.warns(crn.ReportWarning, match="no report this package knows"):
         assert crn.read_file(STRANGER)["user"].tolist() == ["007"]
 
@@ -114,15 +112,67 @@ def test_bytes_nobody_described_are_text_with_a_warning() -> None:
         (ACCESS, {"columns": ["grade"]}, exc.UnknownColumnError),
         (ACCESS, {"table": "users"}, exc.UnknownTableError),
     ],
-    # A zip holds the time it was made at, and each process that shares the tests makes its own.
+    # Fixed ids: a zip holds its creation time, and each test process makes its own.
     ids=["empty", "page", "json", "picture", "zip's start", "zip cut short", "no column", "no table"],
 )
-def test_refused(data: bytes, asked: dict[str, Any], error: type[Exception]) -> None:
+def test_other_files_and_wrong_arguments_are_rejected(
+    data: bytes, asked: dict[str, Any], error: type[Exception]
+) -> None:
     with pytest.raises(error) as caught:
         crn.read_file(data, **asked)
     assert type(caught.value) is error
 
 
-def test_a_missing_file_is_a_missing_file(tmp_path: Path) -> None:
+def test_a_missing_file_raises_file_not_found(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         crn.read_file(tmp_path / "gone.csv")
+
+
+DATA = Path(__file__).parents[2] / "data"
+ZERO = schema("zero_activity_csv").tables["zero_activity_csv"]
+
+
+def found_in(header: list[str], report: str = "zero_activity_csv") -> dict[str, str]:
+    frame = crn.check_file((",".join(header) + "\n").encode(), report)
+    return dict(zip(frame["column"], frame["found"], strict=True))
+
+
+@pytest.mark.parametrize("report", reports())
+def test_a_full_header_is_as_expected(report: str) -> None:
+    for table in schema(report).tables.values():
+        if table.columns and len(schema(report).tables) == 1:
+            assert set(found_in([column.name for column in table.columns], report).values()) == {
+                "as expected"
+            }
+
+
+def test_new_missing_renamed_and_moved_columns_differ() -> None:
+    names = [column.name for column in ZERO.columns]
+    assert found_in([*names, "shoe size"])["shoe size"] == "new"
+    assert found_in(names[1:])[names[0]] == "missing"
+    renamed = found_in(["user_id", *names[1:]])
+    assert renamed["user_id"] == "renamed"
+    assert names[0] not in renamed
+    moved = found_in([*names[1:], names[0]])
+    assert [name for name, how in moved.items() if how == "moved"] == [names[0]]
+
+
+def test_a_column_written_only_under_a_condition_is_not_missing() -> None:
+    names = [
+        column.name
+        for column in schema("grade_export_csv").tables["grade_export_csv"].columns
+        if not column.when
+    ]
+    assert set(found_in(names, "grade_export_csv").values()) == {"as expected"}
+
+
+def test_every_member_of_a_zip_is_checked() -> None:
+    frame = crn.check_file(DATA / "21_provisioning_multi.zip")
+    assert frame["table"].unique().tolist() == ["users", "courses", "enrollments", "xlist"]
+    assert set(frame["found"]) == {"as expected"}
+
+
+def test_missing_columns_of_an_old_users_file() -> None:
+    frame = crn.check_file(DATA / "02_provisioning_users_2023.csv")
+    missing = frame.query("found == 'missing'")["column"].tolist()
+    assert {"sortable_name", "short_name", "integration_id"} <= set(missing)

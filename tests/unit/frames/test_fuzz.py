@@ -1,4 +1,4 @@
-"""Damaged and hostile files: a frame or one of our errors, soon, and never anything else."""
+"""Damaged and hostile files give a frame or one of our errors, quickly."""
 
 import io
 import warnings
@@ -15,7 +15,7 @@ import canvas_reports_nb as crn
 from canvas_reports_nb.exceptions import CanvasReportsError, ReportWarning, UnsafeArchiveError
 
 DATA = Path(__file__).parents[2] / "data"
-# Enough for header and some rows: what is small is tried often.
+# The header and some rows: small inputs allow many tries.
 CSVS = [path.read_bytes()[:1500] for path in sorted(DATA.glob("*.csv"))]
 USERS = b"canvas_user_id,user_id,login_id\n1,000481,ada\n2,007E2,bea\n"
 REPORTS = [None, "provisioning_csv", "grade_export_csv", "outcome_export_csv", "not_known_here"]
@@ -53,7 +53,7 @@ PIECES = [
 
 @st.composite
 def damaged(draw: st.DrawFn, seeds: list[bytes]) -> bytes:
-    """A good file with some of its bytes replaced, added, taken away or repeated."""
+    """Return a good file with some bytes replaced, added, removed or repeated."""
     data = bytearray(draw(st.sampled_from(seeds)))
     for _ in range(draw(st.integers(1, 5))):
         at = draw(st.integers(0, len(data)) | st.integers(max(0, len(data) - 200), len(data)))
@@ -98,7 +98,7 @@ def test_a_zip(data: bytes, report: str | None, table: str | None) -> None:
 
 @MANY
 @given(damaged(CSVS + ZIPS))
-def test_the_look_at_the_headers(data: bytes) -> None:
+def test_check_file(data: bytes) -> None:
     with suppress(CanvasReportsError):
         assert list(crn.check_file(data).columns)[:2] == ["table", "column"]
 
@@ -120,7 +120,7 @@ names = st.text(st.sampled_from("./\\:\x00csv\u202e "), max_size=8) | st.sampled
         max_size=3,
     )
 )
-def test_a_hostile_zip_is_read_or_refused(members: list[tuple[str, int, int, bytes]]) -> None:
+def test_a_hostile_zip_is_read_or_rejected(members: list[tuple[str, int, int, bytes]]) -> None:
     data = packed(*((entry(name, kind, rights), text) for name, kind, rights, text in members if name))
     frame = read(data, "provisioning_csv", "users")
     files = [(name.replace("\\", "/"), rights) for name, _, rights, _ in members if name.strip("\x00")]
@@ -131,7 +131,7 @@ def test_a_hostile_zip_is_read_or_refused(members: list[tuple[str, int, int, byt
 
 
 FIRST_NAME_LENGTH = 28
-"""Where the directory of a zip holds the length of an entry's name, from the entry's beginning."""
+"""Offset of the name's length within an entry of a zip's directory."""
 
 
 @pytest.mark.parametrize(
@@ -143,13 +143,13 @@ FIRST_NAME_LENGTH = 28
         ("a beginning before the file's own", 42, b"\xff\xff\xff\x7f"),
     ],
 )
-def test_a_directory_that_lies(what: str, at: int, value: bytes) -> None:
+def test_a_wrong_zip_directory_is_rejected(what: str, at: int, value: bytes) -> None:
     data = bytearray(packed((entry("\u00fcsers.csv"), USERS), (entry("terms.csv"), USERS)))
     start = data.index(b"PK\x01\x02")
     data[start + at : start + at + len(value)] = value
     assert read(bytes(data), "provisioning_csv") is None, what
 
 
-def test_a_kind_of_packing_no_report_has() -> None:
+def test_an_unusual_compression_is_rejected() -> None:
     with pytest.raises(UnsafeArchiveError, match="compressed in a way"):
         crn.read_file(packed((entry("users.csv", zipfile.ZIP_LZMA), USERS)), "provisioning_csv")

@@ -1,4 +1,4 @@
-"""Where a table came from, as it is kept."""
+"""The record of where a table came from."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Files as people and servers really write them."""
+"""Files as people and servers write them."""
 
 import io
 import json
@@ -132,14 +132,14 @@ def test_a_contradiction_far_down_leaves_no_half_typed_file(tmp_path: Path) -> N
     ],
     ids=["bom", "crlf", "semicolons", "no-last-newline", "blank-lines", "cp1252", "utf-16", "zip"],
 )
-def test_saved_again_by_somebody(data: bytes) -> None:
+def test_files_saved_again_by_other_programs(data: bytes) -> None:
     frame = crn.read_file(data)
     assert frame["user name"].tolist() == ["Åsa"]
     assert frame["user id"].tolist() == [7]
     assert frame["last activity at"].tolist() == [pd.Timestamp("2026-03-02T09:14:07Z")]
 
 
-def test_a_later_byte_that_is_no_utf8() -> None:
+def test_a_late_byte_that_is_not_utf8() -> None:
     rows = b"".join(b"%d,Zoe,\n" % number for number in range(20_000))
     frame = crn.read_file(ACTIVITY + rows + b"20000,Zo\xeb,\n")
     assert frame["user name"].iloc[-1] == "Zoë"
@@ -162,7 +162,7 @@ def test_empty_results() -> None:
     assert in_zip["canvas_user_id"].dtype == "Int64"
 
 
-def test_no_outcomes_found_is_a_message_and_no_student() -> None:
+def test_no_outcomes_found_is_a_message_not_a_student() -> None:
     header = "student name,student id,student sis id,assessment title,assessment id,submission date,learning outcome name,learning outcome id,outcome score"
     frame = crn.read_file(f"{header}\nNo outcomes found\n".encode(), report="outcome_results_csv")
     assert frame.shape == (0, 9)
@@ -227,12 +227,12 @@ def test_an_empty_text_is_not_a_missing_one() -> None:
         "bomb",
     ],
 )
-def test_what_is_no_report(data: bytes, error: type[crn.CanvasReportsError]) -> None:
+def test_other_files_are_rejected(data: bytes, error: type[crn.CanvasReportsError]) -> None:
     with pytest.raises(error):
         crn.read_file(data)
 
 
-def test_a_member_that_was_cut_is_an_error_and_never_a_short_frame() -> None:
+def test_a_damaged_zip_member_is_an_error_not_a_short_frame() -> None:
     data = bytearray(
         zipped(users=b"canvas_user_id,user_id,login_id,full_name,status\n" + b"1,2,3,4,active\n" * 5000)
     )
@@ -245,7 +245,7 @@ WHOLE = ACTIVITY + '7,"Åsa ""B"",\n C",2026-03-02T09:14:07Z\n8,"Bo\u0308rje",20
 
 
 def fate(data: bytes) -> str:
-    """What became of a file: whole, remarked on, or refused."""
+    """Return "whole", the remark on the file, or the error."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", crn.ReportWarning)
         try:
@@ -256,8 +256,8 @@ def fate(data: bytes) -> str:
 
 
 @pytest.mark.parametrize("size", range(len(ACTIVITY) + 1, len(WHOLE)))
-def test_a_file_cut_anywhere_is_an_error_or_says_so(size: int) -> None:
-    """Only a cut right behind a row can't be seen; one inside the last cell is a remark at least."""
+def test_a_file_cut_anywhere_gives_an_error_or_a_remark(size: int) -> None:
+    """Only a cut right after a row is invisible; one inside the last cell gives at least a remark."""
     seen = fate(WHOLE[:size])
     if seen == "whole":
         assert WHOLE[:size].endswith(b"Z\n")
@@ -266,12 +266,12 @@ def test_a_file_cut_anywhere_is_an_error_or_says_so(size: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["invalid UTF8 data", "Expected 3 columns got 4"])
-def test_a_cell_that_reads_like_an_error_of_the_parser(text: str) -> None:
+def test_a_cell_that_looks_like_a_parser_error(text: str) -> None:
     frame = crn.read_file(ACTIVITY + f"1,Å {text},\n2,B\n".encode())
     assert frame["user name"].tolist() == [f"Å {text}", "B"]
 
 
-def test_which_table() -> None:
+def test_the_table_of_a_zip_must_be_named() -> None:
     data = zipped(users=b"canvas_user_id,user_id\n1,2\n", xlist=b"canvas_section_id\n5\n")
     with pytest.raises(TableRequiredError, match="users, xlist"):
         crn.read_file(data, report="provisioning_csv")
@@ -311,7 +311,7 @@ CELLS = st.one_of(
 
 
 def canvas_csv(rows: list[list[str | None]], header: list[str]) -> bytes:
-    """Write as Canvas does: quotes only where needed, nothing for missing, two quotes for an empty text."""
+    """Write as Canvas does: quotes only if needed, nothing if missing, two quotes for an empty text."""
 
     def cell(value: str | None) -> str:
         if value is None:
@@ -324,7 +324,7 @@ def canvas_csv(rows: list[list[str | None]], header: list[str]) -> bytes:
 
 @settings(max_examples=150)
 @given(st.lists(st.lists(CELLS, min_size=3, max_size=3), max_size=8))
-def test_any_text_comes_back_cell_for_cell(rows: list[list[str | None]]) -> None:
+def test_any_text_is_kept_cell_by_cell(rows: list[list[str | None]]) -> None:
     data = canvas_csv(rows, ["a", "b", "c"])
     arrow = crn.read_file(data, report="own_report_csv", engine="arrow")
     assert [list(row.values()) for row in arrow.to_pylist()] == rows
@@ -336,7 +336,7 @@ TIMES = st.one_of(st.none(), st.datetimes(datetime(1900, 1, 1), datetime(2200, 1
 
 @settings(max_examples=100)
 @given(st.lists(st.tuples(IDS, TIMES, st.sampled_from([-12, -7, -6, 0, 1, 14])), max_size=8))
-def test_any_id_and_time_comes_back(rows: list[tuple[int | None, datetime | None, int]]) -> None:
+def test_any_id_and_time_is_kept(rows: list[tuple[int | None, datetime | None, int]]) -> None:
     from datetime import timedelta, timezone  # noqa: PLC0415 - only here
 
     written = [

@@ -1,4 +1,4 @@
-"""Every sample file, cell by cell, against the standard library's csv module."""
+"""Every sample file, compared cell by cell with the standard library's csv module."""
 
 import csv
 import io
@@ -17,7 +17,7 @@ DATA = Path(__file__).parents[2] / "data"
 
 
 def sample_tables() -> list[tuple[str, str | None, bytes]]:
-    """Each CSV among the samples: file name, table to ask for, bytes."""
+    """Return the file name, table and bytes of each CSV in the samples."""
     found: list[tuple[str, str | None, bytes]] = []
     for path in sorted(DATA.iterdir()):
         if path.suffix == ".zip":
@@ -35,7 +35,7 @@ IDS = [f"{name}:{table}" if table else name for name, table, _ in TABLES]
 
 
 def as_written(value: object, dtype: object, cell: str) -> str:
-    """Undo the documented typing: the text that a cell of this value stands for."""
+    """Undo the documented typing: return the text of a cell with this value."""
     if pd.isna(value):
         return ""
     if isinstance(value, pd.Timestamp):
@@ -49,7 +49,7 @@ def as_written(value: object, dtype: object, cell: str) -> str:
 
 
 def damaged(frame: pd.DataFrame, data: bytes) -> list[tuple[int, str, str, str]]:
-    """The cells of a frame that do not stand for what the file says."""
+    """Return the cells of a frame that differ from the file."""
     header, *rows = list(csv.reader(io.StringIO(data.decode("utf-8-sig"), newline="")))
     assert list(frame.columns) == header
     assert len(frame) == len(rows)
@@ -82,7 +82,7 @@ def test_engines_agree(name: str, table: str | None, data: bytes) -> None:
 
 
 def naive_damage(data: bytes) -> int:
-    """Cells that plain ``pandas.read_csv`` changes: what it would write is not what the file says."""
+    """Count the cells that ``pandas.read_csv`` with its defaults changes."""
     header, *rows = list(csv.reader(io.StringIO(data.decode(), newline="")))
     frame = pd.read_csv(io.BytesIO(data))
     count = 0

@@ -1,4 +1,4 @@
-"""Tables of many runs as one, whatever each has and lacks."""
+"""Tables of many runs as one, with columns that only some of them have."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -122,7 +122,7 @@ def test_categories_are_united_and_the_documented_ones_come_first(tmp_path: Path
         assert frame["term"].cat.categories.tolist() == ["FA25", "SP26"]
 
 
-def test_the_front_stands_in_front_and_gives_way_to_a_name_of_the_table(tmp_path: Path) -> None:
+def test_columns_of_requests_come_first_and_give_way_to_names_of_the_table(tmp_path: Path) -> None:
     made = stack(tmp_path, [pa.table({"account": ["A"], "b": [1]})], {"report": ["x"], "account": [7]})
     assert made.load("pandas", ["b"]).columns.tolist() == ["report", "request_account", "b"]
     assert made.scan(["account"]).collect().rows() == [("x", 7, "A")]
