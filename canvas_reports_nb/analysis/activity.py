@@ -7,9 +7,10 @@ and a student once per course. Times are in UTC, storage in megabytes as Canvas 
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 
@@ -24,9 +25,6 @@ from canvas_reports_nb.frames.exchange import (
     require_columns,
     to_lazy,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
 
 __all__ = ["clean_up", "last_access_by_week", "no_submissions", "zero_activity"]
 

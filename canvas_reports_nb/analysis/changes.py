@@ -6,16 +6,14 @@ millions of rows therefore never need a third as wide as both.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 import polars as pl
 
 from canvas_reports_nb.frames.exchange import FrameT, as_kind_of, to_lazy
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 Rows: TypeAlias = "np.ndarray[Any, np.dtype[np.int64]]"
 

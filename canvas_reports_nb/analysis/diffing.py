@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic
+from typing import Any, Generic
 
 from canvas_reports_nb import _html
 from canvas_reports_nb.analysis.changes import Side, compare
@@ -13,9 +13,6 @@ from canvas_reports_nb.catalog.parameters import near
 from canvas_reports_nb.exceptions import ParameterError, ReportWarning, UnknownColumnError
 from canvas_reports_nb.frames.describe import provenance_of, table_of
 from canvas_reports_nb.frames.exchange import FrameT, as_kind_of, column_names
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 _RESERVED = frozenset({"column", "before", "after", "older", "newer", "at"})
 _SHOWN = 12

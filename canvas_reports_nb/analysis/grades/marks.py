@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+from collections.abc import Collection
+from typing import Any, Literal, TypeAlias, get_args
 
 import polars as pl
 
 from canvas_reports_nb.catalog.parameters import near
 from canvas_reports_nb.exceptions import ParameterError
 from canvas_reports_nb.frames.exchange import FrameT, as_kind_of, require_columns, to_lazy
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
 
 #: ``"effective"`` is the override where a teacher set one, otherwise the final score.
 Score: TypeAlias = Literal["effective", "final", "current", "unposted final", "unposted current"]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Sequence
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import polars as pl
 
@@ -29,10 +30,6 @@ from canvas_reports_nb.frames.exchange import (
     require_columns,
     to_lazy,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
-
 
 By: TypeAlias = Literal["course", "section", "term", "account"]
 # For each level: the ids that form the groups, and the descriptive columns.

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 import polars as pl
 
 from canvas_reports_nb.exceptions import ParameterError, ReportWarning
 from canvas_reports_nb.frames.exchange import FrameT, as_kind_of, as_list, require_columns, to_lazy
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 Vector: TypeAlias = "np.ndarray[Any, np.dtype[np.float64]]"
 Numbers: TypeAlias = "np.ndarray[Any, np.dtype[np.int64]]"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
 
 import polars as pl
 
@@ -13,10 +13,6 @@ from canvas_reports_nb.analysis.provisioning.tables import (
     takes_tables,
     unique_rows,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
 
 _PRESENT = ("active", "invited")
 _CLOSED = ("concluded", "deleted")

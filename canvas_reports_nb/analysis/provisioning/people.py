@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 import polars as pl
 
 from canvas_reports_nb.analysis.provisioning.tables import has_status, select_as, takes_tables, unique_rows
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 
 _LOGIN = ("canvas_user_id", "user_id", "login_id", "status")
 _RANKS = {"active": 0, "suspended": 1, "deleted": 2}

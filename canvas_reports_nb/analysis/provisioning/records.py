@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 import polars as pl
 
@@ -15,10 +15,6 @@ from canvas_reports_nb.analysis.provisioning.tables import (
 )
 from canvas_reports_nb.exceptions import ParameterError
 from canvas_reports_nb.frames.exchange import require_columns
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 
 _WITH_SIS_ID = ("users", "accounts", "terms", "courses", "sections", "groups")
 _RECORDS = (*_WITH_SIS_ID, "enrollments")
