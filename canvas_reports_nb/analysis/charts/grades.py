@@ -7,17 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from canvas_reports_nb.analysis.charts.look import (
-    COLORS,
-    MAX_BARS,
-    check_count,
-    describe,
-    describe_source,
-    labels,
-    size_for_rows,
-    styled_axes,
-    whole_numbers,
-)
+from canvas_reports_nb.analysis.charts import look
 from canvas_reports_nb.analysis.grades import summary
 from canvas_reports_nb.analysis.grades.marks import REQUIRED, SCORE, is_withdrawn, with_scores
 from canvas_reports_nb.frames.exchange import as_list, require_columns, to_lazy
@@ -71,24 +61,26 @@ def grade_distribution(
     scores = stayed.filter(stayed.is_finite())
     bins = _count_by_bin(scores)
     places = list(range(min([0, *bins]), max([_FULL - _WIDTH, *bins]) + 1, _WIDTH))
-    with styled_axes(ax) as drawn:
+    with look.styled_axes(ax) as drawn:
         middles = [place + _WIDTH / 2 for place in places]
-        drawn.bar(middles, [bins.get(place, 0) for place in places], width=0.92 * _WIDTH, color=COLORS[0])
+        drawn.bar(
+            middles, [bins.get(place, 0) for place in places], width=0.92 * _WIDTH, color=look.COLORS[0]
+        )
         _set_ticks(drawn, places)
         drawn.set_xlabel(f"score ({score}), %")
         drawn.set_ylabel("grades")
-        whole_numbers(drawn.yaxis)
+        look.whole_numbers(drawn.yaxis)
         alt = "No grades"
         if len(scores):
             lowest, median, highest = (float(scores.quantile(part, "linear") or 0) for part in (0, 0.5, 1))
             at = min(max(median, places[0]), places[-1] + _WIDTH)
-            drawn.axvline(at, color=COLORS[3], linestyle="--")
+            drawn.axvline(at, color=look.COLORS[3], linestyle="--")
             drawn.annotate(
                 f" median {median:.1f}", (at, 1), xycoords=("data", "axes fraction"), va="top", ha="right"
             )
             alt = f"Bar chart. {len(scores):,} grades from {lowest:.1f} to {highest:.1f}, median {median:.1f}"
         alt += f"; {len(stayed) - len(scores):,} without a score, {marks['left'].sum():,} withdrawn."
-        describe(drawn, "Distribution of grades", describe_source(grades, "term"), alt)
+        look.describe(drawn, "Distribution of grades", look.describe_source(grades, "term"), alt)
     return drawn
 
 
@@ -138,22 +130,22 @@ def dfw_by_course(
         Rates in percent with Wilson's score interval (1927), which stays above 0 in small courses. Courses with
         the same name are labeled with their SIS id.
     """
-    least, most = check_count("minimum", minimum), check_count("top", top)
+    least, most = look.check_count("minimum", minimum), look.check_count("top", top)
     rows = to_lazy(grades)
     require_columns(rows, (*REQUIRED, "course"), "dfw_by_course")
     table = to_lazy(summary(rows, "course", below=below, letters=letters)).collect()
     judged = table.with_columns(of=pl.col("passed") + pl.col("dfw"))
     enough = judged.filter(pl.col("of") >= least)
-    shown = enough.sort(["dfw share", "course id"], descending=[True, False]).head(min(most, MAX_BARS))
+    shown = enough.sort(["dfw share", "course id"], descending=[True, False]).head(min(most, look.MAX_BARS))
     sis_ids = [shown["course sis"]] if "course sis" in shown.columns else []
-    names = labels(shown["course"], *sis_ids, shown["course id"])
+    names = look.labels(shown["course"], *sis_ids, shown["course id"])
     intervals = [wilson(row["dfw"], row["of"]) for row in shown.iter_rows(named=True)]
     rates = [100 * share for share in shown["dfw share"]]
-    with styled_axes(ax, size_for_rows(shown.height)) as drawn:
+    with look.styled_axes(ax, look.size_for_rows(shown.height)) as drawn:
         at = list(range(shown.height))
         lows, highs = ([100 * interval[end] for interval in intervals] for end in (0, 1))
-        drawn.hlines(at, lows, highs, color=COLORS[0], lw=2)
-        drawn.plot(rates, at, "o", color=COLORS[3])
+        drawn.hlines(at, lows, highs, color=look.COLORS[0], lw=2)
+        drawn.plot(rates, at, "o", color=look.COLORS[3])
         counted = [f"{name} ({of:,})" for name, of in zip(names, shown["of"], strict=True)]
         drawn.set_yticks(at, counted, fontsize="small")
         drawn.set_ylim(max(shown.height, 1) - 0.4, -0.6)
@@ -165,7 +157,7 @@ def dfw_by_course(
         )
         if rates:
             alt += f" {names[0]} has the highest rate, {rates[0]:.0f}%."
-        describe(drawn, "D, F and withdrawal rates by course", describe_source(grades, "term"), alt)
+        look.describe(drawn, "D, F and withdrawal rates by course", look.describe_source(grades, "term"), alt)
     return drawn
 
 

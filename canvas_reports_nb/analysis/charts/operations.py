@@ -8,20 +8,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from canvas_reports_nb.analysis.activity import require_times
-from canvas_reports_nb.analysis.charts.look import (
-    COLORS,
-    MAX_BARS,
-    check_count,
-    describe,
-    describe_source,
-    join_source,
-    labels,
-    legend,
-    name_columns,
-    size_for_columns,
-    size_for_rows,
-    styled_axes,
-)
+from canvas_reports_nb.analysis.charts import look
 from canvas_reports_nb.frames.exchange import require_columns, to_lazy
 from canvas_reports_nb.frames.provenance import HISTORY_KEY
 
@@ -48,7 +35,7 @@ def storage_pareto(storage: Any, *, top: int = 40, ax: Axes | None = None) -> Ax
     matplotlib.axes.Axes
         MB on the lower axis, the cumulative share in percent on the upper one.
     """
-    used, most = "storage used in MB", check_count("top", top)
+    used, most = "storage used in MB", look.check_count("top", top)
     rows = to_lazy(storage)
     require_columns(rows, ("id", "short name"), "storage_pareto", numbers=(used,))
     courses = (
@@ -57,17 +44,19 @@ def storage_pareto(storage: Any, *, top: int = 40, ax: Axes | None = None) -> Ax
         .with_columns(share=pl.col("mb").cum_sum() / pl.col("mb").sum())
         .collect()
     )
-    shown = courses.head(min(most, MAX_BARS))
-    with styled_axes(ax, size_for_rows(shown.height)) as drawn:
+    shown = courses.head(min(most, look.MAX_BARS))
+    with look.styled_axes(ax, look.size_for_rows(shown.height)) as drawn:
         at = list(range(shown.height))
-        drawn.barh(at, shown["mb"].to_list(), color=COLORS[0], height=0.8)
-        drawn.set_yticks(at, labels(shown["short name"], shown["id"]), fontsize="small")
+        drawn.barh(at, shown["mb"].to_list(), color=look.COLORS[0], height=0.8)
+        drawn.set_yticks(at, look.labels(shown["short name"], shown["id"]), fontsize="small")
         drawn.set_ylim(shown.height - 0.4, -0.6)
         drawn.set_xlabel("MB")
         drawn.xaxis.set_major_formatter("{x:,.0f}")
         shares = drawn.twiny()
-        shares.plot([100 * share for share in shown["share"]], at, color=COLORS[3], marker=".", linewidth=1)
-        shares.axvline(100 * _MAJORITY, color=COLORS[3], linestyle=":")
+        shares.plot(
+            [100 * share for share in shown["share"]], at, color=look.COLORS[3], marker=".", linewidth=1
+        )
+        shares.axvline(100 * _MAJORITY, color=look.COLORS[3], linestyle=":")
         shares.set_xlim(0, 105)
         shares.set_xlabel("cumulative share of all storage, % (dots)")
         total, largest = courses["mb"].sum(), courses.filter(pl.col("share") < _MAJORITY).height + 1
@@ -77,7 +66,7 @@ def storage_pareto(storage: Any, *, top: int = 40, ax: Axes | None = None) -> Ax
                 f"Bar chart. {courses.height:,} courses use {total:,.0f} MB; "
                 f"the {largest:,} largest use {_MAJORITY:.0%} of it."
             )
-        describe(drawn, "Storage by course", describe_source(storage), alt)
+        look.describe(drawn, "Storage by course", look.describe_source(storage), alt)
     return drawn
 
 
@@ -98,21 +87,21 @@ def run_durations(history: Any, *, ax: Axes | None = None) -> Axes:
     runs = _completed(history)
     longest = max((runs["queued"] + runs["running"]).to_list(), default=0.0)
     per_unit, unit = (60.0, "min") if longest >= 120 else (1.0, "s")  # noqa: PLR2004 - two minutes
-    with styled_axes(ax, size_for_columns(runs.height)) as drawn:
+    with look.styled_axes(ax, look.size_for_columns(runs.height)) as drawn:
         at = list(range(runs.height))
         queued, running = ([seconds / per_unit for seconds in runs[name]] for name in ("queued", "running"))
-        drawn.bar(at, queued, color=COLORS[1], hatch="///", label="queued")
-        drawn.bar(at, running, bottom=queued, color=COLORS[0], label="running")
-        name_columns(drawn, [f"{moment:%d %b %Y %H:%M}" for moment in runs["ended_at"]])
+        drawn.bar(at, queued, color=look.COLORS[1], hatch="///", label="queued")
+        drawn.bar(at, running, bottom=queued, color=look.COLORS[0], label="running")
+        look.name_columns(drawn, [f"{moment:%d %b %Y %H:%M}" for moment in runs["ended_at"]])
         drawn.set_ylabel(unit)
-        legend(drawn)
+        look.legend(drawn)
         alt = "No run has completed."
         if running:
             alt = (
                 f"Bar chart. {len(running):,} runs took from {min(running):,.1f} to {max(running):,.1f} {unit}, "
                 f"median {statistics.median(running):,.1f} {unit}, without the time in the queue."
             )
-        describe(drawn, *_title(history, runs), alt)
+        look.describe(drawn, *_title(history, runs), alt)
     return drawn
 
 
@@ -129,7 +118,7 @@ def _completed(history: Any) -> pl.DataFrame:
         .filter(pl.col("status").cast(pl.String) == "complete")
         .drop_nulls()
         .sort("run_id")
-        .tail(MAX_BARS)
+        .tail(look.MAX_BARS)
         .select(
             "run_id",
             "ended_at",
@@ -147,7 +136,7 @@ def _title(history: Any, runs: pl.DataFrame) -> tuple[str, str]:
     if source and "parameters" in history:
         parameters = dict(zip(history["run_id"], history["parameters"], strict=True))
     terms = [(parameters.get(run) or {}).get("enrollment_term_id") for run in runs["run_id"]]
-    line = join_source(
+    line = look.join_source(
         accounts=[source.get("account")],
         terms=[f"term {term}" for term in terms if term is not None],
         ended=runs["ended_at"],

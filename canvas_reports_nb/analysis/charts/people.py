@@ -10,21 +10,7 @@ import polars as pl
 from matplotlib.colors import LinearSegmentedColormap, LogNorm
 
 from canvas_reports_nb.analysis.activity import last_seen
-from canvas_reports_nb.analysis.charts.look import (
-    COLORS,
-    SLANTED_CELLS,
-    check_count,
-    describe,
-    describe_source,
-    label,
-    labels,
-    legend,
-    name_columns,
-    size_for_columns,
-    size_for_rows,
-    styled_axes,
-    whole_numbers,
-)
+from canvas_reports_nb.analysis.charts import look
 from canvas_reports_nb.analysis.provisioning.tables import has_key, takes_tables, unique_rows
 from canvas_reports_nb.frames.exchange import require_columns, to_lazy
 
@@ -56,25 +42,27 @@ def enrollments_over_terms(tables: Mapping[str, Any], *, ax: Axes | None = None)
     ax : matplotlib.axes.Axes, optional
     """
     terms = to_lazy(_count_by_term(tables)).collect()
-    with styled_axes(ax, size_for_columns(terms.height)) as drawn:
+    with look.styled_axes(ax, look.size_for_columns(terms.height)) as drawn:
         at = list(range(terms.height))
         for column, text, shift, color, hatch in (
-            ("enrollments", "course enrollments", -0.2, COLORS[0], ""),
-            ("people", "students", 0.2, COLORS[1], "///"),
+            ("enrollments", "course enrollments", -0.2, look.COLORS[0], ""),
+            ("people", "students", 0.2, look.COLORS[1], "///"),
         ):
             places = [place + shift for place in at]
             bars = drawn.bar(places, terms[column].to_list(), 0.38, label=text, color=color, hatch=hatch)
             if terms.height <= _FEW_TERMS:
                 drawn.bar_label(bars, fmt="{:,.0f}", fontsize="x-small")
-        name_columns(drawn, labels(terms["name"], terms["canvas_term_id"], cells=SLANTED_CELLS))
-        whole_numbers(drawn.yaxis)
-        legend(drawn)
+        look.name_columns(
+            drawn, look.labels(terms["name"], terms["canvas_term_id"], cells=look.SLANTED_CELLS)
+        )
+        look.whole_numbers(drawn.yaxis)
+        look.legend(drawn)
         alt = "; ".join(
             f"{row['name']}: {row['people']:,} students, {row['enrollments']:,} enrollments"
             for row in terms.iter_rows(named=True)
         )
-        source = describe_source(tables["enrollments"])
-        describe(drawn, "Students and enrollments by term", source, f"Bar chart. {alt or 'No data'}.")
+        source = look.describe_source(tables["enrollments"])
+        look.describe(drawn, "Students and enrollments by term", source, f"Bar chart. {alt or 'No data'}.")
     return drawn
 
 
@@ -121,7 +109,7 @@ def role_by_state(enrollments: Any, *, ax: Axes | None = None) -> Axes:
     roles, states = _by_size(counts, "role"), _by_size(counts, "status")
     cells = {(role, state): n for role, state, n in counts.iter_rows()}
     grid = [[cells.get((role, state), 0) for state in states] for role in roles]
-    with styled_axes(ax, size_for_rows(2 * len(roles))) as drawn:
+    with look.styled_axes(ax, look.size_for_rows(2 * len(roles))) as drawn:
         if roles:
             _draw_cells(drawn, grid)
             _write_numbers(drawn, grid)
@@ -129,8 +117,8 @@ def role_by_state(enrollments: Any, *, ax: Axes | None = None) -> Axes:
         _name_cells(drawn.yaxis, roles)
         ordered = counts.sort("n", "role", "status", descending=[True, False, False])
         alt = "; ".join(f"{role}, {state}: {n:,}" for role, state, n in ordered.iter_rows())
-        source = describe_source(enrollments)
-        describe(drawn, "Enrollments by role and status", source, f"Table. {alt or 'No data'}.")
+        source = look.describe_source(enrollments)
+        look.describe(drawn, "Enrollments by role and status", source, f"Table. {alt or 'No data'}.")
     return drawn
 
 
@@ -154,13 +142,13 @@ def last_access_calendar(access: Any, *, weeks: int = 26, zone: str = "UTC", ax:
         The time zone in which days begin, such as ``"America/Denver"``; the report is in UTC.
     ax : matplotlib.axes.Axes, optional
     """
-    weeks = check_count("weeks", weeks, _MAX_WEEKS)
+    weeks = look.check_count("weeks", weeks, _MAX_WEEKS)
     seen = last_seen(access, "last access at", zone, "last_access_calendar").drop_nulls()
     days = seen.group_by(day=pl.col("seen").dt.date()).len("n").sort("day").collect()
-    with styled_axes(ax, (7.2, 2.4)) as drawn:
+    with look.styled_axes(ax, (7.2, 2.4)) as drawn:
         alt = _draw_calendar(drawn, dict(days.iter_rows()), weeks) if days.height else "Nobody was ever seen."
         _name_cells(drawn.yaxis, _DAYS)
-        describe(drawn, "Day of last access", describe_source(access), alt)
+        look.describe(drawn, "Day of last access", look.describe_source(access), alt)
     return drawn
 
 
@@ -196,7 +184,7 @@ def _draw_cells(ax: Axes, grid: list[list[int]]) -> QuadMesh:
 
 
 def _name_cells(axis: Axis, names: Sequence[str]) -> None:
-    axis.set_ticks([at + 0.5 for at in range(len(names))], [label(name) for name in names])
+    axis.set_ticks([at + 0.5 for at in range(len(names))], [look.label(name) for name in names])
 
 
 def _write_numbers(ax: Axes, grid: list[list[int]]) -> None:

@@ -8,18 +8,7 @@ from typing import Any, Literal, TypeAlias
 
 import polars as pl
 
-from canvas_reports_nb.analysis.grades.marks import (
-    COURSE,
-    GRADED,
-    LETTER,
-    SCORE,
-    SECTION,
-    Score,
-    is_withdrawn,
-    mean,
-    unknown_choice,
-    with_scores,
-)
+from canvas_reports_nb.analysis.grades import marks
 from canvas_reports_nb.catalog.parameters import is_number
 from canvas_reports_nb.exceptions import ParameterError
 from canvas_reports_nb.frames.exchange import (
@@ -57,7 +46,7 @@ def summary(
     frame: FrameT,
     by: By | Sequence[By] = "course",
     *,
-    score: Score = "effective",
+    score: marks.Score = "effective",
     below: float = 70.0,
     letters: Collection[str] | None = None,
     withdrawn: Collection[str] = ("inactive", "deleted"),
@@ -106,23 +95,23 @@ def summary(
         )
     groups = _check_groups(by)
     ids, labels = _unique(_IDS[group] for group in groups), _unique(_LABELS[group] for group in groups)
-    rows = with_scores(
+    rows = marks.with_scores(
         frame,
         score,
         "summary",
         columns={*ids} - {"account id"},
         optional=labels,
         letters=letters is not None,
-        key=SECTION if "section" in groups else COURSE,
+        key=marks.SECTION if "section" in groups else marks.COURSE,
     )
     if "account" in groups:
         rows = _with_accounts(rows, courses)
-    failing = pl.col(SCORE) < below if letters is None else pl.col(LETTER).is_in(as_list(letters))
+    failing = pl.col(marks.SCORE) < below if letters is None else pl.col(marks.LETTER).is_in(as_list(letters))
     shown = [name for name in rows.collect_schema().names() if name in {*labels} - {*ids}]
     grouped = rows.group_by(ids).agg(
         # Equal in all rows of a group, apart from blanks.
         pl.col(sorted(shown, key=labels.index)).drop_nulls().max(),
-        *_measures(failing, is_withdrawn(as_list(withdrawn))),
+        *_measures(failing, marks.is_withdrawn(as_list(withdrawn))),
     )
     others = [courses] if "account" in groups else []
     return as_kind_of(_with_share(grouped).sort(ids, nulls_last=True), frame, *others)
@@ -134,7 +123,7 @@ def _check_groups(by: By | Sequence[By]) -> list[By]:
         raise ParameterError("by= is empty.", hint=f"Use one or more of {', '.join(_IDS)}.")
     for group in groups:
         if group not in _IDS:
-            raise unknown_choice("by", group, _IDS)
+            raise marks.unknown_choice("by", group, _IDS)
     return groups
 
 
@@ -160,14 +149,15 @@ def _join_first(rows: pl.LazyFrame, table: pl.LazyFrame, key: str) -> pl.LazyFra
 
 
 def _measures(failing: pl.Expr, left: pl.Expr) -> list[pl.Expr]:
-    stayed = pl.col(SCORE).filter(~left)
+    stayed = pl.col(marks.SCORE).filter(~left)
+    ungraded = ~left & pl.col(marks.SCORE).is_not_null() & ~pl.col(marks.GRADED)
     return [
         pl.len().cast(pl.Int64).alias("enrollments"),
         pl.col("student id").n_unique().cast(pl.Int64).alias("students"),
         stayed.count().cast(pl.Int64).alias("n"),
         stayed.null_count().cast(pl.Int64).alias("missing"),
-        (~left & pl.col(SCORE).is_not_null() & ~pl.col(GRADED)).sum().cast(pl.Int64).alias("ungraded"),
-        mean(stayed).alias("mean"),
+        ungraded.sum().cast(pl.Int64).alias("ungraded"),
+        marks.mean(stayed).alias("mean"),
         stayed.quantile(0.25, "linear").alias("lower quartile"),
         stayed.median().alias("median"),
         stayed.quantile(0.75, "linear").alias("upper quartile"),
@@ -187,7 +177,7 @@ def _with_share(grouped: pl.LazyFrame) -> pl.LazyFrame:
 def inflation(
     frame: FrameT,
     *,
-    score: Score = "effective",
+    score: marks.Score = "effective",
     top: Collection[str] = ("A+", "A", "A-"),
     withdrawn: Collection[str] = ("inactive", "deleted"),
     terms: Any = None,
@@ -218,17 +208,17 @@ def inflation(
         ``median change`` (percentage points), ``lettered`` (enrollments with a letter), ``top share`` (of these)
         and ``top share change``. Changes are missing in the first term.
     """
-    rows = with_scores(frame, score, "inflation", columns=_TERM, letters=True)
+    rows = marks.with_scores(frame, score, "inflation", columns=_TERM, letters=True)
     by_term = (
-        rows.filter(~is_withdrawn(as_list(withdrawn)))
+        rows.filter(~marks.is_withdrawn(as_list(withdrawn)))
         .group_by("term id")
         .agg(
             pl.col("term sis", "term").drop_nulls().max(),
-            pl.col(SCORE).count().cast(pl.Int64).alias("n"),
-            mean(pl.col(SCORE)).alias("mean"),
-            pl.col(SCORE).median().alias("median"),
-            pl.col(LETTER).count().cast(pl.Int64).alias("lettered"),
-            pl.col(LETTER).is_in(as_list(top)).mean().alias("top share"),
+            pl.col(marks.SCORE).count().cast(pl.Int64).alias("n"),
+            marks.mean(pl.col(marks.SCORE)).alias("mean"),
+            pl.col(marks.SCORE).median().alias("median"),
+            pl.col(marks.LETTER).count().cast(pl.Int64).alias("lettered"),
+            pl.col(marks.LETTER).is_in(as_list(top)).mean().alias("top share"),
         )
     )
     changes = [
