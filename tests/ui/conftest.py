@@ -1,4 +1,4 @@
-"""Real front ends in a real browser: started by the tests, driven through what a user sees."""
+"""Real front ends in a real browser, started by the tests and used like a user would."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Locator, Page
 
-#: What a browser may take on a busy machine with two cores, in milliseconds.
+#: How long a browser may take on a busy machine with two cores, in milliseconds.
 PATIENCE = 90_000
 _SWITCHES = [
     "--no-sandbox",
@@ -40,7 +40,7 @@ _SWITCHES = [
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium."""
+    """Start Chromium."""
     found = shutil.which("chromium") or shutil.which("chromium-browser")
     if found is None:
         if os.environ.get("CI"):
@@ -54,13 +54,13 @@ def browser() -> Iterator[Browser]:
 
 @dataclass(frozen=True)
 class Server:
-    """A Jupyter server of the tests and the folder it shows."""
+    """A running Jupyter server and its notebook folder."""
 
     url: str
     folder: Path
 
     def notebook(self, name: str, *cells: str) -> str:
-        """Write a notebook of code cells; give its path within the folder."""
+        """Write a notebook of code cells and return its path inside the folder."""
         made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
         made.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
         nbformat.write(made, self.folder / name)
@@ -69,7 +69,7 @@ class Server:
 
 @contextmanager
 def serving(folder: Path, application: str, *options: str) -> Iterator[Server]:
-    """Start a Jupyter application on this machine alone; stop it, kernels and all."""
+    """Start a Jupyter application on this machine; stop it and its kernels at the end."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -85,7 +85,7 @@ def serving(folder: Path, application: str, *options: str) -> Iterator[Server]:
     config.write_text(
         json.dumps({"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}})
     )
-    # A developer's token must not lead a notebook to a real Canvas.
+    # With a developer's token, the notebooks would use a real Canvas.
     plain = {name: text for name, text in os.environ.items() if not name.startswith("CANVAS_")}
     command = [sys.executable, "-m", application, "--no-browser", f"--port={port}", *options]
     with (folder / "server.log").open("w") as log:
@@ -105,7 +105,7 @@ def serving(folder: Path, application: str, *options: str) -> Iterator[Server]:
     retry=retry_if_exception_type(requests.ConnectionError), stop=stop_after_delay(60), wait=wait_fixed(0.2)
 )
 def _answers(url: str, server: subprocess.Popen[bytes]) -> None:
-    assert server.poll() is None, "the server did not start: see its log"
+    assert server.poll() is None, "The server did not start. See its log."
     requests.get(url, timeout=5)
 
 
@@ -119,21 +119,21 @@ _OPEN = (
 
 @pytest.fixture(scope="session")
 def school() -> Iterator[demo_canvas.DemoServer]:
-    """A Canvas that outlives the kernel that asks it; a run takes 20 seconds."""
+    """Serve a demo Canvas that outlives the kernels; a run takes 20 seconds."""
     with demo_canvas.serve(duration=20) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory, school: demo_canvas.DemoServer) -> Iterator[Server]:
-    """JupyterLab 4, with its application object in reach of the page."""
+    """Serve JupyterLab 4, with its application object available on the page."""
     quiet = (
         "--LabApp.expose_app_in_browser=True",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     )
     folder = tmp_path_factory.mktemp("lab")
     with pytest.MonkeyPatch.context() as patch:
-        # Not by the names that crn.connect() looks up: the other notebooks have a demo of their own.
+        # Not the names that crn.connect() uses, because the other notebooks start their own demo.
         patch.setenv("SCHOOL_URL", school.url)
         patch.setenv("SCHOOL_TOKEN", school.token)
         workspaces = f"--LabApp.workspaces_dir={folder / 'workspaces'}"
@@ -143,7 +143,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory, school: demo_canvas.DemoServer
 
 @pytest.fixture(scope="session")
 def notebook7(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Jupyter Notebook 7."""
+    """Serve Jupyter Notebook 7."""
     with serving(
         tmp_path_factory.mktemp("notebook"),
         "notebook",
@@ -156,14 +156,14 @@ def notebook7(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def voila(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Voila: the notebook as an application, without its code."""
+    """Serve Voila, which shows notebooks as applications without their code."""
     with serving(tmp_path_factory.mktemp("voila"), "voila") as server:
         yield server
 
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """A page of its own, at the size of a small laptop."""
+    """Open a new page with the size of a small laptop."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     opened = context.new_page()
     opened.set_default_timeout(PATIENCE)
@@ -172,18 +172,18 @@ def page(browser: Browser) -> Iterator[Page]:
 
 
 def shot(page: Page, name: str) -> None:
-    """Save a screenshot if the environment asks for it; screenshots are not compared."""
+    """Save a screenshot if CANVAS_REPORTS_SCREENSHOTS names a folder; screenshots are not compared."""
     folder = os.environ.get("CANVAS_REPORTS_SCREENSHOTS")
     if folder:
         page.screenshot(path=Path(folder) / f"{name}.png")
 
 
 class Notebook:
-    """A notebook open in JupyterLab or Notebook 7, driven through the application's commands."""
+    """A notebook open in JupyterLab or Notebook 7, controlled by the application's commands."""
 
     def __init__(self, page: Page, server: Server, path: str, view: str = "lab/tree") -> None:
         self.page, self._server = page, server
-        # Else JupyterLab opens what the last page had open, too.
+        # Without ?reset, JupyterLab also opens what the last page had open.
         page.goto(f"{server.url}/{view}/{path}?reset")
         page.wait_for_function("() => window.jupyterapp?.commands.hasCommand('notebook:run-all-cells')")
         page.evaluate("async () => { await window.jupyterapp.restored }")
@@ -194,13 +194,13 @@ class Notebook:
         )
 
     def command(self, name: str, **args: object) -> None:
-        """Run one command of the application, without waiting for what it starts."""
+        """Run a command of the application without waiting for its result."""
         self.page.evaluate(
             "([name, args]) => { window.jupyterapp.commands.execute(name, args) }", [name, args]
         )
 
     def run(self, cell: int) -> None:
-        """Run one cell, without waiting."""
+        """Start a cell without waiting for it."""
         self.page.evaluate(
             "async n => { const nb = window.jupyterapp.shell.currentWidget.content; nb.activeCellIndex = n;"
             " nb.deselectAll(); await nb.scrollToItem(n) }",
@@ -209,7 +209,7 @@ class Notebook:
         self.command("notebook:run-cell")
 
     def ran(self, cell: int) -> None:
-        """Wait until a cell has run to its end."""
+        """Wait until a cell has finished."""
         self.page.wait_for_function(
             "n => { const c = window.jupyterapp.shell.currentWidget.content.widgets[n];"
             " return c.model.executionCount > 0 && c.model.executionState !== 'running' }",
@@ -217,7 +217,7 @@ class Notebook:
         )
 
     def restart(self) -> None:
-        """Restart the kernel as the menu does, without its question, and wait for it."""
+        """Restart the kernel without confirmation and wait for it."""
         self.page.evaluate(
             "async () => { await window.jupyterapp.shell.currentWidget.sessionContext.restartKernel() }"
         )
@@ -235,7 +235,7 @@ class Notebook:
         )
 
     def outputs(self, cell: int) -> str:
-        """The outputs of a cell as the notebook would save them, as JSON."""
+        """Return the outputs of a cell as JSON, as the notebook would save them."""
         return json.dumps(
             self.page.evaluate(
                 "n => window.jupyterapp.shell.currentWidget.content.widgets[n].model.outputs.toJSON()", cell

@@ -1,4 +1,4 @@
-"""The notebooks from a clean kernel in JupyterLab: no cell ends in an error or warns, and each shows what it saved."""
+"""The notebooks run in JupyterLab without errors and warnings, and show the kinds of output they saved."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from .conftest import Notebook, shot
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
-# All of them take minutes, and tests/notebooks runs each of them without a browser.
+# Running all of them takes minutes, and tests/notebooks runs each one without a browser.
 ALL = os.environ.get("CANVAS_REPORTS_ALL_NOTEBOOKS")
 FEW = ("00_quickstart", "01_form", "02_grade_export")
 PATIENCE = 300_000
@@ -29,7 +29,7 @@ ENDED = f"""() => {{
 
 
 def kinds(outputs) -> set[str]:
-    """What a cell shows: the types of its rich outputs, and the streams it writes to."""
+    """Return the types of a cell's rich outputs, and the streams it writes to."""
     return {kind for output in outputs for kind in output.get("data", {})} | {
         output["name"] for output in outputs if output["output_type"] == "stream"
     }
@@ -38,7 +38,7 @@ def kinds(outputs) -> set[str]:
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=[path.stem for path in NOTEBOOKS])
 def test_runs_to_its_end(path, lab, page):
     if not ALL and path.stem not in FEW:
-        pytest.skip("only where CANVAS_REPORTS_ALL_NOTEBOOKS is set")
+        pytest.skip("runs only if CANVAS_REPORTS_ALL_NOTEBOOKS is set")
     content = nbformat.read(path, as_version=4)
     cells = [cell for cell in content.cells if cell.cell_type == "code"]
     saved = [cell.outputs for cell in cells]

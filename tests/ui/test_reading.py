@@ -1,4 +1,4 @@
-"""What a cell that waits for a report shows, and that Interrupt lets go of it."""
+"""What a cell shows while it waits for a report, and how an interrupt ends the wait."""
 
 from .conftest import shot
 
