@@ -120,18 +120,22 @@ def _check_keywords(
 
     Other names of a single report may be parameters that only Canvas knows; they are checked later.
     """
-    known = schema(report) if is_single and isinstance(report, str) else None
+    known = schema(report) if isinstance(report, str) else None
     parameters = list(known.parameters) if known else []
     for name in set(named) - set(keywords):
-        if known and known.parameter(name):
-            continue
         near = difflib.get_close_matches(name, [*keywords, *parameters], 3, _NEAR)
-        if is_single and name not in _KEYWORDS and set(keywords).isdisjoint(near):
-            continue
-        meant = f"Did you mean {'= or '.join(near)}=? " if near else ""
-        use = f'If it is a parameter of the report, use parameters={{"{name}": ...}}.'
-        hint = use if is_single else f"The keywords are: {', '.join(keywords)}."
-        raise UnknownParameterError(f"{reader} has no keyword {name}=.", hint=meant + hint)
+        looks_like_ours = name in _KEYWORDS or not set(keywords).isdisjoint(near)
+        if not is_single or (looks_like_ours and not (known and known.parameter(name))):
+            raise _no_keyword(reader, name, near, [] if is_single else keywords)
+
+
+def _no_keyword(reader: str, name: str, near: list[str], keywords: list[str]) -> UnknownParameterError:
+    hint = f"Did you mean {'= or '.join(near)}=? " if near else ""
+    if keywords:
+        hint += f"The keywords are: {', '.join(keywords)}."
+    else:
+        hint += f'If it is a parameter of the report, use parameters={{"{name}": ...}}.'
+    return UnknownParameterError(f"{reader} has no keyword {name}=.", hint=hint)
 
 
 _TABLES = ("str or sequence of str, optional", ["Which tables to read. All by default."])

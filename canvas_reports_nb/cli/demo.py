@@ -60,7 +60,7 @@ def _tour(canvas: Connection) -> None:
         click.secho(f"\ncanvas.read_tables({report!r}, {keywords})", bold=True)
         for name, frame in canvas.read_tables(report, progress="tqdm", **parameters).items():
             print_head(frame, name)
-    click.secho("\nStored on this disk:", bold=True)
+    click.secho("\nStored on this disk until the demo ends:", bold=True)
     kept = canvas.store.info()[["report", "run_id", "tables", "rows", "bytes"]]
     click.echo(f"{canvas.store.path}\n{kept.to_string(index=False)}")
     click.secho("\nNext:", bold=True)

@@ -1,4 +1,4 @@
-"""Accessor, namespace and function twin are one thing; what a frame says of itself serves to run it again."""
+"""Accessors and functions do the same, and a frame can be refreshed from its provenance."""
 
 import gc
 import importlib
@@ -26,7 +26,9 @@ def opened(canvas: Any) -> Any:
     return canvas()
 
 
-def test_the_newest_connection_is_it_though_nobody_kept_it(opened: Any, demo: Any, tmp_path: Path) -> None:
+def test_accessors_use_the_newest_connection_even_if_nobody_holds_it(
+    opened: Any, demo: Any, tmp_path: Path
+) -> None:
     server = demo().server
     crn.connect(server.url, server.token, store=tmp_path / "newest")
     gc.collect()
@@ -45,12 +47,12 @@ def test_the_newest_connection_is_it_though_nobody_kept_it(opened: Any, demo: An
         (lambda **named: pd.DataFrame.canvas.read_tables("zero_activity_csv", **named), "dask"),
     ],
 )
-def test_another_engine_than_the_accessors_is_refused(opened: Any, reader: Any, engine: str) -> None:
+def test_an_accessor_rejects_another_engine(opened: Any, reader: Any, engine: str) -> None:
     with pytest.raises(exceptions.ParameterError, match=engine):
         reader(engine=engine)
 
 
-def test_accessor_namespace_and_twin_read_the_same(opened: Any) -> None:
+def test_accessors_and_functions_read_the_same(opened: Any) -> None:
     by_pandas = [
         read(REPORT, table="users", **ASKED)
         for read in (opened.read_report, crn.read_report, pd.DataFrame.canvas.read_report)
@@ -75,7 +77,7 @@ def test_accessor_namespace_and_twin_read_the_same(opened: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", [pd.DataFrame, pl.DataFrame, pl.LazyFrame])
-def test_any_frame_may_hold_the_requests(opened: Any, kind: Any) -> None:
+def test_requests_may_be_any_kind_of_frame(opened: Any, kind: Any) -> None:
     requests = kind({"report": ["zero_activity_csv"], "enrollment_term_id": ["current"]})
     lazy = crn.scan_reports(requests, progress=False).collect()
     assert len(lazy) > 0
@@ -89,9 +91,9 @@ def test_any_frame_may_hold_the_requests(opened: Any, kind: Any) -> None:
 @pytest.mark.parametrize(
     "again",
     [crn.refresh, lambda frame, *canvas, **keywords: frame.canvas.refresh(*canvas, **keywords)],
-    ids=["twin", "accessor"],
+    ids=["function", "accessor"],
 )
-def test_refresh_runs_the_same_anew(opened: Any, again: Any) -> None:
+def test_refresh_runs_the_same_report_again(opened: Any, again: Any) -> None:
     frame = opened.read_report(REPORT, table="users", **ASKED)
     part = frame.query("status == 'active'")[["canvas_user_id", "login_id"]]
     newer = again(part, progress=False)
@@ -104,7 +106,7 @@ def test_refresh_runs_the_same_anew(opened: Any, again: Any) -> None:
     assert list(again(frame, columns=["login_id"], progress=False)) == ["login_id"]
 
 
-def test_refresh_of_a_result_serves_polars(opened: Any) -> None:
+def test_refresh_of_a_result_works_for_polars(opened: Any) -> None:
     result = opened.obtain(REPORT, **ASKED)
     newer = crn.refresh(result, progress=False)
     assert opened.starts() == 2
@@ -113,7 +115,7 @@ def test_refresh_of_a_result_serves_polars(opened: Any) -> None:
     assert_polars_equal(newer.to_polars("users"), result.to_polars("users"))
 
 
-def test_refresh_goes_where_the_frame_came_from(canvas: Any) -> None:
+def test_refresh_uses_the_canvas_of_the_frame(canvas: Any) -> None:
     here = canvas()
     account = str(here._api.about()["id"])
     frame = here.account(account).read_report("zero_activity_csv", progress=False)
@@ -132,7 +134,7 @@ def test_refresh_goes_where_the_frame_came_from(canvas: Any) -> None:
     assert elsewhere.starts() == 1
 
 
-def test_a_file_says_not_which_run_it_was(opened: Any) -> None:
+def test_a_file_can_not_be_refreshed(opened: Any) -> None:
     frame = crn.read_file(opened.obtain("zero_activity_csv", progress=False).path)
     with pytest.raises(exceptions.NoProvenanceError, match="read from a file"):
         frame.canvas.refresh()
@@ -142,7 +144,7 @@ def test_a_file_says_not_which_run_it_was(opened: Any) -> None:
 @pytest.mark.parametrize(
     "frame", [pd.DataFrame({"a": [1]}), pl.DataFrame({"a": [1]}), pl.LazyFrame({"a": [1]})]
 )
-def test_a_frame_of_unknown_origin_says_what_to_do(frame: Any) -> None:
+def test_the_error_for_a_frame_without_provenance_says_what_to_do(frame: Any) -> None:
     assert hasattr(frame, "canvas")
     assert not hasattr(frame.canvas, "provenance")
     assert not hasattr(frame.canvas, "no_such_thing")
@@ -184,7 +186,7 @@ def test_dictionary_of_every_kind_of_frame(opened: Any) -> None:
 
 
 @pytest.mark.parametrize("engine", ["arrow", "dask"])
-def test_other_frames_say_where_they_came_from(opened: Any, engine: str) -> None:
+def test_arrow_and_dask_frames_have_provenance(opened: Any, engine: str) -> None:
     frame = opened.read_report(REPORT, table="users", engine=engine, **ASKED)
     assert crn.provenance(frame) == crn.provenance(opened.read_report(REPORT, table="users", **ASKED))
     newer = crn.refresh(frame, progress=False)
@@ -200,12 +202,14 @@ def test_other_frames_say_where_they_came_from(opened: Any, engine: str) -> None
         (REPORT, "user", exceptions.UnknownTableError, "it has: users, accounts"),
     ],
 )
-def test_dictionary_names_what_there_is(report: str, table: str | None, error: type, said: str) -> None:
+def test_errors_of_dictionary_list_the_choices(
+    report: str, table: str | None, error: type, said: str
+) -> None:
     with pytest.raises(error, match=said):
         crn.dictionary(pl.DataFrame({"user_id": ["7"]}), report=report, table=table)
 
 
-def test_accessors_keep_nothing_and_take_a_second_import() -> None:
+def test_accessors_hold_only_the_frame_and_can_be_reloaded() -> None:
     frames = pd.DataFrame({"a": [1]}), pl.DataFrame({"a": [1]}), pl.LazyFrame({"a": [1]})
     for frame in frames:
         assert list(vars(frame.canvas)) == ["_frame"]
@@ -217,7 +221,7 @@ def test_accessors_keep_nothing_and_take_a_second_import() -> None:
         assert not hasattr(frame.canvas, "provenance")
 
 
-def test_an_accessor_of_somebody_else_is_not_taken_over_in_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_replacing_another_packages_accessor_warns(monkeypatch: pytest.MonkeyPatch) -> None:
     ours = sys.modules["canvas_reports_nb.accessors._pandas"]
     monkeypatch.setattr(pd.DataFrame, "canvas", type("Theirs", (), {"__module__": "theirs"}))
     with pytest.warns(UserWarning, match="canvas"):

@@ -1,4 +1,4 @@
-"""Wrong calls: a clear error, nothing started, nothing lost."""
+"""A wrong call is a clear error; nothing is started and nothing is lost."""
 
 from typing import Any
 
@@ -79,14 +79,14 @@ def test_nothing_is_started(canvas: Any, report: Any, keywords: dict, error: typ
     assert connection.store.info().empty
 
 
-def test_a_history_without_runs_is_no_typo(canvas: Any) -> None:
+def test_an_empty_history_is_told_from_a_misspelled_report(canvas: Any) -> None:
     connection = canvas()
     assert connection.history("grade_export_csv").empty
     with pytest.raises(ex.UnknownReportError, match="Did you mean 'grade_export_csv'"):
         connection.history("grade_exprot_csv")
 
 
-def test_what_is_no_report_and_no_run(canvas: Any) -> None:
+def test_reports_and_runs_of_the_wrong_type(canvas: Any) -> None:
     connection = canvas()
     for call in (connection.history, connection.start, connection.api.show, connection.attach):
         with pytest.raises(ex.ParameterError, match="is no report"):
@@ -95,7 +95,7 @@ def test_what_is_no_report_and_no_run(canvas: Any) -> None:
         connection.attach("grade_export_csv", "x")
 
 
-def test_a_result_whose_run_was_cleared(canvas: Any) -> None:
+def test_a_result_after_its_run_was_cleared(canvas: Any) -> None:
     connection = canvas()
     result = connection.obtain("zero_activity_csv", progress=False)
     connection.store.clear()
@@ -108,7 +108,7 @@ def test_a_result_whose_run_was_cleared(canvas: Any) -> None:
 
 
 @pytest.mark.parametrize("term", ["999999", "sis_term_id:NOPE", "Autumn of love"])
-def test_a_term_canvas_does_not_know(canvas: Any, term: str) -> None:
+def test_an_unknown_term(canvas: Any, term: str) -> None:
     connection = canvas()
     with pytest.raises(ex.InvalidTermError, match="grade_export_csv") as caught:
         connection.read_report("grade_export_csv", enrollment_term_id=term, progress=False)
@@ -119,7 +119,7 @@ def test_a_term_canvas_does_not_know(canvas: Any, term: str) -> None:
 @pytest.mark.parametrize(
     "keywords", [{"engine": "pnadas"}, {"max_age": ""}, {"timeout": "1h"}, {"on_interrupt": ""}]
 )
-def test_of_many_runs_none_is_started(canvas: Any, keywords: dict) -> None:
+def test_a_wrong_keyword_starts_none_of_many_runs(canvas: Any, keywords: dict) -> None:
     connection = canvas()
     for read in (connection.read_reports, connection.scan_reports):
         with pytest.raises(ex.ParameterError):
@@ -128,7 +128,7 @@ def test_of_many_runs_none_is_started(canvas: Any, keywords: dict) -> None:
 
 
 @pytest.mark.parametrize("keywords", [{"timeout": "1h"}, {"on_interrupt": "stop"}])
-def test_a_wait_nobody_could_keep_to_is_refused(canvas: Any, keywords: dict) -> None:
+def test_wrong_keywords_of_a_wait(canvas: Any, keywords: dict) -> None:
     job = canvas(duration=600).start("zero_activity_csv")
     for call in (job.wait, job.result):
         with pytest.raises(ex.ParameterError):
@@ -146,14 +146,14 @@ def test_a_wait_nobody_could_keep_to_is_refused(canvas: Any, keywords: dict) -> 
         ({"columns": ["role"]}, ex.UnknownColumnError, 1),
     ],
 )
-def test_tables_and_columns_that_are_not_there(canvas: Any, keywords: dict, error: type, starts: int) -> None:
+def test_unknown_tables_and_columns(canvas: Any, keywords: dict, error: type, starts: int) -> None:
     connection = canvas()
     with pytest.raises(error, match=r"courses|users|pandas|It has"):
         connection.read_tables("provisioning_csv", users=True, enrollments=True, progress=False, **keywords)
     assert connection.starts() == starts
 
 
-def test_an_unknown_column_names_what_there_is(canvas: Any) -> None:
+def test_an_unknown_column_gets_a_suggestion(canvas: Any) -> None:
     connection = canvas()
     with pytest.raises(ex.UnknownColumnError, match="Did you mean 'user id'"):
         connection.read_report("zero_activity_csv", columns=["userid"], progress=False)
@@ -161,7 +161,7 @@ def test_an_unknown_column_names_what_there_is(canvas: Any) -> None:
     assert connection.starts() == 1, "the run is kept and used by the second call"
 
 
-def test_a_report_that_fails_says_why(canvas: Any) -> None:
+def test_a_failed_report_gives_the_reason(canvas: Any) -> None:
     connection = canvas(scenarios=["fails"])
     with pytest.raises(ex.RunFailedError, match=r"run \d+"):
         connection.read_report("grade_export_csv", progress=False)
@@ -176,7 +176,7 @@ def test_a_report_that_fails_says_why(canvas: Any) -> None:
         ("login_page", ex.AuthenticationError),
     ],
 )
-def test_what_needs_a_person_is_not_tried_again(canvas: Any, scenario: str, error: type) -> None:
+def test_errors_only_a_person_can_solve_are_not_retried(canvas: Any, scenario: str, error: type) -> None:
     connection = canvas(scenarios=[scenario])
     with pytest.raises(error) as caught:
         connection.read_report("grade_export_csv", progress=False)
@@ -199,7 +199,7 @@ def test_what_needs_a_person_is_not_tried_again(canvas: Any, scenario: str, erro
         "string_ids",
     ],
 )
-def test_what_passes_is_survived(canvas: Any, scenario: str) -> None:
+def test_temporary_errors_are_retried(canvas: Any, scenario: str) -> None:
     plain, troubled = canvas(duration=600), canvas(duration=600, scenarios=[scenario])
     wanted = plain.read_report("grade_export_csv", progress=False)
     frame = troubled.read_report("grade_export_csv", progress=False)
@@ -209,7 +209,7 @@ def test_what_passes_is_survived(canvas: Any, scenario: str) -> None:
     )
 
 
-def test_a_wrong_token_and_none_at_all(canvas: Any) -> None:
+def test_a_wrong_token(canvas: Any) -> None:
     import canvas_reports_nb as crn  # noqa: PLC0415 - only here
 
     connection = canvas()

@@ -1,4 +1,4 @@
-"""What a type checker sees of the public names. Never run: `mypy` checks it."""
+"""The types of the public names. Never run: `mypy` checks it."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -26,7 +26,7 @@ def a_connection() -> None:
         canvas.close()
 
 
-def the_six_calls(canvas: crn.Connection) -> None:
+def six_calls(canvas: crn.Connection) -> None:
     assert_type(canvas.reports(), pd.DataFrame)
     offer = canvas.report("grade_export_csv")
     assert_type(offer, crn.AvailableReport)
@@ -123,8 +123,10 @@ def reading_many_reports(canvas: crn.Connection, requests: pd.DataFrame) -> None
     canvas.read_reports(requests, maxage=0)  # type: ignore[call-overload]
 
 
-def twins(canvas: crn.Connection, frame: pd.DataFrame, eager: pl.DataFrame, lazy: pl.LazyFrame) -> None:
-    """What the accessors do, where a checker sees it."""
+def functions_of_accessors(
+    canvas: crn.Connection, frame: pd.DataFrame, eager: pl.DataFrame, lazy: pl.LazyFrame
+) -> None:
+    """Functions that do the same as accessors."""
     result = canvas.obtain("grade_export_csv")
     assert_type(crn.provenance(result), dict[str, Any])
     assert_type(crn.refresh(frame), pd.DataFrame)

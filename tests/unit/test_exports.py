@@ -1,4 +1,4 @@
-"""What importing gives, and what it must not cost."""
+"""The public names, and what importing the package must not load."""
 
 import importlib
 import inspect
@@ -28,7 +28,7 @@ ON_USE_ONLY = (
 )
 
 
-def test_all_is_sorted_and_there() -> None:
+def test_all_is_sorted_and_complete() -> None:
     assert crn.__all__ == sorted(crn.__all__)
     assert len(set(crn.__all__)) == len(crn.__all__)
     for name in crn.__all__:
@@ -53,7 +53,7 @@ def test_no_function_shares_its_name_with_a_module() -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in crn.__all__ if callable(getattr(crn, name))])
-def test_every_public_name_says_what_it_is(name: str) -> None:
+def test_every_public_name_has_a_docstring(name: str) -> None:
     assert inspect.getdoc(getattr(crn, name))
 
 
@@ -65,7 +65,7 @@ def test_every_public_name_says_what_it_is(name: str) -> None:
         if "__main__" not in info.name
     ],
 )
-def test_every_module_lists_what_it_has(module: str) -> None:
+def test_every_module_defines_the_names_it_lists(module: str) -> None:
     found = importlib.import_module(module)
     assert found.__doc__
     for name in getattr(found, "__all__", ()):
@@ -81,20 +81,20 @@ def in_a_fresh_python(code: str) -> str:
     return done.stdout
 
 
-def test_importing_loads_nothing_that_is_needed_only_on_use() -> None:
+def test_importing_loads_nothing_that_is_needed_later_only() -> None:
     shown = in_a_fresh_python(
         f"import sys, canvas_reports_nb; print([name for name in {ON_USE_ONLY!r} if name in sys.modules])"
     )
     assert shown.strip() == "[]"
 
 
-def test_a_name_that_is_not_there_is_missed_as_usual() -> None:
+def test_an_unknown_name_is_an_attribute_error() -> None:
     assert not hasattr(crn, "grade")
     with pytest.raises(AttributeError, match="module 'canvas_reports_nb' has no attribute 'grade'"):
         _ = crn.grade
 
 
-def test_importing_twice_says_nothing() -> None:
+def test_importing_twice_prints_nothing() -> None:
     shown = in_a_fresh_python(
         "import sys, importlib\n"
         "import canvas_reports_nb\n"
@@ -106,7 +106,7 @@ def test_importing_twice_says_nothing() -> None:
     assert shown.strip() == "True"
 
 
-def test_the_accessors_hold_nothing() -> None:
+def test_the_accessors_hold_no_state() -> None:
     assert hasattr(pd.DataFrame, "canvas")
     assert hasattr(pl.DataFrame, "canvas")
     data = b"user id,user name,last activity at\n7,Bea,2026-03-02T09:14:07Z\n"
