@@ -8,12 +8,14 @@ from urllib.parse import urlsplit
 
 from canvas_reports_nb import _html
 from canvas_reports_nb.canvas_api.client import AccountReports
+from canvas_reports_nb.catalog.parameters import merged
 from canvas_reports_nb.exceptions import ConfigurationError
 from canvas_reports_nb.readers import Readers
-from canvas_reports_nb.runs.account import Runs, merged
+from canvas_reports_nb.runs.account import AccountRuns
+from canvas_reports_nb.runs.job import ReportJob
 from canvas_reports_nb.runs.ledger import Ledger
 from canvas_reports_nb.runs.listings import history_frame, reports_frame
-from canvas_reports_nb.runs.start import checked
+from canvas_reports_nb.runs.pending import PendingRun
 from canvas_reports_nb.store.shared import open_store
 
 if TYPE_CHECKING:
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
 
     from canvas_reports_nb.canvas_api.models import AvailableReport
     from canvas_reports_nb.canvas_api.transport import Transport
-    from canvas_reports_nb.runs.job import ReportJob
     from canvas_reports_nb.settings import Settings
     from canvas_reports_nb.store.store import Store
     from canvas_reports_nb.typing import Parameters
@@ -177,7 +178,9 @@ class Connection(Readers):
         UnknownReportError, UnknownParameterError, InvalidChoiceError, InvalidTermError
             Nothing was started.
         """
-        return self._runs.begin(report, checked(self.api, report, merged(report, parameters, named)))
+        query = self._runs.query(report, merged(report, parameters, named))
+        run, joined = self._runs.begin(query)
+        return ReportJob(PendingRun(self._runs, report, query, is_ours=not joined), run)
 
     def attach(self, report: str, run_id: int) -> ReportJob:
         """Return a handle on an existing run, no matter who started it.
@@ -186,7 +189,8 @@ class Connection(Readers):
         ------
         UnknownRunError
         """
-        return self._runs.attach(report, run_id)
+        run = self.api.show(report, run_id)
+        return ReportJob(PendingRun(self._runs, report, is_ours=True), run)
 
     def history(self, report: str) -> pd.DataFrame:
         """List the past runs of a report on this account, newest first.
@@ -210,8 +214,8 @@ class Connection(Readers):
     # -- for the package itself ---------------------------------------------------------------
 
     @property
-    def _runs(self) -> Runs:
-        return Runs(self.api, self.store, self._ledger, self.url)
+    def _runs(self) -> AccountRuns:
+        return AccountRuns(self.api, self.store, self._ledger, self.url)
 
-    def _runs_of(self, account: str | None) -> Runs:
+    def _runs_of(self, account: str | None) -> AccountRuns:
         return self._runs if account is None else self.account(account)._runs  # noqa: SLF001 - the same class

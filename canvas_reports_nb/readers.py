@@ -5,24 +5,27 @@ from __future__ import annotations
 import difflib
 import functools
 import inspect
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
 
 from canvas_reports_nb import frames
+from canvas_reports_nb.catalog.parameters import merged
 from canvas_reports_nb.catalog.schemas import schema
 from canvas_reports_nb.exceptions import ParameterError, UnknownParameterError
-from canvas_reports_nb.runs.account import foresee_table, merged, tables_of
-from canvas_reports_nb.runs.many import gather
+from canvas_reports_nb.frames.identity import choose_table
+from canvas_reports_nb.runs.many import read_many
+from canvas_reports_nb.runs.one import read_one
 from canvas_reports_nb.settings import DEFAULT_MAX_AGE
 from canvas_reports_nb.store.store import seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     import pandas as pd
     import polars as pl
     import pyarrow as pa
 
-    from canvas_reports_nb.runs.account import Runs
+    from canvas_reports_nb.runs.account import AccountRuns
     from canvas_reports_nb.runs.many import ReportsResult
     from canvas_reports_nb.runs.progress import Progress
     from canvas_reports_nb.store.stored_run import ReportResult
@@ -153,10 +156,10 @@ class Readers:
     # fmt: off
 
     @property
-    def _runs(self) -> Runs:
+    def _runs(self) -> AccountRuns:
         raise NotImplementedError
 
-    def _runs_of(self, account: str | None) -> Runs:
+    def _runs_of(self, account: str | None) -> AccountRuns:
         """Return the runs of another account; ``None`` stands for the connection's own."""
         raise NotImplementedError
 
@@ -167,13 +170,10 @@ class Readers:
         **report_parameters: Any,
     ) -> ReportResult:
         """Return the result behind `read_report`; ``tables`` are checked before a run is started."""
-        asked = merged(report, parameters, report_parameters)
-        if not offline and run_id is None:
-            for table in tables:
-                foresee_table(report, asked, table)
-        return self._runs.obtain(
-            report, asked, max_age=seconds(max_age), run_id=run_id, offline=offline, progress=progress,
-            timeout=timeout, on_interrupt=on_interrupt,
+        return read_one(
+            self._runs, report, merged(report, parameters, report_parameters), tables=tables,
+            max_age=seconds(max_age), run_id=run_id, offline=offline, progress=progress, timeout=timeout,
+            on_interrupt=on_interrupt,
         )
 
     def obtain_reports(
@@ -182,7 +182,7 @@ class Readers:
         timeout: float | None = None, on_interrupt: OnInterrupt = "detach",
     ) -> ReportsResult:
         """Return the results behind `read_reports`; with ``one_table`` each request must give exactly one."""
-        return gather(
+        return read_many(
             requests, self._runs_of, table=table, one_table=one_table, on_error=on_error,
             max_age=seconds(max_age), progress=progress, timeout=timeout, on_interrupt=on_interrupt,
         )
@@ -302,7 +302,7 @@ class Readers:
             max_age=max_age, run_id=run_id, offline=offline, progress=progress, timeout=timeout,
             on_interrupt=on_interrupt, **report_parameters,
         )
-        return tables_of(result, engine, table, columns)
+        return _load_tables(result, engine, table, columns)
 
     @_reader()
     def scan_report(
@@ -443,3 +443,17 @@ class Readers:
         )
         frame = found.scan(table, columns) if engine == "polars" else found.load(engine, table, columns)
         return frame if on_error == "raise" else (frame, found.status)
+
+
+def _load_tables(
+    result: ReportResult,
+    engine: Engine,
+    table: str | Sequence[str] | None,
+    columns: Sequence[str] | Mapping[str, Sequence[str]] | None,
+) -> dict[str, Any]:
+    """Return the tables of a run as frames, all or those named."""
+    wanted = [table] if isinstance(table, str) else list(result.tables if table is None else table)
+    selected = columns if isinstance(columns, Mapping) else dict.fromkeys(wanted, columns)
+    for name in (*wanted, *selected):
+        choose_table(result.tables, name, result.provenance["report"], result.provenance["run_id"])
+    return {name: result.load(engine, name, selected.get(name)) for name in wanted}

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from requests import Response
 
-    from canvas_reports_nb.canvas_api.transport import Transport
+    from canvas_reports_nb.canvas_api.transport import Cache, Transport
     from canvas_reports_nb.deadline import Waiter
 
 
@@ -48,14 +48,14 @@ class AccountReports:
         """What is left of the token's rate limit; ``None`` if unknown."""
         return self._transport.rate_limit_remaining
 
-    def available(self, *, cached: bool = False, html: bool = False) -> list[AvailableReport]:
+    def available(self, *, cache: Cache = "no", html: bool = False) -> list[AvailableReport]:
         """Return the reports of this account: ``GET reports``.
 
-        ``cached`` accepts a list up to ten minutes old. ``html`` also requests the server's descriptions and forms.
+        ``cache="yes"`` accepts a list up to ten minutes old. ``html`` also requests the server's descriptions and forms.
         """
         include = {"include[]": ["description_html", "parameters_html"]} if html else None
         with self._located(missing=UnknownAccountError):
-            items = self._all("reports", query=include, cached=cached)
+            items = self._all("reports", query=include, cache=cache)
             offers = [AvailableReport.from_api(item, _columns(item)) for item in items]
         self.offered = {offer.report: tuple(offer.parameters) for offer in offers}
         return offers
@@ -92,15 +92,16 @@ class AccountReports:
         except UnknownRunError:
             return self.show(report, run_id)
 
-    def terms(self) -> list[dict[str, Any]]:
+    def terms(self, *, cache: Cache = "yes") -> list[dict[str, Any]]:
         """Return the terms of the root account; Canvas refuses those of a sub-account."""
         # An admin of a sub-account may read the terms of "self", the root, but nothing else about it.
-        root = None if self.account == "self" else self.about().get("root_account_id")
+        about = {} if self.account == "self" else self.about(cache="only" if cache == "only" else "yes")
+        root = about.get("root_account_id")
         base = self._base if root is None else f"accounts/{root}"
         with self._located(missing=UnknownAccountError):
             found: list[dict[str, Any]] = []
             for page in self._transport.pages(
-                f"{base}/terms", query={"workflow_state[]": "all"}, cached=True
+                f"{base}/terms", query={"workflow_state[]": "all"}, cache=cache
             ):
                 listed = page.get("enrollment_terms") if isinstance(page, dict) else None
                 if not isinstance(listed, list) or not all(isinstance(term, dict) for term in listed):
@@ -108,10 +109,10 @@ class AccountReports:
                 found += listed
             return found
 
-    def about(self) -> dict[str, Any]:
+    def about(self, *, cache: Cache = "yes") -> dict[str, Any]:
         """Return the account's own data, such as its id, name and parent."""
         with self._located(missing=UnknownAccountError):
-            answer = self._transport.json("GET", self._base, cached=True)
+            answer = self._transport.json("GET", self._base, cache=cache)
             if not isinstance(answer, dict):
                 raise UnexpectedAnswerError("Canvas sent something other than an account.")
             return answer

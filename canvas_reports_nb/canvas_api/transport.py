@@ -1,6 +1,6 @@
 """HTTP requests to Canvas: timeouts, retries, redirects, the token and the cache.
 
-There are two sessions. Responses that rarely change may come from one with a cache on disk (``cached=True``).
+There are two sessions. Responses that rarely change may come from one with a cache on disk (``cache="yes"``).
 Everything else uses a plain session, also report files: a cached session would hold them in memory.
 """
 
@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 import requests
@@ -31,6 +31,7 @@ from canvas_reports_nb.exceptions import (
     ConfigurationError,
     NotPermittedError,
     NotReachedError,
+    NotStoredError,
     ServerError,
     ThrottledError,
     UnexpectedAnswerError,
@@ -40,12 +41,15 @@ from canvas_reports_nb.settings import Settings, __version__, host_folder, is_lo
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
 
     from requests import PreparedRequest, Response
     from tenacity import RetryCallState
 
     from canvas_reports_nb.deadline import Waiter
 
+Cache = Literal["no", "yes", "refresh", "only"]
+"""Whether a GET may be answered from the disk: never, if recent, after asking again, or in any case."""
 _AnySession = TypeVar("_AnySession", bound=requests.Session)
 
 _USER_AGENT = (
@@ -56,6 +60,7 @@ _MAX_RETRY_AFTER = 60.0  # a server may ask for hours, but the caller's timeout 
 _TEMPORARY = (ThrottledError, NotReachedError, ServerError)
 _ADDRESS = "Check that the address is that of your Canvas."
 _PER_PAGE = 100
+_ANY_AGE = 10 * 365 * 24 * 3600  # seconds
 _CACHE_SECONDS = {
     # Each pattern matches a whole path, so that the status of a run (".../reports/x/42") is never cached.
     re.compile(r"^[^?]*/api/v1/accounts/[^/?]+/reports(\?.*)?$"): 600,
@@ -133,6 +138,13 @@ class Transport:
                 self._with_cache = self._open_cache()
             return self._with_cache
 
+    @property
+    def _cache_file(self) -> Path:
+        # One file per token: the library's cache key ignores the token, so two would share responses.
+        digest = hashlib.blake2b(self._token.reveal().encode(), person=b"crn-principal", digest_size=12)
+        name = f"{host_folder(self._settings.url)}-{digest.hexdigest()}.sqlite"
+        return self._settings.store / "http" / name
+
     def _open_cache(self) -> Any:
         # requests_cache keeps the stack of its first import alive, with everything the callers hold. A thread
         # has a stack of its own.
@@ -140,13 +152,10 @@ class Transport:
             pool.submit(import_module, "requests_cache").result()
         import requests_cache  # noqa: PLC0415 - slow to import, and needed only here
 
-        folder = self._settings.store / "http"
+        path = self._cache_file
         # One by one, because mkdir applies the mode to the last folder only.
-        for step in (self._settings.store, folder):
+        for step in (self._settings.store, path.parent):
             step.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # One file per token: the library's cache key ignores the token, so two would share responses.
-        digest = hashlib.blake2b(self._token.reveal().encode(), person=b"crn-principal", digest_size=12)
-        path = folder / f"{host_folder(self._settings.url)}-{digest.hexdigest()}.sqlite"
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
 
         class Cached(requests_cache.CacheMixin, _Session):
@@ -180,18 +189,23 @@ class Transport:
         *,
         query: Mapping[str, Any] | None = None,
         body: Mapping[str, Any] | None = None,
-        cached: bool = False,
+        cache: Cache = "no",
     ) -> Response:
         """Call the API and return the response, or raise an error.
 
         After a temporary error, a GET, PUT or DELETE is retried up to three times within the deadline. A POST is
-        retried only if it was throttled, because then nothing was started.
+        retried only if it was throttled, because then nothing was started. With ``cache="only"`` nothing is sent; a
+        response that this disk doesn't have is a `NotStoredError`.
         """
         url = path if "://" in path else f"{self._settings.url}/api/v1/{path}"
         # Following a redirect would turn a POST into the GET of something else, which would then succeed.
         request = {"params": query, "json": body, "allow_redirects": method == "GET"}
+        if cache == "only":
+            return self._from_disk(url, request)
+        if cache == "refresh":
+            request["force_refresh"] = True
         temporary = (ThrottledError,) if method == "POST" else _TEMPORARY
-        return self._retry(lambda: self._call_once(method, url, request, cached=cached), temporary)
+        return self._retry(lambda: self._call_once(method, url, request, cached=cache != "no"), temporary)
 
     def _retry(
         self, attempt: Callable[[], _Attempt], temporary: tuple[type[CanvasReportsError], ...] = _TEMPORARY
@@ -214,6 +228,19 @@ class Transport:
             raise AssertionError("an attempt has a response or an error")
         return last.response
 
+    def _from_disk(self, url: str, request: Mapping[str, Any]) -> Response:
+        missing = NotStoredError(
+            "This disk has no copy of what Canvas lists.", hint="Call once without offline=True.", url=url
+        )
+        if not self._cache_file.exists():
+            raise missing
+        headers = {"Cache-Control": f"only-if-cached, stale-if-error={_ANY_AGE}"}
+        with suppress(OSError, sqlite3.Error):
+            response: Response = self._cached.request("GET", url, headers=headers, **request)
+            if getattr(response, "from_cache", False):
+                return response
+        raise missing
+
     def _call_once(self, method: str, url: str, request: Mapping[str, Any], *, cached: bool) -> _Attempt:
         try:
             tried = self._send(self._cached if cached else self._plain, method, url, request)
@@ -221,7 +248,8 @@ class Transport:
             if not cached:
                 raise
             # A full disk or a damaged cache must not prevent the call.
-            tried = self._send(self._plain, method, url, request)
+            plain = {name: value for name, value in request.items() if name != "force_refresh"}
+            tried = self._send(self._plain, method, url, plain)
         response = tried.response
         if response is None or tried.error is not None:
             return tried
@@ -269,13 +297,13 @@ class Transport:
         return json_body(self.call(method, path, **request))
 
     def pages(
-        self, path: str, *, query: Mapping[str, Any] | None = None, cached: bool = False
+        self, path: str, *, query: Mapping[str, Any] | None = None, cache: Cache = "no"
     ) -> Iterator[Any]:
         """Yield all pages of a list, following the ``Link`` headers on this host."""
         url: str | None = path
         parameters: Mapping[str, Any] | None = {**(query or {}), "per_page": _PER_PAGE}
         while url:
-            response = self.call("GET", url, query=parameters, cached=cached)
+            response = self.call("GET", url, query=parameters, cache=cache)
             yield json_body(response)
             url, parameters = response.links.get("next", {}).get("url"), None
             if url and origin(url) != origin(self._settings.url):

@@ -43,7 +43,6 @@ from canvas_reports_nb.exceptions import (
 )
 from canvas_reports_nb.frames.files import read_file
 from canvas_reports_nb.frames.provenance import ATTRS_KEY
-from canvas_reports_nb.runs.account import foresee_table
 from canvas_reports_nb.runs.progress import resolve
 
 if TYPE_CHECKING:
@@ -138,10 +137,9 @@ def _run_one(
         # Canvas sends a single file without a zip.
         is_single = len(expected_tables(report, asked) or ()) == 1
         check_output(output, ".parquet", ".csv", *([] if is_single else [".zip"]))
-    if table is not None or (output is not None and output.suffix.lower() != ".zip"):
-        foresee_table(report, asked, table)
+    is_one = table is not None or (output is not None and output.suffix.lower() != ".zip")
     with connected() as canvas:
-        result = canvas.obtain(report, parameters=asked, **how)
+        result = canvas.obtain(report, parameters=asked, tables=[table] if is_one else [], **how)
         tables = list(result.tables) if table is None else [table]
         if output is not None:
             try:

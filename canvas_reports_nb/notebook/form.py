@@ -76,7 +76,7 @@ class ReportForm(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
             _html.heading(f"Canvas reports · {urlsplit(canvas.url).netloc} · account {account}")
         )
         self._reports = ReportList(self._select_report, self._refresh_clicked)
-        self._parameters = ParameterForm(self._suggest)
+        self._parameters = ParameterForm(self._suggest, self._canvas.waiter.now())
         self._run = button("Run", "crn-run", "Start a new run of this report", style="primary")
         self._open = button("Open", "crn-open", "Open an existing run instead of starting one")
         self._stop = button("Stop", "crn-stop", "Stop the run in Canvas")
@@ -224,10 +224,8 @@ class ReportForm(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
     @_guarded
     def _suggest(self) -> None:
         """Offer an existing run from the lists that are already here."""
-        offer, asked, now = self._reports.selected, self._parameters.values(), self._canvas.waiter.now()
-        found = None
-        if asked is not None and offer is not None:
-            found = suggest(offer.report, asked, kept=self._kept, runs=self._runs, now=now)
+        query, now = self._parameters.query(self._canvas.account_id), self._canvas.waiter.now()
+        found = suggest(query, kept=self._kept, runs=self._runs, now=now) if query else None
         self._suggested, self._open.description = found or (None, "Open")
         self._open.tooltip = self._suggested.reason if self._suggested else ""
         self._update_buttons()

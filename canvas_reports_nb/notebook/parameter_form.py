@@ -9,8 +9,10 @@ import ipywidgets as widgets
 
 from canvas_reports_nb import _html
 from canvas_reports_nb.canvas_api.models import parse_time
-from canvas_reports_nb.catalog.parameters import check, expected_tables, is_name, switches, term_id
+from canvas_reports_nb.catalog.parameters import expected_tables, read_parameters, switches
+from canvas_reports_nb.catalog.query import Query
 from canvas_reports_nb.catalog.schemas import schema
+from canvas_reports_nb.catalog.terms import find_term
 from canvas_reports_nb.exceptions import ParameterError
 from canvas_reports_nb.notebook.controls import Field, FieldKind, discard, label_of
 from canvas_reports_nb.notebook.server_form import read_form
@@ -107,10 +109,11 @@ def _line(term: Mapping[str, Any], now: datetime) -> str:
 class ParameterForm:
     """The fields of one report at a time; ``changed`` is called when the user changes a value."""
 
-    def __init__(self, changed: Callable[[], None]) -> None:
+    def __init__(self, changed: Callable[[], None], now: datetime) -> None:
         self._changed = changed
         self._offer: AvailableReport | None = None
         self._terms: Sequence[dict[str, Any]] = ()
+        self._now = now
         self._lines: dict[str, int] = {}
         self._fields: list[Field] = []
         self.box = widgets.VBox().add_class("crn-parameters")
@@ -128,7 +131,7 @@ class ParameterForm:
 
     def set_terms(self, terms: Sequence[dict[str, Any]], now: datetime) -> None:
         """Offer these terms in the fields that take one."""
-        self._terms, self._lines = terms, term_options(terms, now)
+        self._terms, self._now, self._lines = terms, now, term_options(terms, now)
         for field in self._fields:
             field.set_terms(self._lines)
 
@@ -155,8 +158,23 @@ class ParameterForm:
         return values if is_valid else None
 
     def _check(self, offer: AvailableReport, field: Field, values: Mapping[str, Any]) -> None:
-        # A name in the server's own form is as good as one in its list.
-        check(offer.report, values, {*offer.parameters, *values})
+        read_parameters(offer.report, values)
         value = values.get(field.name)
-        if field.kind == "term" and self._terms and isinstance(value, str) and is_name(value):
-            term_id(value, self._terms)
+        if field.kind == "term" and self._terms and value is not None:
+            find_term(value, self._terms, self._now)
+
+    def query(self, account: str) -> Query | None:
+        """Return the request as it is filled in, or ``None`` if a field shows an error."""
+        values, offer = self.values(), self._offer
+        if values is None or offer is None:
+            return None
+        return Query.checked(
+            offer.report,
+            values,
+            account=account,
+            # A name in the server's own form is as good as one in its list.
+            listed={*offer.parameters, *values},
+            terms=lambda: self._terms,
+            now=self._now,
+            to_run=False,
+        )

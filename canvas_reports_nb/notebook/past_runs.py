@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import ipywidgets as widgets
 
 from canvas_reports_nb import _html
-from canvas_reports_nb.catalog.parameters import asked_of, comparable
+from canvas_reports_nb.catalog.parameters import asked_of
 from canvas_reports_nb.notebook.controls import button, discard, row
 from canvas_reports_nb.runs.decide import ago, reuse_or_start
 from canvas_reports_nb.settings import DEFAULT_MAX_AGE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from canvas_reports_nb.canvas_api.models import ReportRun
+    from canvas_reports_nb.catalog.query import Query
     from canvas_reports_nb.runs.decide import Decision
     from canvas_reports_nb.store.stored_run import ReportResult
 
@@ -107,18 +108,18 @@ def _cells(run: ReportRun, now: datetime) -> list[tuple[str, str]]:
 
 
 def suggest(
-    report: str,
-    asked: Mapping[str, Any],
+    query: Query,
     *,
     kept: Sequence[ReportResult],
     runs: Sequence[ReportRun],
     now: datetime,
 ) -> tuple[Decision, str] | None:
-    """Return the run that `read_report` would reuse for these parameters, and a label for its button."""
-    wanted = comparable(report, asked)
-    equal = [run for run in kept if comparable(report, run.origin.parameters) == wanted]
+    """Return the run that `read_report` would reuse for a query, and a label for its button."""
+    equal = [run for run in kept if run.key == query.key]
     stored = sorted(equal, key=lambda run: run.finished_at, reverse=True)
-    decision = reuse_or_start(report, asked, stored=stored, history=runs, now=now, max_age=DEFAULT_MAX_AGE)
+    decision = reuse_or_start(
+        query, stored=stored, remembered=[], history=runs, now=now, max_age=DEFAULT_MAX_AGE
+    )
     if decision.run_id is None:
         return None
     ended = {run.id: run.ended_at for run in runs} | {run.origin.run_id: run.finished_at for run in stored}

@@ -9,7 +9,6 @@ import ipywidgets as widgets
 import pandas as pd
 
 from canvas_reports_nb import _html
-from canvas_reports_nb.catalog.parameters import to_wire
 from canvas_reports_nb.catalog.schemas import schema
 
 if TYPE_CHECKING:
@@ -92,7 +91,7 @@ def snippet(
     known = schema(report)
     named: dict[str, Any] = {}
     others: dict[str, Any] = {}
-    for name, value in to_wire(report, parameters).items():
+    for name, value in parameters.items():
         # A name from outside the catalog may be no identifier, or a keyword of `read_report` itself.
         (named if known and known.parameter(name) else others)[name] = value
     if others:

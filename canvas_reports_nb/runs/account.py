@@ -1,46 +1,50 @@
-"""The runs of one account: found in the store, on Canvas or under way, else begun. One decision path for all calls."""
+"""The runs of one account: check a request, find the run that answers it, start one."""
 
 from __future__ import annotations
 
+import logging
 import math
-from collections.abc import Mapping
+import re
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from canvas_reports_nb.catalog.parameters import expected_tables, named_report, numbered
+from canvas_reports_nb.catalog.query import Query
+from canvas_reports_nb.catalog.schemas import schema
 from canvas_reports_nb.exceptions import (
+    CanvasReportsError,
+    InvalidTermError,
     NotStartedError,
     NotStoredError,
-    ParameterError,
     ServerError,
+    StoreLockedError,
     UnknownRunError,
 )
-from canvas_reports_nb.frames.identity import choose_table
-from canvas_reports_nb.runs import job as jobs
 from canvas_reports_nb.runs.decide import is_recent, reuse_or_start, throttle_pause
-from canvas_reports_nb.runs.progress import ProgressEvent, resolve
-from canvas_reports_nb.runs.start import checked, start_once
-from canvas_reports_nb.settings import DEFAULT_MAX_AGE
-from canvas_reports_nb.store.store import seconds
-from canvas_reports_nb.store.stored_run import ReportResult
+from canvas_reports_nb.runs.start import start_once
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from canvas_reports_nb.canvas_api.client import AccountReports
-    from canvas_reports_nb.canvas_api.models import ReportRun
+    from canvas_reports_nb.canvas_api.models import AvailableReport, ReportRun
+    from canvas_reports_nb.canvas_api.transport import Cache
     from canvas_reports_nb.deadline import Waiter
     from canvas_reports_nb.runs.decide import Decision
     from canvas_reports_nb.runs.ledger import Ledger
-    from canvas_reports_nb.runs.progress import Progress, ProgressSink
     from canvas_reports_nb.store.store import Store
-    from canvas_reports_nb.typing import Age, Engine, OnInterrupt, Parameters
+    from canvas_reports_nb.store.stored_run import ReportResult
+
+_LOG = logging.getLogger(__name__)
+_PAGE = 100
+_IN_FORM = re.compile(r"""name=["']parameters\[([^\]"']+)\]""")
 
 
 @dataclass(frozen=True, slots=True)
-class Runs:
-    """The runs of one account, and what is needed to find, begin and fetch them."""
+class AccountRuns:
+    """The runs of one account, with what is needed to find, start and download them."""
 
     api: AccountReports
     store: Store
@@ -49,208 +53,162 @@ class Runs:
 
     @property
     def waiter(self) -> Waiter:
-        """How calls on these runs wait."""
+        """How everything on these runs waits."""
         return self.api.waiter
 
     @property
     def account(self) -> str:
-        """The account as it was named."""
+        """The account as the caller spelled it."""
         return self.api.account
 
-    def obtain(
-        self,
-        report: str,
-        asked: Mapping[str, Any],
-        *,
-        max_age: Age = DEFAULT_MAX_AGE,
-        run_id: int | None = None,
-        offline: bool = False,
-        progress: Progress = "auto",
-        timeout: float | None = None,
-        on_interrupt: OnInterrupt = "detach",
-    ) -> ReportResult:
-        """Use a run again or start one, wait, fetch; see `Connection.read_report`."""
-        jobs.check_wait(timeout, on_interrupt)
-        run_id = None if run_id is None else numbered(run_id)
-        with self.waiter.limit(timeout):
-            if offline:
-                return self._held(report, asked, run_id)
-            if run_id is not None:
-                kept = self.store.verify(self.store.find(self.url, self.account, report, run_id))
-                if kept is not None:
-                    return kept
-            with in_time(self.waiter, timeout, report):
-                if run_id is not None:
-                    found: jobs.ReportJob | ReportResult = self.attach(report, run_id)
-                else:
-                    found, progress = self._found(report, asked, max_age, progress)
-            if isinstance(found, ReportResult):
-                return found
-            return found.result(timeout, progress, on_interrupt)
-
-    def _found(
-        self, report: str, asked: Mapping[str, Any], max_age: Age, progress: Progress
-    ) -> tuple[jobs.ReportJob | ReportResult, ProgressSink]:
-        """The run that serves the call, newly begun where there is none, or its result; and where to show it."""
-        wanted = checked(self.api, report, asked)
-        decision, equal = self.decide(report, wanted, max_age, self.api.index(report))
-        sink = resolve(progress)
-        sink.show(ProgressEvent("note", report, decision.run_id, text=f"{report}: {decision.reason}"))
-        if equal is not None:
-            sink.close()
-            return equal, sink
-        if decision.run_id is not None:
-            return self.job(self.api.show(report, decision.run_id), joined=True), sink
-        return self.begin(report, wanted, decision.known), sink
-
-    def decide(
-        self, report: str, wanted: Mapping[str, Any], max_age: Age, history: Iterable[ReportRun]
-    ) -> tuple[Decision, ReportResult | None]:
-        """Which run serves a checked request; with it the stored run, where that is the one.
+    def query(
+        self, report: str, asked: Mapping[str, Any], *, cache: Cache = "yes", to_run: bool = True
+    ) -> Query:
+        """Check a request against the lists of the server; a list from the cache never decides that a name is wrong.
 
         Parameters
         ----------
-        history : iterable of ReportRun
-            Canvas's own list, newest first; not read where a stored run will do.
+        cache : {"yes", "refresh", "only"}
+            Use lists up to ten minutes old; ask again; or use what this disk remembers and send nothing.
+        to_run : bool
+            Whether a new run may be started, which needs a file to export.
+
+        Raises
+        ------
+        UnknownReportError, UnknownParameterError, InvalidChoiceError, InvalidTermError, ParameterError
         """
-        equal = self._sound(report, wanted, seconds(max_age)) if max_age else None
+        try:
+            listed = self._listed(report, asked, cache)
+            terms = partial(self.api.terms, cache=cache)
+            return Query.checked(
+                report,
+                asked,
+                account=self.account,
+                listed=listed,
+                terms=terms,
+                now=self.waiter.now(),
+                to_run=to_run,
+            )
+        except InvalidTermError as error:
+            if cache == "yes":
+                return self.query(report, asked, cache="refresh", to_run=to_run)
+            error.located(account=self.account, report=report, run_id=None)
+            raise
+
+    def _listed(self, report: str, asked: Mapping[str, Any], cache: Cache) -> set[str] | None:
+        """Return the parameters the server lists; of a report outside the catalog, those in its own form, too."""
+        known = schema(report)
+        if cache == "only" and known is not None and all(map(known.parameter, asked)):
+            return None
+        try:
+            offers = self._offers(cache)
+        except NotStoredError:
+            return None
+        if cache == "yes" and report not in offers:
+            offers = self._offers("refresh")
+        if cache == "only" and report not in offers:
+            return None
+        if report not in offers:
+            raise self.api.not_offered(report, list(offers))
+        names = set(offers[report].parameters)
+        if known is None and not names.issuperset(asked):
+            names |= set(_IN_FORM.findall(self._offers(cache, html=True)[report].parameters_html or ""))
+        return names
+
+    def _offers(self, cache: Cache, *, html: bool = False) -> dict[str, AvailableReport]:
+        return {offer.report: offer for offer in self.api.available(cache=cache, html=html)}
+
+    def decide(
+        self, query: Query, max_age: float, history: Callable[[], Sequence[ReportRun]]
+    ) -> tuple[Decision, frozenset[int]]:
+        """Decide which run answers a query; return it with the runs that Canvas lists now.
+
+        ``history`` is called only if no stored run is recent enough.
+        """
+        kept = self.stored(query, max_age) if max_age > 0 else None
+        listed = [] if kept else history()
         decision = reuse_or_start(
-            report,
-            wanted,
-            stored=[equal] if equal else [],
-            history=self._remembered(report, wanted, history, seconds(max_age)),
+            query,
+            stored=[kept] if kept else [],
+            remembered=self._remembered(query) if max_age > 0 and not kept else [],
+            history=listed,
             now=self.waiter.now(),
-            max_age=seconds(max_age),
+            max_age=max_age,
         )
-        return decision, equal if decision.action == "stored" else None
+        return decision, frozenset(run.id for run in listed)
 
-    def attach(self, report: str, run_id: int) -> jobs.ReportJob:
-        """A handle on a run that exists."""
-        return self.job(self.api.show(report, run_id))
+    def stored(self, query: Query, max_age: float = math.inf) -> ReportResult | None:
+        """Return the newest stored run of a query that is recent enough and intact."""
+        now = self.waiter.now()
+        equal = self.store.equal(self.url, self.account, query.report, query.key)
+        recent = (run for run in equal if (now - run.finished_at).total_seconds() <= max_age)
+        return next((kept for run in recent if (kept := self._verified(run))), None)
 
-    def begin(
-        self, report: str, wire: Mapping[str, Any], known: Collection[int] | None = None
-    ) -> jobs.ReportJob:
-        """Start what is checked already, and note it before anybody waits.
+    def _verified(self, run: ReportResult | None) -> ReportResult | None:
+        """Return the run if it is intact, and no other process is copying it from the shared store."""
+        with suppress(StoreLockedError):
+            return self.store.verify(run)
+        return None
 
-        ``known`` are the runs Canvas's list held before, where it was read.
-        """
-        run, joined = start_once(self.api, report, wire, known=known)
-        self.ledger.note(run, wire)
-        return self.job(run, joined=joined)
+    def stored_run(self, report: str, run_id: int) -> ReportResult | None:
+        """Return a stored run by its id, if it is intact."""
+        return self._verified(self.store.find(self.url, self.account, report, run_id))
+
+    def _remembered(self, query: Query) -> list[ReportRun]:
+        """Return the runs of a query that this disk asked for and never downloaded, as Canvas describes them now."""
+        found = []
+        for run_id in self.ledger.equal(query):
+            run = None
+            if self.store.find(self.url, self.account, query.report, run_id) is None:
+                with suppress(UnknownRunError):
+                    run = self.api.show(query.report, run_id)
+            if run is None or (run.is_ended and not run.is_complete):
+                self.ledger.forget(query.report, run_id)
+            else:
+                found.append(run)
+        return found
+
+    def history(self, report: str, max_age: float) -> list[ReportRun]:
+        """Return a page of Canvas's list of runs, and as much more as can be recent enough."""
+        now = self.waiter.now()
+        found: list[ReportRun] = []
+        for run in self.api.index(report):
+            if len(found) >= _PAGE and not is_recent(run, now, max_age):
+                break
+            found.append(run)
+        return found
+
+    def page(self, report: str) -> list[ReportRun]:
+        """Return the newest runs, or none if Canvas can't list them: nothing must fail for an estimate."""
+        try:
+            return list(islice(self.api.index(report), _PAGE))
+        except CanvasReportsError as error:
+            _LOG.debug("%s: the earlier runs are not known: %s", report, error.message)
+            return []
+
+    def begin(self, query: Query, known: Collection[int] | None = None) -> tuple[ReportRun, bool]:
+        """Start a run and remember it before anything waits; return it, and whether it was joined."""
+        listed = frozenset(run.id for run in self.page(query.report)) if known is None else known
+        run, joined = start_once(self.api, query, known=listed)
+        self.ledger.note(run.id, query)
+        return run, joined
 
     def throttle(self) -> None:
-        """Slow down where Canvas says that little is left of the token's allowance, which all its runs share."""
-        pause = throttle_pause(self.api.remaining)
-        if pause:
-            self.waiter.pause(pause)
-
-    def job(self, run: ReportRun, *, joined: bool = False) -> jobs.ReportJob:
-        """A handle on a run as Canvas last told it."""
-        return jobs.ReportJob(self.api, self.store, self.url, run, joined=joined)
-
-    def _held(self, report: str, asked: Mapping[str, Any], run_id: int | None) -> ReportResult:
-        if run_id is not None:
-            kept = self.store.verify(self.store.find(self.url, self.account, report, run_id))
-        else:
-            kept = self._sound(report, asked)
-        if kept is None:
-            raise NotStoredError(
-                "offline=True, and this disk holds no such run.",
-                hint="Call once without offline=True; canvas.store.info() lists what is held.",
-                account=self.account,
-                report=report,
-                run_id=run_id,
-            )
-        return kept
-
-    def _sound(self, report: str, asked: Mapping[str, Any], max_age: float = math.inf) -> ReportResult | None:
-        """The newest stored run of equal parameters, young enough, whose files are what was stored."""
-        now, equal = self.waiter.now(), self.store.equal(self.url, self.account, report, asked)
-        young = (run for run in equal if (now - run.finished_at).total_seconds() <= max_age)
-        return next((kept for run in young if (kept := self.store.verify(run))), None)
-
-    def _remembered(
-        self, report: str, wanted: Mapping[str, Any], history: Iterable[ReportRun], max_age: float
-    ) -> Iterator[ReportRun]:
-        """The runs this disk asked for and never fetched, as they stand now; then Canvas's own list.
-
-        Whoever reads it stops at the first run that is too old, so none such comes before the list.
-        """
-        for run_id in self.ledger.equal(report, wanted):
-            run = None
-            if self.store.find(self.url, self.account, report, run_id) is None:
-                with suppress(UnknownRunError):
-                    run = self.api.show(report, run_id)
-            if run is None or (run.is_ended and not run.is_complete):
-                self.ledger.forget(report, run_id)
-            elif is_recent(run, self.waiter.now(), max_age):
-                yield run
-        yield from history
+        """Slow down if little remains of the token's allowance, which all its runs share."""
+        self.waiter.pause(throttle_pause(self.api.remaining))
 
 
 @contextmanager
 def in_time(waiter: Waiter, timeout: float | None, report: str | None = None) -> Iterator[None]:
-    """Say so where the search for runs, or a start, failed for want of time rather than of luck."""
+    """Raise `NotStartedError` if the search for a run, or its start, failed because the time was up."""
     try:
         yield
     except ServerError as error:
         if not waiter.is_expired:
             raise
         raise NotStartedError(
-            f"{timeout:g} s were over before a run was under way: {error.message}",
-            hint="Call again with a larger timeout=; a run that was queued all the same is found and joined.",
+            f"Stopped after {timeout:g} s, before a run was started: {error.message}",
+            hint="Use a larger timeout=. If Canvas queued the run after all, the same call joins it.",
             account=error.account,
             report=report or error.report,
         ) from error
-
-
-def merged(report: str, parameters: Parameters | None, named: Mapping[str, Any]) -> dict[str, Any]:
-    """Parameters given as a mapping and as keywords, together.
-
-    Raises
-    ------
-    ParameterError
-        A name stands in both, or they are no mapping, or the report is no name.
-    """
-    named_report(report)
-    if not isinstance(parameters, Mapping | None):
-        raise ParameterError(
-            f"parameters={parameters!r} is no mapping.",
-            hint='Give them as keywords, or as parameters={"name": value}.',
-            report=report,
-        )
-    both = sorted((parameters or {}).keys() & named.keys())
-    if both:
-        raise ParameterError(
-            f"{', '.join(both)} stands both in parameters= and as a keyword.",
-            hint="Give it once.",
-            report=report,
-        )
-    return {**(parameters or {}), **named}
-
-
-def foresee_table(report: str, asked: Mapping[str, Any], table: str | None) -> None:
-    """Refuse before the start what could only be refused after an hour's run."""
-    expected = expected_tables(report, asked)
-    if expected:
-        choose_table(expected, table, report)
-
-
-def tables_of(
-    result: ReportResult,
-    engine: Engine,
-    table: str | Sequence[str] | None,
-    columns: Sequence[str] | Mapping[str, Sequence[str]] | None,
-) -> dict[str, Any]:
-    """The tables of a run as frames, all or those named; see `Connection.read_tables`.
-
-    Raises
-    ------
-    UnknownTableError
-    """
-    wanted = [table] if isinstance(table, str) else list(result.tables if table is None else table)
-    picked = columns if isinstance(columns, Mapping) else dict.fromkeys(wanted, columns)
-    for name in (*wanted, *picked):
-        choose_table(result.tables, name, result.provenance["report"], result.provenance["run_id"])
-    return {name: result.load(engine, name, picked.get(name)) for name in wanted}

@@ -1,87 +1,101 @@
-"""Many runs at once: the server's queue kept filled, one question for the state of many, files as they come.
+"""The engine for one run or many: Canvas's queue kept filled, one request for the state of many, files as they come.
 
-One thread and one loop, so that all requests of the batch take their turn and one slow-down slows all.
+It is one loop in one thread, so that all requests take turns and one throttled response slows all of them.
 """
 
 from __future__ import annotations
 
 import logging
 from collections import deque
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
 
 from canvas_reports_nb.canvas_api.models import RunStatus
 from canvas_reports_nb.exceptions import (
     CanvasReportsError,
     DamagedFileError,
     NotReachedError,
-    NotStartedError,
-    RunDeletedError,
     ServerError,
     StoreLockedError,
     ThrottledError,
     UnknownRunError,
-    WaitTimeoutError,
 )
-from canvas_reports_nb.runs.decide import PATIENCE, may_poll_again, next_look, room
+from canvas_reports_nb.runs.decide import (
+    PATIENCE,
+    estimate,
+    free_slots,
+    may_poll_again,
+    next_batch_poll,
+)
 from canvas_reports_nb.runs.download import retrieve
-from canvas_reports_nb.runs.job import ending
-from canvas_reports_nb.runs.progress import ProgressEvent, RunProgress
+from canvas_reports_nb.runs.pending import PendingRun, attach_line, ending, gone, late
+from canvas_reports_nb.runs.progress import ProgressEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from canvas_reports_nb.canvas_api.models import ReportRun
-    from canvas_reports_nb.runs.account import Runs
+    from canvas_reports_nb.runs.account import AccountRuns
     from canvas_reports_nb.runs.progress import ProgressSink
-    from canvas_reports_nb.store.stored_run import ReportResult
     from canvas_reports_nb.typing import OnInterrupt
 
-
 _LOG = logging.getLogger(__name__)
-_PAGE = 100
-_HOUR = 3600.0
-# A file that can't be fetched for the network's sake is tried again, but not for ever.
-_FETCHES = 3
+_PAGE, _HOUR = 100, 3600.0
+# A file that the network withholds is tried again, but not forever.
+_DOWNLOADS = 3
+# Seconds until a run is looked at again whose folder another process has locked.
+_LOCKED = 1.0
 
 
 class Batch:
-    """Settles tasks: each gets a result or an error.
+    """Brings pending runs to their end: each gets a result or an error.
 
     Parameters
     ----------
-    tasks : sequence of Task
+    pending : sequence of PendingRun
         In the order they are started.
     sink : ProgressSink
     timeout : float or None
-        The budget for all of them together, in seconds, for the telling; `budget.left` keeps the time.
+        The caller's total seconds, for messages; the deadline itself is the waiter's.
+    as_table : bool
+        Show one line per run, not the one run.
+    until : {"downloaded", "ended"}
+        Whether to download the files of runs that have ended.
     """
 
-    def __init__(self, tasks: Sequence[Task], sink: ProgressSink, timeout: float | None) -> None:
-        self._tasks, self._sink, self._timeout = tasks, sink, timeout
-        self._waiter = tasks[0].runs.waiter
+    def __init__(
+        self,
+        pending: Sequence[PendingRun],
+        sink: ProgressSink,
+        timeout: float | None,
+        *,
+        as_table: bool = False,
+        until: Literal["downloaded", "ended"] = "downloaded",
+    ) -> None:
+        self._pending, self._sink, self._timeout = pending, sink, timeout
+        self._as_table, self._downloads = as_table, until == "downloaded"
+        self._waiter = pending[0].runs.waiter
         self._clock = self._waiter.clock
-        self._begun = self._clock()
-        self._failing_since: float | None = None
-        self._next_look = self._begun + next_look(0.0, 0)
-        self._looks: deque[float] = deque()
-        self._looked: dict[tuple[str, str], float] = {}
+        self._begun = self._answered = self._clock()
+        self._next_poll = self._begun + next_batch_poll(0.0, 0)
+        self._polls: deque[float] = deque()
+        self._polled: dict[tuple[str, str], float] = {}
         self._oldest_first = True
-        self._queue: set[Task] = set()
+        self._queue: set[PendingRun] = set()
         self._taken = 0
 
-    def settle(self, on_interrupt: OnInterrupt) -> None:
-        """Start, watch and fetch until every task is settled."""
+    def run(self, on_interrupt: OnInterrupt) -> None:
+        """Start, watch and download until every run has a result or an error."""
         try:
-            while self._unsettled():
+            while self._unfinished():
                 self._start()
                 ready = self._ready()
                 if ready is not None:
-                    self._fetch(ready)
-                elif self._unsettled():
+                    self._end(ready)
+                elif self._unfinished():
                     self._wait()
-                if self._clock() >= self._next_look:
-                    self._look()
+                if self._clock() >= self._next_poll:
+                    self._poll()
         except KeyboardInterrupt as interrupt:
             self._interrupted(interrupt, on_interrupt)
             raise
@@ -90,335 +104,330 @@ class Batch:
     # -- one turn ----------------------------------------------------------------------------
 
     def _start(self) -> None:
-        """Fill the server's queue from the tasks that wait for their turn."""
-        pending = [task for task in self._tasks if task.run is None and not task.is_finished]
-        if not pending or self._waiter.is_expired:
+        """Fill the server's queue from the runs that wait for their turn."""
+        waiting = [each for each in self._pending if each.run is None and not each.is_finished]
+        if not waiting or self._waiter.is_expired:
             return
-        for task in pending[: room(len(self._queued()), self._taken)]:
-            task.runs.throttle()
+        for pending in waiting[: free_slots(len(self._queued()), self._taken)]:
+            if pending.query is None:
+                raise AssertionError("a run without a query is attached, never started")
+            pending.runs.throttle()
             try:
-                job = task.runs.begin(task.report, task.wire, task.known)
-                task.join(job.run, ours=not job.is_joined)
-                self._failing_since = None
-                self._queue.add(task)
-            except (ThrottledError, NotReachedError) as error:
-                # Nothing was started, and the next one would fare no better: it keeps its turn.
-                self._postpone(error)
-                break
+                run, joined = pending.runs.begin(pending.query, pending.known)
+                pending.follow(run, ours=not joined)
+                self._answered = self._clock()
+                self._queue.add(pending)
             except CanvasReportsError as error:
-                self._fail(task, error)
+                if self._as_table and isinstance(error, ThrottledError | NotReachedError):
+                    # Nothing was started, and the next one would fail, too: it keeps its turn.
+                    self._postpone(error)
+                    break
+                self._fail(pending, error)
             self._show()
         self._taken = 0
 
     def _wait(self) -> None:
-        """Sleep until the next look, and look; or give up where the budget is spent."""
+        """Wait until the next poll, and poll; or give up if the time is up."""
         if self._waiter.is_expired:
             self._give_up()
             return
-        pause = min(self._next_look - self._clock(), self._waiter.remaining)
+        self._learn_usual()
+        locked = [each.locked_until for each in self._unfinished() if each.locked_until is not None]
+        in_flight = any(each.is_in_flight for each in self._pending) or not locked
+        times = [*locked, *([self._next_poll] if in_flight else [])]
+        pause = min(max(min(times) - self._clock(), 0.0), self._waiter.remaining)
         self._show(next_poll=pause)
-        if pause > 0:
-            self._waiter.pause(pause)
-        self._look()
+        self._waiter.pause(pause)
+        if in_flight and min(times) == self._next_poll:
+            self._poll()
 
-    def _look(self) -> None:
-        """Ask how the runs stand, one list after the other as long as that finds runs that have ended.
+    def _poll(self) -> None:
+        """Look at the runs, one list after the other, as long as that finds runs that have ended.
 
-        Canvas takes runs in the order of their creation: the oldest is the likeliest to have ended. Every
-        other time the list asked longest ago comes first, so that one long run hides no others.
+        Canvas takes runs in the order of their creation, so the oldest is the likeliest to have ended. Every other
+        time the list that was read longest ago comes first, so that one long run hides no others.
         """
         groups = self._groups()
         if not self._oldest_first:
-            groups = dict(sorted(groups.items(), key=lambda item: self._looked.get(item[0], 0.0)))
+            groups = dict(sorted(groups.items(), key=lambda item: self._polled.get(item[0], 0.0)))
         self._oldest_first = not self._oldest_first
-        for group, tasks in groups.items():
-            self._looked[group] = self._clock()
+        for group, pending in groups.items():
+            self._polled[group] = self._clock()
             try:
-                self._refresh(tasks)
-                self._failing_since = None
+                self._refresh(pending)
+                self._answered = self._clock()
             except (NotReachedError, ServerError) as error:
                 self._postpone(error)
                 break
             except CanvasReportsError as error:
-                for task in tasks:
-                    task.settle(error)
-            if all(task.is_in_flight for task in tasks) or not may_poll_again(self._recent_looks()):
+                for each in pending:
+                    each.finish(error)
+            if all(each.is_in_flight for each in pending) or not may_poll_again(self._recent_polls()):
                 break
         now, queued = self._clock(), self._queued()
         self._taken, self._queue = len(self._queue - queued), queued
-        self._next_look = now + next_look(now - self._begun, self._recent_looks())
+        self._next_poll = now + next_batch_poll(now - self._begun, self._recent_polls())
 
-    def _refresh(self, tasks: Sequence[Task]) -> None:
-        """The state of the runs of one list: one question, however many they are."""
-        runs, report = tasks[0].runs, tasks[0].report
-        wanted = {task.run.id: task for task in tasks if task.run}
+    def _refresh(self, pending: Sequence[PendingRun]) -> None:
+        """Update the runs of one list: one request, however many they are."""
+        runs, report = pending[0].runs, pending[0].report
+        wanted = {each.run.id: each for each in pending if each.run}
         if len(wanted) > 1:
-            self._note_question(runs)
+            self._note_poll(runs)
             for place, run in enumerate(runs.api.index(report)):
                 if run.id in wanted:
                     wanted.pop(run.id).run = run
                 if not wanted or place + 1 == _PAGE:
                     break
-        for run_id, task in wanted.items():
-            self._note_question(runs)
+        for run_id, each in wanted.items():
+            self._note_poll(runs)
             try:
-                task.run = runs.api.show(report, run_id)
+                each.run = runs.api.show(report, run_id)
             except UnknownRunError as error:
-                task.settle(_gone(task, error))
+                each.finish(gone(each, error))
 
-    def _fetch(self, task: Task) -> None:
-        """The file of a run that has ended, or its error."""
-        run = task.run
+    def _end(self, pending: PendingRun) -> None:
+        """Download the file of a run that has ended, or set its error."""
+        run = pending.run
         if run is None:
-            raise AssertionError("only what has ended is fetched")
-        failed = ending(run, task.runs.account)
+            raise AssertionError("only a run that has ended is downloaded")
+        failed = ending(run, pending.runs.account)
         if failed is not None:
-            task.settle(failed)
+            pending.finish(failed)
         else:
-            task.fetches += 1
-            task.runs.throttle()
-            try:
-                task.settle(retrieve(task.runs.api, task.runs.store, task.runs.url, run, self._moved(task)))
-            except CanvasReportsError as error:
-                passing = isinstance(error, ThrottledError | NotReachedError)
-                if not passing or task.fetches == _FETCHES or self._waiter.is_expired:
-                    self._fail(task, error)
+            self._download(pending, run)
         self._show()
+
+    def _download(self, pending: PendingRun, run: ReportRun) -> None:
+        pending.runs.throttle()
+        key = pending.query.key if pending.query else pending.runs.ledger.key(run.report, run.id)
+        try:
+            pending.finish(
+                retrieve(
+                    pending.runs.api, pending.runs.store, pending.runs.url, run, self._moved(pending), key=key
+                )
+            )
+        except StoreLockedError:
+            if pending.locked_until is None:
+                text = f"Waiting for another process that is downloading run {run.id} ..."
+                self._sink.show(ProgressEvent("note", run.report, run.id, run.status, text=text))
+            pending.locked_until = self._clock() + _LOCKED
+        except CanvasReportsError as error:
+            pending.downloads += 1
+            passing = isinstance(error, ThrottledError | NotReachedError) and self._as_table
+            if not passing or pending.downloads == _DOWNLOADS or self._waiter.is_expired:
+                self._fail(pending, error)
+        else:
+            pending.locked_until = None
 
     # -- what is known -----------------------------------------------------------------------
 
-    def _ready(self) -> Task | None:
-        return next((t for t in self._tasks if t.run and t.run.is_ended and not t.is_finished), None)
+    def _ready(self) -> PendingRun | None:
+        """Return a run that has ended and is not locked by another process."""
+        now = self._clock()
+        ended = (each for each in self._unfinished() if each.run and each.run.is_ended)
+        return next((each for each in ended if (each.locked_until or now) <= now), None)
 
-    def _groups(self) -> dict[tuple[str, str], list[Task]]:
-        """The tasks in flight by the list that tells of them, the oldest run's first."""
-        groups: dict[tuple[str, str], list[Task]] = {}
-        for task in self._in_order():
-            if task.is_in_flight:
-                groups.setdefault(task.group, []).append(task)
+    def _groups(self) -> dict[tuple[str, str], list[PendingRun]]:
+        """The runs in flight by the list that describes them, the oldest run's list first."""
+        groups: dict[tuple[str, str], list[PendingRun]] = {}
+        for each in self._in_order():
+            if each.is_in_flight:
+                groups.setdefault(each.group, []).append(each)
         return groups
 
-    def _in_order(self) -> list[Task]:
-        """The tasks Canvas knows, in the order it takes them."""
+    def _in_order(self) -> list[PendingRun]:
+        """The runs that Canvas knows, in the order it takes them."""
         return sorted(
-            (task for task in self._tasks if task.run), key=lambda task: task.run.id if task.run else 0
+            (each for each in self._pending if each.run), key=lambda each: each.run.id if each.run else 0
         )
 
-    def _queued(self) -> set[Task]:
-        """The tasks that still stand in Canvas's queue: behind the last one known to have left it."""
-        queued: set[Task] = set()
-        for task in self._in_order():
-            if task.run and task.run.status == RunStatus.CREATED and not task.is_finished:
-                queued.add(task)
+    def _queued(self) -> set[PendingRun]:
+        """The runs still in Canvas's queue: behind the last one known to have left it."""
+        queued: set[PendingRun] = set()
+        for each in self._in_order():
+            if each.run and each.run.status == RunStatus.CREATED and not each.is_finished:
+                queued.add(each)
             else:
                 queued.clear()
         return queued
 
-    def _note_question(self, runs: Runs) -> None:
+    def _note_poll(self, runs: AccountRuns) -> None:
         runs.throttle()
-        self._looks.append(self._clock())
+        self._polls.append(self._clock())
 
-    def _recent_looks(self) -> int:
-        while self._looks and self._looks[0] < self._clock() - _HOUR:
-            self._looks.popleft()
-        return len(self._looks)
+    def _recent_polls(self) -> int:
+        while self._polls and self._polls[0] < self._clock() - _HOUR:
+            self._polls.popleft()
+        return len(self._polls)
+
+    def _learn_usual(self) -> None:
+        """Find out how long the one run usually takes, unless that came with the decision."""
+        only = self._pending[0]
+        if not self._as_table and only.usual is None and only.is_in_flight:
+            only.usual = estimate(only.query, only.runs.page(only.report)) or ()
 
     # -- endings -----------------------------------------------------------------------------
 
     def _postpone(self, error: CanvasReportsError) -> None:
-        """A passing fault costs one turn; one that stays costs all that is left."""
+        """Let a passing fault cost one turn; without a deadline, one that stays ends the batch."""
         _LOG.warning("%s; asking again", error.message)
-        if self._failing_since is None:
-            self._failing_since = self._clock()
-        elif self._timeout is None and self._clock() - self._failing_since > PATIENCE:
-            for task in self._unsettled():
-                task.settle(error)
+        if self._timeout is None and self._clock() - self._answered > PATIENCE:
+            for each in self._unfinished():
+                each.finish(error)
 
-    def _fail(self, task: Task, error: CanvasReportsError) -> None:
-        """Settle a task with its error, or with the lack of time for another try."""
-        if self._waiter.is_expired and isinstance(error, ServerError | DamagedFileError | StoreLockedError):
-            late = _late(task, self._timeout or 0.0)
-            late.__cause__ = error
-            task.settle(late)
+    def _fail(self, pending: PendingRun, error: CanvasReportsError) -> None:
+        """Set the error, or the timeout if there is no time left for another attempt."""
+        if self._waiter.is_expired and isinstance(error, ServerError | DamagedFileError):
+            timed_out = late(pending, self._timeout or 0.0)
+            timed_out.__cause__ = error
+            pending.finish(timed_out)
         else:
-            task.settle(error)
+            pending.finish(error)
 
     def _give_up(self) -> None:
-        for task in self._unsettled():
-            task.settle(_late(task, self._timeout or 0.0))
+        for each in self._unfinished():
+            each.finish(late(each, self._timeout or 0.0))
 
     def _interrupted(self, interrupt: KeyboardInterrupt, on_interrupt: OnInterrupt) -> None:
-        going = [task for task in self._unsettled() if task.run is not None]
-        text = f"Interrupted; {_count(going, 'run')} {'goes' if len(going) == 1 else 'go'} on"
-        if on_interrupt == "abort":
-            text = f"Interrupted; {_count([t for t in going if self._aborted(t)], 'run')} stopped"
-        done = sum(task.result is not None for task in self._tasks)
-        ids = ", ".join(str(task.run.id) for task in going if task.run)
-        text += f" ({ids})" if ids else ""
-        text += f", {done} of {len(self._tasks)} are on this disk."
-        text += " Later: canvas.read_reports(requests) goes on from here."
-        self._sink.show(ProgressEvent("note", "read_reports", text=text))
-        interrupt.add_note(text)
+        text = (
+            self._table_interrupted(on_interrupt) if self._as_table else self._one_interrupted(on_interrupt)
+        )
+        if text:
+            self._sink.show(replace(self._subject("note"), text=text))
+            interrupt.add_note(text)
 
-    def _aborted(self, task: Task) -> bool:
-        """Stop a run of ours; one that was joined is somebody else's, too."""
-        if not task.is_ours or task.run is None:
-            return False
+    def _one_interrupted(self, on_interrupt: OnInterrupt) -> str:
+        pending = self._pending[0]
+        run = pending.run
+        if run is None:
+            return ""
+        left = f"Interrupted; run {run.id} {_fate(run)}. To get it later: {attach_line(run)}"
+        if on_interrupt != "abort" or run.is_ended:
+            return left
+        if not pending.is_ours:
+            return f"{left} It was not stopped, because this call did not start it."
         try:
-            return task.runs.api.abort(task.report, task.run.id).status == RunStatus.ABORTED
+            pending.run = pending.runs.api.abort(run.report, run.id)
         except CanvasReportsError as error:
-            # The interrupt must come through whatever Canvas says.
-            _LOG.warning("run %s was not stopped: %s", task.run.id, error.message)
-            return False
+            # The interrupt must get through, whatever Canvas responds.
+            return f"{left} It could not be stopped: {error.message}"
+        return f"Interrupted; run {run.id} was stopped."
 
-    def _unsettled(self) -> list[Task]:
-        return [task for task in self._tasks if not task.is_finished]
+    def _table_interrupted(self, on_interrupt: OnInterrupt) -> str:
+        going = [each for each in self._unfinished() if each.run is not None]
+        text = (
+            f"Interrupted; {_count(going, 'run')} {'continues' if len(going) == 1 else 'continue'} in Canvas"
+        )
+        if on_interrupt == "abort":
+            text = f"Interrupted; {_count([each for each in going if _aborted(each)], 'run')} stopped"
+        done = sum(each.result is not None for each in self._pending)
+        ids = ", ".join(str(each.run.id) for each in going if each.run)
+        text += f" ({ids})" if ids else ""
+        text += f", {done} of {len(self._pending)} are on this disk."
+        return f"{text} To continue: canvas.read_reports(requests)"
+
+    def _unfinished(self) -> list[PendingRun]:
+        if self._downloads:
+            return [each for each in self._pending if not each.is_finished]
+        return [
+            each for each in self._pending if not each.is_finished and not (each.run and each.run.is_ended)
+        ]
 
     # -- showing -----------------------------------------------------------------------------
 
-    def _moved(self, task: Task) -> Callable[[ProgressEvent], None]:
+    def _moved(self, pending: PendingRun) -> Callable[[ProgressEvent], None]:
         def moved(event: ProgressEvent) -> None:
-            if event.stage == "note":
+            pending.downloading = event
+            if self._as_table:
+                self._show()
+            else:
                 self._sink.show(event)
-                return
-            task.fetched = event
-            self._show()
 
         return moved
 
+    def _subject(self, stage: Literal["waiting", "done", "note"]) -> ProgressEvent:
+        """An event of this batch, or of its only run."""
+        pending = self._pending[0]
+        if self._as_table:
+            return ProgressEvent(stage, "read_reports")
+        run = pending.run
+        return ProgressEvent(
+            stage,
+            pending.report,
+            run.id if run else None,
+            run.status if run else "",
+            usual=pending.usual or None,
+        )
+
     def _show(self, next_poll: float | None = None) -> None:
+        if self._as_table:
+            self._sink.show(self._table(next_poll))
+            return
+        pending = self._pending[0]
+        if pending.result is not None:
+            self._sink.show(
+                replace(self._subject("done"), fraction=1.0, usual=None, text=f"{pending.rows:,} rows")
+            )
+        elif next_poll is not None and pending.run is not None and not pending.run.is_ended:
+            waited = self._clock() - self._begun
+            self._sink.show(_waiting(self._subject("waiting"), pending.run, waited, next_poll))
+
+    def _table(self, next_poll: float | None) -> ProgressEvent:
         now = self._clock()
-        lines = tuple(task.line(now) for task in self._tasks)
-        settled = all(line.state in {"done", "failed"} for line in lines)
+        lines = tuple(each.line(now) for each in self._pending)
         counts = [f"{sum(line.state == 'done' for line in lines)} of {len(lines)} done"]
         for state in ("running", "compiling", "queued", "waiting", "failed"):
             number = sum(line.state == state for line in lines)
             counts += [f"{number} {state}"] if number else []
-        parts = (1.0 if line.state in {"done", "failed"} else (line.fraction or 0.0) for line in lines)
-        self._sink.show(
-            ProgressEvent(
-                "done" if settled else "waiting",
-                "read_reports",
-                status=", ".join(counts),
-                fraction=sum(parts) / len(lines),
-                running=now - self._begun,
-                next_poll=next_poll,
-                text=", ".join(counts),
-                runs=lines,
-            )
+        ended = {"done", "failed"}
+        parts = (1.0 if line.state in ended else (line.fraction or 0.0) for line in lines)
+        return ProgressEvent(
+            "done" if all(line.state in ended for line in lines) else "waiting",
+            "read_reports",
+            status=", ".join(counts),
+            fraction=sum(parts) / len(lines),
+            running=now - self._begun,
+            next_poll=next_poll,
+            text=", ".join(counts),
+            runs=lines,
         )
 
 
-def _late(task: Task, timeout: float) -> CanvasReportsError:
-    account, report = task.runs.account, task.report
-    if task.run is None:
-        return NotStartedError(
-            f"Not started: {timeout:g} s were over before its turn.",
-            hint="Call again with a larger timeout=; what is queued or finished is used again.",
-            account=account,
-            report=report,
-        )
-    hint, missing = "It goes on; the same call later joins it, unless with max_age=0.", ""
-    if task.run.is_ended:
-        hint = "The same call later fetches it, unless with max_age=0."
-        missing = ", and its file is not here yet"
-    said = f"The run is {task.run.status} after {timeout:g} s{missing}."
-    late = WaitTimeoutError(said, task.run, hint=hint, account=account)
-    late.job = task.runs.job(task.run)
-    return late
+def _waiting(event: ProgressEvent, run: ReportRun, waited: float, pause: float) -> ProgressEvent:
+    """Fill in the server's own times if it sends them (no clock skew), else ours."""
+    queued = running = 0.0
+    if run.status == RunStatus.CREATED:
+        queued = run.run_time if run.run_time is not None else waited
+    else:
+        running = run.run_time if run.run_time is not None else waited
+        if run.started_at and run.created_at:
+            queued = max((run.started_at - run.created_at).total_seconds(), 0.0)
+    return replace(
+        event,
+        fraction=(run.progress or 0) / 100,
+        rows=run.current_line,
+        queued=queued,
+        running=running,
+        next_poll=pause,
+    )
 
 
-def _gone(task: Task, error: UnknownRunError) -> CanvasReportsError:
-    if task.run is None:
-        return error
-    said, hint = "The run is gone: somebody deleted it.", "Start it again."
-    return RunDeletedError(said, task.run, hint=hint, account=task.runs.account)
+def _aborted(pending: PendingRun) -> bool:
+    """Stop a run that this call started."""
+    if not pending.is_ours or pending.run is None:
+        return False
+    try:
+        return pending.runs.api.abort(pending.report, pending.run.id).status == RunStatus.ABORTED
+    except CanvasReportsError as error:
+        # The interrupt must get through, whatever Canvas responds.
+        _LOG.warning("run %s was not stopped: %s", pending.run.id, error.message)
+        return False
+
+
+def _fate(run: ReportRun) -> str:
+    return "is kept in Canvas" if run.is_ended else "continues in Canvas"
 
 
 def _count(things: Sequence[object], name: str) -> str:
     return f"{len(things)} {name}{'' if len(things) == 1 else 's'}"
-
-
-@dataclass(slots=True, eq=False)
-class Task:
-    """One run that is wanted, and how far it is.
-
-    Attributes
-    ----------
-    runs : Runs
-        Of its account.
-    report : str
-    wire : mapping
-        Its parameters, checked.
-    label : str
-    known : collection of int or None
-        The runs Canvas's list held before it is started; ``None`` where it was not read.
-    run : ReportRun or None
-        As Canvas last told it; ``None`` until it is started.
-    result : ReportResult or None
-    error : CanvasReportsError or None
-    rows : int or None
-        Of all tables of the result.
-    """
-
-    runs: Runs
-    report: str
-    wire: Mapping[str, Any]
-    label: str
-    known: Collection[int] | None = None
-    run: ReportRun | None = None
-    result: ReportResult | None = None
-    error: CanvasReportsError | None = None
-    rows: int | None = None
-    began: float | None = None
-    took: float | None = None
-    is_ours: bool = False
-    fetches: int = 0
-    fetched: ProgressEvent | None = None
-
-    def join(self, run: ReportRun, *, ours: bool = False) -> None:
-        """Let a run serve the task."""
-        self.run, self.is_ours, self.began = run, ours, self.runs.waiter.clock()
-
-    def settle(self, outcome: ReportResult | CanvasReportsError) -> None:
-        """End the task with its result or its error."""
-        if isinstance(outcome, CanvasReportsError):
-            # One that has a result may still turn out not to have what was wanted of it.
-            self.error, self.result, self.rows = outcome, None, None
-        else:
-            self.result = outcome
-            self.rows = sum(outcome.load("arrow", table, []).num_rows for table in outcome.tables)
-        if self.began is not None:
-            self.took = self.runs.waiter.clock() - self.began
-
-    @property
-    def is_finished(self) -> bool:
-        """Whether nothing more will be done."""
-        return self.result is not None or self.error is not None
-
-    @property
-    def is_in_flight(self) -> bool:
-        """Whether it runs on Canvas, or did when last seen."""
-        return not self.is_finished and self.run is not None and not self.run.is_ended
-
-    @property
-    def group(self) -> tuple[str, str]:
-        """One list of Canvas's tells of all tasks that share this."""
-        return self.runs.account, self.report
-
-    def line(self, now: float) -> RunProgress:
-        """The task as a line of the table."""
-        run, elapsed = self.run, self.took
-        if elapsed is None:
-            elapsed = 0.0 if self.began is None else now - self.began
-        if self.result is not None:
-            run_id = self.result.provenance["run_id"]
-            return RunProgress(self.label, run_id, "done", 1.0, self.rows, elapsed)
-        if self.error is not None:
-            return RunProgress(self.label, run.id if run else self.error.run_id, "failed", elapsed=elapsed)
-        if run is None:
-            return RunProgress(self.label)
-        if self.fetched is not None:
-            return RunProgress(self.label, run.id, self.fetched.stage, self.fetched.fraction, elapsed=elapsed)
-        state = "queued" if run.status == RunStatus.CREATED else run.status
-        return RunProgress(self.label, run.id, state, (run.progress or 0) / 100, run.current_line, elapsed)

@@ -18,6 +18,7 @@ from canvas_reports_nb import frames
 from canvas_reports_nb._disk import open_private
 from canvas_reports_nb.canvas_api.responses import is_html
 from canvas_reports_nb.catalog.parameters import asked_of
+from canvas_reports_nb.catalog.query import key_of
 from canvas_reports_nb.deadline import GRACE
 from canvas_reports_nb.exceptions import (
     AuthenticationError,
@@ -47,47 +48,45 @@ _KEPT = "Call again. Canvas still has the run."
 
 
 def retrieve(
-    api: AccountReports, store: Store, url: str, run: ReportRun, show: Callable[[ProgressEvent], None]
+    api: AccountReports,
+    store: Store,
+    url: str,
+    run: ReportRun,
+    show: Callable[[ProgressEvent], None],
+    *,
+    key: str | None = None,
 ) -> ReportResult:
-    """The result of a complete run: from the store, else downloaded, typed and sealed.
+    """Return the result of a complete run: from the store, else downloaded, converted and stored.
+
+    ``key`` is that of the query it answers; without it, that of the parameters Canvas stored.
 
     Raises
     ------
-    DamagedFileError
-        The file stays shorter than announced.
-    NotReachedError
-        The storage does not answer, or not within the budget of the call.
-    AuthenticationError
-        A login page came instead of the file.
-    NotAReportError
-        The bytes are neither CSV nor zip.
-    StoreError
-        The disk is full, or can't be written.
     StoreLockedError
-        Another process was still downloading the run at the deadline.
+        Another process is downloading the run.
+    DamagedFileError, NotReachedError, AuthenticationError, NotAReportError, StoreError
     """
-
-    def note(text: str) -> None:
-        show(ProgressEvent("note", run.report, run.id, run.status, text=text))
-
-    with store.lock(url, api.account, run.report, run.id, on_wait=note) as folder:
+    with store.lock(url, api.account, run.report, run.id, blocking=False) as folder:
         stored = store.verify(store.find(url, api.account, run.report, run.id))
-        if stored is None:
-            origin = Provenance(host=urlsplit(url).netloc, account=api.account)
-            try:
-                stored = store.seal(folder, _fetch(api, folder, run, origin, show))
-                store.evict(keep=stored)
-            except BaseException as error:
-                # Nothing reads a part again, and it may hold names and marks.
-                if stored is None:
-                    shutil.rmtree(folder, ignore_errors=True)
-                told = _unwritable(error, folder, run) or error
-                if isinstance(told, CanvasReportsError):
-                    told.located(account=api.account, report=run.report, run_id=run.id)
-                if told is error:
-                    raise
-                raise told from None
-    return stored
+        if stored is not None:
+            return stored
+        origin = Provenance(host=urlsplit(url).netloc, account=api.account)
+        try:
+            facts = _fetch(api, folder, run, origin, show)
+            facts["key"] = key_of(run.report, run.parameters) if key is None else key
+            stored = store.seal(folder, facts)
+            store.evict(keep=stored)
+        except BaseException as error:
+            # Nothing reads a partial file again, and it may hold names and grades.
+            if stored is None:
+                shutil.rmtree(folder, ignore_errors=True)
+            ours = _unwritable(error, folder, run) or error
+            if isinstance(ours, CanvasReportsError):
+                ours.located(account=api.account, report=run.report, run_id=run.id)
+            if ours is error:
+                raise
+            raise ours from None
+        return stored
 
 
 def _unwritable(error: BaseException, folder: Path, run: ReportRun) -> StoreError | None:

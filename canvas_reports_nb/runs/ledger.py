@@ -1,6 +1,6 @@
-"""Which runs were asked for from this disk and are not fetched yet: one small file a run, written before the wait.
+"""The runs asked for from this disk: one small file per run, written before the wait.
 
-So a run survives the kernel that started it: the next equal call finds it here, and asks how it stands.
+So a run survives the kernel that started it: the next equal call finds it here and looks at its state in Canvas.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from canvas_reports_nb._disk import make_private, open_private
-from canvas_reports_nb.catalog.parameters import comparable
+from canvas_reports_nb.catalog.query import key_of
 from canvas_reports_nb.exceptions import StoreError
 from canvas_reports_nb.settings import host_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from canvas_reports_nb.canvas_api.models import ReportRun
+    from canvas_reports_nb.catalog.query import Query
 
 _LOG = logging.getLogger(__name__)
 _MONTH = 30 * 24 * 3600
 
 
 class Ledger:
-    """The runs of one account that are under way.
+    """The runs of one account that were asked for from this disk.
 
     Parameters
     ----------
@@ -41,48 +41,60 @@ class Ledger:
         self._root = root
         self._base = root / "ledger" / host_folder(url) / quote(account, safe="")
 
-    def note(self, run: ReportRun, parameters: Mapping[str, Any]) -> None:
-        """Remember a run. Whole or not at all: a torn entry would be a run lost.
+    def note(self, run_id: int, query: Query) -> None:
+        """Remember a run, completely or not at all.
 
-        A disk that takes no note does not stop the run: Canvas's own list knows it, too.
+        If the disk takes no note, the run continues: Canvas's own list has it, too.
         """
+        folder = self._folder(query.report)
+        entry, part = folder / f"{run_id}.json", folder / f"{run_id}.part"
+        facts = {
+            "run_id": run_id,
+            "report": query.report,
+            "key": query.key,
+            "parameters": dict(query.asked),
+        }
         try:
-            self._write(run, parameters)
+            make_private(self._root, folder)
+            with open_private(part) as file:
+                file.write(json.dumps(facts, default=str).encode())
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(entry)
         except (OSError, StoreError) as error:
-            _LOG.warning("%s run %s could not be noted on this disk: %s", run.report, run.id, error)
+            _LOG.warning("%s run %s could not be noted on this disk: %s", query.report, run_id, error)
+            return
+        with suppress(OSError):
+            self._prune(folder, entry.stat().st_mtime - _MONTH)
 
-    def _write(self, run: ReportRun, parameters: Mapping[str, Any]) -> None:
-        folder = self._folder(run.report)
-        make_private(self._root, folder)
-        part = folder / f"{run.id}.part"
-        facts = {"run_id": run.id, "report": run.report, "parameters": dict(parameters)}
-        with open_private(part) as file:
-            file.write(json.dumps(facts, default=str).encode())
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(folder / f"{run.id}.json")
+    def _prune(self, folder: Path, before: float) -> None:
+        """Forget runs that nobody asked for again."""
         for entry in folder.iterdir():
-            # Nobody waits for a month, and what nobody asks for again is never forgotten otherwise.
-            if entry.stat().st_mtime < (folder / f"{run.id}.json").stat().st_mtime - _MONTH:
+            if entry.stat().st_mtime < before:
                 entry.unlink(missing_ok=True)
 
     def forget(self, report: str, run_id: int) -> None:
-        """A run that is fetched, or will never be, needs no remembering."""
-        with suppress(OSError):  # a store that is only to be read serves, too
+        """Remove a run that was downloaded, or never will be."""
+        with suppress(OSError):  # a read-only store works, too
             (self._folder(report) / f"{run_id}.json").unlink(missing_ok=True)
 
-    def equal(self, report: str, parameters: Mapping[str, Any]) -> list[int]:
-        """The remembered runs of equal parameters, newest id first; damaged entries are passed over."""
-        wanted, found = comparable(report, parameters), []
+    def equal(self, query: Query) -> list[int]:
+        """Return the ids of the remembered runs of this query, highest first."""
+        found = [run_id for run_id, key in self._entries(query.report) if key == query.key]
+        return sorted(found, reverse=True)
+
+    def key(self, report: str, run_id: int) -> str | None:
+        """Return the key of the query a run was started for; ``None`` if it is not remembered."""
+        return dict(self._entries(report)).get(run_id)
+
+    def _entries(self, report: str) -> Iterator[tuple[int, str]]:
+        """Yield the id and the key of each entry; damaged entries are skipped."""
         folder = self._folder(report)
         for entry in folder.glob("*.json") if folder.is_dir() else ():
-            try:
-                facts = json.loads(entry.read_text(encoding="utf-8"))
-                if comparable(report, facts["parameters"]) == wanted:
-                    found.append(int(facts["run_id"]))
-            except (OSError, ValueError, LookupError, TypeError, AttributeError):
-                continue
-        return sorted(found, reverse=True)
+            with suppress(OSError, ValueError, LookupError, TypeError, AttributeError):
+                facts: dict[str, Any] = json.loads(entry.read_text(encoding="utf-8"))
+                # Version 0.1.0 kept no key.
+                yield int(facts["run_id"]), facts.get("key") or key_of(report, facts["parameters"])
 
     def _folder(self, report: str) -> Path:
         return self._base / quote(report, safe="")

@@ -57,7 +57,7 @@ def history_frame(report: str, runs: Iterable[ReportRun], account: str | None = 
             "started_at": run.started_at,
             "ended_at": run.ended_at,
             "rows": run.current_line,
-            "parameters": asked_of(report, run.parameters),
+            "parameters": asked_of(run.report, run.parameters),
             "message": run.message,
         }
         for run in runs

@@ -1,17 +1,15 @@
-"""Many requests in, one stacked result out: check all, decide for each, run what must be run."""
+"""Many requests: check all, decide for each, run what must be run, stack the results."""
 
 from __future__ import annotations
 
 import warnings
 from collections import Counter
-from functools import cache, cached_property
-from itertools import takewhile
+from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from canvas_reports_nb import _html, frames
-from canvas_reports_nb.catalog.parameters import comparable
 from canvas_reports_nb.catalog.requests import parse_queries
 from canvas_reports_nb.exceptions import (
     CanvasReportsError,
@@ -20,30 +18,28 @@ from canvas_reports_nb.exceptions import (
     ParameterError,
     ReportsFailedError,
     ReportWarning,
+    RunError,
     TableError,
 )
 from canvas_reports_nb.frames.identity import choose_table
 from canvas_reports_nb.frames.provenance import ATTRS_KEY, Provenance
-from canvas_reports_nb.runs.account import foresee_table, in_time
-from canvas_reports_nb.runs.batch import Batch, Task
-from canvas_reports_nb.runs.decide import is_recent
-from canvas_reports_nb.runs.job import check_wait
+from canvas_reports_nb.runs.account import in_time
+from canvas_reports_nb.runs.batch import Batch
+from canvas_reports_nb.runs.job import ReportJob
+from canvas_reports_nb.runs.pending import PendingRun, check_wait
 from canvas_reports_nb.runs.progress import ProgressEvent, resolve
-from canvas_reports_nb.runs.start import checked
-from canvas_reports_nb.settings import DEFAULT_MAX_AGE
-from canvas_reports_nb.store.store import seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     import polars as pl
 
     from canvas_reports_nb.canvas_api.models import ReportRun
     from canvas_reports_nb.catalog.requests import Request
-    from canvas_reports_nb.runs.account import Runs
+    from canvas_reports_nb.runs.account import AccountRuns
     from canvas_reports_nb.runs.progress import Progress, ProgressSink
     from canvas_reports_nb.store.stored_run import ReportResult
-    from canvas_reports_nb.typing import Age, Engine, OnError, OnInterrupt
+    from canvas_reports_nb.typing import Engine, OnError, OnInterrupt
 
 
 _STATUS = {"state": "str", "run_id": "Int64", "rows": "Int64", "error": "str"}
@@ -60,11 +56,11 @@ class ReportsResult:
         Of the runs that gave no result.
     """
 
-    def __init__(self, requests: Sequence[Request], tasks: Sequence[Task]) -> None:
-        self._requests, self._tasks = requests, tasks
-        self.results: tuple[ReportResult | None, ...] = tuple(task.result for task in tasks)
+    def __init__(self, requests: Sequence[Request], pending: Sequence[PendingRun]) -> None:
+        self._requests, self._pending = requests, pending
+        self.results: tuple[ReportResult | None, ...] = tuple(each.result for each in pending)
         self.errors: tuple[CanvasReportsError, ...] = tuple(
-            task.error for task in dict.fromkeys(tasks) if task.error is not None
+            each.error for each in dict.fromkeys(pending) if each.error is not None
         )
 
     def __repr__(self) -> str:
@@ -86,12 +82,12 @@ class ReportsResult:
             The columns of the requests, then ``state`` (``done`` or ``failed``), ``run_id`` (Int64), ``rows``
             (Int64, of all tables), ``error``.
         """
-        lines = [task.line(0.0) for task in self._tasks]
+        lines = [each.line(0.0) for each in self._pending]
         facts = {
             "state": [line.state for line in lines],
             "run_id": [line.run_id for line in lines],
             "rows": [line.rows for line in lines],
-            "error": [task.error.message if task.error else None for task in self._tasks],
+            "error": [each.error.message if each.error else None for each in self._pending],
         }
         asked = pd.DataFrame([dict(request.given) for request in self._requests], dtype="object")
         return pd.concat([asked.convert_dtypes(), pd.DataFrame(facts).astype(_STATUS)], axis="columns")
@@ -123,9 +119,9 @@ class ReportsResult:
     def _finished(self) -> list[tuple[Request, ReportResult]]:
         """Each finished run once, with the first request that asked for it."""
         first = {
-            task: request for request, task in reversed(list(zip(self._requests, self._tasks, strict=True)))
+            each: request for request, each in reversed(list(zip(self._requests, self._pending, strict=True)))
         }
-        return [(first[task], task.result) for task in dict.fromkeys(self._tasks) if task.result]
+        return [(first[each], each.result) for each in dict.fromkeys(self._pending) if each.result]
 
     def _stack(self, table: str | None) -> frames.Stack:
         front = {
@@ -157,155 +153,144 @@ class ReportsResult:
         return {**stack.to_dict(), "runs": each}
 
 
-def gather(
+def read_many(
     requests: Any,
-    runs_of: Callable[[str | None], Runs],
+    runs_of: Callable[[str | None], AccountRuns],
     *,
-    table: str | None = None,
-    one_table: bool = True,
-    on_error: OnError = "raise",
-    max_age: Age = DEFAULT_MAX_AGE,
-    progress: Progress = "auto",
-    timeout: float | None = None,
-    on_interrupt: OnInterrupt = "detach",
+    table: str | None,
+    one_table: bool,
+    on_error: OnError,
+    max_age: float,
+    progress: Progress,
+    timeout: float | None,
+    on_interrupt: OnInterrupt,
 ) -> ReportsResult:
-    """Check all requests, use again what can be, run the rest; see `Connection.read_reports`.
+    """Check all requests, reuse what exists, run the rest; see `Connection.read_reports`.
 
     Parameters
     ----------
     runs_of : callable
-        From an account, ``None`` for the connection's own, to its runs.
-    table, one_table
-        Whether one table of each is wanted, and which: refused here rather than after an hour's run.
-
-    Raises
-    ------
-    ParameterError, UnknownReportError, ...
-        A row is wrong; nothing was started.
-    ReportsFailedError
-        Some runs failed, and ``on_error="raise"``.
+        Returns the runs of an account; ``None`` stands for the connection's own.
+    one_table : bool
+        Whether each request must give one table, ``table`` if it is named: checked before anything is started.
     """
     if on_error not in ("raise", "return"):
-        raise ParameterError(f"on_error={on_error!r} is no choice.", hint='It is "raise" or "return".')
+        raise ParameterError(f"Unknown on_error={on_error!r}.", hint='Use "raise" or "return".')
     check_wait(timeout, on_interrupt)
     asked = parse_queries(requests)
-    if one_table:
-        _each(asked, lambda request: foresee_table(request.report, request.parameters, table))
-    waiter = runs_of(None).waiter
-    with waiter.limit(timeout):
-        with in_time(waiter, timeout):
-            rows = _checked(asked, runs_of)
-        tasks = list(dict.fromkeys(rows))
+    own = runs_of(None)
+    with own.waiter.limit(timeout):
+        with in_time(own.waiter, timeout):
+            rows = _pending_runs(asked, runs_of, max_age, [table] if one_table else [])
+        pending = list(dict.fromkeys(rows))
         sink = resolve(progress)
         try:
-            with runs_of(None).store.pin_used():
-                with in_time(waiter, timeout):
-                    _decide(tasks, max_age, sink, len(rows))
-                Batch(tasks, sink, timeout).settle(on_interrupt)
+            with own.store.pin_used():
+                with in_time(own.waiter, timeout):
+                    _decide(pending, max_age, sink, len(rows))
+                Batch(pending, sink, timeout, as_table=True).run(on_interrupt)
         finally:
             sink.close()
     if one_table:
-        _set_aside(tasks, table)
+        _drop_without_table(pending, table)
+    for each in pending:
+        if isinstance(each.error, RunError) and each.run is not None:
+            each.error.job = ReportJob(each, each.run)
     found = ReportsResult(asked, rows)
     if found.errors and on_error == "raise":
         reasons = dict.fromkeys(error.message for error in found.errors)
         raise ReportsFailedError(
-            f"{len(found.errors)} of {len(tasks)} runs failed: {' '.join(reasons)}",
+            f"{len(found.errors)} of {len(pending)} runs failed: {' '.join(reasons)}",
             found.errors,
             reports=found,
-            hint="error.reports.to_pandas() stacks the finished ones, error.reports.status lists all; "
-            'on_error="return" gives both.',
+            hint="error.reports.to_pandas() stacks the finished runs, error.reports.status lists all. "
+            'on_error="return" returns both.',
         )
     return found
 
 
-def _checked(asked: Sequence[Request], runs_of: Callable[[str | None], Runs]) -> list[Task]:
-    """A task for each row, one for all that are equal."""
+def _pending_runs(
+    asked: Sequence[Request],
+    runs_of: Callable[[str | None], AccountRuns],
+    max_age: float,
+    tables: Sequence[str | None],
+) -> list[PendingRun]:
+    """Return a pending run per row, the same one for equal requests; the error of the first wrong row names all."""
 
     @cache
-    def runs_for(account: str | None) -> Runs:
+    def runs_for(account: str | None) -> AccountRuns:
         runs = runs_of(account)
         runs.throttle()
         return runs
 
-    def wire(request: Request) -> dict[str, Any]:
-        return checked(runs_for(request.account).api, request.report, request.parameters)
-
-    tasks: dict[Any, Task] = {}
-    rows = []
-    for request, sent in zip(asked, _each(asked, wire), strict=True):
-        runs = runs_for(request.account)
-        # Compared as checked: a term's name and its id ask for the same.
-        key = (runs.account, request.report, comparable(request.report, sent))
-        rows.append(tasks.setdefault(key, Task(runs, request.report, sent, request.label)))
-    return rows
-
-
-def _each(asked: Sequence[Request], check: Callable[[Request], Any]) -> list[Any]:
-    """A check of all rows before anything is started; the error of the first wrong one names all."""
-    made: list[Any] = []
+    pending: dict[tuple[str, str, str], PendingRun] = {}
+    rows: list[PendingRun] = []
     errors: list[tuple[int, CanvasReportsError]] = []
     for request in asked:
+        runs = runs_for(request.account)
         try:
-            made.append(check(request))
+            query = runs.query(request.report, request.parameters, cache="yes" if max_age else "refresh")
+            for table in tables:
+                if query.tables:
+                    choose_table(query.tables, table, request.report)
         except (ParameterError, NotFoundError, NotPermittedError, TableError) as error:
             errors.append((request.row, error))
+            continue
+        key = (query.account, query.report, query.key)
+        rows.append(pending.setdefault(key, PendingRun(runs, request.report, query)))
     if errors:
         row, first = errors[0]
         first.message = f"Row {row} of the requests (counted from 0): {first.message}"
         if len(errors) > 1:
-            first.message += f" Wrong, too: {', '.join(str(row) for row, _ in errors[1:])}."
+            first.message += f" Also wrong: row {', '.join(str(row) for row, _ in errors[1:])}."
         raise first
-    return made
+    return rows
 
 
-def _decide(tasks: Sequence[Task], max_age: Age, sink: ProgressSink, rows: int) -> None:
-    """For each task the run that serves it, where there is one; of each list of Canvas's one reading for all."""
+def _decide(pending: Sequence[PendingRun], max_age: float, sink: ProgressSink, rows: int) -> None:
+    """Find the run that answers each request, if there is one; each of Canvas's lists is read once."""
     listed: dict[tuple[str, str], list[ReportRun]] = {}
 
-    def history(task: Task) -> Iterator[ReportRun]:
-        if task.group not in listed:
-            task.runs.throttle()
-            now = task.runs.waiter.now()
-            runs = task.runs.api.index(task.report)
-            listed[task.group] = list(takewhile(lambda run: is_recent(run, now, seconds(max_age)), runs))
-        yield from listed[task.group]
+    def history(each: PendingRun) -> list[ReportRun]:
+        if each.group not in listed:
+            each.runs.throttle()
+            recent = each.runs.history(each.report, max_age) if max_age else each.runs.page(each.report)
+            listed[each.group] = recent
+        return listed[each.group]
 
     decisions: Counter[str] = Counter()
-    for task in tasks:
-        decision, stored = task.runs.decide(task.report, task.wire, max_age, history(task))
+    for each in pending:
+        if each.query is None:
+            raise AssertionError("every request was checked")
+        decision, known = each.runs.decide(each.query, max_age, partial(history, each))
         decisions[decision.action] += 1
-        task.known = decision.known
-        if stored is not None:
-            task.settle(stored)
-        elif decision.run_id is not None:
-            seen = (run for run in listed.get(task.group, ()) if run.id == decision.run_id)
-            task.join(next(seen, None) or task.runs.api.show(task.report, decision.run_id))
-    words = [f"{decisions[action]} {said}" for action, said in _SAID.items() if decisions[action]]
-    repeats = f" ({rows - len(tasks)} rows repeat others)" if rows > len(tasks) else ""
-    sink.show(ProgressEvent("note", "read_reports", text=f"{len(tasks)} runs{repeats}: {', '.join(words)}"))
+        each.take(decision, known)
+    words = [f"{decisions[action]} {text}" for action, text in _ACTIONS.items() if decisions[action]]
+    repeats = f" ({rows - len(pending)} rows repeat others)" if rows > len(pending) else ""
+    text = f"{len(pending)} runs{repeats}: {', '.join(words)}"
+    sink.show(ProgressEvent("note", "read_reports", text=text))
 
 
-def _set_aside(tasks: Sequence[Task], table: str | None) -> None:
-    """Settle with its error each run that has not the one table, so that the others' can be stacked.
+def _drop_without_table(pending: Sequence[PendingRun], table: str | None) -> None:
+    """Set an error for each run that lacks the table, so that the others' can be stacked.
 
-    Where none has it the call is wrong, not the runs: stacking says so.
+    If no run has it, the call is wrong and not the runs: then stacking raises.
     """
-    finished = [(task, task.result) for task in tasks if task.result is not None]
-    lacking: dict[Task, TableError] = {}
-    for task, result in finished:
+    finished = [(each, each.result) for each in pending if each.result is not None]
+    lacking: dict[PendingRun, TableError] = {}
+    for each, result in finished:
         try:
-            choose_table(result.tables, table, task.report, result.provenance["run_id"])
+            choose_table(result.tables, table, each.report, result.provenance["run_id"])
         except TableError as error:
-            lacking[task] = error
+            lacking[each] = error
     if len(lacking) < len(finished):
-        for task, reason in lacking.items():
-            task.settle(reason)
+        for each, reason in lacking.items():
+            each.finish(reason)
 
 
-_SAID = {
+_ACTIONS = {
     "stored": "from this disk",
-    "finished": "finished on Canvas",
-    "in flight": "under way already",
+    "finished": "finished in Canvas",
+    "in flight": "already in flight",
     "start": "to start",
 }

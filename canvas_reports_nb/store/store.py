@@ -25,7 +25,7 @@ import pandas as pd
 
 from canvas_reports_nb import _html
 from canvas_reports_nb._disk import make_private
-from canvas_reports_nb.catalog.parameters import comparable, is_number
+from canvas_reports_nb.catalog.parameters import is_number
 from canvas_reports_nb.deadline import Waiter
 from canvas_reports_nb.exceptions import ParameterError, StoreError, StoreLockedError
 from canvas_reports_nb.settings import DEFAULT_STORE_LIMIT, host_folder
@@ -127,14 +127,9 @@ class Store:
         """Return a run by its id, or ``None``."""
         return read_run(self.folder(url, account, report, run_id))
 
-    def equal(self, url: str, account: str, report: str, parameters: Mapping[str, Any]) -> list[ReportResult]:
-        """Return the runs with equal parameters, newest first."""
-        wanted = comparable(report, parameters)
-        found = [
-            run
-            for run in self._runs_in(self.folder(url, account, report))
-            if comparable(report, run.origin.parameters) == wanted
-        ]
+    def equal(self, url: str, account: str, report: str, key: str) -> list[ReportResult]:
+        """Return the stored runs that answer the query with this key, newest first."""
+        found = [run for run in self._runs_in(self.folder(url, account, report)) if run.key == key]
         return sorted(found, key=lambda run: run.finished_at, reverse=True)
 
     def _runs_in(self, folder: Path) -> Iterator[ReportResult]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from canvas_reports_nb import _html, frames
 from canvas_reports_nb._disk import file_facts, open_private
-from canvas_reports_nb.catalog.parameters import comparable
+from canvas_reports_nb.catalog.query import key_of
 from canvas_reports_nb.exceptions import DamagedFileError, NotStoredError
 from canvas_reports_nb.frames.identity import choose_table
 from canvas_reports_nb.frames.provenance import Provenance
@@ -137,6 +137,12 @@ class ReportResult:
         return Provenance.from_dict(self.facts["tables"][table]["provenance"])
 
     @property
+    def key(self) -> str:
+        """The key of the query this run answers; version 0.1.0 stored none."""
+        key: str | None = self.facts.get("key")
+        return key_of(self.origin.report or "", self.origin.parameters) if key is None else key
+
+    @property
     def finished_at(self) -> datetime:
         """When the run ended on Canvas; aware, in UTC."""
         text = self.origin.ended_at or self.origin.created_at or self.origin.retrieved_at
@@ -248,7 +254,6 @@ def parse_run(folder: Path, text: bytes) -> ReportResult | None:
         run = ReportResult(folder, json.loads(text.decode()))
         # Half a surrogate pair is valid JSON, but no list of runs could show it.
         json.dumps(run.facts, ensure_ascii=False).encode()
-        comparable(run.origin.report or "", run.origin.parameters)
         return run if _is_valid(run) else None
     except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError):
         return None  # A foreign file can have any shape.
@@ -262,6 +267,7 @@ def _is_valid(run: ReportResult) -> bool:
         and all(Path(each["file"]).name == each["file"] for each in run.files)
         and all(map(_has_valid_types, [run.origin, *tables]))
         and all(isinstance(each.rows, int) for each in tables)
+        and isinstance(run.key, str)
     )
 
 

@@ -44,7 +44,7 @@ from canvas_reports_nb import exceptions as ex
         ),
         ("provisioning_csv", {"users": True, "table": "user"}, ex.UnknownTableError, ["there are: users"]),
         ("provisioning_csv", {}, ex.ParameterError, ["users", "group_membership"]),
-        ("provisioning_csv", {"users": False}, ex.ParameterError, ["none is"]),
+        ("provisioning_csv", {"users": False}, ex.ParameterError, ["at least one file"]),
         (
             "grade_export_csv",
             {"parameters": {"include_deleted": 1}, "include_deleted": 1},
@@ -59,14 +59,14 @@ from canvas_reports_nb import exceptions as ex
         ),
         ("grade_export_csv", {"max_age": "1 day"}, ex.ParameterError, ["'1 day'", "seconds", "timedelta"]),
         ("grade_export_csv", {"max_age": None}, ex.ParameterError, ["Can't read None as an age"]),
-        ("grade_export_csv", {"timeout": "1h"}, ex.ParameterError, ["'1h' is no number of seconds"]),
+        ("grade_export_csv", {"timeout": "1h"}, ex.ParameterError, ["number of seconds, not '1h'"]),
         ("grade_export_csv", {"on_interrupt": "stop"}, ex.ParameterError, ['"detach" or "abort"']),
         ("grade_export_csv", {"progress": "loud"}, ex.ConfigurationError, ["tqdm"]),
-        ("grade_export_csv", {"parameters": ["include_deleted"]}, ex.ParameterError, ["no mapping"]),
-        ("grade_export_csv", {"run_id": "newest"}, ex.ParameterError, ["'newest' is no run", "history"]),
-        ("grade_export_csv", {"run_id": "..", "offline": True}, ex.ParameterError, ["'..' is no run"]),
-        (None, {}, ex.ParameterError, ["None is no report"]),
-        (3, {"offline": True}, ex.ParameterError, ["3 is no report"]),
+        ("grade_export_csv", {"parameters": ["include_deleted"]}, ex.ParameterError, ["must be a mapping"]),
+        ("grade_export_csv", {"run_id": "newest"}, ex.ParameterError, ["run_id='newest'", "history"]),
+        ("grade_export_csv", {"run_id": "..", "offline": True}, ex.ParameterError, ["run_id='..'"]),
+        (None, {}, ex.ParameterError, ["use None as a report"]),
+        (3, {"offline": True}, ex.ParameterError, ["use 3 as a report"]),
     ],
 )
 def test_nothing_is_started(canvas: Any, report: Any, keywords: dict, error: type, says: list[str]) -> None:
@@ -89,9 +89,9 @@ def test_an_empty_history_is_told_from_a_misspelled_report(canvas: Any) -> None:
 def test_reports_and_runs_of_the_wrong_type(canvas: Any) -> None:
     connection = canvas()
     for call in (connection.history, connection.start, connection.api.show, connection.attach):
-        with pytest.raises(ex.ParameterError, match="is no report"):
+        with pytest.raises(ex.ParameterError, match="as a report"):
             call(3) if call in (connection.history, connection.start) else call(3, 4)
-    with pytest.raises(ex.ParameterError, match="'x' is no run"):
+    with pytest.raises(ex.ParameterError, match="run_id='x'"):
         connection.attach("grade_export_csv", "x")
 
 

@@ -186,6 +186,6 @@ def test_an_interrupt_says_the_line_that_takes_the_run_up_again(
         assert note == f"Interrupted; run {job.run.id} was stopped."
         return
     assert note.endswith(job.attach_line)
-    assert ("goes on" in note) == (stage == "waiting")
+    assert ("continues in Canvas" in note) == (stage == "waiting")
     assert "PUT" not in {record.method for record in connection.server.log}
     assert len(connection.attach(REPORT, job.run.id).result(progress=False).to_pandas()) > 0

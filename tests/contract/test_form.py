@@ -389,7 +389,8 @@ def test_a_report_outside_the_catalog_uses_the_servers_own_form(
     for module in (
         "canvas_api.client",
         "catalog.parameters",
-        "runs.start",
+        "catalog.query",
+        "runs.account",
         "notebook.parameter_form",
         "notebook.result_card",
     ):

@@ -68,7 +68,7 @@ def test_parameters_are_those_of_the_function(shell: InteractiveShell, opened: A
     assert shell.run_cell(cell.replace("max-age", "max_age")).success
     assert opened.starts() == 2
     origin = shell.user_ns["grades"].canvas.provenance
-    assert origin["parameters"] == {"enrollment_term_id": str(shell.user_ns["term"])}
+    assert origin["parameters"] == {"enrollment_term_id": shell.user_ns["term"]}
     line = f"grade_export_csv --run-id {origin['run_id']} --offline"
     assert_frame_equal(shell.run_line_magic("canvas_report", line), shell.user_ns["grades"])
     assert opened.starts() == 2

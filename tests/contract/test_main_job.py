@@ -213,7 +213,7 @@ def test_provenance_says_where_the_frame_came_from(canvas: Any) -> None:
     assert origin == crn.provenance(frame) == frame.attrs["canvas_report"]
     assert origin["report"] == "grade_export_csv"
     assert origin["host"] == connection.url.removeprefix("http://")
-    assert origin["parameters"] == {"enrollment_term_id": "current"}
+    assert origin["parameters"] == {"enrollment_term_id": 13}
     assert origin["rows"] == len(frame)
     assert datetime.fromisoformat(origin["ended_at"]).tzinfo == UTC
     assert frame.query("`final score` > 50").canvas.provenance == origin

@@ -195,7 +195,7 @@ def test_what_is_there_is_used_again_and_said_in_one_line(canvas: Any, recorder:
     connection.start(GRADES, enrollment_term_id=14)
     connection.read_reports(crn.requests_for(GRADES, terms=[11, 12, 13, 14]), progress=recorder)
     assert connection.starts() == 4
-    said = "4 runs: 1 from this disk, 1 finished on Canvas, 1 under way already, 1 to start"
+    said = "4 runs: 1 from this disk, 1 finished in Canvas, 1 already in flight, 1 to start"
     assert recorder.events[0].text == said
     connection.read_reports(crn.requests_for(GRADES, terms=[11, 12]), max_age=0, **QUIET)
     assert connection.starts() == 6
@@ -301,7 +301,7 @@ def test_a_run_without_the_table_costs_no_other_run_its_rows(canvas: Any) -> Non
         ({"report": GRADES, "enrollment_term_id": "Autumn 1066"}, ex.InvalidTermError, "Autumn 1066"),
         ({"report": GRADES, "account": 987654}, ex.UnknownAccountError, "987654"),
         ({"report": "provisioning_csv", "users": 1, "courses": 1}, ex.TableRequiredError, "users, courses"),
-        ({"report": "provisioning_csv"}, ex.ParameterError, "none is"),
+        ({"report": "provisioning_csv"}, ex.ParameterError, "at least one file"),
     ],
     ids=lambda value: value.get("report") if isinstance(value, dict) else "",
 )
@@ -312,7 +312,7 @@ def test_a_wrong_row_is_named_and_nothing_is_started(
     good = {"report": GRADES, "enrollment_term_id": 12}
     with pytest.raises(error, match=rf"Row 2 of the requests .*(\n.*)*{said}") as caught:
         connection.read_reports([good, good, row, good, row], **QUIET)
-    assert "Wrong, too: 4." in str(caught.value)
+    assert "Also wrong: row 4." in str(caught.value)
     assert connection.starts() == 0
 
 
@@ -335,7 +335,7 @@ def test_an_interrupt_detaches_all_and_the_same_call_joins_them(canvas: Any, rec
     with pytest.raises(KeyboardInterrupt) as caught:
         connection.read_reports(requests, progress=recorder)
     (line,) = caught.value.__notes__
-    assert "go on" in line
+    assert "continue in Canvas" in line
     assert "canvas.read_reports(requests)" in line
     assert recorder.events[-1].text == line
     going = [run for run in connection.server._canvas.runs if run.stopped_at is None]

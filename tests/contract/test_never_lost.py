@@ -183,7 +183,7 @@ def test_what_canvas_understood_differently_is_said(canvas: Any) -> None:
     connection._api.start = lambda report, wire: start(
         report, {k: v for k, v in wire.items() if k != "include_deleted"}
     )
-    with pytest.warns(crn.ReportWarning, match="differ in include_deleted"):
+    with pytest.warns(crn.ReportWarning, match="than were sent: include_deleted"):
         connection.start("grade_export_csv", include_deleted=True)
 
 

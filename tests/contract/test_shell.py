@@ -21,7 +21,6 @@ from canvas_reports_nb.canvas_api.client import AccountReports
 from canvas_reports_nb.cli import cli
 from canvas_reports_nb.exceptions import TableRequiredError
 from canvas_reports_nb.runs.batch import Batch
-from canvas_reports_nb.runs.job import ReportJob
 
 DATA = Path(__file__).parents[1] / "data"
 GRADES = ("run", "grade_export_csv", "--timeout", "1s")
@@ -165,7 +164,6 @@ def test_an_interrupt_shows_how_to_continue(
 ) -> None:
     slow = shell(duration=600)
     with monkeypatch.context() as patched:
-        patched.setattr(ReportJob, "_usual", interrupted)
         patched.setattr(Batch, "_wait", interrupted)
         alone = slow("run", "grade_export_csv", "--progress", progress, code=130).stderr
         Path("wanted.csv").write_text("report\nlast_user_access_csv\nzero_activity_csv\n")
@@ -334,7 +332,7 @@ def test_tables_without_json(shell: Callable[..., Shell], tmp_path: Path) -> Non
     header, row = busy("history", "provisioning_csv").stdout.splitlines()
     assert header.split()[:2] == ["run_id", "status"]
     assert row.split()[1] == "complete"
-    assert "users=true, terms=true" in row
+    assert "users=True, terms=True" in row
     address, header, row, total = busy("store").stdout.splitlines()
     assert address == str(tmp_path / "store")
     assert row.startswith("provisioning_csv")

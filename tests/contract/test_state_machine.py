@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 import canvas_reports_nb as crn
 from canvas_reports_nb import demo_canvas
 from canvas_reports_nb import exceptions as ex
-from canvas_reports_nb.catalog.parameters import asked_of, comparable
+from canvas_reports_nb.catalog.query import key_of
 
 from .conftest import START
 
@@ -48,14 +48,14 @@ class Account(RuleBasedStateMachine):
     def learn_the_truth(self) -> None:
         for chosen in CHOICES:
             job = self.others.start(REPORT, parameters=chosen).wait(progress=False)
-            self.truth[comparable(REPORT, chosen)] = job.result(progress=False).to_pandas()
+            self.truth[self.mine._runs.query(REPORT, chosen).key] = job.result(progress=False).to_pandas()
             job.delete()
 
     def live(self) -> list[Any]:
         return [run for run in self.others._api.index(REPORT) if not run.is_ended]
 
     def key(self, run: Any) -> Any:
-        return comparable(REPORT, asked_of(REPORT, run.parameters))
+        return key_of(REPORT, run.parameters)
 
     @rule(chosen=PARAMETERS, budget=st.sampled_from([5.0, 40.0, None]), max_age=st.sampled_from([86400, 60]))
     def read(self, chosen: dict[str, Any], budget: float | None, max_age: float) -> None:
@@ -66,18 +66,18 @@ class Account(RuleBasedStateMachine):
         except ex.WaitTimeoutError as error:
             waited_for = error.job.run
         else:
-            pd.testing.assert_frame_equal(frame, self.truth[comparable(REPORT, chosen)])
+            pd.testing.assert_frame_equal(frame, self.truth[self.mine._runs.query(REPORT, chosen).key])
             return
         assert budget is not None
-        assert self.key(waited_for) == comparable(REPORT, chosen)
+        assert self.key(waited_for) == self.mine._runs.query(REPORT, chosen).key
 
     @rule(chosen=PARAMETERS)
     def start_without_waiting(self, chosen: dict[str, Any]) -> None:
-        if comparable(REPORT, chosen) in map(self.key, self.live()):
+        if self.mine._runs.query(REPORT, chosen).key in map(self.key, self.live()):
             return  # to say "start" twice is to ask for two: Canvas refuses only for the first few moments
         job = self.mine.start(REPORT, parameters=chosen)
-        assert self.key(job.run) == comparable(REPORT, chosen)
-        assert job.run.id in self.mine._ledger.equal(REPORT, chosen)
+        assert self.key(job.run) == self.mine._runs.query(REPORT, chosen).key
+        assert job.run.id in self.mine._ledger.equal(self.mine._runs.query(REPORT, chosen))
 
     @precondition(lambda self: self.truth and self.live())
     @rule(data=st.data(), budget=st.sampled_from([0.0, 30.0, None]))
@@ -102,7 +102,7 @@ class Account(RuleBasedStateMachine):
 
     @rule(chosen=PARAMETERS)
     def a_colleague_starts_what_is_not_running(self, chosen: dict[str, Any]) -> None:
-        if comparable(REPORT, chosen) not in map(self.key, self.live()):
+        if self.mine._runs.query(REPORT, chosen).key not in map(self.key, self.live()):
             self.others.start(REPORT, parameters=chosen)
 
     @precondition(lambda self: self.truth and self.live())
@@ -131,7 +131,7 @@ class Account(RuleBasedStateMachine):
             frame = self.mine.read_report(REPORT, parameters=chosen, offline=True)
         except ex.NotStoredError:
             return
-        pd.testing.assert_frame_equal(frame, self.truth[comparable(REPORT, chosen)])
+        pd.testing.assert_frame_equal(frame, self.truth[self.mine._runs.query(REPORT, chosen).key])
 
     @invariant()
     def one_live_run_for_equal_parameters(self) -> None:
@@ -142,9 +142,12 @@ class Account(RuleBasedStateMachine):
     def ledger_and_server_agree(self) -> None:
         known = {run.id for run in self.others._api.index(REPORT)}
         for chosen in CHOICES:
-            for run_id in self.mine._ledger.equal(REPORT, chosen):
+            for run_id in self.mine._ledger.equal(self.mine._runs.query(REPORT, chosen)):
                 if run_id in known:
-                    assert self.key(self.others._api.show(REPORT, run_id)) == comparable(REPORT, chosen)
+                    assert (
+                        self.key(self.others._api.show(REPORT, run_id))
+                        == self.mine._runs.query(REPORT, chosen).key
+                    )
 
     def teardown(self) -> None:
         self.mine.close()

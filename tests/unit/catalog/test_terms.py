@@ -1,14 +1,21 @@
-"""A term by id, SIS id or exact name; never by a part of a name."""
+"""A term by id, SIS id, exact name or word; never by a part of a name."""
+
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
-from canvas_reports_nb.catalog.parameters import is_name, term_id
+from canvas_reports_nb.catalog.terms import find_term, is_id
 from canvas_reports_nb.exceptions import InvalidTermError
 
-TERMS = [
+NOW = datetime(2026, 3, 2, tzinfo=UTC)
+FALL = {"start_at": "2025-08-20T00:00:00Z", "end_at": "2025-12-20T00:00:00Z"}
+SPRING = {"start_at": "2026-01-10T00:00:00-07:00", "end_at": None}
+TERMS: list[dict[str, Any]] = [
     {"id": 1, "name": "Default Term", "sis_term_id": None, "workflow_state": "active"},
-    {"id": 12, "name": "Fall 2025", "sis_term_id": "FA25", "workflow_state": "active"},
+    {"id": 12, "name": "Fall 2025", "sis_term_id": "FA25", "workflow_state": "active", **FALL},
     {"id": "13", "name": "Fall 2025 (Medicine)", "sis_term_id": "FA25M", "workflow_state": "active"},
+    {"id": 14, "name": "Spring", "sis_term_id": "SP26", "workflow_state": "active", **SPRING},
     {"id": 20, "name": "Summer", "sis_term_id": "SU24", "workflow_state": "active"},
     {"id": 21, "name": "summer ", "sis_term_id": None, "workflow_state": "active"},
     {"id": 30, "name": "Winter", "sis_term_id": "W1", "workflow_state": "deleted"},
@@ -16,43 +23,70 @@ TERMS = [
 ]
 
 
+@pytest.mark.parametrize("value", [12, "12", " 12 ", "12~34", "sis_integration_id:x", "hex:sis_term_id:4641"])
+def test_what_needs_no_list(value: object) -> None:
+    assert is_id(value)
+    assert str(find_term(value, [], NOW)) == str(value).strip()
+
+
 @pytest.mark.parametrize(
-    "value",
+    ("spelling", "expected"),
     [
-        12,
-        "12",
-        "12~34",
-        "sis_term_id:Fall 2025",
-        "sis_integration_id:x",
-        "default",
-        "current",
-        "12,13",
-        "",
-        None,
+        ("Fall 2025", 12),
+        (" fall 2025 ", 12),
+        ("FA25", 12),
+        ("sis_term_id:FA25", 12),
+        ("Fall 2025 (Medicine)", 13),
+        ("Winter", 31),
+        ("sis_term_id:W1", 30),
+        ("default", 1),
+        ("current", 14),
     ],
 )
-def test_what_canvas_knows_by_itself_is_no_name(value: object) -> None:
-    assert not is_name(value)
-
-
-@pytest.mark.parametrize("value", ["Fall 2025", "fall", "12, Fall 2025", "term 12"])
-def test_anything_else_is_a_name(value: str) -> None:
-    assert is_name(value)
+def test_every_spelling_of_a_term_gives_its_id(spelling: str, expected: int) -> None:
+    assert not is_id(spelling)
+    assert find_term(spelling, TERMS, NOW) == expected
 
 
 @pytest.mark.parametrize(
-    ("name", "expected"),
-    [("Fall 2025", 12), (" fall 2025 ", 12), ("Fall 2025 (Medicine)", 13), ("Winter", 31)],
+    ("day", "expected"),
+    [(datetime(2025, 8, 20, tzinfo=UTC), 12), (datetime(2025, 12, 20, tzinfo=UTC), 12), (NOW, 14)],
 )
-def test_the_exact_name(name: str, expected: int) -> None:
-    assert term_id(name, TERMS) == expected
+def test_the_current_term_is_that_of_the_day(day: datetime, expected: int) -> None:
+    assert find_term("current", TERMS, day) == expected
 
 
-def test_two_of_one_name_are_listed() -> None:
+def test_no_term_or_two_terms_are_not_current() -> None:
+    with pytest.raises(InvalidTermError, match="No term is current"):
+        find_term("current", TERMS, datetime(2025, 12, 31, tzinfo=UTC))
+    both = [*TERMS, {"id": 15, "name": "Spring (Law)", "workflow_state": "active", **SPRING}]
+    with pytest.raises(InvalidTermError, match=r"2 terms match 'current': 14 \(SIS id SP26\); 15"):
+        find_term("current", both, NOW)
+
+
+def test_two_terms_of_one_name_are_listed() -> None:
     with pytest.raises(InvalidTermError, match=r"20 \(SIS id SU24\); 21 \(SIS id none\)"):
-        term_id("Summer", TERMS)
+        find_term("Summer", TERMS, NOW)
 
 
-def test_a_part_of_a_name_is_none() -> None:
+@pytest.mark.parametrize("spelling", ["Fall", "Fall 202", "FA2", "sis_term_id:FA26", "12,13", "term 12"])
+def test_a_part_of_a_name_is_no_term(spelling: str) -> None:
+    with pytest.raises(InvalidTermError, match="No term matches") as caught:
+        find_term(spelling, TERMS, NOW)
+    assert "exact name" in caught.value.hint
+
+
+def test_near_names_are_offered() -> None:
     with pytest.raises(InvalidTermError, match="Did you mean 'Fall 2025'"):
-        term_id("Fall", TERMS)
+        find_term("Fall", TERMS, NOW)
+
+
+def test_without_the_right_to_sis_ids_canvas_finds_the_term() -> None:
+    bare = [{name: value for name, value in term.items() if name != "sis_term_id"} for term in TERMS]
+    assert find_term("sis_term_id:FA25", bare, NOW) == "sis_term_id:FA25"
+    with pytest.raises(InvalidTermError):
+        find_term("sis_term_id:FA26", TERMS, NOW)
+
+
+def test_a_renamed_default_term_is_found_by_canvas() -> None:
+    assert find_term("default", TERMS[1:], NOW) == "default"

@@ -7,7 +7,7 @@ import pytest
 
 from canvas_reports_nb.canvas_api.models import AvailableReport, ReportParameter
 from canvas_reports_nb.catalog import schemas
-from canvas_reports_nb.catalog.parameters import check, to_wire
+from canvas_reports_nb.catalog.parameters import check_names, read_parameters
 from canvas_reports_nb.notebook.parameter_form import fields_of, term_options
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
@@ -50,8 +50,8 @@ def test_what_is_filled_in_passes_the_check(report: str) -> None:
             else:
                 each.value = entered.get(field.kind, True)
         values = field.values()
-        check(report, values, ())
-        assert to_wire(report, values)
+        check_names(report, values, ())
+        assert read_parameters(report, values)
         if field.kind == "term":
             assert values == {field.name: 13}
 

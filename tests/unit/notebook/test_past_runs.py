@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from canvas_reports_nb.canvas_api.models import ReportRun
+from canvas_reports_nb.catalog.query import Query
 from canvas_reports_nb.notebook.past_runs import PastRuns, suggest
 
 NOW = datetime(2026, 3, 2, 16, tzinfo=UTC)
@@ -15,13 +16,17 @@ def run_of(number: int, status: str, hours: float, **parameters: Any) -> ReportR
     return ReportRun(number, "grade_export_csv", status, parameters=parameters, created_at=at, ended_at=at)
 
 
+def query(**asked: Any) -> Query:
+    return Query.checked("grade_export_csv", asked, account="self", listed=set(asked), terms=list, now=NOW)
+
+
 def test_only_an_equal_run_of_today_is_suggested() -> None:
     runs = [run_of(5, "error", 1, x="1"), run_of(4, "complete", 3, x="1"), run_of(3, "complete", 30, y="1")]
-    found = suggest("grade_export_csv", {"x": 1}, kept=[], runs=runs, now=NOW)
+    found = suggest(query(x=1), kept=[], runs=runs, now=NOW)
     decision, label = found
     assert (decision.run_id, decision.action, label) == (4, "finished", "Open run 4 from 3.0 h ago")
-    assert "finished on Canvas" in decision.reason
-    assert suggest("grade_export_csv", {"y": 1}, kept=[], runs=runs, now=NOW) is None
+    assert "finished in Canvas" in decision.reason
+    assert suggest(query(y=1), kept=[], runs=runs, now=NOW) is None
 
 
 def test_each_past_run_has_the_buttons_that_apply() -> None:

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 import canvas_reports_nb as crn
 from canvas_reports_nb.catalog import schemas
-from canvas_reports_nb.catalog.parameters import to_wire
 from canvas_reports_nb.notebook.result_card import card, snippet
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30).filter(str.strip)
@@ -50,7 +49,7 @@ def test_the_code_to_copy_makes_the_same_call(
     report, keywords = spy.called
     assert (report, spy.on) == ("some_report_csv", account)
     assert keywords.pop("table", None) == table
-    assert {**keywords.pop("parameters", {}), **keywords} == to_wire("some_report_csv", parameters)
+    assert {**keywords.pop("parameters", {}), **keywords} == parameters
 
 
 @pytest.mark.parametrize("report", schemas.reports())
@@ -58,7 +57,7 @@ def test_every_parameter_of_the_catalog_is_a_keyword_in_the_code(report: str) ->
     parameters = dict.fromkeys(schemas.schema(report).parameters, "x")
     spy = Spy()
     exec(snippet(report, parameters), {"canvas": spy})
-    assert spy.called == (report, to_wire(report, parameters))
+    assert spy.called == (report, parameters)
     assert not parameters.keys() & inspect.signature(crn.read_report).parameters.keys()
 
 

@@ -11,10 +11,14 @@ from hypothesis import strategies as st
 
 from canvas_reports_nb import exceptions as exc
 from canvas_reports_nb.canvas_api.models import ReportRun, RunStatus
+from canvas_reports_nb.catalog.query import Query
 from canvas_reports_nb.deadline import Waiter
 from canvas_reports_nb.frames.provenance import Provenance
+from canvas_reports_nb.runs.account import AccountRuns
 from canvas_reports_nb.runs.decide import next_poll, reuse_or_start
 from canvas_reports_nb.runs.job import ReportJob
+from canvas_reports_nb.runs.ledger import Ledger
+from canvas_reports_nb.runs.pending import PendingRun
 from canvas_reports_nb.runs.progress import ProgressEvent
 from canvas_reports_nb.store.store import Store
 from canvas_reports_nb.store.stored_run import ReportResult
@@ -48,6 +52,7 @@ class Api:
 
     account = "self"
     waiter: Waiter
+    remaining = None
 
     def __init__(self, *plan: Any) -> None:
         self.plan: Iterator[Any] = iter(plan)
@@ -96,7 +101,12 @@ def job(api: Api, clock: SteppedClock, status: str = "created", sleep: Any = Non
     store = Store(Path("unused"))
     url = "https://canvas.example.edu"
     api.waiter = Waiter(clock, sleep or clock.sleep)
-    return ReportJob(api, store, url, run(status))  # type: ignore[arg-type]
+    runs = AccountRuns(api, store, Ledger(store.path, url, "self"), url)  # type: ignore[arg-type]
+    return ReportJob(PendingRun(runs, GRADES, is_ours=True), run(status))
+
+
+def query(**asked: Any) -> Query:
+    return Query.checked(GRADES, asked, account="self", listed=None, terms=list, now=NOW)
 
 
 # -- how often ---------------------------------------------------------------------------------
@@ -315,28 +325,52 @@ DAY = 86400.0
 def test_reuse_or_start(
     stored: list[ReportResult], history: list[ReportRun], max_age: float, expected: tuple[str, int | None]
 ) -> None:
-    asked = {"enrollment_term": 12}
-    decision = reuse_or_start(GRADES, asked, stored=stored, history=history, now=NOW, max_age=max_age)
+    decision = reuse_or_start(
+        query(enrollment_term=12), stored=stored, remembered=[], history=history, now=NOW, max_age=max_age
+    )
     assert (decision.action, decision.run_id) == expected
     assert decision.run_id is None or str(decision.run_id) in decision.reason
 
 
-def test_the_history_is_read_no_further_than_needed() -> None:
-    def endless() -> Iterator[ReportRun]:
-        for days in range(10):
-            yield told(days, "complete", days * DAY, term="99")
-        raise AssertionError("read back ten days for a run of at most one")
-
+@pytest.mark.parametrize(
+    ("remembered", "history", "expected"),
+    [
+        ([told(8, "running", 5)], [told(9, "running", 2)], ("in flight", 8)),
+        ([told(8, "complete", 5)], [told(9, "complete", 2)], ("finished", 8)),
+        ([told(8, "running", 5)], [told(9, "complete", 60)], ("finished", 9)),
+        ([told(8, "running", 3 * DAY)], [], ("start", None)),
+    ],
+)
+def test_a_run_that_the_ledger_remembers_comes_first(
+    remembered: list[ReportRun], history: list[ReportRun], expected: tuple[str, int | None]
+) -> None:
     decision = reuse_or_start(
-        GRADES, {"enrollment_term_id": "12"}, stored=[], history=endless(), now=NOW, max_age=DAY
+        query(enrollment_term=12), stored=[], remembered=remembered, history=history, now=NOW, max_age=DAY
     )
-    assert decision.action == "start"
+    assert (decision.action, decision.run_id) == expected
 
 
-def test_the_history_is_not_read_where_the_disk_serves() -> None:
-    def unread() -> Iterator[ReportRun]:
+def test_the_history_is_read_no_further_than_needed() -> None:
+    def endless(report: str) -> Iterator[ReportRun]:
+        for number in range(200):
+            yield told(number, "complete", number * DAY / 10, term="99")
+        raise AssertionError("read back twenty days for a run of at most one")
+
+    api, clock = Api(), SteppedClock()
+    api.index = endless  # type: ignore[method-assign]
+    clock.now = NOW.timestamp()
+    runs = job(api, clock)._pending.runs
+    assert len(runs.history(GRADES, DAY)) == 100
+
+
+def test_the_history_is_not_read_where_the_disk_serves(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unread() -> list[ReportRun]:
         raise AssertionError("asked Canvas although the disk has it")
-        yield
 
-    decision = reuse_or_start(GRADES, {}, stored=[kept(1, 60)], history=unread(), now=NOW, max_age=DAY)
+    clock = SteppedClock()
+    clock.now = NOW.timestamp()
+    runs = job(Api(), clock)._pending.runs
+    monkeypatch.setattr(Store, "equal", lambda *_: [kept(1, 60)])
+    monkeypatch.setattr(Store, "verify", lambda _, run: run)
+    decision, _ = runs.decide(query(), DAY, unread)
     assert decision.action == "stored"

@@ -3,12 +3,12 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canvas_reports_nb.runs.decide import may_poll_again, next_look, room, throttle_pause
+from canvas_reports_nb.runs.decide import free_slots, may_poll_again, next_batch_poll, throttle_pause
 
 
 @given(queued=st.integers(0, 100), taken=st.integers(0, 100))
 def test_the_queue_is_neither_empty_nor_flooded(queued: int, taken: int) -> None:
-    starts = room(queued, taken)
+    starts = free_slots(queued, taken)
     assert 0 <= starts <= 8
     assert queued + starts <= max(queued, 24)
     assert queued + starts >= 4
@@ -16,8 +16,8 @@ def test_the_queue_is_neither_empty_nor_flooded(queued: int, taken: int) -> None
 
 @given(queued=st.integers(0, 30), taken=st.integers(0, 30))
 def test_a_quicker_server_gets_no_less(queued: int, taken: int) -> None:
-    assert room(queued, taken + 1) >= room(queued, taken)
-    assert room(queued + 1, taken) <= room(queued, taken)
+    assert free_slots(queued, taken + 1) >= free_slots(queued, taken)
+    assert free_slots(queued + 1, taken) <= free_slots(queued, taken)
 
 
 @given(st.floats(0, 1e5))
@@ -28,7 +28,7 @@ def test_an_hour_has_at_most_200_looks(start: float) -> None:
     while now < start + 7200:
         recent = sum(when > now - 3600 for when in asked)
         asked += [now] * (2 if may_poll_again(recent) else 1)
-        now += next_look(now, recent)
+        now += next_batch_poll(now, recent)
     for first in asked:
         assert sum(first <= when < first + 3600 for when in asked) <= 200
 

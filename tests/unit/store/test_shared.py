@@ -13,6 +13,7 @@ import fsspec
 import pytest
 
 from canvas_reports_nb._disk import file_facts
+from canvas_reports_nb.catalog.query import key_of
 from canvas_reports_nb.deadline import Waiter
 from canvas_reports_nb.exceptions import (
     ConfigurationError,
@@ -127,7 +128,7 @@ def test_equal_runs_include_copies_and_shared_runs_newest_first(disk: Any) -> No
     other.verify(other.find(*RUN))
     keep(other, 10, age=200, enrollment_term_id=1)
     for store, here in ((one, [True, False, True]), (other, [False, True, True])):
-        found = store.equal(URL, ACCOUNT, GRADES, {"enrollment_term": 1})
+        found = store.equal(URL, ACCOUNT, GRADES, key_of(GRADES, {"enrollment_term": 1}))
         assert [run.origin.run_id for run in found] == [8, 10, 7]
         assert [run.is_complete for run in found] == here
         assert [run.size > 0 for run in found] == [True] * 3
@@ -359,7 +360,7 @@ def test_a_failing_storage_is_reported_once_and_stops_nothing(disk: Any) -> None
     assert "ConnectionError" in str(warned[0].message)
     store._waiter = Waiter(lambda: 61.0)
     with pytest.warns(ReportWarning):
-        assert store.equal(URL, ACCOUNT, GRADES, {}) == [kept]
+        assert store.equal(URL, ACCOUNT, GRADES, key_of(GRADES, {})) == [kept]
     with pytest.raises(StoreError, match="can't be cleared") as caught:
         store.clear(shared=True)
     assert "SECRET" not in str(caught.value)

@@ -8,7 +8,6 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
@@ -19,6 +18,7 @@ from hypothesis import strategies as st
 
 import canvas_reports_nb as crn
 from canvas_reports_nb._disk import file_facts
+from canvas_reports_nb.catalog.query import Query, key_of
 from canvas_reports_nb.deadline import Stopped, Waiter
 from canvas_reports_nb.exceptions import StoreError, StoreLockedError
 from canvas_reports_nb.frames.provenance import Provenance
@@ -84,7 +84,7 @@ def test_layout_and_permissions(store: Store) -> None:
 
 def test_a_look_up_creates_no_folder(store: Store) -> None:
     assert store.find(URL, ACCOUNT, GRADES, 7) is None
-    assert store.equal(URL, ACCOUNT, GRADES, {}) == []
+    assert store.equal(URL, ACCOUNT, GRADES, key_of(GRADES, {})) == []
     assert store.clear() == 0
     assert "0.0 MB" in store._repr_html_()
     assert not store.path.exists()
@@ -133,7 +133,7 @@ def test_a_foreign_sidecar_is_ignored(local: Store, damage: Any) -> None:
     sidecar.write_text(damage(json.loads(sidecar.read_text())))
     assert local.find(URL, ACCOUNT, GRADES, 7) is None
     assert local.info().empty
-    assert local.equal(URL, ACCOUNT, GRADES, {}) == []
+    assert local.equal(URL, ACCOUNT, GRADES, key_of(GRADES, {})) == []
 
 
 json_values = st.recursive(
@@ -157,7 +157,7 @@ def test_no_sidecar_breaks_the_store(local: Store, facts: dict[str, Any]) -> Non
         (folder / "raw.csv").write_bytes(b"a\n")
         (folder / "run.json").write_text(json.dumps(facts))
     assert len(local.info()) == len(list(local.runs()))
-    assert len(local.equal(URL, ACCOUNT, GRADES, {})) <= 1
+    assert len(local.equal(URL, ACCOUNT, GRADES, key_of(GRADES, {}))) <= 1
 
 
 def test_a_file_among_the_runs_is_skipped(store: Store) -> None:
@@ -171,10 +171,13 @@ def test_equal_runs_newest_first(store: Store) -> None:
     for run_id, age, term in ((9, 300, "1"), (7, 100, 1), (8, 200, "1"), (6, 50, "2")):
         keep(store, run_id, age=age, enrollment_term_id=term)
     keep(store, 5, report="zero_activity_csv", enrollment_term_id="1")
-    found = store.equal(URL, ACCOUNT, GRADES, {"enrollment_term": 1, "skip_message": True})
+    found = store.equal(URL, ACCOUNT, GRADES, key_of(GRADES, {"enrollment_term": 1, "skip_message": True}))
     assert [run.origin.run_id for run in found] == [7, 8, 9]
-    assert store.equal("https://other.example.edu", ACCOUNT, GRADES, {"enrollment_term": 1}) == []
-    assert store.equal(URL, "self", GRADES, {"enrollment_term": 1}) == []
+    assert (
+        store.equal("https://other.example.edu", ACCOUNT, GRADES, key_of(GRADES, {"enrollment_term": 1}))
+        == []
+    )
+    assert store.equal(URL, "self", GRADES, key_of(GRADES, {"enrollment_term": 1})) == []
 
 
 def test_info_has_the_same_types_when_empty(store: Store) -> None:
@@ -212,8 +215,8 @@ def test_clear(store: Store, asked: dict[str, Any], left: set[int]) -> None:
 def test_a_store_without_write_permission(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     run = keep(store, 1)
     ledger = Ledger(store.path, URL, ACCOUNT)
-    entry = SimpleNamespace(id=1, report=GRADES)
-    ledger.note(entry, {})  # type: ignore[arg-type]
+    query = Query.checked(GRADES, {}, account=ACCOUNT, listed=None, terms=list, now=datetime.now(UTC))
+    ledger.note(1, query)
 
     def refused(path: Path, **_: Any) -> None:
         # Pretended: the tests may run as root, who may remove anything.
@@ -221,7 +224,7 @@ def test_a_store_without_write_permission(store: Store, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(Path, "unlink", refused)
     ledger.forget(GRADES, 1)
-    assert ledger.equal(GRADES, {}) == [1]
+    assert ledger.equal(query) == [1]
     with pytest.raises(StoreError, match="can't be cleared: Permission denied"):
         store.clear()
     assert [kept.folder for kept in store.runs()] == [run.folder]
@@ -401,7 +404,7 @@ def test_a_run_stored_by_version_0_1_0_is_listed_and_read(old: Store) -> None:
 def test_a_run_stored_by_version_0_1_0_is_found_by_its_parameters(
     old: Store, parameters: dict[str, Any], expected: list[int]
 ) -> None:
-    found = old.equal(OLD_URL, "10", GRADES, parameters)
+    found = old.equal(OLD_URL, "10", GRADES, key_of(GRADES, parameters))
     assert [run.origin.run_id for run in found] == expected
 
 

@@ -1,0 +1,94 @@
+"""A term's Canvas id from any of its spellings. Never from a part of a name: that would pick the wrong term."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from canvas_reports_nb.catalog.parameters import near
+from canvas_reports_nb.exceptions import InvalidTermError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# Canvas resolves these itself, and they can't mean another term later.
+_CANVAS_READS = re.compile(r"\d+(~\d+)?|(hex:sis_term|hex:sis_integration|sis_integration)_id:.+")
+_SIS = "sis_term_id:"
+_DEFAULT_NAME = "default term"
+_SPELLINGS = 'Use a Canvas id, a SIS id, the exact name, "current" or "default".'
+
+
+def is_id(spelling: object) -> bool:
+    """Whether a spelling needs no list of terms."""
+    return _CANVAS_READS.fullmatch(str(spelling).strip()) is not None
+
+
+def find_term(spelling: object, terms: Sequence[dict[str, Any]], now: datetime) -> int | str:
+    """Return the Canvas id of a term, or the spelling itself where only Canvas can read it.
+
+    Parameters
+    ----------
+    terms : sequence of dict
+        As the API lists them: ``id``, ``name``, ``sis_term_id``, ``start_at``, ``end_at``, ``workflow_state``.
+    now : datetime
+        Decides which term is current.
+
+    Raises
+    ------
+    InvalidTermError
+        No term or several terms fit; near names are offered.
+    """
+    text = str(spelling).strip()
+    if is_id(text):
+        return int(text) if text.isdigit() else text
+    found = _fitting(text, terms, now)
+    alive = [term for term in found if term.get("workflow_state") != "deleted"] or found
+    if len({int(term["id"]) for term in alive}) == 1:
+        return int(alive[0]["id"])
+    if alive:
+        listed = "; ".join(f"{term['id']} (SIS id {term.get('sis_term_id') or 'none'})" for term in alive)
+        raise InvalidTermError(
+            f"{len(alive)} terms match {text!r}: {listed}.", hint="Use the Canvas id of the one you want."
+        )
+    # An admin of a sub-account sees no SIS ids, and the default term may have any name.
+    if text == "default" or (text.startswith(_SIS) and not any("sis_term_id" in term for term in terms)):
+        return text
+    if text == "current":
+        raise InvalidTermError("No term is current today.", hint=_SPELLINGS)
+    known = [str(term[key]) for key in ("name", "sis_term_id") for term in terms if term.get(key)]
+    raise InvalidTermError(
+        f"No term matches {text!r}.", hint=near(text.removeprefix(_SIS), sorted(set(known))) + _SPELLINGS
+    )
+
+
+def _fitting(text: str, terms: Sequence[dict[str, Any]], now: datetime) -> list[dict[str, Any]]:
+    if text == "current":
+        return [term for term in terms if _is_current(term, now)]
+    if text.startswith(_SIS):
+        return [term for term in terms if term.get("sis_term_id") == text.removeprefix(_SIS)]
+    name = _DEFAULT_NAME if text == "default" else text.casefold()
+    return [
+        term
+        for term in terms
+        if term.get("sis_term_id") == text or str(term.get("name") or "").strip().casefold() == name
+    ]
+
+
+def _is_current(term: dict[str, Any], now: datetime) -> bool:
+    """Canvas's own rule: active, with at least one date, and today between them."""
+    starts, ends = (_moment(term.get(key)) for key in ("start_at", "end_at"))
+    return (
+        term.get("workflow_state", "active") == "active"
+        and (starts is not None or ends is not None)
+        and (starts is None or starts <= now)
+        and (ends is None or ends >= now)
+    )
+
+
+def _moment(text: Any) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return moment.astimezone() if moment.tzinfo is None else moment

@@ -1,0 +1,196 @@
+"""A run that is wanted: how far it is, and the error it may end with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from canvas_reports_nb.canvas_api.models import RunStatus
+from canvas_reports_nb.catalog.parameters import is_number
+from canvas_reports_nb.exceptions import (
+    CanvasReportsError,
+    NotStartedError,
+    ParameterError,
+    RunAbortedError,
+    RunDeletedError,
+    RunError,
+    RunFailedError,
+    UnknownRunError,
+    WaitTimeoutError,
+)
+from canvas_reports_nb.runs.progress import ProgressEvent, RunProgress
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from canvas_reports_nb.canvas_api.models import ReportRun
+    from canvas_reports_nb.catalog.query import Query
+    from canvas_reports_nb.runs.account import AccountRuns
+    from canvas_reports_nb.runs.decide import Decision
+    from canvas_reports_nb.store.stored_run import ReportResult
+    from canvas_reports_nb.typing import OnInterrupt
+
+
+@dataclass(slots=True, eq=False)
+class PendingRun:
+    """A run that is wanted, and how far it is.
+
+    Attributes
+    ----------
+    report : str
+    query : Query or None
+        What it answers; ``None`` for a run that was attached by its id.
+    known : collection of int or None
+        The runs that Canvas listed before the start; ``None`` if the list was not read.
+    run : ReportRun or None
+        As Canvas last described it; ``None`` until it is started.
+    rows : int or None
+        Of all tables of the result.
+    is_ours : bool
+        Whether this call started it, so that it may stop it.
+    usual : tuple of float, or None
+        How long earlier runs took; an empty tuple if that is not known.
+    """
+
+    runs: AccountRuns
+    report: str
+    query: Query | None = None
+    known: Collection[int] | None = None
+    run: ReportRun | None = None
+    result: ReportResult | None = None
+    error: CanvasReportsError | None = None
+    rows: int | None = None
+    began: float | None = None
+    took: float | None = None
+    is_ours: bool = False
+    downloads: int = 0
+    downloading: ProgressEvent | None = None
+    locked_until: float | None = None
+    usual: tuple[float, float] | tuple[()] | None = None
+
+    def take(self, decision: Decision, known: Collection[int]) -> None:
+        """Continue with the run that was decided on."""
+        self.known, self.usual = known, decision.usual or ()
+        if decision.stored is not None:
+            self.finish(decision.stored)
+        elif decision.run is not None:
+            self.follow(decision.run)
+
+    def follow(self, run: ReportRun, *, ours: bool = False) -> None:
+        """Let a run answer the request."""
+        self.run, self.is_ours, self.began = run, ours, self.runs.waiter.clock()
+
+    def finish(self, outcome: ReportResult | CanvasReportsError) -> None:
+        """Set the result or the error."""
+        if isinstance(outcome, CanvasReportsError):
+            # A run with a result may still turn out to lack the table that was wanted.
+            self.error, self.result, self.rows = outcome, None, None
+        else:
+            self.result = outcome
+            self.rows = sum(outcome.load("arrow", table, []).num_rows for table in outcome.tables)
+        if self.began is not None:
+            self.took = self.runs.waiter.clock() - self.began
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether there is a result or an error."""
+        return self.result is not None or self.error is not None
+
+    @property
+    def is_in_flight(self) -> bool:
+        """Whether it was running in Canvas when last seen."""
+        return not self.is_finished and self.run is not None and not self.run.is_ended
+
+    @property
+    def group(self) -> tuple[str, str]:
+        """Account and report: one list of Canvas's describes all runs that share them."""
+        return self.runs.account, self.report
+
+    def line(self, now: float) -> RunProgress:
+        """The run as a line of a table."""
+        label = self.query.label if self.query else self.report
+        elapsed = self.took
+        if elapsed is None:
+            elapsed = 0.0 if self.began is None else now - self.began
+        if self.result is not None:
+            return RunProgress(label, self.result.provenance["run_id"], "done", 1.0, self.rows, elapsed)
+        if self.error is not None:
+            run_id = self.run.id if self.run else self.error.run_id
+            return RunProgress(label, run_id, "failed", elapsed=elapsed)
+        run = self.run
+        if run is None:
+            return RunProgress(label)
+        if self.downloading is not None:
+            return RunProgress(
+                label, run.id, self.downloading.stage, self.downloading.fraction, elapsed=elapsed
+            )
+        state = "queued" if run.status == RunStatus.CREATED else run.status
+        return RunProgress(label, run.id, state, (run.progress or 0) / 100, run.current_line, elapsed)
+
+
+def check_wait(timeout: float | None, on_interrupt: OnInterrupt) -> None:
+    """Reject a timeout or an ``on_interrupt`` that no wait could follow."""
+    if timeout is not None and not is_number(timeout):
+        raise ParameterError(
+            f"timeout= must be a number of seconds, not {timeout!r}.", hint="Use seconds, or None."
+        )
+    if on_interrupt not in ("detach", "abort"):
+        raise ParameterError(f"Unknown on_interrupt={on_interrupt!r}.", hint='Use "detach" or "abort".')
+
+
+def attach_line(run: ReportRun) -> str:
+    """The line that gets a run later, in another cell or after a restart."""
+    return f"canvas.attach({run.report!r}, {run.id}).result()"
+
+
+def ending(run: ReportRun, account: str) -> RunError | None:
+    """The error that an ended run stands for; ``None`` if it has a file."""
+    match run.status:
+        case RunStatus.COMPLETE:
+            return None
+        case RunStatus.ABORTED:
+            return RunAbortedError("The run was stopped.", run, hint="Start it again.", account=account)
+        case RunStatus.DELETED:
+            return RunDeletedError("The run was deleted.", run, hint="Start it again.", account=account)
+    return RunFailedError(
+        f"Canvas ended the run with an error: {run.reason}",
+        run,
+        hint="Check the parameters. If they are right, start it again or show the reason to a Canvas admin.",
+        account=account,
+    )
+
+
+def late(pending: PendingRun, timeout: float) -> CanvasReportsError:
+    """Return the error of a run for which the time is up."""
+    account, run = pending.runs.account, pending.run
+    if run is None:
+        return NotStartedError(
+            f"Not started: the {timeout:g} s were over before its turn.",
+            hint="Use a larger timeout=. Runs that are queued or finished are reused.",
+            account=account,
+            report=pending.report,
+        )
+    if run.is_ended:
+        missing = (
+            "another process is still downloading its file"
+            if pending.locked_until
+            else "its file is not here yet"
+        )
+        message = f"Stopped waiting after {timeout:g} s; the run has ended, but {missing}."
+    else:
+        message = f"Stopped waiting after {timeout:g} s; the run is still {run.status} in Canvas."
+    return WaitTimeoutError(message, run, hint=f"To get it later: {attach_line(run)}", account=account)
+
+
+def gone(pending: PendingRun, error: UnknownRunError) -> CanvasReportsError:
+    """Return the error of a run that somebody deleted."""
+    if pending.run is None:
+        return error
+    gone = RunDeletedError(
+        "The run is gone: somebody deleted it.",
+        pending.run,
+        hint="Start it again.",
+        account=pending.runs.account,
+    )
+    gone.__cause__ = error
+    return gone
