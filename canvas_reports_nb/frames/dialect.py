@@ -96,8 +96,8 @@ def check_complete(member: Member, dialect: Dialect, last: Sequence[str | None])
         return None
     size, broken_off = _end(member)
     # After an open quote, everything else belongs to the last cell, also the line breaks.
-    suspicious = broken_off or (last[-1] or "").endswith("\n")
-    if suspicious and sum(chunk.count(b'"') for chunk in _chunks(member)) % 2:
+    suspicious = broken_off or str(last[-1]).endswith("\n")
+    if suspicious and _has_open_quote(member):
         raise _cut(member, size, "inside a quoted cell")
     if broken_off and len(last) < len(dialect.header):
         raise _cut(member, size, f"after {len(last)} of {len(dialect.header)} cells of the last row")
@@ -110,6 +110,10 @@ def _end(member: Member) -> tuple[int, bool]:
         size = stream.seek(0, io.SEEK_END)
         stream.seek(size - 1)
         return size, stream.read(1) not in b"\r\n"
+
+
+def _has_open_quote(member: Member) -> bool:
+    return sum(chunk.count(b'"') for chunk in _chunks(member)) % 2 == 1
 
 
 def other_encoding(member: Member) -> str | None:

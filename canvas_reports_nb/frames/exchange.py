@@ -187,12 +187,17 @@ def check_joinable(
         )
     if made_of is None or any(isinstance(frame, pl.LazyFrame) for frame in made_of):
         return
-    sides = ((left, left_on), (right, right_on))
-    queries = [frame.select(pl.col(name).cast(pl.Int64, strict=False).min()) for frame, name in sides]
-    lowest = [side.item() for side in pl.collect_all(queries)]
-    if None not in lowest and (lowest[0] < LOWEST_PSEUDONYM) != (lowest[1] < LOWEST_PSEUDONYM):
+    lowest = _lowest_ids((left, left_on), (right, right_on))
+    if len({number >= LOWEST_PSEUDONYM for number in lowest}) > 1:
         hidden, plain = (left_on, right_on) if lowest[0] > lowest[1] else (right_on, left_on)
         raise ParameterError(
             f"The ids {hidden!r} are pseudonyms and {plain!r} are not, so they can't be matched.",
             hint=_JOIN_HINT,
         )
+
+
+def _lowest_ids(*sides: tuple[pl.LazyFrame, str]) -> list[int]:
+    """Return the lowest id of each side, or nothing if a side has none."""
+    queries = [frame.select(pl.col(name).cast(pl.Int64, strict=False).min()) for frame, name in sides]
+    lowest = [side.item() for side in pl.collect_all(queries)]
+    return [] if None in lowest else lowest

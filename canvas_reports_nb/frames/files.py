@@ -191,19 +191,25 @@ def check_file(path_or_buffer: Source, report: str | None = None) -> pd.DataFram
 def _compare(header: Sequence[str], table: Table | None) -> list[dict[str, object]]:
     known = [table.column(name) if table else None for name in header]
     expected = table.columns if table else ()
-    present = {column.name for column in known if column}
-    absent = [column.name for column in expected if column.name not in present and column.when is None]
+    absent = _absent(known, expected)
     moved = _moved(known, expected)
     rows: list[dict[str, object]] = []
     for name, column in zip(header, known, strict=True):
-        if column is None:
-            row = _new_or_renamed(name, absent)
-        elif column.name != name:
-            row = {"found": "renamed", "expected": column.name, "when": column.when}
-        else:
-            row = {"found": "moved" if name in moved else "as expected", "when": column.when}
+        row = _row(column, name, moved) if column else _new_or_renamed(name, absent)
         rows.append({"column": name, "position": len(rows) + 1, **row})
     return rows + [{"column": name, "found": "missing"} for name in absent]
+
+
+def _absent(known: Sequence[Column | None], expected: Sequence[Column]) -> list[str]:
+    """Return the columns that Canvas always writes but the file lacks."""
+    present = {column.name for column in known if column}
+    return [column.name for column in expected if column.name not in present and column.when is None]
+
+
+def _row(column: Column, name: str, moved: set[str]) -> dict[str, object]:
+    if column.name != name:
+        return {"found": "renamed", "expected": column.name, "when": column.when}
+    return {"found": "moved" if name in moved else "as expected", "when": column.when}
 
 
 def _new_or_renamed(name: str, absent: list[str]) -> dict[str, object]:
