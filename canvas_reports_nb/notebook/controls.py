@@ -139,7 +139,7 @@ class Field:
         if value in ("", None):
             return {}
         return {
-            self.name: _whole(self.name, value) if self.kind == "integer" else self._lines.get(value, value)
+            self.name: _whole(self.label, value) if self.kind == "integer" else self._lines.get(value, value)
         }
 
     def _ticked(self) -> list[str]:
@@ -165,7 +165,7 @@ class Field:
             self._inputs[0].options = list(lines)
 
 
-def _whole(name: str, text: str) -> int:
+def _whole(label: str, text: str) -> int:
     if not text.isdecimal():
-        raise InvalidChoiceError(f"{name} must be a whole number, not {text!r}.", hint="Use digits only.")
+        raise InvalidChoiceError(f"{label} must be a whole number, not {text!r}.", hint="Use digits only.")
     return int(text)

@@ -1,8 +1,7 @@
 """A kernel and its messages, without a browser: clicks, the bar and Interrupt while a cell blocks.
 
-A front end delivers clicks on the main shell, or, newer ones, on a subshell. When and on which thread a
-callback then runs differs from kernel to kernel; what is shown here holds on all. ``nox -s kernels`` runs it
-on three of them.
+Older front ends send clicks to the main shell, newer ones to a subshell. Kernels differ in when and on which thread
+they run the callback; these tests hold for all of them. ``nox -s kernels`` runs them on three kernels.
 """
 
 import os
@@ -38,14 +37,14 @@ report.value = "zero_activity_csv"
 
 
 class Kernel:
-    """A kernel as a front end sees it: what it sends, in the order it sends it."""
+    """A kernel and the messages it sends, in order."""
 
     def __init__(self, client: BlockingKernelClient, interrupt: Callable[[], None]) -> None:
         self.client, self.interrupt = client, interrupt
         self.seen: list[Message] = []
 
     def until(self, wanted: Callable[[Message], bool]) -> Message:
-        """Read on to the first message that is wanted."""
+        """Read messages up to the first wanted one."""
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
             try:
@@ -58,24 +57,24 @@ class Kernel:
         raise AssertionError([(each["msg_type"], each["content"]) for each in self.seen[-20:]])
 
     def execute(self, code: str, *, watched: bool = True) -> str:
-        """Send a cell, as somebody's notebook or as a machine does; the messages before it are forgotten."""
+        """Send a cell as a user or, if not watched, as a machine does; forget the messages before it."""
         self.seen.clear()
         return str(self.client.execute(code, allow_stdin=watched))
 
     def run(self, code: str, *, watched: bool = True) -> list[Message]:
-        """Run a cell to its end."""
+        """Run a cell and return its messages."""
         cell = self.execute(code, watched=watched)
         self.until(is_end_of(cell))
         assert not [each["content"]["traceback"] for each in self.seen if each["msg_type"] == "error"]
         return list(self.seen)
 
     def value(self, expression: str) -> str:
-        """What an expression is worth in the kernel, as text."""
+        """Return the value of an expression in the kernel as text."""
         (result,) = [each for each in self.run(expression) if each["msg_type"] == "execute_result"]
         return str(result["content"]["data"]["text/plain"])
 
     def click(self, model: str, subshell: str | None) -> None:
-        """Send what a front end sends when somebody clicks a button."""
+        """Click a button."""
         data = {"method": "custom", "content": {"event": "click"}, "buffers": []}
         message = self.client.session.msg("comm_msg", {"comm_id": model, "data": data})
         if subshell is not None:
@@ -83,7 +82,7 @@ class Kernel:
         self.client.shell_channel.send(message)
 
     def control(self, kind: str) -> Any:
-        """Ask on the control channel."""
+        """Send a request on the control channel and return its reply."""
         request = self.client.session.msg(kind, {})
         self.client.control_channel.send(request)
         while True:
@@ -101,7 +100,7 @@ def is_end_of(cell: str) -> Callable[[Message], bool]:
 
 
 def models(messages: list[Message], name: str) -> list[str]:
-    """The widgets of a kind that were made."""
+    """Return the ids of the new widgets of a kind."""
     return [
         message["content"]["comm_id"]
         for message in messages
@@ -111,7 +110,7 @@ def models(messages: list[Message], name: str) -> list[str]:
 
 
 def updates(messages: list[Message], model: str, trait: str) -> list[Any]:
-    """The values a trait was given."""
+    """Return the values that a trait was set to."""
     return [
         message["content"]["data"]["state"][trait]
         for message in messages
@@ -143,7 +142,7 @@ def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
 
 @pytest.fixture(params=["main shell", "subshell"])
 def subshell(request: pytest.FixtureRequest, kernel: Kernel) -> str | None:
-    """Where a front end delivers its clicks."""
+    """The shell that a front end sends its clicks to."""
     if request.param == "main shell":
         return None
     features = kernel.control("kernel_info_request").get("supported_features", [])
