@@ -76,7 +76,7 @@ class ReportForm(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
             _html.heading(f"Canvas reports · {urlsplit(canvas.url).netloc} · account {account}")
         )
         self._reports = ReportList(self._select_report, self._refresh_clicked)
-        self._parameters = ParameterForm(self._suggest, self._canvas.waiter.now())
+        self._parameters = ParameterForm(self._suggest, account, canvas.waiter.now)
         self._run = button("Run", "crn-run", "Start a new run of this report", style="primary")
         self._open = button("Open", "crn-open", "Open an existing run instead of starting one")
         self._stop = button("Stop", "crn-stop", "Stop the run in Canvas")
@@ -186,7 +186,7 @@ class ReportForm(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
 
     @_guarded
     def _show_terms(self, terms: list[dict[str, Any]]) -> None:
-        self._parameters.set_terms(terms, self._canvas.waiter.now())
+        self._parameters.set_terms(terms)
 
     def _load_history(self) -> None:
         canvas, offer = self._canvas, self._reports.selected
@@ -224,7 +224,7 @@ class ReportForm(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
     @_guarded
     def _suggest(self) -> None:
         """Offer an existing run from the lists that are already here."""
-        query, now = self._parameters.query(self._canvas.account_id), self._canvas.waiter.now()
+        query, now = self._parameters.query(), self._canvas.waiter.now()
         found = suggest(query, kept=self._kept, runs=self._runs, now=now) if query else None
         self._suggested, self._open.description = found or (None, "Open")
         self._open.tooltip = self._suggested.reason if self._suggested else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
@@ -109,11 +110,10 @@ def _line(term: Mapping[str, Any], now: datetime) -> str:
 class ParameterForm:
     """The fields of one report at a time; ``changed`` is called when the user changes a value."""
 
-    def __init__(self, changed: Callable[[], None], now: datetime) -> None:
-        self._changed = changed
+    def __init__(self, changed: Callable[[], None], account: str, now: Callable[[], datetime]) -> None:
+        self._changed, self._account, self._now = changed, account, now
         self._offer: AvailableReport | None = None
         self._terms: Sequence[dict[str, Any]] = ()
-        self._now = now
         self._lines: dict[str, int] = {}
         self._fields: list[Field] = []
         self.box = widgets.VBox().add_class("crn-parameters")
@@ -129,9 +129,9 @@ class ParameterForm:
         for each in before:
             discard(each)
 
-    def set_terms(self, terms: Sequence[dict[str, Any]], now: datetime) -> None:
+    def set_terms(self, terms: Sequence[dict[str, Any]]) -> None:
         """Offer these terms in the fields that take one."""
-        self._terms, self._now, self._lines = terms, now, term_options(terms, now)
+        self._terms, self._lines = terms, term_options(terms, self._now())
         for field in self._fields:
             field.set_terms(self._lines)
 
@@ -161,20 +161,23 @@ class ParameterForm:
         read_parameters(offer.report, values)
         value = values.get(field.name)
         if field.kind == "term" and self._terms and value is not None:
-            find_term(value, self._terms, self._now)
+            find_term(value, self._terms, self._now())
 
-    def query(self, account: str) -> Query | None:
-        """Return the request as it is filled in, or ``None`` if a field shows an error."""
+    def query(self) -> Query | None:
+        """Return the request as it is filled in, or ``None`` if it is wrong or its term is not known yet."""
         values, offer = self.values(), self._offer
         if values is None or offer is None:
             return None
-        return Query.checked(
-            offer.report,
-            values,
-            account=account,
-            # A name in the server's own form is as good as one in its list.
-            listed={*offer.parameters, *values},
-            terms=lambda: self._terms,
-            now=self._now,
-            to_run=False,
-        )
+        # A name in the server's own form is as good as one in its list.
+        listed, terms, now = {*offer.parameters, *values}, self._terms, self._now()
+        with suppress(ParameterError):
+            return Query.checked(
+                offer.report,
+                values,
+                account=self._account,
+                listed=listed,
+                terms=lambda: terms,
+                now=now,
+                to_run=False,
+            )
+        return None

@@ -8,7 +8,7 @@ import pytest
 from canvas_reports_nb.canvas_api.models import AvailableReport, ReportParameter
 from canvas_reports_nb.catalog import schemas
 from canvas_reports_nb.catalog.parameters import check_names, read_parameters
-from canvas_reports_nb.notebook.parameter_form import fields_of, term_options
+from canvas_reports_nb.notebook.parameter_form import ParameterForm, fields_of, term_options
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 
@@ -64,6 +64,17 @@ def test_a_parameter_only_the_server_knows_has_a_field_too() -> None:
     assert {field.name for field in fields_of(old)} == {"include_deleted"}, (
         "an older Canvas ignores the other"
     )
+
+
+def test_a_term_typed_before_the_terms_are_loaded_is_no_error() -> None:
+    form = ParameterForm(lambda: None, "self", lambda: NOW)
+    form.show(offer_of("grade_export_csv"))
+    (field,) = [each for each in form._fields if each.kind == "term"]
+    field._inputs[0].value = "Spring 26"
+    assert form.values() == {"enrollment_term_id": "Spring 26"}
+    assert form.query() is None
+    form.set_terms([term(3, "Spring 26", "2026-01-12T00:00:00Z", "2026-05-08T00:00:00Z")])
+    assert form.query().wire["enrollment_term_id"] == 3
 
 
 def term(number: int, name: str, start: str | None, end: str | None, **more: Any) -> dict[str, Any]:
