@@ -46,8 +46,10 @@
 
 from __future__ import annotations
 
+import inspect
 import sysconfig
 import traceback
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -70,6 +72,14 @@ __all__ = [
 
 class ReportWarning(UserWarning):
     """The frame is complete, but some of its values or columns are not what the catalog expects."""
+
+
+def warn(text: str) -> None:
+    """Give a `ReportWarning` that points at the user's line."""
+    depth, frame = 1, inspect.currentframe()
+    while frame is not None and not _is_users(frame.f_code.co_filename):
+        depth, frame = depth + 1, frame.f_back
+    warnings.warn(text, ReportWarning, stacklevel=2 if frame is None else depth)
 
 
 class CanvasReportsError(Exception):

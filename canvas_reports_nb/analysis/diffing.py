@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic
@@ -10,7 +9,7 @@ from typing import Any, Generic
 from canvas_reports_nb import _html
 from canvas_reports_nb.analysis.changes import Side, compare
 from canvas_reports_nb.catalog.parameters import near
-from canvas_reports_nb.exceptions import ParameterError, ReportWarning, UnknownColumnError
+from canvas_reports_nb.exceptions import ParameterError, UnknownColumnError, warn
 from canvas_reports_nb.frames.describe import provenance_of, table_of
 from canvas_reports_nb.frames.exchange import FrameT, as_kind_of, column_names
 
@@ -145,11 +144,9 @@ def diff(
     then, now = Side(older), Side(newer)
     found = compare(then, now, on)
     if len(found.ambiguous):
-        warnings.warn(
+        warn(
             f"{len(found.ambiguous):,} keys ({', '.join(on)}) are blank or belong to several rows, "
-            "so these rows were compared whole. See .ambiguous.",
-            ReportWarning,
-            stacklevel=2,
+            "so these rows were compared whole. See .ambiguous."
         )
     return Diff(
         added=now.rows(found.added, newer),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import hashlib
 import shutil
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ import pandas as pd
 
 from canvas_reports_nb import frames
 from canvas_reports_nb._disk import open_private
-from canvas_reports_nb.exceptions import NotAReportError, ReportWarning
+from canvas_reports_nb.exceptions import NotAReportError, warn
 from canvas_reports_nb.frames.contents import csv_members, reopenable
 from canvas_reports_nb.frames.dialect import read_dialect
 from canvas_reports_nb.frames.identity import choose_table, identify
@@ -128,7 +127,7 @@ def _member_and_identity(
     identity = identify(member, report, label=label, table=table)
     if identity.schema is None and report is None:
         text = f"{label or 'The file'} is from no report this package knows. All columns load as text."
-        warnings.warn(text, ReportWarning, stacklevel=3)
+        warn(text)
     if not member.in_zip and table is not None:
         choose_table([identity.table], table, identity.report)
     return member, identity

@@ -9,7 +9,6 @@ import json
 import logging
 import os
 import sys
-import warnings
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from canvas_reports_nb._disk import file_facts, open_private
-from canvas_reports_nb.exceptions import CanvasReportsError, ReportWarning
+from canvas_reports_nb.exceptions import CanvasReportsError, warn
 from canvas_reports_nb.frames.contents import csv_members
 from canvas_reports_nb.frames.identity import identify
 from canvas_reports_nb.frames.provenance import ATTRS_KEY
@@ -54,7 +53,7 @@ def read_arrow(member: Member, identity: Identity) -> tuple[pa.Table, Facts]:
 
     facts = read(member, identity.schema, sink, locale=identity.locale)
     for text in _contradictions(facts, identity):
-        warnings.warn(text, ReportWarning, stacklevel=2)
+        warn(text)
     return pa.Table.from_batches(batches, schemas[-1]).unify_dictionaries(), facts
 
 
@@ -178,7 +177,7 @@ def derive(path: Path, folder: Path, provenance: Provenance, parameters: Mapping
     made = _derive_on_worker(client, path, folder, provenance, parameters) if client is not None else None
     made = made or derive_here(path, folder, provenance, parameters)
     for text in made.warnings:
-        warnings.warn(text, ReportWarning, stacklevel=2)
+        warn(text)
     return made
 
 

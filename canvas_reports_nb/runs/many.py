@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING, Any
@@ -17,9 +16,9 @@ from canvas_reports_nb.exceptions import (
     NotPermittedError,
     ParameterError,
     ReportsFailedError,
-    ReportWarning,
     RunError,
     TableError,
+    warn,
 )
 from canvas_reports_nb.frames.identity import choose_table
 from canvas_reports_nb.frames.provenance import ATTRS_KEY, Provenance
@@ -130,11 +129,7 @@ class ReportsResult:
         parts = [frames.Part(result.parquet(table), request.given) for request, result in self._finished]
         stack = frames.Stack(parts, front)
         if stack.differing:
-            warnings.warn(
-                f"{', '.join(stack.differing)}: text in some of the runs, and so in the stacked frame.",
-                ReportWarning,
-                stacklevel=4,
-            )
+            warn(f"{', '.join(stack.differing)}: text in some of the runs, and so in the stacked frame.")
         return stack
 
     def _provenance(self, table: str | None) -> dict[str, Any]:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import logging
-import warnings
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from canvas_reports_nb.exceptions import (
     DuplicateRunError,
     NotReachedError,
-    ReportWarning,
     ServerError,
     ThrottledError,
     UserAgentRefusedError,
+    warn,
 )
 
 if TYPE_CHECKING:
@@ -59,10 +58,8 @@ def start_once(api: AccountReports, query: Query, *, known: Collection[int]) -> 
             run = found
         differing = query.differing(run.parameters)
         if differing:
-            warnings.warn(
-                f"{run.report} run {run.id}: Canvas stored other parameters than were sent: {', '.join(differing)}.",
-                ReportWarning,
-                stacklevel=2,
+            warn(
+                f"{run.report} run {run.id}: Canvas stored other parameters than were sent: {', '.join(differing)}."
             )
         return run, False
     raise AssertionError("the last attempt returns or raises")

@@ -16,7 +16,6 @@ import logging
 import os
 import re
 import shutil
-import warnings
 from collections import defaultdict
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -31,8 +30,8 @@ from canvas_reports_nb.exceptions import (
     CanvasReportsError,
     ConfigurationError,
     MissingDependencyError,
-    ReportWarning,
     StoreError,
+    warn,
 )
 from canvas_reports_nb.store.store import Store, cutoff, store_frame
 from canvas_reports_nb.store.stored_run import (
@@ -324,11 +323,7 @@ class SharedStore(Store):
         try:
             return call()
         except StoreError as error:
-            warnings.warn(
-                f"{error.message} {error.hint} Continuing with the runs on this disk.",
-                ReportWarning,
-                stacklevel=2,
-            )
+            warn(f"{error.message} {error.hint} Continuing with the runs on this disk.")
             return None
 
     def _copy(self, upload: Upload) -> ReportResult | None:

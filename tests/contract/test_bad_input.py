@@ -1,9 +1,12 @@
 """A wrong call is a clear error; nothing is started and nothing is lost."""
 
+from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
+import canvas_reports_nb as crn
 from canvas_reports_nb import exceptions as ex
 
 
@@ -210,11 +213,34 @@ def test_temporary_errors_are_retried(canvas: Any, scenario: str) -> None:
 
 
 def test_a_wrong_token(canvas: Any) -> None:
-    import canvas_reports_nb as crn  # noqa: PLC0415 - only here
-
     connection = canvas()
     other = crn.connect(connection.url, "wrong-token", store=connection.store.path)
     with pytest.raises(ex.AuthenticationError, match="Settings, New Access Token"):
         other.reports()
     other.close()
     assert "wrong-token" not in repr(other)
+
+
+def test_a_warning_points_at_the_users_line(canvas: Any, tmp_path: Path) -> None:
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "provisioning_csv_02_Mar_2026_81234.csv").write_text(
+        "canvas_user_id,user_id,login_id,first_name,last_name,full_name,sortable_name,email,status\n"
+        "seven,00481,bea,Bea,Aho,Bea Aho,,,active\n"
+    )
+    connection = canvas(files=tmp_path / "files")
+    how = {"users": True, "progress": False, "max_age": 0}
+    row = pd.DataFrame([{"report": "provisioning_csv", "users": True}])
+    for read in (
+        lambda: connection.read_report("provisioning_csv", **how),
+        lambda: crn.read_report("provisioning_csv", **how),
+        lambda: crn.scan_report("provisioning_csv", **how),
+        lambda: pd.DataFrame.canvas.read_report("provisioning_csv", **how),
+        lambda: crn.read_reports(row, progress=False, max_age=0),
+        lambda: row.canvas.read_reports(progress=False, max_age=0),
+        lambda: crn.read_file(tmp_path / "files" / "provisioning_csv_02_Mar_2026_81234.csv"),
+    ):
+        connection.store.clear()
+        with pytest.warns(crn.ReportWarning, match="seven") as caught:
+            read()
+        (warning,) = [each for each in caught if "seven" in str(each.message)]
+        assert (warning.filename, warning.lineno) == (__file__, read.__code__.co_firstlineno)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hmac
 import re
-import warnings
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, cast
 
 import polars as pl
 
 from canvas_reports_nb.catalog.parameters import near
-from canvas_reports_nb.exceptions import ParameterError, PersonalDataError, ReportWarning
+from canvas_reports_nb.exceptions import ParameterError, PersonalDataError, warn
 from canvas_reports_nb.frames.describe import provenance_of, table_of
 from canvas_reports_nb.frames.exchange import (
     LOWEST_PSEUDONYM,
@@ -223,19 +222,13 @@ def _warn(rules: Mapping[str, _Rule], free_text: str, keep: list[str]) -> None:
     """Warn of columns that were dropped unasked, and of kept ones that may identify people."""
     unknown = [name for name, rule in rules.items() if rule.treatment == "unknown"]
     if unknown:
-        warnings.warn(
+        warn(
             f"Dropped columns that may be personal: {', '.join(map(repr, unknown))}. "
-            "Keep them with keep=[...], or name what they identify with identities={...}.",
-            ReportWarning,
-            stacklevel=3,
+            "Keep them with keep=[...], or name what they identify with identities={...}."
         )
     texts = [name for name, rule in rules.items() if rule.treatment == "free text" and free_text == "keep"]
     if texts or keep:
-        warnings.warn(
-            f"Kept unchanged, although they may name people: {', '.join(map(repr, [*texts, *keep]))}.",
-            ReportWarning,
-            stacklevel=3,
-        )
+        warn(f"Kept unchanged, although they may name people: {', '.join(map(repr, [*texts, *keep]))}.")
 
 
 def _replaced(name: str, rule: _Rule, dtype: pl.DataType, secret: bytes) -> pl.Expr:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 import polars as pl
 
-from canvas_reports_nb.exceptions import ParameterError, ReportWarning
+from canvas_reports_nb.exceptions import ParameterError, warn
 from canvas_reports_nb.frames.exchange import FrameT, as_kind_of, as_list, require_columns, to_lazy
 
 Vector: TypeAlias = "np.ndarray[Any, np.dtype[np.float64]]"
@@ -85,11 +84,9 @@ def suppress_small_cells(
     if exposed.any():
         rows = cells.filter(pl.Series(exposed)).select(names).head(3).rows()
         examples = ", ".join(f"({', '.join(map(str, row))})" for row in rows)
-        warnings.warn(
+        warn(
             f"{exposed.sum():,} of {hidden.sum():,} suppressed cells can be computed, at least nearly, from totals "
-            f"over {' and '.join(names)}, such as {examples}. Do not publish those totals.",
-            ReportWarning,
-            stacklevel=2,
+            f"over {' and '.join(names)}, such as {examples}. Do not publish those totals."
         )
     suppressed = pl.Series("suppressed", hidden)
     columns = [
