@@ -116,7 +116,7 @@ def _after(needed: Finding, name: str, check: Callable[[], Finding]) -> Finding:
     return Finding(name, None, f"skipped until {needed.name!r} is fixed")
 
 
-def _refused(name: str, error: CanvasReportsError) -> Finding:
+def _failed(name: str, error: CanvasReportsError) -> Finding:
     return Finding(name, False, error.message, error.hint or "")
 
 
@@ -124,7 +124,7 @@ def _address(url: str | None) -> tuple[str, Finding]:
     try:
         address = find_url(url)
     except CanvasReportsError as error:
-        return "", _refused("address", error)
+        return "", _failed("address", error)
     return address, Finding("address", True, f"{address} ({'argument' if url else 'CANVAS_API_URL'})")
 
 
@@ -187,7 +187,7 @@ def _token(argument: str | None, address: str) -> tuple[Token | None, Finding]:
     try:
         token = find_token(argument, address)
     except CanvasReportsError as error:
-        return None, _refused("token", error)
+        return None, _failed("token", error)
     return token, Finding("token", True, f"{token.source}; not shown")
 
 
@@ -214,7 +214,7 @@ def _calls(
 def _accepted(listed: list[AvailableReport] | CanvasReportsError) -> Finding:
     # These two errors come only after Canvas accepted the token.
     if isinstance(listed, CanvasReportsError) and not isinstance(listed, NotPermittedError | NotFoundError):
-        return _refused("token accepted", listed)
+        return _failed("token accepted", listed)
     return Finding("token accepted", True, "Canvas accepts the token")
 
 
@@ -223,7 +223,7 @@ def _permitted(account: str, listed: list[AvailableReport] | CanvasReportsError)
         do = "Use the Canvas id or sis_account_id:X of an account this token can see."
         return Finding("permission", False, f"{listed.message} (account {account})", do)
     if isinstance(listed, CanvasReportsError):
-        return _refused("permission", listed)
+        return _failed("permission", listed)
     return Finding("permission", True, f"the token can list the reports of account {account}")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import functools
 import inspect
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
 
@@ -34,59 +35,59 @@ if TYPE_CHECKING:
 _F = TypeVar("_F", bound="Callable[..., Any]")
 _NEAR = 0.7
 
-# What help() says about each keyword, once for all readers.
-_KEYWORDS = {
-    "report": ("str", ["The report's name, such as ``grade_export_csv``."]),
-    "requests": (
-        "DataFrame or list of dict",
-        [
-            "One row per run: a column ``report``, an optional column ``account``, and one column per",
-            "parameter. A blank cell is not sent. `requests_for` builds such a frame.",
-        ],
-    ),
-    "parameters": (
-        "mapping, optional",
-        ["Parameters of the report, for names that clash with a keyword of this function."],
-    ),
-    "table": ("str, optional", ["Which table to read. Needed if the run has several."]),
-    "columns": (
-        "sequence of str, optional",
-        ["Only these, in this order; ``[]`` keeps all rows and no column. All by default."],
-    ),
-    "engine": ('{"pandas", "polars", "arrow", "dask"}', ["Which kind of frame to return."]),
-    "on_error": (
-        '{"raise", "return"}',
-        [
-            'What to do if some runs fail. "raise" raises one error for all of them, with the finished runs on',
-            'it. "return" returns a pair: the frame of the finished runs, and the ``status`` of each request.',
-        ],
-    ),
-    "max_age": (
-        "float, str or timedelta",
-        [
-            'Reuse a finished run that is at most this old: seconds, "7d", "12h" or a timedelta. The default',
-            "is one day. 0 starts a new run.",
-        ],
-    ),
-    "run_id": ("int, optional", ["Read exactly this run. ``canvas.history(report)`` lists the runs."]),
-    "offline": ("bool", ["Read from the store only; nothing is sent to Canvas."]),
-    "progress": (
-        '{"auto", "widget", "tqdm", "log", False} or ProgressSink',
-        ['How to show progress. "auto" chooses a widget, a terminal bar or log lines.'],
-    ),
-    "timeout": (
-        "float, optional",
-        ["Total seconds for the call, download included. No limit by default."],
-    ),
-    "on_interrupt": (
-        '{"detach", "abort"}',
-        ["What an interrupt does to a run this call started: let it continue in Canvas, or stop it."],
-    ),
-    "report_parameters": ("", ["All other keywords are parameters of the report."]),
-}
+
+def _entries(text: str) -> dict[str, str]:
+    """Split the Parameters section of a docstring into one entry per keyword."""
+    return {entry.split()[0].lstrip("*"): entry for entry in re.split(r"\n(?=\S)", text.strip())}
 
 
-def _reader(**differing: tuple[str, list[str]]) -> Callable[[_F], _F]:
+# What help() shows for each keyword, once for all readers.
+_KEYWORDS = _entries("""
+report : str
+    The report's name, such as ``grade_export_csv``.
+requests : DataFrame or list of dict
+    One row per run: a column ``report``, an optional column ``account``, and one column per parameter. A blank
+    cell is not sent. `requests_for` builds such a frame.
+parameters : mapping, optional
+    Parameters of the report, for names that clash with a keyword of this function.
+table : str, optional
+    Which table to read. Needed if the run has several.
+columns : sequence of str, optional
+    Only these, in this order; ``[]`` keeps all rows and no column. All by default.
+engine : {"pandas", "polars", "arrow", "dask"}
+    Which kind of frame to return.
+on_error : {"raise", "return"}
+    What to do if some runs fail. "raise" raises one error for all of them, with the finished runs on it.
+    "return" returns a pair: the frame of the finished runs, and the ``status`` of each request.
+max_age : float, str or timedelta
+    Reuse a finished run that is at most this old: seconds, "7d", "12h" or a timedelta. The default is one day.
+    0 starts a new run.
+run_id : int, optional
+    Read exactly this run. ``canvas.history(report)`` lists the runs.
+offline : bool
+    Read from the store only; nothing is sent to Canvas.
+progress : {"auto", "widget", "tqdm", "log", False} or ProgressSink
+    How to show progress. "auto" chooses a widget, a terminal bar or log lines.
+timeout : float, optional
+    Total seconds for the call, download included. No limit by default.
+on_interrupt : {"detach", "abort"}
+    What an interrupt does to a run this call started: let it continue in Canvas, or stop it.
+**report_parameters
+    All other keywords are parameters of the report.
+""")
+_TABLES = """
+table : str or sequence of str, optional
+    Which tables to read. All by default.
+columns : sequence of str, or mapping of str to sequence of str, optional
+    Only these, in this order, of every table or of each table by name. All by default.
+"""
+_LAZY = """
+engine : {"polars", "dask"}
+    Which kind of lazy frame to return.
+"""
+
+
+def _reader(differing: str = "") -> Callable[[_F], _F]:
     """Document every keyword of a reader, and reject misspelled ones before anything is sent."""
 
     def decorate(method: _F) -> _F:
@@ -97,20 +98,14 @@ def _reader(**differing: tuple[str, list[str]]) -> Callable[[_F], _F]:
         @functools.wraps(method)
         def call(self: Readers, *positional: Any, **named: Any) -> Any:
             report = positional[0] if positional else named.get(first.name)
-            _check_keywords(
-                method.__name__, keywords, named.keys() - {first.name}, report, is_single=is_single
-            )
+            others = named.keys() - {first.name}
+            _check_keywords(method.__name__, keywords, others, report, is_single=is_single)
             return method(self, *positional, **named)
 
-        lines = ["Parameters", "----------"]
-        for each in (first, *others):
-            kind, text = {**_KEYWORDS, **differing}[each.name]
-            lines += [
-                f"{each.name} : {kind}" if kind else f"**{each.name}",
-                *(f"    {line}" for line in text),
-            ]
+        entries = _KEYWORDS | (_entries(differing) if differing else {})
+        section = ["Parameters", "----------", *(entries[each.name] for each in (first, *others))]
         head, returns, rest = inspect.cleandoc(method.__doc__ or "").partition("Returns\n")
-        call.__doc__ = head + "\n".join(lines) + f"\n\n{returns}{rest}"
+        call.__doc__ = head + "\n".join(section) + f"\n\n{returns}{rest}"
         return cast("_F", call)
 
     return decorate
@@ -141,14 +136,6 @@ def _no_keyword(reader: str, name: str, near: list[str], keywords: list[str]) ->
     return UnknownParameterError(f"{reader} has no keyword {name}=.", hint=hint)
 
 
-_TABLES = ("str or sequence of str, optional", ["Which tables to read. All by default."])
-_COLUMNS = (
-    "sequence of str, or mapping of str to sequence of str, optional",
-    ["Only these, in this order, of every table or of each table by name. All by default."],
-)
-_LAZY = ('{"polars", "dask"}', ["Which kind of lazy frame to return."])
-
-
 class Readers:
     """The calls that read reports. `Connection` has them; the package has them for the newest connection."""
 
@@ -160,7 +147,7 @@ class Readers:
         raise NotImplementedError
 
     def _runs_of(self, account: str | None) -> AccountRuns:
-        """Return the runs of another account; ``None`` stands for the connection's own."""
+        """Return the runs of another account; ``None`` means the connection's own."""
         raise NotImplementedError
 
     def obtain(
@@ -281,7 +268,7 @@ class Readers:
         max_age: Age = ..., run_id: int | None = ..., offline: bool = ..., progress: Progress = ...,
         timeout: float | None = ..., on_interrupt: OnInterrupt = ..., **report_parameters: Any,
     ) -> dict[str, Any]: ...
-    @_reader(table=_TABLES, columns=_COLUMNS)
+    @_reader(_TABLES)
     def read_tables(
         self, report: str, *, parameters: Parameters | None = None, table: str | Sequence[str] | None = None,
         columns: Sequence[str] | Mapping[str, Sequence[str]] | None = None, engine: Engine = "pandas",
@@ -416,7 +403,7 @@ class Readers:
         max_age: Age = ..., progress: Progress = ..., timeout: float | None = ...,
         on_interrupt: OnInterrupt = ...,
     ) -> tuple[Any, pd.DataFrame]: ...
-    @_reader(engine=_LAZY)
+    @_reader(_LAZY)
     def scan_reports(
         self, requests: Any, *, table: str | None = None, columns: Sequence[str] | None = None,
         engine: Literal["polars", "dask"] = "polars",

@@ -166,19 +166,19 @@ def test_dictionary_of_every_kind_of_frame(opened: Any) -> None:
     assert_frame_equal(frame.canvas.dictionary(), known)
     assert_frame_equal(crn.dictionary(frame, report=REPORT, table="users"), known)
     for other in (eager, lazy):
-        told = other.canvas.dictionary(REPORT, "users")
-        assert_polars_equal(told, crn.dictionary(other, report=REPORT, table="users"))
-        assert told.drop("dtype").rows() == pl.from_pandas(known.drop(columns="dtype")).rows()
-        assert told["dtype"].to_list() == [str(kind) for kind in eager.dtypes]
-        assert_polars_equal(other.canvas.dictionary(), told)
+        described = other.canvas.dictionary(REPORT, "users")
+        assert_polars_equal(described, crn.dictionary(other, report=REPORT, table="users"))
+        assert described.drop("dtype").rows() == pl.from_pandas(known.drop(columns="dtype")).rows()
+        assert described["dtype"].to_list() == [str(kind) for kind in eager.dtypes]
+        assert_polars_equal(other.canvas.dictionary(), described)
     assert_frame_equal(
         crn.dictionary(pd.DataFrame(frame.to_dict("list"), dtype="object")),
         known.assign(dtype="object"),
         check_dtype=False,
     )
     for engine in ("arrow", "dask"):
-        told = crn.dictionary(opened.read_report(REPORT, table="users", engine=engine, **ASKED))
-        assert_frame_equal(told.drop(columns="dtype"), known.drop(columns="dtype"))
+        described = crn.dictionary(opened.read_report(REPORT, table="users", engine=engine, **ASKED))
+        assert_frame_equal(described.drop(columns="dtype"), known.drop(columns="dtype"))
     for unknown in (frame[["status"]].copy(deep=True).set_axis(["x"], axis=1), eager.select("status")):
         getattr(unknown, "attrs", {}).clear()
         with pytest.raises(exceptions.NoProvenanceError, match=r"which table this frame[\s\S]*report="):
@@ -195,7 +195,7 @@ def test_arrow_and_dask_frames_have_provenance(opened: Any, engine: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("report", "table", "error", "said"),
+    ("report", "table", "error", "message"),
     [
         ("provisioning", None, exceptions.ParameterError, "Did you mean 'provisioning_csv'"),
         (REPORT, None, exceptions.TableRequiredError, "several tables: users, accounts"),
@@ -203,9 +203,9 @@ def test_arrow_and_dask_frames_have_provenance(opened: Any, engine: str) -> None
     ],
 )
 def test_errors_of_dictionary_list_the_choices(
-    report: str, table: str | None, error: type, said: str
+    report: str, table: str | None, error: type, message: str
 ) -> None:
-    with pytest.raises(error, match=said):
+    with pytest.raises(error, match=message):
         crn.dictionary(pl.DataFrame({"user_id": ["7"]}), report=report, table=table)
 
 

@@ -41,7 +41,7 @@ class Shell:
         assert "Traceback" not in result.output
         return result
 
-    def refused(self, *arguments: str, code: int) -> str:
+    def error_line(self, *arguments: str, code: int) -> str:
         """Run a command that must fail, and return its one line of error."""
         result = self(*arguments, code=code)
         assert result.stdout == ""
@@ -95,12 +95,12 @@ def test_a_damaged_stored_file_is_downloaded_again(shell: Callable[..., Shell]) 
 
 def test_a_failed_run(shell: Callable[..., Shell]) -> None:
     failing = shell(scenarios=["fails"])
-    assert "ErrorReport:4711" in failing.refused(*PEOPLE, "-o", "people.zip", code=1)
+    assert "ErrorReport:4711" in failing.error_line(*PEOPLE, "-o", "people.zip", code=1)
     assert not Path("people.zip").exists()
     (run,) = failing.json_lines("history", "provisioning_csv")
-    (told,) = failing.json_lines("status", "provisioning_csv", str(run["run_id"]), code=1)
-    assert told["status"] == "error"
-    assert "ErrorReport:4711" in told["reason"]
+    (printed,) = failing.json_lines("status", "provisioning_csv", str(run["run_id"]), code=1)
+    assert printed["status"] == "error"
+    assert "ErrorReport:4711" in printed["reason"]
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_a_failed_run(shell: Callable[..., Shell]) -> None:
 )
 def test_a_wrong_call_starts_nothing(shell: Callable[..., Shell], arguments: list[str], says: str) -> None:
     wrong = shell()
-    assert says in wrong.refused(*arguments, code=2)
+    assert says in wrong.error_line(*arguments, code=2)
     assert wrong.starts == 0
 
 
@@ -133,19 +133,19 @@ def test_an_output_that_can_not_be_written_starts_nothing(
     (tmp_path / "theirs").mkdir()
     Path("link.csv").symlink_to(tmp_path / "theirs" / "out.csv")
     Path("wanted.csv").write_text("report\ngrade_export_csv\n")
-    assert "theirs" in wrong.refused("run", "grade_export_csv", "-o", "theirs/out.csv", code=2)
-    assert "theirs" in wrong.refused("run", "grade_export_csv", "-o", "link.csv", code=2)
-    assert "theirs" in wrong.refused("run", "--requests", "wanted.csv", "-o", "theirs/out.parquet", code=2)
+    assert "theirs" in wrong.error_line("run", "grade_export_csv", "-o", "theirs/out.csv", code=2)
+    assert "theirs" in wrong.error_line("run", "grade_export_csv", "-o", "link.csv", code=2)
+    assert "theirs" in wrong.error_line("run", "--requests", "wanted.csv", "-o", "theirs/out.parquet", code=2)
     assert wrong.starts == 0
 
 
 def test_a_run_continues_after_the_timeout(shell: Callable[..., Shell]) -> None:
     slow = shell(duration=600)
-    said = slow.refused(*GRADES, "--max-age", "0", "-o", "grades.csv", code=3)
+    message = slow.error_line(*GRADES, "--max-age", "0", "-o", "grades.csv", code=3)
     (run,) = slow.json_lines("history", "grade_export_csv")
     number = str(run["run_id"])
-    assert f"canvas-reports status grade_export_csv {number}" in said
-    assert "run the same command (without --max-age 0)" in said
+    assert f"canvas-reports status grade_export_csv {number}" in message
+    assert "run the same command (without --max-age 0)" in message
     slow("status", "grade_export_csv", number, code=3)
     slow.caller.server.clock.advance(900)
     slow("status", "grade_export_csv", number)
@@ -209,10 +209,10 @@ def test_many_runs_stacked(shell: Callable[..., Shell], tmp_path: Path) -> None:
     wanted = pd.concat([wanted, wanted.assign(enrollment_term_id=None, include_deleted="true")])
     expected = crn.connect(**busy.timing).read_reports(wanted, engine="polars", progress=False)
     assert pl.read_parquet("grades.parquet").equals(expected)
-    told = busy.json_lines("run", "--requests", "wanted.csv")
-    assert [each["state"] for each in told] == ["done"] * 3
-    assert told[0] == told[2] != told[1]
-    assert told[1]["enrollment_term_id"] is None
+    printed = busy.json_lines("run", "--requests", "wanted.csv")
+    assert [each["state"] for each in printed] == ["done"] * 3
+    assert printed[0] == printed[2] != printed[1]
+    assert printed[1]["enrollment_term_id"] is None
     assert busy.starts == 2, "all runs are on this disk"
     header, *rows = busy("run", "--requests", "wanted.csv").stdout.splitlines()
     assert header.split()[:2] == ["report", "enrollment_term_id"]
@@ -264,7 +264,7 @@ def test_some_of_many_runs_fail(shell: Callable[..., Shell], monkeypatch: pytest
 
     monkeypatch.setattr(AccountReports, "start", started_and_deleted)
     Path("wanted.csv").write_text("report\nzero_activity_csv\ngrade_export_csv\n")
-    assert "deleted" in mixed.refused("run", "--requests", "wanted.csv", "-o", "out.parquet", code=4)
+    assert "deleted" in mixed.error_line("run", "--requests", "wanted.csv", "-o", "out.parquet", code=4)
     written = pl.read_parquet("out.parquet")
     assert written["report"].unique().to_list() == ["grade_export_csv"]
     assert len(written) > 0
@@ -276,9 +276,9 @@ def test_all_of_many_runs_fail(shell: Callable[..., Shell]) -> None:
     Path("out.parquet").write_bytes(b"of last week")
     result = failing("run", "--requests", "wanted.csv", "-o", "out.parquet", "--json", code=1)
     assert [line.startswith("Error: ") for line in result.stderr.splitlines()] == [True, True]
-    told = [json.loads(line) for line in result.stdout.splitlines()]
-    assert [each["state"] for each in told] == ["failed", "failed"]
-    assert all("ErrorReport:4711" in each["error"] for each in told)
+    printed = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [each["state"] for each in printed] == ["failed", "failed"]
+    assert all("ErrorReport:4711" in each["error"] for each in printed)
     assert Path("out.parquet").read_bytes() == b"of last week"
 
 
@@ -286,8 +286,8 @@ def test_many_runs_continue_after_the_timeout(shell: Callable[..., Shell]) -> No
     slow = shell(duration=600)
     Path("wanted.csv").write_text("report\ngrade_export_csv\nzero_activity_csv\n")
     call = ("run", "--requests", "wanted.csv", "--timeout", "1s")
-    said = slow(*call, code=3).stderr.splitlines()
-    assert len(said) == slow.starts == 2
+    message = slow(*call, code=3).stderr.splitlines()
+    assert len(message) == slow.starts == 2
     slow.caller.server.clock.advance(1800)
     slow("run", "--requests", "wanted.csv")
     assert slow.starts == 2
@@ -298,29 +298,29 @@ def test_many_runs_continue_after_the_timeout(shell: Callable[..., Shell]) -> No
 
 def test_json_lines_agree_with_the_frames(shell: Callable[..., Shell], tmp_path: Path) -> None:
     asked = shell()
-    told, canvas = asked.json_lines, crn.connect(**asked.timing)
-    assert [each["report"] for each in told("list")] == canvas.reports()["report"].tolist()
-    made = {each["table"]: each for each in told(*PEOPLE, "-o", "people.zip")}
+    printed, canvas = asked.json_lines, crn.connect(**asked.timing)
+    assert [each["report"] for each in printed("list")] == canvas.reports()["report"].tolist()
+    made = {each["table"]: each for each in printed(*PEOPLE, "-o", "people.zip")}
     frames = canvas.read_tables("provisioning_csv", users=True, terms=True, progress=False)
     assert {name: each["rows"] for name, each in made.items()} == {n: len(f) for n, f in frames.items()}
     for name, frame in frames.items():
         assert made[name].pop("output") == "people.zip"
         assert made[name] == crn.provenance(frame)
-    (past,) = told("history", "provisioning_csv")
-    (kept,) = told("store")
+    (past,) = printed("history", "provisioning_csv")
+    (kept,) = printed("store")
     assert past["run_id"] == kept["run_id"] == made["users"]["run_id"]
     assert pd.Timestamp(kept["finished_at"]) == canvas.store.info()["finished_at"][0]
     assert kept["store"] == str(tmp_path / "store")
-    for each in told("file", "people.zip"):
+    for each in printed("file", "people.zip"):
         frame = frames[each["table"]]
         assert {column["column"]: column["dtype"] for column in each["columns"]} == {
             name: str(dtype) for name, dtype in frame.dtypes.items()
         }
         assert each["rows"] == len(frame)
-    assert {each["found"] for each in told("file", "people.zip", "--check")} == {"as expected"}
-    assert all(each["ok"] for each in told("doctor"))
-    assert told("store", "clear", "--yes") == [{"store": str(tmp_path / "store"), "removed": 1}]
-    assert told("store") == []
+    assert {each["found"] for each in printed("file", "people.zip", "--check")} == {"as expected"}
+    assert all(each["ok"] for each in printed("doctor"))
+    assert printed("store", "clear", "--yes") == [{"store": str(tmp_path / "store"), "removed": 1}]
+    assert printed("store") == []
 
 
 def test_tables_without_json(shell: Callable[..., Shell], tmp_path: Path) -> None:
@@ -390,7 +390,7 @@ def test_an_output_is_complete_and_private(
     output.write_bytes(b"of last week")
     with monkeypatch.context() as broken:
         broken.setattr("shutil.copyfile", full_disk)
-        assert "No space left" in busy.refused(*wanted, code=1)
+        assert "No space left" in busy.error_line(*wanted, code=1)
     assert output.read_bytes() == b"of last week"
     busy(*wanted)
     assert stat.S_IMODE(output.stat().st_mode) == 0o644, "an existing file keeps its mode"
@@ -425,17 +425,17 @@ def full_disk(*_: object) -> None:
 
 @pytest.mark.parametrize("path", sorted(DATA.iterdir()), ids=lambda path: path.name)
 def test_a_file_is_converted_as_it_is_read(shell: Callable[..., Shell], tmp_path: Path, path: Path) -> None:
-    told = shell().json_lines
-    for facts in told("file", str(path)):
+    printed = shell().json_lines
+    for facts in printed("file", str(path)):
         name = facts["table"]
         report = ["--report", facts["report"]] if facts["report"] else []
         asked = ["file", str(path), *report, *(["-t", name] if path.suffix == ".zip" else [])]
-        (made,) = told(*asked, "-o", "out.parquet")
+        (made,) = printed(*asked, "-o", "out.parquet")
         expected = crn.read_file(path, facts["report"], name if path.suffix == ".zip" else None)
         read = pd.read_parquet(tmp_path / "out.parquet", dtype_backend="numpy_nullable")
         assert read.astype("string").fillna("").equals(expected.astype("string").fillna(""))
         assert (made["rows"], made["sha256"]) == (len(expected), expected.canvas.provenance["sha256"])
-        told(*asked, "-o", "out.csv")
+        printed(*asked, "-o", "out.csv")
         assert crn.read_file("out.csv", facts["report"]).equals(expected)
     if path.suffix == ".csv":
         assert Path("out.csv").read_bytes() == path.read_bytes()
@@ -444,11 +444,11 @@ def test_a_file_is_converted_as_it_is_read(shell: Callable[..., Shell], tmp_path
 def test_a_file_that_has_changed(shell: Callable[..., Shell], tmp_path: Path) -> None:
     path = tmp_path / "users.csv"
     path.write_text("canvas_user_id,user_id,login,brand_new\n7,00481,bea,x\nseven,1,abe,y\n")
-    said = shell()("file", str(path), "--report", "provisioning_csv", "--check", code=1).stdout
-    assert "brand_new" in said
-    assert "canvas_user_id" not in said
-    told = shell()("file", str(path), "--report", "provisioning_csv")
-    (warning,) = told.stderr.splitlines()
+    message = shell()("file", str(path), "--report", "provisioning_csv", "--check", code=1).stdout
+    assert "brand_new" in message
+    assert "canvas_user_id" not in message
+    printed = shell()("file", str(path), "--report", "provisioning_csv")
+    (warning,) = printed.stderr.splitlines()
     assert warning.startswith("Warning: ")
     assert "'seven'" in warning
     with pytest.raises(TableRequiredError):

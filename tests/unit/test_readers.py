@@ -41,10 +41,10 @@ REQUESTS = [{"report": "grade_export_csv"}]
 def canvas(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[crn.Connection]:
     """The newest open connection, from which nothing can be sent."""
 
-    def refuse(*_: object, **__: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise AssertionError("nothing may be sent")
 
-    monkeypatch.setattr("requests.adapters.HTTPAdapter.send", refuse)
+    monkeypatch.setattr("requests.adapters.HTTPAdapter.send", fail)
     with crn.connect("canvas.example.edu", "1234~token", store=tmp_path) as connection:
         yield connection
 
@@ -129,8 +129,9 @@ def test_no_parameter_of_a_known_report_is_taken_for_a_typo(canvas: crn.Connecti
         known = schemas.schema(report)
         assert known
         for parameter in known.parameters.values():
-            with pytest.raises(NotStoredError):
+            with pytest.raises((NotStoredError, ParameterError)) as caught:
                 canvas.read_report(report, offline=True, **{parameter.name: 1})
+            assert not isinstance(caught.value, UnknownParameterError)
 
 
 def test_a_parameter_of_any_name_goes_into_the_mapping(canvas: crn.Connection) -> None:
@@ -147,14 +148,14 @@ def test_an_age_has_many_spellings(canvas: crn.Connection, age: Any) -> None:
 
 @pytest.mark.parametrize("age", ["1 week", "", "d", "-1d", None, "7days", True, [7]])
 def test_what_is_not_an_age(canvas: crn.Connection, age: Any) -> None:
-    said = re.escape(f"Can't read {age!r} as an age.") + r'\nUse seconds, "7d", "12h" or a timedelta\.'
+    message = re.escape(f"Can't read {age!r} as an age.") + r'\nUse seconds, "7d", "12h" or a timedelta\.'
     for call in (
         lambda: canvas.read_report("grade_export_csv", max_age=age),
         lambda: canvas.read_report("grade_export_csv", max_age=age, offline=True),
         lambda: canvas.read_reports(REQUESTS, max_age=age),
         *([lambda: canvas.store.clear(older_than=age)] if age is not None else []),
     ):
-        with pytest.raises(ParameterError, match=said):
+        with pytest.raises(ParameterError, match=message):
             call()
 
 

@@ -136,9 +136,9 @@ def test_a_time_may_have_a_unit(
 
 @given(st.text())
 def test_printed_text_has_no_control_characters(text: str) -> None:
-    said = plain(text)
-    assert said.isprintable()
-    assert said.split() == "".join(c if c.isprintable() else " " for c in text).split()
+    printed = plain(text)
+    assert printed.isprintable()
+    assert printed.split() == "".join(c if c.isprintable() else " " for c in text).split()
 
 
 def test_the_shell_completes_a_report() -> None:
