@@ -166,7 +166,7 @@ class Connection(Readers):
         for offer in offers:
             if offer.report == report:
                 return offer
-        raise self.api.not_offered(report, [offer.report for offer in offers])
+        raise self.api.not_offered(report, offers)
 
     def start(self, report: str, *, parameters: Parameters | None = None, **named: Any) -> ReportJob:
         """Start a run, or join an equal one that is already running.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 from canvas_reports_nb.canvas_api.models import AvailableReport, ReportRun
@@ -12,6 +13,8 @@ from canvas_reports_nb.catalog.schemas import schema
 from canvas_reports_nb.exceptions import (
     CanvasReportsError,
     NotFoundError,
+    NotPermittedError,
+    ParameterError,
     UnexpectedAnswerError,
     UnknownAccountError,
     UnknownReportError,
@@ -19,13 +22,16 @@ from canvas_reports_nb.exceptions import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
     from contextlib import AbstractContextManager
 
     from requests import Response
 
     from canvas_reports_nb.canvas_api.transport import Cache, Transport
     from canvas_reports_nb.deadline import Waiter
+
+_LOG = logging.getLogger(__name__)
+_Item = TypeVar("_Item")
 
 
 class AccountReports:
@@ -56,7 +62,7 @@ class AccountReports:
         include = {"include[]": ["description_html", "parameters_html"]} if html else None
         with self._located(missing=UnknownAccountError):
             items = self._all("reports", query=include, cache=cache)
-            offers = [AvailableReport.from_api(item, _columns(item)) for item in items]
+            offers = list(_readable(items, lambda item: AvailableReport.from_api(item, _columns(item))))
         self.offered = {offer.report: tuple(offer.parameters) for offer in offers}
         return offers
 
@@ -68,14 +74,14 @@ class AccountReports:
                     "POST", f"{self._base}/reports/{_quoted(report)}", body={"parameters": dict(parameters)}
                 )
             except NotFoundError:
-                raise self.not_offered(report, [r.report for r in self.available()]) from None
-            return ReportRun.from_api(answer)
+                raise self.not_offered(report, self.available()) from None
+            return _expected(ReportRun.from_api(answer), report)
 
     def index(self, report: str) -> Iterator[ReportRun]:
         """Yield the past runs of a report, newest first: ``GET reports/:report``."""
         with self._located(report=report, missing=UnknownAccountError):
-            for item in self._all(f"reports/{_quoted(report)}"):
-                yield ReportRun.from_api(item)
+            items = self._all(f"reports/{_quoted(report)}")
+            yield from _readable(items, lambda item: _expected(ReportRun.from_api(item), report))
 
     def show(self, report: str, run_id: int) -> ReportRun:
         """Return a run: ``GET reports/:report/:id``."""
@@ -100,13 +106,20 @@ class AccountReports:
         base = self._base if root is None else f"accounts/{root}"
         with self._located(missing=UnknownAccountError):
             found: list[dict[str, Any]] = []
-            for page in self._transport.pages(
-                f"{base}/terms", query={"workflow_state[]": "all"}, cache=cache
-            ):
-                listed = page.get("enrollment_terms") if isinstance(page, dict) else None
-                if not isinstance(listed, list) or not all(isinstance(term, dict) for term in listed):
-                    raise UnexpectedAnswerError("Canvas sent something other than a list of terms.")
-                found += listed
+            try:
+                for page in self._transport.pages(
+                    f"{base}/terms", query={"workflow_state[]": "all"}, cache=cache
+                ):
+                    listed = page.get("enrollment_terms") if isinstance(page, dict) else None
+                    if not isinstance(listed, list):
+                        raise UnexpectedAnswerError("Canvas sent something other than a list of terms.")
+                    found += _readable(listed, _term)
+            except (NotPermittedError, ParameterError) as error:
+                raise NotPermittedError(
+                    "This token may not list the terms, so a term can't be found by its name.",
+                    hint='Give its Canvas id or "sis_term_id:X", or ask a Canvas admin for access to the terms.',
+                    url=error.url,
+                ) from None
             return found
 
     def about(self, *, cache: Cache = "yes") -> dict[str, Any]:
@@ -121,16 +134,19 @@ class AccountReports:
         """Stream the file of a run's attachment."""
         return self._transport.download(url, offset=offset)
 
-    def not_offered(self, report: str, offered: list[str]) -> UnknownReportError:
+    def not_offered(self, report: str, offers: Collection[AvailableReport]) -> UnknownReportError:
         """Return the error for a report this account does not offer."""
+        names = [offer.report for offer in offers]
         there = (
-            f"Use one of these: {', '.join(sorted(offered))}."
-            if offered
+            f"Use one of these: {', '.join(sorted(names))}."
+            if names
             else "Ask a Canvas admin for access: this token can't see any report."
         )
+        titled = [each.report for each in offers if each.title.casefold() == report.strip().casefold()]
+        meant = f"That is a title. Use the name {titled[0]!r}. " if titled else near(report, names)
         return UnknownReportError(
             f"This account has no report {report!r}.",
-            hint=near(report, offered) + there,
+            hint=meant + there,
             account=self.account,
             report=report,
         )
@@ -138,7 +154,10 @@ class AccountReports:
     def _one(self, method: str, report: str, run_id: int, tail: str = "") -> ReportRun:
         with self._located(report=report, run_id=run_id, missing=UnknownRunError):
             path = f"{self._base}/reports/{_quoted(report)}/{numbered(run_id)}{tail}"
-            return ReportRun.from_api(self._transport.json(method, path))
+            run = _expected(ReportRun.from_api(self._transport.json(method, path)), report)
+            if run.id != numbered(run_id):
+                raise UnexpectedAnswerError(f"Canvas sent run {run.id} instead of run {run_id}.")
+            return run
 
     def _all(self, path: str, **request: Any) -> Iterator[Any]:
         for page in self._transport.pages(f"{self._base}/{path}", **request):
@@ -170,6 +189,31 @@ _MISSING = {
     UnknownAccountError: "This account does not exist, or this token can't see it.",
     UnknownRunError: "This run is unknown, deleted, or of another report or account.",
 }
+
+
+def _readable(items: Iterable[Any], read: Callable[[Any], _Item]) -> Iterator[_Item]:
+    """Yield the items of a list that can be read; one bad item must not hide the others."""
+    for item in items:
+        try:
+            read_item = read(item)
+        except UnexpectedAnswerError as error:
+            _LOG.warning("An item of a list was left out: %s", error.message)
+        else:
+            yield read_item
+
+
+def _expected(run: ReportRun, report: str) -> ReportRun:
+    """Return a run if it is one of this report."""
+    if run.report not in ("", report):
+        raise UnexpectedAnswerError(f"Canvas sent a run of {run.report!r} instead of {report!r}.")
+    return run
+
+
+def _term(item: Any) -> dict[str, Any]:
+    """Return a term if it has an id."""
+    if not isinstance(item, dict) or not str(item.get("id")).isdecimal():
+        raise UnexpectedAnswerError("Canvas sent a term without an id.")
+    return item
 
 
 def _quoted(report: str) -> str:

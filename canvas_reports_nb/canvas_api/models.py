@@ -234,7 +234,10 @@ class AvailableReport:
         """Read an item of the list of reports; raise UnexpectedAnswerError if it has no name."""
         if not isinstance(data, Mapping) or not isinstance(data.get("report"), str):
             raise UnexpectedAnswerError("Canvas sent a list of reports in which one has no name.")
-        last_run = data.get("last_run")
+        try:
+            last_run = ReportRun.from_api(data.get("last_run"))
+        except UnexpectedAnswerError:
+            last_run = None  # none yet, or one that can't be read, which must not hide the report
         parameters = {}
         for name, value in _mapping(data.get("parameters")).items():
             facts = _mapping(value)
@@ -245,7 +248,7 @@ class AvailableReport:
             report=data["report"],
             title=str(data.get("title") or data["report"]),
             parameters=MappingProxyType(parameters),
-            last_run=ReportRun.from_api(last_run) if isinstance(last_run, Mapping) else None,
+            last_run=last_run,
             columns=MappingProxyType(dict(columns or {})),
             description_html=data.get("description_html"),
             parameters_html=data.get("parameters_html"),

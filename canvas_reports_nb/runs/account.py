@@ -109,7 +109,7 @@ class AccountRuns:
         if cache == "only" and report not in offers:
             return None
         if report not in offers:
-            raise self.api.not_offered(report, list(offers))
+            raise self.api.not_offered(report, offers.values())
         names = set(offers[report].parameters)
         if known is None and not names.issuperset(asked):
             names |= set(_IN_FORM.findall(self._offers(cache, html=True)[report].parameters_html or ""))

@@ -1,0 +1,94 @@
+"""The API calls of one account: odd items of a list, foreign answers, and what an error suggests."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from canvas_reports_nb.canvas_api.client import AccountReports
+from canvas_reports_nb.exceptions import (
+    NotPermittedError,
+    ParameterError,
+    UnexpectedAnswerError,
+    UnknownReportError,
+)
+
+GRADES = "grade_export_csv"
+
+
+class Answering:
+    """A transport that responds the same to every request, or raises."""
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+
+    def json(self, *_: Any, **__: Any) -> Any:
+        return self.answer
+
+    def pages(self, *_: Any, **__: Any) -> Iterator[Any]:
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        yield self.answer
+
+
+def api(answer: Any) -> AccountReports:
+    return AccountReports(Answering(answer), "self")  # type: ignore[arg-type]
+
+
+ODD = [None, 7, "text", [], {}, {"id": "x"}, {"id": 7}, {"report": 7}, {"id": None, "status": "complete"}]
+
+
+@pytest.mark.parametrize("odd", ODD, ids=repr)
+def test_one_odd_item_hides_no_other(odd: Any) -> None:
+    offers = api([odd, {"report": GRADES, "last_run": odd}]).available()
+    assert [(offer.report, offer.last_run) for offer in offers] == [(GRADES, None)]
+    good = {"id": 8, "report": GRADES, "status": "complete"}
+    assert [run.id for run in api([odd, good]).index(GRADES)] == [8]
+    terms = api({"enrollment_terms": [odd, {"id": 12, "name": "Fall"}]}).terms()
+    assert [term["id"] for term in terms if term.get("name")] == [12]
+    assert all(str(term["id"]).isdecimal() for term in terms)
+
+
+@pytest.mark.parametrize("call", ["show", "delete", "abort"])
+@pytest.mark.parametrize(
+    "answer", [{"id": 9}, {"report": "provisioning_csv"}], ids=["another run", "another report"]
+)
+def test_the_answer_of_another_question_is_an_error(call: str, answer: dict[str, Any]) -> None:
+    asked = {"id": 8, "report": GRADES, "status": "complete"}
+    assert getattr(api(asked), call)(GRADES, "8").id == 8
+    with pytest.raises(UnexpectedAnswerError, match="instead of"):
+        getattr(api(asked | answer), call)(GRADES, 8)
+
+
+def test_a_started_run_of_another_report_is_an_error() -> None:
+    with pytest.raises(UnexpectedAnswerError, match="instead of 'grade_export_csv'"):
+        api({"id": 8, "report": "provisioning_csv", "status": "created"}).start(GRADES, {})
+
+
+def test_runs_of_another_report_are_not_in_the_list() -> None:
+    runs = [
+        {"id": n, "report": name, "status": "complete"} for n, name in enumerate((GRADES, "other_csv", ""))
+    ]
+    assert [run.id for run in api(runs).index(GRADES)] == [0, 2]
+
+
+@pytest.mark.parametrize(
+    "refused", [NotPermittedError("no"), ParameterError("Terms only belong to root_accounts.")]
+)
+def test_terms_that_may_not_be_listed(refused: Exception) -> None:
+    with pytest.raises(NotPermittedError) as caught:
+        api(refused).terms()
+    assert "Canvas id" in str(caught.value)
+    assert "sis_term_id:X" in str(caught.value)
+    assert "Reports - manage" not in str(caught.value)
+
+
+@pytest.mark.parametrize("title", ["Student Competency", " student competency "])
+def test_a_title_instead_of_a_name(title: str) -> None:
+    offers = api([{"report": "outcome_export_csv", "title": "Outcomes"}]).available()
+    offers += api(
+        [{"report": "student_assignment_outcome_map_csv", "title": "Student Competency"}]
+    ).available()
+    error = api([]).not_offered(title, offers)
+    assert isinstance(error, UnknownReportError)
+    assert "Use the name 'student_assignment_outcome_map_csv'" in str(error)
