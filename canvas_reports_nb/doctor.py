@@ -269,12 +269,8 @@ def _room(root: Path) -> Finding:
     says = f"{free / 1e9:,.1f} GB free on the store's disk"
     if free >= _ROOM:
         return Finding("room", True, says)
-    return Finding(
-        "room",
-        False,
-        says,
-        "Remove old runs with canvas-reports store clear, or set CANVAS_REPORTS_CACHE to another disk.",
-    )
+    do = "Remove old runs with canvas-reports store clear, or set CANVAS_REPORTS_CACHE to another disk."
+    return Finding("room", False, says, do)
 
 
 def _version(package: str) -> str | None:

@@ -48,16 +48,11 @@ yes_option = click.option("--yes", is_flag=True, help="Don't ask for confirmatio
 
 def connecting(command: _F) -> _F:
     """Add the options of every command that talks to a Canvas."""
-    for option in (
-        click.option(
-            "--account", default="self", show_default=True, help="A Canvas id, self, or sis_account_id:X."
-        ),
-        click.option(
-            "--demo", "on_demo", is_flag=True, help="Use the demo Canvas that ships with the package."
-        ),
-    ):
-        command = option(command)
-    return command
+    account = click.option(
+        "--account", default="self", show_default=True, help="A Canvas id, self, or sis_account_id:X."
+    )
+    demo = click.option("--demo", "on_demo", is_flag=True, help="Use the demo Canvas of this package.")
+    return demo(account(command))
 
 
 def connection(account: str, *, on_demo: bool) -> Connection:

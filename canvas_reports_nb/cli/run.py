@@ -66,12 +66,7 @@ if TYPE_CHECKING:
     help="Run many: one row per run, with columns report, account (optional) and one per parameter.",
 )
 @click.option(
-    "-p",
-    "--parameter",
-    "given",
-    multiple=True,
-    metavar="NAME=VALUE",
-    help="A parameter of the report; repeat for more.",
+    "-p", "--parameter", "given", multiple=True, metavar="NAME=VALUE", help="A parameter; repeat for more."
 )
 @output_option("out.parquet, out.csv or out.zip.")
 @click.option("-t", "--table", help="The table, if the run has several.")
