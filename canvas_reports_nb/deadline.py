@@ -45,14 +45,22 @@ class Waiter:
         Returns the time in seconds since the epoch.
     sleep : callable
         Takes seconds.
+    today : datetime, optional
+        The moment that decides which term is current, by default the clock's. In the demo it is always March 2026.
     """
 
-    def __init__(self, clock: Clock = time.time, sleep: Sleep = time.sleep) -> None:
-        self.clock, self.sleep = clock, sleep
+    def __init__(
+        self, clock: Clock = time.time, sleep: Sleep = time.sleep, today: datetime | None = None
+    ) -> None:
+        self.clock, self.sleep, self._today = clock, sleep, today
 
     def now(self) -> datetime:
         """Return the clock's time as an aware datetime."""
         return datetime.fromtimestamp(self.clock(), UTC)
+
+    def today(self) -> datetime:
+        """Return the moment that decides which term is current."""
+        return self._today or self.now()
 
     @contextmanager
     def limit(

@@ -86,7 +86,7 @@ class AccountRuns:
                 account=self.account,
                 listed=listed,
                 terms=terms,
-                now=self.waiter.now(),
+                now=self.waiter.today(),
                 to_run=to_run,
             )
         except InvalidTermError as error:

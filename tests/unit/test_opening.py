@@ -142,3 +142,14 @@ def test_tab_shows_what_a_user_calls(tmp_path: Path) -> None:
         reports scan_report scan_reports start store url"""
     assert dir(canvas) == expected.split()
     canvas.close()
+
+
+def test_the_current_term_of_a_demo_is_that_of_its_university() -> None:
+    with crn.demo(**TINY, duration=0, clock=lambda: 4e9) as canvas:  # in the year 2096
+        runs = [
+            canvas.read_report(
+                "unused_courses_csv", enrollment_term_id=term, max_age="36500d", progress=False
+            )
+            for term in ("current", "Spring 2026")
+        ]
+    assert len({frame.canvas.provenance["run_id"] for frame in runs}) == 1
