@@ -207,7 +207,7 @@ def test_interrupt_detaches_and_prints_the_line_that_attaches_again(kernel: Kern
     (error,) = [each["content"] for each in kernel.seen if each["msg_type"] == "error"]
     assert error["ename"] == "KeyboardInterrupt"
     (left,) = [each["content"]["data"] for each in kernel.seen if each["msg_type"] == "update_display_data"]
-    line = left["text/plain"].rpartition("Later: ")[2]
+    line = left["text/plain"].rpartition("To get it later: ")[2]
     assert line.startswith(f"canvas.attach({REPORT!r}, ")
     assert line in "".join(error["traceback"])
     assert int(kernel.value(f"len({line}.to_pandas())")) > 0
