@@ -10,12 +10,12 @@ from canvas_reports_nb import _html
 from canvas_reports_nb.canvas_api.client import AccountReports
 from canvas_reports_nb.catalog.parameters import merged
 from canvas_reports_nb.exceptions import ConfigurationError
-from canvas_reports_nb.readers import Readers
 from canvas_reports_nb.runs.account import AccountRuns
 from canvas_reports_nb.runs.job import ReportJob
 from canvas_reports_nb.runs.ledger import Ledger
 from canvas_reports_nb.runs.listings import history_frame, reports_frame
 from canvas_reports_nb.runs.pending import PendingRun
+from canvas_reports_nb.runs.readers import Readers
 from canvas_reports_nb.store.shared import open_store
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from canvas_reports_nb.canvas_api.transport import Transport
 from canvas_reports_nb.connection import Connection
 from canvas_reports_nb.deadline import Waiter
 from canvas_reports_nb.exceptions import ConfigurationError
-from canvas_reports_nb.readers import Readers
+from canvas_reports_nb.runs.readers import Readers
 from canvas_reports_nb.settings import Settings, shared_address, store_root
 
 if TYPE_CHECKING:
