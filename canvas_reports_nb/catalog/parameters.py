@@ -100,15 +100,18 @@ def wire_value(value: object) -> Any:
         value = value.astype("datetime64[us]").item()
     elif isinstance(value, np.generic | np.ndarray | pd.Series):  # from a row of a frame, or a column
         value = value.tolist()
-    if isinstance(value, datetime | date):
-        return value.isoformat()
-    if isinstance(value, float) and value.is_integer():  # an id beside a blank in a frame
-        return int(value)
-    if isinstance(value, Mapping):
-        return {str(name): wire_value(item) for name, item in value.items()}
-    if isinstance(value, set | frozenset):
-        value = sorted(value)
-    return [wire_value(item) for item in value] if isinstance(value, list | tuple) else value
+    match value:
+        case datetime() | date():
+            return value.isoformat()
+        case float():  # an id beside a blank in a frame
+            return int(value) if value.is_integer() else value
+        case Mapping():
+            return {str(name): wire_value(item) for name, item in value.items()}
+        case set() | frozenset():
+            return [wire_value(item) for item in sorted(value)]
+        case list() | tuple():
+            return [wire_value(item) for item in value]
+    return value
 
 
 def switches(report: str) -> dict[str, str]:
@@ -153,13 +156,21 @@ def check_names(report: str, parameters: Mapping[str, Any], listed: Collection[s
         return
     own = {*(listed or ()), *(known.parameters if known else ())}
     for name in parameters:
-        if name not in own and name not in COMMON_PARAMETERS and not (known and known.parameter(name)):
-            offer = f"It takes: {', '.join(sorted(own))}." if own else "It takes no parameters."
-            raise UnknownParameterError(
-                f"{report} has no parameter {name!r}; Canvas would ignore it and export everything.",
-                hint=near(name, own) + offer,
-                report=report,
-            )
+        if name in own or name in COMMON_PARAMETERS or declared_as(report, name)[1]:
+            continue
+        offer = f"It takes: {', '.join(sorted(own))}." if own else "It takes no parameters."
+        raise UnknownParameterError(
+            f"{report} has no parameter {name!r}; Canvas would ignore it and export everything.",
+            hint=near(name, own) + offer,
+            report=report,
+        )
+
+
+def declared_as(report: str, name: str) -> tuple[str, Parameter | None]:
+    """Return a parameter's own name, which may be given under an alias, and its description in the catalog."""
+    known = schema(report)
+    declared = known.parameter(name) if known else None
+    return (declared.name, declared) if declared else (name, None)
 
 
 def read_parameters(report: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -172,13 +183,11 @@ def read_parameters(report: str, parameters: Mapping[str, Any]) -> dict[str, Any
     UnknownParameterError
         A parameter is given twice, under its name and an alias, with different values.
     """
-    known = schema(report)
     read: dict[str, Any] = {}
     for name, value in parameters.items():
         if is_blank(value):
             continue
-        declared = known.parameter(name) if known else None
-        target = declared.name if declared else name
+        target, declared = declared_as(report, name)
         plain = _read(report, declared, name, value)
         if target in read and _canonical(declared, read[target]) != _canonical(declared, plain):
             raise UnknownParameterError(
@@ -260,16 +269,18 @@ def _refused(report: str, message: str, hint: str) -> InvalidChoiceError:
 
 def asked_of(report: str, stored: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parameters a run was asked for, from those Canvas stored: the server's own are left out."""
-    known = schema(report)
     asked: dict[str, Any] = {}
     for name, value in stored.items():
-        declared = known.parameter(name) if known else None
-        target = declared.name if declared else name
-        if target in _ON_WHEN_SENT and value is not None:
-            value = value is not False  # noqa: PLW2901 - what it means to Canvas
-        if target not in _NOT_COMPARED and not is_blank(value) and (target not in asked or name == target):
-            asked[target] = wire_value(value)
+        target, _ = declared_as(report, name)
+        meant = _as_canvas_reads(target, value)
+        if target not in _NOT_COMPARED and not is_blank(meant) and (target not in asked or name == target):
+            asked[target] = wire_value(meant)
     return asked
+
+
+def _as_canvas_reads(name: str, value: Any) -> Any:
+    """Return True for a parameter that is on whatever was sent, unless that was null or false."""
+    return value is not False if name in _ON_WHEN_SENT and value is not None else value
 
 
 def canonical(report: str, stored: Mapping[str, Any]) -> dict[str, Any]:
@@ -277,19 +288,12 @@ def canonical(report: str, stored: Mapping[str, Any]) -> dict[str, Any]:
 
     Never raises: another client may have sent anything. What is off or not given is left out.
     """
-    known = schema(report)
     found: dict[str, Any] = {}
-    for name, value in stored.items():
-        declared = known.parameter(name) if known else None
-        target = declared.name if declared else name
-        if target in _NOT_COMPARED:
-            continue
-        if target in _ON_WHEN_SENT:
-            on = value is not None and value is not False
-            found |= {target: True} if on else {}
-        elif not is_blank(value) and (target not in found or name == target):
-            plain = _canonical(declared, wire_value(value))
-            found |= {} if plain is False and declared else {target: plain}
+    for name, value in asked_of(report, stored).items():
+        declared = declared_as(report, name)[1]
+        plain = _canonical(declared, value)
+        if declared is None or plain is not False:
+            found[name] = plain
     return dict(sorted(found.items()))
 
 

@@ -42,37 +42,43 @@ def find_term(spelling: object, terms: Sequence[dict[str, Any]], now: datetime) 
     text = str(spelling).strip()
     if is_id(text):
         return int(text) if text.isdigit() else text
-    found = _fitting(text, terms, now)
+    found = [term for term in terms if _fits(text, term, now)]
     alive = [term for term in found if term.get("workflow_state") != "deleted"] or found
-    if len({int(term["id"]) for term in alive}) == 1:
-        return int(alive[0]["id"])
-    if alive:
-        listed = "; ".join(f"{term['id']} (SIS id {term.get('sis_term_id') or 'none'})" for term in alive)
-        raise InvalidTermError(
-            f"{len(alive)} terms match {text!r}: {listed}.", hint="Use the Canvas id of the one you want."
-        )
-    # An admin of a sub-account sees no SIS ids, and the default term may have any name.
-    if text == "default" or (text.startswith(_SIS) and not any("sis_term_id" in term for term in terms)):
-        return text
-    if text == "current":
-        raise InvalidTermError("No term is current today.", hint=_SPELLINGS)
-    known = [str(term[key]) for key in ("name", "sis_term_id") for term in terms if term.get(key)]
-    raise InvalidTermError(
-        f"No term matches {text!r}.", hint=near(text.removeprefix(_SIS), sorted(set(known))) + _SPELLINGS
+    if not alive:
+        return _unlisted(text, terms)
+    if len({int(term["id"]) for term in alive}) > 1:
+        raise _ambiguous(text, alive)
+    return int(alive[0]["id"])
+
+
+def _ambiguous(text: str, terms: Sequence[dict[str, Any]]) -> InvalidTermError:
+    listed = "; ".join(f"{term['id']} (SIS id {term.get('sis_term_id') or 'none'})" for term in terms)
+    return InvalidTermError(
+        f"{len(terms)} terms match {text!r}: {listed}.", hint="Use the Canvas id of the one you want."
     )
 
 
-def _fitting(text: str, terms: Sequence[dict[str, Any]], now: datetime) -> list[dict[str, Any]]:
+def _fits(text: str, term: dict[str, Any], now: datetime) -> bool:
+    sis_id = term.get("sis_term_id")
     if text == "current":
-        return [term for term in terms if _is_current(term, now)]
+        return _is_current(term, now)
     if text.startswith(_SIS):
-        return [term for term in terms if term.get("sis_term_id") == text.removeprefix(_SIS)]
+        return bool(sis_id == text.removeprefix(_SIS))
     name = _DEFAULT_NAME if text == "default" else text.casefold()
-    return [
-        term
-        for term in terms
-        if term.get("sis_term_id") == text or str(term.get("name") or "").strip().casefold() == name
-    ]
+    return sis_id == text or str(term.get("name") or "").strip().casefold() == name
+
+
+def _unlisted(text: str, terms: Sequence[dict[str, Any]]) -> str:
+    """Return a spelling that only Canvas can read, or raise."""
+    # An admin of a sub-account sees no SIS ids, and the default term may have any name.
+    sees_sis_ids = any("sis_term_id" in term for term in terms)
+    if text == "default" or (text.startswith(_SIS) and not sees_sis_ids):
+        return text
+    if text == "current":
+        raise InvalidTermError("No term is current today.", hint=_SPELLINGS)
+    known = {str(term[key]) for key in ("name", "sis_term_id") for term in terms if term.get(key)}
+    hint = near(text.removeprefix(_SIS), sorted(known)) + _SPELLINGS
+    raise InvalidTermError(f"No term matches {text!r}.", hint=hint)
 
 
 def _is_current(term: dict[str, Any], now: datetime) -> bool:

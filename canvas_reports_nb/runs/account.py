@@ -97,23 +97,27 @@ class AccountRuns:
 
     def _listed(self, report: str, asked: Mapping[str, Any], cache: Cache) -> set[str] | None:
         """Return the parameters the server lists; of a report outside the catalog, those in its own form, too."""
-        known = schema(report)
-        if cache == "only" and known is not None and all(map(known.parameter, asked)):
-            return None
-        try:
-            offers = self._offers(cache)
-        except NotStoredError:
-            return None
+        if cache == "only":
+            return self._remembered_names(report, asked)
+        offers = self._offers(cache)
         if cache == "yes" and report not in offers:
             offers = self._offers("refresh")
-        if cache == "only" and report not in offers:
-            return None
         if report not in offers:
             raise self.api.not_offered(report, offers.values())
         names = set(offers[report].parameters)
-        if known is None and not names.issuperset(asked):
+        if schema(report) is None and not names.issuperset(asked):
             names |= set(_IN_FORM.findall(self._offers(cache, html=True)[report].parameters_html or ""))
         return names
+
+    def _remembered_names(self, report: str, asked: Mapping[str, Any]) -> set[str] | None:
+        """Return the parameters in the list this disk remembers, if the catalog does not know all of them."""
+        known = schema(report)
+        if known is not None and all(map(known.parameter, asked)):
+            return None
+        with suppress(NotStoredError):
+            offer = self._offers("only").get(report)
+            return set(offer.parameters) if offer else None
+        return None
 
     def _offers(self, cache: Cache, *, html: bool = False) -> dict[str, AvailableReport]:
         return {offer.report: offer for offer in self.api.available(cache=cache, html=html)}

@@ -28,7 +28,15 @@ from canvas_reports_nb.runs.decide import (
     next_batch_poll,
 )
 from canvas_reports_nb.runs.download import retrieve
-from canvas_reports_nb.runs.pending import PendingRun, attach_line, ending, gone, late
+from canvas_reports_nb.runs.pending import (
+    PendingRun,
+    attach_line,
+    ending,
+    gone,
+    late,
+    table_event,
+    waiting_event,
+)
 from canvas_reports_nb.runs.progress import ProgressEvent
 
 if TYPE_CHECKING:
@@ -109,22 +117,28 @@ class Batch:
         if not waiting or self._waiter.is_expired:
             return
         for pending in waiting[: free_slots(len(self._queued()), self._taken)]:
-            if pending.query is None:
-                raise AssertionError("a run without a query is attached, never started")
-            pending.runs.throttle()
-            try:
-                run, joined = pending.runs.begin(pending.query, pending.known)
-                pending.follow(run, ours=not joined)
-                self._answered = self._clock()
-                self._queue.add(pending)
-            except CanvasReportsError as error:
-                if self._as_table and isinstance(error, ThrottledError | NotReachedError):
-                    # Nothing was started, and the next one would fail, too: it keeps its turn.
-                    self._postpone(error)
-                    break
-                self._fail(pending, error)
+            if not self._start_one(pending):
+                break
             self._show()
         self._taken = 0
+
+    def _start_one(self, pending: PendingRun) -> bool:
+        """Start a run; return False if the next one would fail, too, so that it keeps its turn."""
+        if pending.query is None:
+            raise AssertionError("a run without a query is attached, never started")
+        pending.runs.throttle()
+        try:
+            run, joined = pending.runs.begin(pending.query, pending.known)
+        except CanvasReportsError as error:
+            if self._as_table and isinstance(error, ThrottledError | NotReachedError):
+                self._postpone(error)
+                return False
+            self._fail(pending, error)
+            return True
+        pending.follow(run, ours=not joined)
+        self._answered = self._clock()
+        self._queue.add(pending)
+        return True
 
     def _wait(self) -> None:
         """Wait until the next poll, and poll; or give up if the time is up."""
@@ -316,16 +330,19 @@ class Batch:
 
     def _table_interrupted(self, on_interrupt: OnInterrupt) -> str:
         going = [each for each in self._unfinished() if each.run is not None]
-        text = (
-            f"Interrupted; {_count(going, 'run')} {'continues' if len(going) == 1 else 'continue'} in Canvas"
-        )
+        verb = "continues in Canvas" if len(going) == 1 else "continue in Canvas"
         if on_interrupt == "abort":
-            text = f"Interrupted; {_count([each for each in going if _aborted(each)], 'run')} stopped"
-        done = sum(each.result is not None for each in self._pending)
+            stopped = [each for each in going if _aborted(each)]
+            text = f"Interrupted; {_count(stopped, 'run')} stopped"
+        else:
+            text = f"Interrupted; {_count(going, 'run')} {verb}"
         ids = ", ".join(str(each.run.id) for each in going if each.run)
+        done = sum(each.result is not None for each in self._pending)
         text += f" ({ids})" if ids else ""
-        text += f", {done} of {len(self._pending)} are on this disk."
-        return f"{text} To continue: canvas.read_reports(requests)"
+        return (
+            f"{text}, {done} of {len(self._pending)} are on this disk. "
+            "To continue: canvas.read_reports(requests)"
+        )
 
     def _unfinished(self) -> list[PendingRun]:
         if self._downloads:
@@ -346,71 +363,23 @@ class Batch:
 
         return moved
 
-    def _subject(self, stage: Literal["waiting", "done", "note"]) -> ProgressEvent:
+    def _subject(self, stage: Literal["done", "note"]) -> ProgressEvent:
         """An event of this batch, or of its only run."""
         pending = self._pending[0]
-        if self._as_table:
-            return ProgressEvent(stage, "read_reports")
-        run = pending.run
-        return ProgressEvent(
-            stage,
-            pending.report,
-            run.id if run else None,
-            run.status if run else "",
-            usual=pending.usual or None,
-        )
+        if self._as_table or pending.run is None:
+            return ProgressEvent(stage, "read_reports" if self._as_table else pending.report)
+        return ProgressEvent(stage, pending.report, pending.run.id, pending.run.status)
 
     def _show(self, next_poll: float | None = None) -> None:
         if self._as_table:
-            self._sink.show(self._table(next_poll))
+            self._sink.show(table_event(self._pending, self._clock(), self._begun, next_poll))
             return
         pending = self._pending[0]
         if pending.result is not None:
-            self._sink.show(
-                replace(self._subject("done"), fraction=1.0, usual=None, text=f"{pending.rows:,} rows")
-            )
+            self._sink.show(replace(self._subject("done"), fraction=1.0, text=f"{pending.rows:,} rows"))
         elif next_poll is not None and pending.run is not None and not pending.run.is_ended:
             waited = self._clock() - self._begun
-            self._sink.show(_waiting(self._subject("waiting"), pending.run, waited, next_poll))
-
-    def _table(self, next_poll: float | None) -> ProgressEvent:
-        now = self._clock()
-        lines = tuple(each.line(now) for each in self._pending)
-        counts = [f"{sum(line.state == 'done' for line in lines)} of {len(lines)} done"]
-        for state in ("running", "compiling", "queued", "waiting", "failed"):
-            number = sum(line.state == state for line in lines)
-            counts += [f"{number} {state}"] if number else []
-        ended = {"done", "failed"}
-        parts = (1.0 if line.state in ended else (line.fraction or 0.0) for line in lines)
-        return ProgressEvent(
-            "done" if all(line.state in ended for line in lines) else "waiting",
-            "read_reports",
-            status=", ".join(counts),
-            fraction=sum(parts) / len(lines),
-            running=now - self._begun,
-            next_poll=next_poll,
-            text=", ".join(counts),
-            runs=lines,
-        )
-
-
-def _waiting(event: ProgressEvent, run: ReportRun, waited: float, pause: float) -> ProgressEvent:
-    """Fill in the server's own times if it sends them (no clock skew), else ours."""
-    queued = running = 0.0
-    if run.status == RunStatus.CREATED:
-        queued = run.run_time if run.run_time is not None else waited
-    else:
-        running = run.run_time if run.run_time is not None else waited
-        if run.started_at and run.created_at:
-            queued = max((run.started_at - run.created_at).total_seconds(), 0.0)
-    return replace(
-        event,
-        fraction=(run.progress or 0) / 100,
-        rows=run.current_line,
-        queued=queued,
-        running=running,
-        next_poll=pause,
-    )
+            self._sink.show(waiting_event(pending, pending.run, waited, next_poll))
 
 
 def _aborted(pending: PendingRun) -> bool:

@@ -76,26 +76,31 @@ def reuse_or_start(
     max_age : float
         Seconds for which a finished run is recent enough; 0 always starts a new one.
     """
-    if max_age > 0:
-        for kept in stored:
-            age = (now - kept.finished_at).total_seconds()
-            if age <= max_age:
-                run_id = kept.provenance["run_id"]
-                return Decision("stored", f"using run {run_id} from this disk, {ago(age)}", stored=kept)
-    usual = estimate(query, history)
-    if max_age > 0:
-        fitting = [run for run in history if is_recent(run, now, max_age) and _answers(query, run)]
-        candidates = [run for run in remembered if is_recent(run, now, max_age)] + fitting
-        for run in candidates:
-            age = (now - (run.ended_at or run.created_at or now)).total_seconds()
-            if run.is_complete and age <= max_age:
-                return Decision(
-                    "finished", f"using run {run.id}, which finished in Canvas {ago(age)}", run=run
-                )
-        for run in candidates:
-            if not run.is_ended:
-                reason = f"joining run {run.id}, which is already {run.status}"
-                return Decision("in flight", reason, run=run, usual=usual)
+    if max_age <= 0:
+        return Decision("start", "starting a new run", usual=estimate(query, history))
+    for kept in stored:
+        age = (now - kept.finished_at).total_seconds()
+        if age <= max_age:
+            reason = f"using run {kept.provenance['run_id']} from this disk, {ago(age)}"
+            return Decision("stored", reason, stored=kept)
+    fitting = [run for run in history if _answers(query, run)]
+    candidates = [run for run in (*remembered, *fitting) if is_recent(run, now, max_age)]
+    return _finished(candidates, now, max_age) or _in_flight_or_new(candidates, estimate(query, history))
+
+
+def _finished(candidates: Sequence[ReportRun], now: datetime, max_age: float) -> Decision | None:
+    for run in candidates:
+        age = (now - (run.ended_at or run.created_at or now)).total_seconds()
+        if run.is_complete and age <= max_age:
+            return Decision("finished", f"using run {run.id}, which finished in Canvas {ago(age)}", run=run)
+    return None
+
+
+def _in_flight_or_new(candidates: Sequence[ReportRun], usual: tuple[float, float] | None) -> Decision:
+    for run in candidates:
+        if not run.is_ended:
+            reason = f"joining run {run.id}, which is already {run.status}"
+            return Decision("in flight", reason, run=run, usual=usual)
     return Decision("start", "starting a new run", usual=usual)
 
 

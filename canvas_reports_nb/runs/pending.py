@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ from canvas_reports_nb.exceptions import (
 from canvas_reports_nb.runs.progress import ProgressEvent, RunProgress
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from canvas_reports_nb.canvas_api.models import ReportRun
     from canvas_reports_nb.catalog.query import Query
@@ -108,24 +109,70 @@ class PendingRun:
 
     def line(self, now: float) -> RunProgress:
         """The run as a line of a table."""
-        label = self.query.label if self.query else self.report
-        elapsed = self.took
-        if elapsed is None:
-            elapsed = 0.0 if self.began is None else now - self.began
+        run_id = self.run.id if self.run else None
         if self.result is not None:
-            return RunProgress(label, self.result.provenance["run_id"], "done", 1.0, self.rows, elapsed)
-        if self.error is not None:
-            run_id = self.run.id if self.run else self.error.run_id
-            return RunProgress(label, run_id, "failed", elapsed=elapsed)
-        run = self.run
-        if run is None:
-            return RunProgress(label)
-        if self.downloading is not None:
-            return RunProgress(
-                label, run.id, self.downloading.stage, self.downloading.fraction, elapsed=elapsed
-            )
-        state = "queued" if run.status == RunStatus.CREATED else run.status
-        return RunProgress(label, run.id, state, (run.progress or 0) / 100, run.current_line, elapsed)
+            run_id, state, fraction = self.result.provenance["run_id"], "done", 1.0
+        elif self.error is not None:
+            run_id, state, fraction = run_id or self.error.run_id, "failed", None
+        elif self.run is None:
+            state, fraction = "waiting", None
+        elif self.downloading is not None:
+            state, fraction = self.downloading.stage, self.downloading.fraction
+        else:
+            state = "queued" if self.run.status == RunStatus.CREATED else self.run.status
+            fraction = (self.run.progress or 0) / 100
+        rows = self.run.current_line if self.run and self.is_in_flight else self.rows
+        label = self.query.label if self.query else self.report
+        return RunProgress(label, run_id, state, fraction, rows, self._elapsed(now))
+
+    def _elapsed(self, now: float) -> float:
+        if self.took is not None:
+            return self.took
+        return 0.0 if self.began is None else now - self.began
+
+
+def waiting_event(pending: PendingRun, run: ReportRun, waited: float, pause: float) -> ProgressEvent:
+    """The state of the one run: the server's own times if it sends them (no clock skew), else ours."""
+    spent = waited if run.run_time is None else run.run_time
+    is_queued = run.status == RunStatus.CREATED
+    queued = spent if is_queued else 0.0
+    if not is_queued and run.started_at and run.created_at:
+        queued = max((run.started_at - run.created_at).total_seconds(), 0.0)
+    return ProgressEvent(
+        "waiting",
+        run.report,
+        run.id,
+        run.status,
+        fraction=(run.progress or 0) / 100,
+        rows=run.current_line,
+        queued=queued,
+        running=0.0 if is_queued else spent,
+        next_poll=pause,
+        usual=pending.usual or None,
+    )
+
+
+def table_event(
+    pending: Sequence[PendingRun], now: float, begun: float, next_poll: float | None
+) -> ProgressEvent:
+    """The state of many runs: one line for each, and how many are in which state."""
+    lines = tuple(each.line(now) for each in pending)
+    states = Counter(line.state for line in lines)
+    shown = ("running", "compiling", "queued", "waiting", "failed")
+    counts = [f"{states['done']} of {len(lines)} done"]
+    counts += [f"{states[state]} {state}" for state in shown if states[state]]
+    ended = states["done"] + states["failed"]
+    fractions = sum(line.fraction or 0.0 for line in lines if line.state not in ("done", "failed"))
+    return ProgressEvent(
+        "done" if ended == len(lines) else "waiting",
+        "read_reports",
+        status=", ".join(counts),
+        fraction=(ended + fractions) / len(lines),
+        running=now - begun,
+        next_poll=next_poll,
+        text=", ".join(counts),
+        runs=lines,
+    )
 
 
 def check_wait(timeout: float | None, on_interrupt: OnInterrupt) -> None:

@@ -51,18 +51,22 @@ def start_once(api: AccountReports, query: Query, *, known: Collection[int]) -> 
             )
             api.waiter.pause(_PAUSE * attempt)
             found = _find(api, query, known, began)
-            if found is None and (attempt == _ATTEMPTS or api.waiter.is_expired):
-                raise
-            if found is None:
+            if found is not None:
+                run = found
+            elif attempt < _ATTEMPTS and not api.waiter.is_expired:
                 continue
-            run = found
-        differing = query.differing(run.parameters)
-        if differing:
-            warn(
-                f"{run.report} run {run.id}: Canvas stored other parameters than were sent: {', '.join(differing)}."
-            )
+            else:
+                raise
+        _warn_if_differing(query, run)
         return run, False
     raise AssertionError("the last attempt returns or raises")
+
+
+def _warn_if_differing(query: Query, run: ReportRun) -> None:
+    differing = query.differing(run.parameters)
+    if differing:
+        names = ", ".join(differing)
+        warn(f"{run.report} run {run.id}: Canvas stored other parameters than were sent: {names}.")
 
 
 def _find(api: AccountReports, query: Query, known: Collection[int], began: datetime) -> ReportRun | None:
