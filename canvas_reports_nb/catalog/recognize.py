@@ -7,11 +7,12 @@ from itertools import chain
 
 from canvas_reports_nb.catalog.schemas import Table, reports, schema
 
-# The share of known columns times the share of expected columns found: a file that lost a quarter of its columns
-# and gained as many others still passes.
+# The share of known columns times the share of expected columns found, below which a file resembles no table.
 THRESHOLD = 0.5
 # Fewer known columns are not enough: half of the tables have "id" and "name".
 ENOUGH_COLUMNS = 3
+# For example "grade_export_csv_02_Mar_2026_81234...": the report, the day, ids.
+_NAMED_BY_CANVAS = re.compile(r"(?:^|[\\/])(\w+?)_\d{2}_[A-Z][a-z]{2}_\d{4}_\d+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +50,17 @@ class _Fit:
     unknown: tuple[str, ...]
 
 
+def report_in_name(name: str | None) -> str | None:
+    """Return the report in a file name that Canvas gave: ``TYPE_02_Mar_2026_81234...``."""
+    found = _NAMED_BY_CANVAS.search(name or "")
+    return found[1] if found else None
+
+
 def recognize(header: Sequence[str], name: str | None = None) -> Match | None:
     """Recognize the report and table that have this header.
+
+    A header with a column that the table does not have needs a name that confirms the report: many reports share
+    columns, and a report that is not in the catalog may contain those of one that is.
 
     Parameters
     ----------
@@ -58,7 +68,8 @@ def recognize(header: Sequence[str], name: str | None = None) -> Match | None:
         The first line of the file, in any order and case.
     name
         A file name or path, such as ``provisioning_csv_02_Mar_2026_81234.zip/users.csv`` or
-        ``users (1).csv``. If it names a report or table that can have this header, that one is chosen.
+        ``users (1).csv``. If it names a report or table that can have this header, that one is chosen. If it is
+        a name that Canvas gave to another report, nothing matches.
 
     Returns
     -------
@@ -66,10 +77,13 @@ def recognize(header: Sequence[str], name: str | None = None) -> Match | None:
         ``None`` if nothing matches. Several tables can match equally well only if they give every column of
         the header the same kind, so the file gets the same types with each of them.
     """
-    columns = tuple(dict.fromkeys(column.removeprefix("\ufeff").strip() for column in header))
-    words = _words(name)
-    fits = [fit for table in _tables() if (fit := _fit(table, columns, words))]
-    fits = [fit for fit in fits if _names(words, fit.table.report)] or fits
+    columns, words, named = _columns(header), _words(name), report_in_name(name)
+    fits = list(_fits(columns, words))
+    fits = [fit for fit in fits if _names(words, fit.table.report)] or [
+        fit for fit in fits if not fit.unknown
+    ]
+    if named is not None:
+        fits = [fit for fit in fits if fit.table.report == named]
     best = max((fit.score for fit in fits), default=0.0)
     fits = [fit for fit in fits if fit.score == best]
     fits = [fit for fit in fits if f"_{fit.table.name}_" in words] or fits
@@ -85,6 +99,24 @@ def recognize(header: Sequence[str], name: str | None = None) -> Match | None:
         missing=first.missing,
         unknown=first.unknown,
     )
+
+
+def describe_nearest(header: Sequence[str], name: str | None = None) -> str:
+    """Describe the report that a header resembles without being recognized as it; blank if it resembles none."""
+    nearest = max(_fits(_columns(header), _words(name)), key=lambda fit: fit.score, default=None)
+    if nearest is None:
+        return ""
+    report, others = nearest.table.report, ", ".join(map(repr, nearest.unknown))
+    differs = f", but {report} has no column {others}" if others else ""
+    return f"It resembles {report}{differs}. If it is that report, pass report={report!r}."
+
+
+def _columns(header: Sequence[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(column.removeprefix("\ufeff").strip() for column in header))
+
+
+def _fits(columns: tuple[str, ...], words: str) -> Iterator[_Fit]:
+    return (fit for table in _tables() if (fit := _fit(table, columns, words)))
 
 
 def _tables() -> Iterator[Table]:

@@ -127,7 +127,7 @@ def _member_and_identity(
     identity = identify(member, report, label=label, table=table)
     if identity.schema is None and report is None:
         text = f"{label or 'The file'} is from no report this package knows. All columns load as text."
-        warn(text)
+        warn(f"{text} {identity.resembles}".strip())
     if not member.in_zip and table is not None:
         choose_table([identity.table], table, identity.report)
     return member, identity
@@ -181,7 +181,7 @@ def check_file(path_or_buffer: Source, report: str | None = None) -> pd.DataFram
             raise NotAReportError(
                 f"{label or member.name} is from no report this package knows. "
                 f"Its first line is: {shown or '(blank)'}",
-                hint='Name the report to compare it with: report="...".',
+                hint=identity.resembles or 'Name the report to compare it with: report="...".',
             )
         rows += [{"table": identity.table, **row} for row in _compare(header, identity.schema)]
     return pd.DataFrame(rows, columns=list(_CHECKED)).astype(_CHECKED)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from canvas_reports_nb.catalog.recognize import recognize
+from canvas_reports_nb.catalog.recognize import describe_nearest, recognize, report_in_name
 from canvas_reports_nb.catalog.schemas import schema
 from canvas_reports_nb.exceptions import TableRequiredError, UnknownTableError
 from canvas_reports_nb.frames.dialect import read_dialect
@@ -17,9 +16,6 @@ if TYPE_CHECKING:
 
     from canvas_reports_nb.catalog.schemas import Report, Table
     from canvas_reports_nb.frames.contents import Member
-
-# For example "grade_export_csv_02_Mar_2026_81234...": the report, the day, ids.
-_NAMED_BY_CANVAS = re.compile(r"(\w+_csv)_\d{2}_[A-Z][a-z]{2}_\d{4}_\d+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +30,15 @@ class Identity:
         ``None`` for an unknown table, whose columns are all text.
     locale : bool
         Whether numbers may have a decimal comma.
+    resembles : str
+        For an unknown table, a sentence on the known report that it resembles, if any.
     """
 
     report: str | None
     table: str
     schema: Table | None
     locale: bool = False
+    resembles: str = ""
 
 
 def identify(
@@ -82,15 +81,16 @@ def _lone_table(
 
 
 def _by_header(member: Member, header: tuple[str, ...], label: str) -> Identity:
-    match = recognize(header, f"{label}/{member.name}.csv" if member.in_zip else label)
+    name = f"{label}/{member.name}.csv" if member.in_zip else label
+    match = recognize(header, name)
     if match is None:
-        named = _NAMED_BY_CANVAS.match(label)
-        report = named[1] if named else None
-        return Identity(report, member.name if member.in_zip else (report or member.name), None)
+        report = report_in_name(label)
+        table = member.name if member.in_zip else (report or member.name)
+        return Identity(report, table, None, resembles=describe_nearest(header, name))
     known = schema(match.candidates[0][0])
-    table = known.table(match.table) if known else None
-    name = member.name if table and table.dynamic else match.table
-    return Identity(match.report, name, table, bool(known and known.locale_csv))
+    found = known.table(match.table) if known else None
+    table = member.name if found and found.dynamic else match.table
+    return Identity(match.report, table, found, bool(known and known.locale_csv))
 
 
 def choose_table(

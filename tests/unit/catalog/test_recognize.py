@@ -3,13 +3,14 @@
 import csv
 import io
 import zipfile
+from datetime import date
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canvas_reports_nb.catalog.recognize import recognize
+from canvas_reports_nb.catalog.recognize import describe_nearest, recognize
 from canvas_reports_nb.catalog.schemas import reports, schema
 
 DATA = Path(__file__).parents[2] / "data"
@@ -122,8 +123,49 @@ def test_the_name_decides_between_equal_headers(report, pattern):
 
 def test_a_name_alone_convinces_nobody():
     assert recognize(["x", "y", "z"], "grade_export_csv_02_Mar_2026_81234.csv") is None
-    grades = schema("grade_export_csv").table("grade_export_csv")
-    assert recognize(full(grades), "provisioning_csv_02_Mar_2026_81234.csv").report == "grade_export_csv"
+
+
+NEW = [f"new column {number}" for number in range(12)]
+
+
+@given(st.sampled_from(TABLES), st.lists(st.sampled_from(NEW), min_size=1, unique=True), st.data())
+def test_a_table_with_columns_of_its_own_is_unknown(table, new, data):
+    header = data.draw(st.permutations([*data.draw(st.sampled_from([full(table), always(table)])), *new]))
+    assert recognize(header) is None
+    nearest = describe_nearest(header)
+    if len(always(table)) >= max(3, len(new)):
+        assert any(
+            f"It resembles {t.report}, but" in nearest for t in TABLES if set(full(t)) >= set(always(table))
+        )
+        assert all(repr(name) in nearest for name in new)
+
+
+@pytest.mark.parametrize("table", TABLES, ids=of)
+def test_a_name_from_canvas_confirms_a_header_with_a_new_column(table):
+    match = recognize(
+        [*full(table), "a new column"], f"{table.report}_02_Mar_2026_8123420260302-31-1b2c3d.csv"
+    )
+    assert match is not None
+    assert (match.report, match.exact, match.unknown) == (table.report, False, ("a new column",))
+
+
+NAMES = st.tuples(
+    st.sampled_from(["", "/", "/home/rosa/", "C:\\reports\\"]),
+    st.sampled_from(
+        [*reports(), "user_course_access_log_csv", "proserv_student_submissions_csv", "our_own_report"]
+    ),
+    st.dates(date(2013, 1, 1), date(2030, 1, 1)).map(lambda day: f"{day:_%d_%b_%Y_}"),
+    st.integers(1, 10**17).map(str),
+    st.sampled_from([".csv", " (1).csv", ".zip/users.csv", "20260302-31-1b2c3d.csv"]),
+)
+
+
+@given(st.sampled_from(TABLES), NAMES)
+def test_a_name_that_canvas_gave_to_another_report_wins(table, name):
+    match = recognize(full(table), "".join(name))
+    assert match is None or match.report == name[1]
+    alike = COURSE_LISTS if table.report in COURSE_LISTS else (table.report,)
+    assert (match is not None) == (name[1] in alike)
 
 
 @pytest.mark.parametrize(("report", "drops"), [("provisioning_csv", "password"), ("sis_export_csv", "email")])
@@ -137,9 +179,14 @@ def test_users_renamed_by_hand_are_told_apart_by_their_columns(report, drops):
 def test_a_changed_header_says_what_changed():
     users = schema("provisioning_csv").table("users")
     header = [name for name in full(users) if name != "email"] + ["Room"]
-    match = recognize(header)
+    match = recognize(header, "provisioning_csv_02_Mar_2026_81234.csv")
     assert (match.report, match.table, match.exact) == ("provisioning_csv", "users", False)
     assert (match.missing, match.unknown) == (("email",), ("Room",))
+    assert recognize(header) is None
+    assert describe_nearest(header) == (
+        "It resembles provisioning_csv, but provisioning_csv has no column 'Room'. "
+        "If it is that report, pass report='provisioning_csv'."
+    )
 
 
 def test_grading_period_columns_belong_to_the_table():

@@ -95,6 +95,27 @@ def test_an_undescribed_report_is_text_with_a_warning(tmp_path: Path, name: str,
     assert frame.canvas.provenance["report"] == report
 
 
+# The columns of "students with no submissions" are all here, among those of another report.
+ACCESS_LOG = (
+    b"section id,section sis id,section name,course id,course sis id,course name,term id,term sis id,term name,"
+    b"enrollment type,user id,user sis id,user name,content type,content,times viewed,times participated,"
+    b"last viewed\n"
+    b'9101,S-1,Bio A,4101,B-1,Biology,341,SP26,Spring,student,501,000481,"Q, Rae",assignments,Essay,12,1,\n'
+)
+
+
+def test_a_file_that_contains_the_columns_of_a_report_is_unknown() -> None:
+    with pytest.warns(
+        crn.ReportWarning, match="resembles students_with_no_submissions_csv, but .*'content type'"
+    ):
+        frame = crn.read_file(ACCESS_LOG)
+    assert frame.canvas.provenance["report"] is None
+    assert frame["user sis id"].tolist() == ["000481"]
+    with pytest.raises(exc.NotAReportError, match="no report this package knows") as caught:
+        crn.check_file(ACCESS_LOG)
+    assert "pass report='students_with_no_submissions_csv'" in str(caught.value)
+
+
 def test_undescribed_bytes_are_text_with_a_warning() -> None:
     with pytest.warns(crn.ReportWarning, match="no report this package knows"):
         assert crn.read_file(STRANGER)["user"].tolist() == ["007"]
