@@ -79,13 +79,11 @@ def recognize(header: Sequence[str], name: str | None = None) -> Match | None:
     """
     columns, words, named = _columns(header), _words(name), report_in_name(name)
     fits = list(_fits(columns, words))
-    fits = [fit for fit in fits if _names(words, fit.table.report)] or [
-        fit for fit in fits if not fit.unknown
-    ]
-    if named is not None:
-        fits = [fit for fit in fits if fit.table.report == named]
+    if named is None:
+        confirmed = [fit for fit in fits if _names(words, fit.table.report)]
+        fits = confirmed or [fit for fit in fits if not fit.unknown]
     best = max((fit.score for fit in fits), default=0.0)
-    fits = [fit for fit in fits if fit.score == best]
+    fits = [fit for fit in fits if fit.score == best and named in {None, fit.table.report}]
     fits = [fit for fit in fits if f"_{fit.table.name}_" in words] or fits
     if not fits or any(len({_kind(fit.table, column) for fit in fits}) > 1 for column in columns):
         return None
