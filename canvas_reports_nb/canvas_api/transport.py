@@ -234,7 +234,7 @@ class Transport:
         )
         if not self._cache_file.exists():
             raise missing
-        headers = {"Cache-Control": f"only-if-cached, stale-if-error={_ANY_AGE}"}
+        headers = {"Cache-Control": f"only-if-cached,stale-if-error={_ANY_AGE}"}
         with suppress(OSError, sqlite3.Error):
             response: Response = self._cached.request("GET", url, headers=headers, **request)
             if getattr(response, "from_cache", False):
