@@ -32,6 +32,7 @@ DEFAULT_MAX_AGE = 24 * 60 * 60
 DEFAULT_STORE_LIMIT = 20 * 1000**3
 """Maximum size of the store in bytes."""
 
+_LONGEST_NAME = 30  # of a host without a dot; a longer text is rather a token
 _HOST = re.compile(r"[\w.:\[\]-]+")
 _STORE_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://[^?]+")
 _PASSWORD = re.compile(r"://[^/@]*:[^@]*@")
@@ -58,8 +59,9 @@ def canvas_url(text: str) -> str:
     """
     parts = _parse(text.strip())
     if parts is None:
-        # The part before an @ may be a password.
-        msg = f"{text.rpartition('@')[2]!r} is not the address of a Canvas."
+        # The part before an @ may be a password, and a text without a dot may be a token.
+        shown = repr(text.rpartition("@")[2]) if "." in text and "~" not in text else "The given text"
+        msg = f"{shown} is not the address of a Canvas."
         raise ConfigurationError(msg, hint='Use an address like "https://canvas.example.edu".')
     if parts.scheme == "http" and not is_loopback(parts.hostname):
         msg = f"The address of {parts.hostname} used plain http, which would expose your token."
@@ -76,6 +78,7 @@ def _parse(text: str) -> SplitResult | None:
         return None
     # A label of a host name has 1 to 63 characters (RFC 1035); an IPv6 address has colons.
     is_host = ":" in host or all(0 < len(label) < 64 for label in host.removesuffix(".").split("."))  # noqa: PLR2004
+    is_host = is_host and (":" in host or "." in host or len(host) <= _LONGEST_NAME)
     valid = parts.scheme in {"http", "https"} and port != 0 and _HOST.fullmatch(parts.netloc)
     return parts if is_host and valid else None
 

@@ -36,14 +36,15 @@ class Token:
     __slots__ = ("_value", "source")
 
     def __init__(self, value: str, source: str = "given as an argument") -> None:
-        value = value.strip()
-        if not value or not value.isascii() or not value.isprintable() or " " in value:
+        # Docker's env files keep the quotes around a value.
+        self._value = value.strip().strip("\"'").strip()
+        self.source = source
+        del value  # tracebacks that show local variables must not show it
+        if not (self._value and self._value.isascii() and self._value.isprintable()) or " " in self._value:
             raise CredentialsError(
                 f"The token {source} was not a Canvas token: it was empty or had spaces or special characters.",
                 hint="Copy it again, or create a new one in Canvas (Account, Settings, New Access Token).",
             )
-        self._value = value
-        self.source = source
 
     def reveal(self) -> str:
         """Return the secret, for the Authorization header only."""
@@ -103,8 +104,12 @@ def find_token(argument: str | Token | None, url: str) -> Token:
         "typed at the prompt": lambda: _from_prompt(url),
     }
     for source, look in places.items():
-        if given := look():
-            return Token(given, source)
+        given = look()
+        try:
+            if given:
+                return Token(given, source)
+        finally:
+            del given  # as above
     raise CredentialsError(
         f"No token for {urlsplit(url).netloc} was found.",
         hint=(

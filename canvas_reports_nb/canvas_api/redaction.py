@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_API = "/api/v1/"
 _KEY_IN_BODY = re.compile(rb'((?:verifier|token|Signature|X-Amz-[A-Za-z-]+)=)[^"&\\]+')
-# Every storage has its own names for keys, so every value is masked.
+# Every storage has its own names for keys, so every value is masked but those that help to find errors.
+_SHOWN = {"page", "per_page", "include[]", "include%5B%5D", "workflow_state[]", "workflow_state%5B%5D"}
 _VALUE = re.compile(r"(?<=[?&])([^=&]+)=[^&\"'>)]*")
 _ADDRESS = re.compile(r"\S+\?\S+")
 _LOGGERS = ("urllib3.connectionpool", "urllib3.poolmanager", "urllib3.util.retry")
@@ -56,5 +56,4 @@ def _mask_keys(record: logging.LogRecord) -> bool:
 
 
 def _mask_values(address: re.Match[str]) -> str:
-    # The API's own addresses contain no keys, and their values help to find errors.
-    return address[0] if _API in address[0] else _VALUE.sub(r"\1=***", address[0])
+    return _VALUE.sub(lambda found: found[0] if found[1] in _SHOWN else f"{found[1]}=***", address[0])

@@ -6,7 +6,7 @@ throttle, which is always English.
 
 from __future__ import annotations
 
-import json
+import re
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -30,6 +30,7 @@ from canvas_reports_nb.exceptions import (
 if TYPE_CHECKING:
     from requests import Response
 
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _RENEW = "Create a new token in Canvas (Account, Settings, New Access Token), or check CANVAS_API_TOKEN."
 _LATER = "Try again in a few minutes; Canvas or a proxy in between may have a problem."
 
@@ -148,12 +149,17 @@ def _json_or_none(response: Response) -> Any:
 
 
 def _decode(response: Response) -> Any:
-    value = response.json()
-    if b"\\ud" not in response.content.lower():
-        return value
-    # JSON allows half a surrogate pair, but frames, files and terminals do not.
-    text = json.dumps(value, ensure_ascii=False).encode("utf-16-le", "surrogatepass")
-    return json.loads(text.decode("utf-16-le", "replace"))
+    return _printable(response.json())
+
+
+def _printable(value: Any) -> Any:
+    """Return JSON without what only harms: half a surrogate pair, and the control characters of a terminal."""
+    if isinstance(value, str):
+        text = value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        return _CONTROL.sub("\ufffd", text)
+    if isinstance(value, list):
+        return [_printable(item) for item in value]
+    return {_printable(k): _printable(v) for k, v in value.items()} if isinstance(value, dict) else value
 
 
 def _server_message(body: Any) -> str:

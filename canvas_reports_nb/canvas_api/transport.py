@@ -7,17 +7,19 @@ Everything else uses a plain session, also report files: a cached session would 
 from __future__ import annotations
 
 import hashlib
+import logging
+import math
 import os
 import platform
 import re
 import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import requests
 import urllib3
@@ -25,10 +27,12 @@ import urllib3
 from canvas_reports_nb.canvas_api.credentials import BearerAuth, Token, origin
 from canvas_reports_nb.canvas_api.redaction import body_without_keys, redacted_logs
 from canvas_reports_nb.canvas_api.responses import error_for, is_html, json_body, retry_after
+from canvas_reports_nb.canvas_api.session import Adapter, Session, at_home, check_link
 from canvas_reports_nb.deadline import GRACE
 from canvas_reports_nb.exceptions import (
     CanvasReportsError,
     ConfigurationError,
+    NotFoundError,
     NotPermittedError,
     NotReachedError,
     NotStoredError,
@@ -43,15 +47,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from requests import PreparedRequest, Response
+    from requests import Response
     from tenacity import RetryCallState
 
     from canvas_reports_nb.deadline import Waiter
 
 Cache = Literal["no", "yes", "refresh", "only"]
 """Whether a GET may be answered from the disk: never, if recent, after asking again, or in any case."""
-_AnySession = TypeVar("_AnySession", bound=requests.Session)
+_AnySession = TypeVar("_AnySession", bound=Session)
 
+_LOG = logging.getLogger(__name__)
 _USER_AGENT = (
     f"canvas-reports-nb/{__version__} (Python {platform.python_version()}; requests {requests.__version__})"
 )
@@ -59,7 +64,11 @@ _ATTEMPTS = 4
 _MAX_RETRY_AFTER = 60.0  # a server may ask for hours, but the caller's timeout decides
 _TEMPORARY = (ThrottledError, NotReachedError, ServerError)
 _ADDRESS = "Check that the address is that of your Canvas."
+_START_AGAIN = "Start the report again, for example with max_age=0."
+_GONE = (404, 410)
 _PER_PAGE = 100
+_MAX_PAGES = 1000
+_CACHE_WAIT = 1.0  # seconds for another process to release the cache
 _ANY_AGE = 10 * 365 * 24 * 3600  # seconds
 _CACHE_SECONDS = {
     # Each pattern matches a whole path, so that the status of a run (".../reports/x/42") is never cached.
@@ -67,27 +76,6 @@ _CACHE_SECONDS = {
     re.compile(r"^[^?]*/api/v1/accounts/[^/?]+(\?.*)?$"): 3600,
     re.compile(r"^[^?]*/api/v1/accounts/[^/?]+/terms(\?.*)?$"): 600,
 }
-
-
-class _Session(requests.Session):
-    """A session that never follows a redirect to plain HTTP on another machine."""
-
-    def get_redirect_target(self, resp: Response) -> str | None:
-        target = super().get_redirect_target(resp)
-        if target:
-            parts = urlsplit(target)
-            if parts.scheme == "http" and not is_loopback(parts.hostname):
-                resp.close()
-                raise UnexpectedAnswerError(
-                    f"Canvas redirected to {parts.hostname} over plain http, which would expose the data.",
-                    hint="Ask a Canvas admin to correct the address of the file storage.",
-                )
-        return target
-
-    def rebuild_auth(self, prepared_request: PreparedRequest, response: Response) -> None:
-        """Drop the token on the way to another host, without reading ``~/.netrc``."""
-        if origin(response.request.url or "") != origin(prepared_request.url or ""):
-            prepared_request.headers.pop("Authorization", None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +103,23 @@ class Transport:
         self._settings = settings
         self._token = token
         self.waiter = waiter
-        self._plain = self._prepare(_Session())
-        self._lock = threading.Lock()
-        self._with_cache: Any = None
+        self._open()
         self.rate_limit_remaining: float | None = None
 
     def __repr__(self) -> str:
         return f"Transport({self._settings.url!r})"
+
+    def _open(self) -> None:
+        self._process = os.getpid()
+        self._without_cache = self._prepare(Session())
+        self._lock = threading.Lock()
+        self._with_cache: Any = None
+
+    @property
+    def _plain(self) -> Session:
+        if self._process != os.getpid():
+            self._open()  # after a fork, both processes would read from one connection
+        return self._without_cache
 
     def close(self) -> None:
         """Close the connections. A later call opens new ones."""
@@ -133,6 +131,8 @@ class Transport:
 
     @property
     def _cached(self) -> Any:
+        if self._process != os.getpid():
+            self._open()
         with self._lock:  # a form's thread and a cell may get here at the same time
             if self._with_cache is None:
                 self._with_cache = self._open_cache()
@@ -145,6 +145,14 @@ class Transport:
         name = f"{host_folder(self._settings.url)}-{digest.hexdigest()}.sqlite"
         return self._settings.store / "http" / name
 
+    def _make_cache_file(self) -> Path:
+        path = self._cache_file
+        # One by one, because mkdir applies the mode to the last folder only.
+        for step in (self._settings.store, path.parent):
+            step.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        return path
+
     def _open_cache(self) -> Any:
         # requests_cache keeps the stack of its first import alive, with everything the callers hold. A thread
         # has a stack of its own.
@@ -152,13 +160,9 @@ class Transport:
             pool.submit(import_module, "requests_cache").result()
         import requests_cache  # noqa: PLC0415 - slow to import, and needed only here
 
-        path = self._cache_file
-        # One by one, because mkdir applies the mode to the last folder only.
-        for step in (self._settings.store, path.parent):
-            step.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        path = self._make_cache_file()
 
-        class Cached(requests_cache.CacheMixin, _Session):
+        class Cached(requests_cache.CacheMixin, Session):
             """The same session with a cache."""
 
         session = Cached(
@@ -174,7 +178,23 @@ class Transport:
         session.hooks["response"].append(_without_secrets)
         return self._prepare(session)
 
+    def _is_cache_free(self) -> bool:
+        """Return whether the cache can be written now; the library would wait for it without end."""
+        path = self._make_cache_file()
+        wait = max(min(_CACHE_WAIT, self.waiter.remaining), 0.0)
+        try:
+            with closing(sqlite3.connect(path, timeout=wait, isolation_level=None)) as probe:
+                probe.execute("BEGIN IMMEDIATE")
+                probe.execute("ROLLBACK")
+        except sqlite3.Error as error:
+            _LOG.info("The cache of lists was skipped: %s", error)
+            return False
+        return True
+
     def _prepare(self, session: _AnySession) -> _AnySession:
+        session.home = self._settings.url
+        for scheme in ("https://", "http://"):
+            session.mount(scheme, Adapter(self.waiter))
         session.auth = BearerAuth(self._token, self._settings.url)
         session.headers.update({"User-Agent": _USER_AGENT, "Accept": "application/json"})
         session.max_redirects = 5
@@ -236,19 +256,24 @@ class Transport:
             raise missing
         headers = {"Cache-Control": f"only-if-cached,stale-if-error={_ANY_AGE}"}
         with suppress(OSError, sqlite3.Error):
+            if not self._is_cache_free():
+                raise missing
             response: Response = self._cached.request("GET", url, headers=headers, **request)
             if getattr(response, "from_cache", False):
                 return response
         raise missing
 
     def _call_once(self, method: str, url: str, request: Mapping[str, Any], *, cached: bool) -> _Attempt:
+        plain = {name: value for name, value in request.items() if name != "force_refresh"}
         try:
-            tried = self._send(self._cached if cached else self._plain, method, url, request)
+            cached = cached and self._is_cache_free()
+            tried = self._send(
+                *((self._cached, method, url, request) if cached else (self._plain, method, url, plain))
+            )
         except (OSError, sqlite3.Error):
             if not cached:
                 raise
             # A full disk or a damaged cache must not prevent the call.
-            plain = {name: value for name, value in request.items() if name != "force_refresh"}
             tried = self._send(self._plain, method, url, plain)
         response = tried.response
         if response is None or tried.error is not None:
@@ -289,7 +314,8 @@ class Transport:
         remaining = response.headers.get("X-Rate-Limit-Remaining")
         if remaining and not getattr(response, "from_cache", False):
             with suppress(ValueError):  # a proxy may send anything
-                self.rate_limit_remaining = float(remaining)
+                left = float(remaining)
+                self.rate_limit_remaining = left if math.isfinite(left) else None
         return _Attempt(response, error_for(response), min(retry_after(response), _MAX_RETRY_AFTER))
 
     def json(self, method: str, path: str, **request: Any) -> Any:
@@ -300,14 +326,27 @@ class Transport:
         self, path: str, *, query: Mapping[str, Any] | None = None, cache: Cache = "no"
     ) -> Iterator[Any]:
         """Yield all pages of a list, following the ``Link`` headers on this host."""
-        url: str | None = path
-        parameters: Mapping[str, Any] | None = {**(query or {}), "per_page": _PER_PAGE}
-        while url:
+        url, parameters = path, {**(query or {}), "per_page": _PER_PAGE}
+        seen: set[str] = set()
+        while len(seen) < _MAX_PAGES:
             response = self.call("GET", url, query=parameters, cache=cache)
             yield json_body(response)
-            url, parameters = response.links.get("next", {}).get("url"), None
-            if url and origin(url) != origin(self._settings.url):
-                raise UnexpectedAnswerError("Canvas named a next page on another host.", url=url)
+            link = response.links.get("next", {}).get("url")
+            if not link:
+                return
+            url, parameters = self._next_page(response.url, link), {}
+            if url in seen:
+                break
+            seen.add(url)
+        raise UnexpectedAnswerError("Canvas sent a list whose pages have no end.", hint=_ADDRESS, url=url)
+
+    def _next_page(self, current: str, link: str) -> str:
+        """Return the address of the next page, which must be on this server."""
+        with suppress(ValueError):
+            url = at_home(urljoin(current, link), self._settings.url)
+            if origin(url) == origin(self._settings.url):
+                return url
+        raise UnexpectedAnswerError("Canvas named a next page on another host.", url=current)
 
     @contextmanager
     def download(self, url: str, *, offset: int = 0) -> Iterator[Response]:
@@ -318,6 +357,8 @@ class Transport:
         """
         # Compression would hide the size, and with it a truncated file.
         headers = {"Accept": "*/*", "Accept-Encoding": "identity"}
+        url = at_home(url, self._settings.url)
+        check_link(url, self._settings.url)
         if offset:
             headers["Range"] = f"bytes={offset}-"
         with self._retry(lambda: self._open_file(url, headers)) as response:
@@ -332,7 +373,10 @@ class Transport:
             return _Attempt(response)
         response.close()
         error: CanvasReportsError = tried.error
-        if origin(response.url) != origin(self._settings.url):
+        is_elsewhere = origin(response.url) != origin(self._settings.url)
+        if is_elsewhere and response.status_code in _GONE:
+            error = NotFoundError("The file is no longer in the file storage.", hint=_START_AGAIN, url=url)
+        elif is_elsewhere:
             # A storage checks only its links, which expire within minutes.
             message = f"The file storage rejected the link ({response.status_code})."
             error = ServerError(message, hint="Call again to get a new link.", url=url)
@@ -365,7 +409,11 @@ def _unreached(error: Exception, url: str) -> _Attempt:
         hint = "If your school has its own certificate authority, set REQUESTS_CA_BUNDLE to its file."
         refused = NotReachedError(f"The TLS certificate of {host} was not accepted.", hint=hint, url=url)
         return _Attempt(error=refused, may_retry=False)
-    what = "no response in time" if isinstance(error, requests.Timeout) else type(error).__name__
+    what = (
+        "no response in time"
+        if isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError)
+        else type(error).__name__
+    )
     hint = "Check the address and the network, then try again."
     return _Attempt(error=NotReachedError(f"{host} was not reached ({what}).", hint=hint, url=url))
 

@@ -30,6 +30,13 @@ def test_an_address_is_normalized(given_: str, url: str) -> None:
     assert canvas_url(given_) == url
 
 
+@pytest.mark.parametrize("token", ["7~abcdefabcdef", "1234~" + "x" * 64, "a" * 31, "a" * 64, "10017~a.b"])
+def test_a_token_given_as_the_address_is_not_shown(token: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        canvas_url(token)
+    assert token not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     "given_",
     [

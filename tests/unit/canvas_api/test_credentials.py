@@ -200,3 +200,27 @@ def test_netrc_does_not_replace_the_token(monkeypatch: pytest.MonkeyPatch, tmp_p
         "Authorization"
         not in session.prepare_request(requests.Request("GET", "https://a.example.org")).headers
     )
+
+
+@pytest.mark.parametrize("given", [f'"{SECRET}"', f"'{SECRET}'", f' "{SECRET}" \n', f'"{SECRET}'])
+def test_quotes_around_a_token_are_not_a_part_of_it(given: str) -> None:
+    assert Token(given).reveal() == SECRET
+
+
+@pytest.mark.parametrize("argument", [None, f"{SECRET} x"])
+def test_local_variables_in_a_traceback_do_not_show_a_token(
+    monkeypatch: pytest.MonkeyPatch, argument: str | None
+) -> None:
+    monkeypatch.setenv("CANVAS_API_TOKEN", f"{SECRET} x")
+    with pytest.raises(CredentialsError) as caught:
+        find_token(argument, URL)
+    ours = [
+        frame
+        for frame, _ in traceback.walk_tb(caught.value.__traceback__)
+        if frame.f_code.co_filename == credentials.__file__
+    ]
+    shown = {
+        name: repr(value) for frame in ours for name, value in frame.f_locals.items() if name != "argument"
+    }
+    assert len(ours) == 2
+    assert SECRET not in repr(shown)

@@ -26,6 +26,12 @@ API = "/api/v1/accounts/self/reports?per_page=100&include%5B%5D=description_html
             (f"https://canvas.example.edu{API}", "https://files.example.org/x?X-Amz-Signature=hidden"),
             f"Redirecting https://canvas.example.edu{API} -> https://files.example.org/x?X-Amz-Signature=***",
         ),
+        (
+            "urllib3.connectionpool",
+            "GET %s",
+            ("/api/v1/buckets/b/x?X-Amz-Signature=hidden&page=2",),
+            "GET /api/v1/buckets/b/x?X-Amz-Signature=***&page=2",
+        ),
         ("urllib3.util.retry", "(url='%s')", ("/files/9/download?verifier=hidden",), "verifier=***')"),
         ("urllib3.connectionpool", "100 %% of %s", ("it",), "100 % of it"),
     ],

@@ -114,3 +114,11 @@ def test_a_response_without_json(body: str, kind: str, error: type[exc.CanvasRep
     with pytest.raises(error) as caught:
         json_body(answer(200, body, kind))
     assert type(caught.value) is error
+
+
+def test_control_characters_never_reach_a_terminal() -> None:
+    sent = {"message\x1b": ["a\x1b]0;x\x07b", {"c": "\x9b2J\x7f"}], "kept": "tab\t, line\r\n, \u00e9\u200f"}
+    shown = json_body(answer(200, sent))
+    assert shown == {"message\ufffd": ["a\ufffd]0;x\ufffdb", {"c": "\ufffd2J\ufffd"}], "kept": sent["kept"]}
+    error = error_for(answer(500, {"errors": [{"message": "\x1b[2J"}]}))
+    assert "\x1b" not in str(error)

@@ -2,8 +2,10 @@
 
 import io
 import json
+import sqlite3
 import threading
 import traceback
+import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
@@ -17,6 +19,7 @@ import urllib3
 
 from canvas_reports_nb import exceptions as exc
 from canvas_reports_nb.canvas_api.credentials import Token
+from canvas_reports_nb.canvas_api.session import Adapter
 from canvas_reports_nb.canvas_api.transport import Transport
 from canvas_reports_nb.deadline import Waiter
 from canvas_reports_nb.settings import Settings
@@ -231,7 +234,7 @@ def test_a_missing_certificate_file_is_an_error(
 def test_a_call_succeeds_without_a_usable_cache(transport: Made, tmp_path: Path) -> None:
     (tmp_path / "http").write_text("a file where a folder should be")
     made, wire = transport(GOOD)
-    assert made.json("GET", "accounts/self", cached=True) == {"id": 1}
+    assert made.json("GET", "accounts/self", cache="yes") == {"id": 1}
     assert len(wire.requests) == 1
 
 
@@ -252,7 +255,7 @@ def test_the_cache_follows_no_redirect_to_plain_http(transport: Made) -> None:
     cached = Wire((302, b"", {"Location": "http://canvas.example.edu/api/v1/accounts/self"}))
     made._cached.mount("https://", cached)
     with pytest.raises(exc.UnexpectedAnswerError, match="plain http"):
-        made.json("GET", "accounts/self", cached=True)
+        made.json("GET", "accounts/self", cache="yes")
     assert len(cached.requests) == 1
 
 
@@ -271,8 +274,8 @@ def test_the_cache_keeps_no_redirect_and_no_web_page(
     made, _ = transport()
     made._cached.mount("https://", Wire(*answers, (200, {"id": 2})))
     with suppress(exc.AuthenticationError):
-        made.json("GET", "accounts/self", cached=True)
-    assert made.json("GET", "accounts/self", cached=True) == {"id": 2}, (
+        made.json("GET", "accounts/self", cache="yes")
+    assert made.json("GET", "accounts/self", cache="yes") == {"id": 2}, (
         "after the login the next call succeeds"
     )
     made.close()
@@ -294,13 +297,137 @@ def test_all_pages_are_followed_by_the_link_header(transport: Made) -> None:
 
 
 @pytest.mark.parametrize(
-    "elsewhere", ["https://evil.example.org/x", "http://canvas.example.edu/x", CANVAS + ".evil.example.org/x"]
+    "elsewhere",
+    [
+        "https://evil.example.org/x",
+        CANVAS + ".evil.example.org/x",
+        CANVAS + ":8443/x",
+        "http://[::1",
+        "//x",
+        "file:///x",
+    ],
 )
 def test_a_next_page_on_another_host_is_not_followed(transport: Made, elsewhere: str) -> None:
     made, wire = transport((200, [1], {"Link": f'<{elsewhere}>; rel="next"'}))
     with pytest.raises(exc.UnexpectedAnswerError, match="another host"):
         list(made.pages("accounts/1/reports/x"))
     assert len(wire.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "link", ["http://canvas.example.edu/p?page=2", f"{CANVAS}:443/p?page=2", "/p?page=2", "p?page=2"]
+)
+def test_a_next_page_behind_a_proxy_is_read_from_our_own_address(transport: Made, link: str) -> None:
+    made, wire = transport((200, [1], {"Link": f'<{link}>; rel="next"'}), (200, [2]))
+    assert list(made.pages(f"{CANVAS}/api/v1/p")) == [[1], [2]]
+    assert wire.requests[1].url in {f"{CANVAS}/p?page=2", f"{CANVAS}/api/v1/p?page=2"}
+
+
+@pytest.mark.parametrize("circle", [1, 2, 3])
+def test_next_pages_in_a_circle_end(transport: Made, circle: int) -> None:
+    pages = [(200, [n], {"Link": f'<{CANVAS}/p?page={n % circle}>; rel="next"'}) for n in range(1, 9)]
+    made, wire = transport(*pages)
+    with pytest.raises(exc.UnexpectedAnswerError, match="no end"):
+        list(made.pages("accounts/1/reports/x"))
+    assert len(wire.requests) == circle + 1
+
+
+def test_a_list_of_ever_new_pages_ends(transport: Made) -> None:
+    made, wire = transport(*((200, [], {"Link": f'<{CANVAS}/p?page={n}>; rel="next"'}) for n in range(2000)))
+    with pytest.raises(exc.UnexpectedAnswerError, match="no end"):
+        list(made.pages("accounts/1/reports/x"))
+    assert len(wire.requests) == 1000
+
+
+BAD_LINKS = [
+    "http://files.example.org/a.csv", "http://127.0.0.1/a", "https://localhost/a", "https://[::1]:8888/a",
+    "http://[::1", "file:///etc/passwd", "ftp://files.example.org/a", "https://files.example.org:99999/a",
+    "https://", "nothing",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("link", BAD_LINKS)
+def test_a_link_that_is_invalid_or_exposes_data_is_not_followed(transport: Made, link: str) -> None:
+    made, wire = transport((302, b"", {"Location": link}), (404, b""))
+    with pytest.raises(exc.UnexpectedAnswerError), made.download(link):
+        pass
+    assert not wire.requests
+    if "://" in link:
+        with pytest.raises(exc.UnexpectedAnswerError), made.download(f"{CANVAS}/files/7"):
+            pass
+        assert len(wire.requests) == 1
+
+
+def test_a_download_behind_a_proxy_keeps_our_own_scheme(transport: Made) -> None:
+    made, wire = transport((200, b"rows", {"Content-Type": "text/csv"}))
+    with made.download("http://canvas.example.edu/files/7/download?x=1") as response:
+        assert response.content == b"rows"
+    assert wire.requests[0].url == f"{CANVAS}/files/7/download?x=1"
+
+
+@pytest.mark.parametrize("left", ["nan", "inf", "-inf", ""])
+def test_a_rate_limit_that_is_no_number_is_unknown(transport: Made, left: str) -> None:
+    made, _ = transport((200, {}, {"X-Rate-Limit-Remaining": left}))
+    made.json("GET", "accounts/self")
+    assert made.rate_limit_remaining is None
+
+
+def test_a_locked_cache_is_skipped(transport: Made, tmp_path: Path) -> None:
+    made, wire = transport((200, {"id": 1}), (200, {"id": 2}))
+    path = made._make_cache_file()
+    with closing(sqlite3.connect(path, isolation_level=None)) as other, made.waiter.limit(0.0):
+        other.execute("BEGIN IMMEDIATE")
+        assert made.json("GET", "accounts/self", cache="yes") == {"id": 1}
+        with pytest.raises(exc.NotStoredError):
+            made.json("GET", "accounts/self", cache="only")
+    assert len(wire.requests) == 1
+
+
+def test_a_forked_process_opens_its_own_connections(transport: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, _ = transport()
+    plain, cached = made._plain, made._cached
+    assert made._plain is plain
+    monkeypatch.setattr("os.getpid", lambda: -1)
+    assert made._plain is not plain
+    assert made._cached is not cached
+
+
+class Slow(io.RawIOBase):
+    """A body that arrives one byte at a time; each takes a second."""
+
+    def __init__(self, slept: list[float], size: int) -> None:
+        super().__init__()
+        self.slept, self.left = slept, size
+
+    def readable(self) -> bool:
+        return True
+
+    def read1(self, _: int = -1) -> bytes:
+        self.slept.append(1.0)
+        self.left -= 1
+        return b" " if self.left >= 0 else b""
+
+
+@pytest.mark.parametrize(("timeout", "most"), [(5, 7), (None, 302)])
+def test_a_response_that_trickles_in_ends_in_time(
+    waiter: Waiter, slept: list[float], timeout: float | None, most: int
+) -> None:
+    response = requests.Response()
+    response.raw = urllib3.HTTPResponse(Slow(slept, 10_000), preload_content=False)
+    with waiter.limit(timeout), pytest.raises(requests.ReadTimeout):
+        Adapter(waiter)._read(response)
+    assert len(slept) <= most
+
+
+def test_a_compressed_response_without_end_is_an_error(waiter: Waiter) -> None:
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    packed = b"".join(packer.compress(b" " * (1 << 20)) for _ in range(80)) + packer.flush()
+    response = requests.Response()
+    response.raw = urllib3.HTTPResponse(
+        io.BytesIO(packed), headers={"Content-Encoding": "gzip"}, preload_content=False
+    )
+    with pytest.raises(exc.UnexpectedAnswerError, match="more than 64 MB"):
+        Adapter(waiter)._read(response)
 
 
 def test_a_redirect_to_the_storage_drops_the_token(
@@ -337,7 +464,8 @@ def test_no_redirect_to_plain_http(transport: Made) -> None:
         (CANVAS, 404, exc.NotFoundError),
         (STORAGE, 401, exc.ServerError),
         (STORAGE, 403, exc.ServerError),
-        (STORAGE, 404, exc.ServerError),
+        (STORAGE, 404, exc.NotFoundError),
+        (STORAGE, 410, exc.NotFoundError),
     ],
 )
 def test_a_rejected_download(transport: Made, host: str, status: int, error: type[Exception]) -> None:
@@ -388,8 +516,8 @@ def test_the_cache_holds_only_metadata_and_no_secret(transport: Made, tmp_path: 
     )
     made._cached.mount("https://", cached)
     for _ in range(2):
-        assert made.json("GET", "accounts/self/reports", cached=True)[0]["report"] == "x"
-        assert made.json("GET", "accounts/self/reports/x/1", cached=True) == {"id": 1}
+        assert made.json("GET", "accounts/self/reports", cache="yes")[0]["report"] == "x"
+        assert made.json("GET", "accounts/self/reports/x/1", cache="yes") == {"id": 1}
     assert [request.path_url for request in cached.requests].count("/api/v1/accounts/self/reports") == 1
     assert [request.path_url for request in cached.requests].count("/api/v1/accounts/self/reports/x/1") == 2
     assert made.json("GET", "accounts/self/reports") == {"id": 2}
