@@ -25,11 +25,13 @@ _SLICE = 1_000
 def _graded_courses(world: World, courses: pl.DataFrame) -> pl.DataFrame:
     """Return what grading needs of courses; `done` is the graded share of the work assigned so far.
 
-    Teachers assign work as a term proceeds, so the final score of a running course is a little behind.
+    Some teachers assign work as a term proceeds, others all of it at its start, so that final scores lag behind.
     """
     length = (pl.col("end_at") - pl.col("start_at")).dt.total_seconds()
     elapsed = (pl.lit(world.now) - pl.col("start_at")).dt.total_seconds() / length
     running = pl.when(elapsed <= 0.0).then(0.0).otherwise(0.75 + 0.25 * elapsed.fill_null(0.6).clip(0.0, 1.0))
+    prompt = pl.Series(world.draws.chance("prompt grading", courses["id"].to_numpy(), 0.6))
+    running = pl.when(prompt & (elapsed > 0.0)).then(1.0).otherwise(running)
     unpublished = pl.col("status").is_in(UNPUBLISHED)
     done = pl.when(status="completed").then(1.0).when(unpublished).then(0.0).otherwise(running)
     return attach(courses, world.terms, "term_id", term="name", term_sis="sis_id").select(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -16,11 +16,13 @@ from . import belonging, catalog, learning, people
 from .draws import Draws
 from .enrollments import Plan, plan_rows
 from .enrollments import enrollments as draw_enrollments
+from .registration import Classes, register
 
 __all__ = ["NOW", "World", "build_world"]
 
 NOW = datetime(2026, 3, 2, 16, 14, tzinfo=UTC)
 _ZONE = "America/Denver"
+_FEWEST_STUDENTS, _ROWS_PER_STUDENT = 40, 16.3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,16 +81,24 @@ class World:
 
 
 def _taught(
-    draws: Draws, enrollments: int, students: int, calendar: catalog.Calendar, terms: pl.DataFrame
-) -> tuple[pl.DataFrame, Plan]:
-    """Return as many courses as the enrollments fill, and the plan of their rows."""
-    courses = catalog.courses(draws, enrollments // 30 + 10, calendar, terms)
-    drawn = courses["id"] >= catalog.FIRST_COURSE
-    plan = plan_rows(draws, courses.filter(drawn), students)
-    rows = sum(counts for name, counts in plan.items() if name != "base")
-    enough = int(np.searchsorted(np.cumsum(rows), enrollments)) + 1
-    kept = courses.filter(~drawn | (courses["id"] < catalog.FIRST_COURSE + enough))
-    return kept, {name: counts[:enough] for name, counts in plan.items()}
+    draws: Draws, wanted: int, calendar: catalog.Calendar, terms: pl.DataFrame
+) -> tuple[int, Classes, pl.DataFrame, Plan]:
+    """Return the number of students whose classes fill the enrollments, the classes, courses and row counts."""
+    students = max(_FEWEST_STUDENTS, round(wanted / _ROWS_PER_STUDENT))
+    while True:
+        classes = register(draws, students, calendar)
+        courses = catalog.courses(draws, classes.term, classes.size, calendar, terms)
+        plan = plan_rows(draws, courses.filter(pl.col("id") >= catalog.FIRST_COURSE), classes)
+        rows = np.cumsum(sum(plan.values()))
+        if rows[-1] >= wanted:
+            break
+        students = students * 21 // 20
+    enough = int(np.searchsorted(rows, wanted)) + 1
+    courses = courses.filter(pl.col("id") < catalog.FIRST_COURSE + enough)
+    classes = replace(
+        classes, **{name: getattr(classes, name)[:enough] for name in ("term", "size", "start")}
+    )
+    return students, classes, courses, {name: counts[:enough] for name, counts in plan.items()}
 
 
 def build_world(
@@ -105,12 +115,13 @@ def build_world(
     draws, zone = Draws(seed), ZoneInfo(_ZONE)
     calendar = catalog.Calendar(now, catalog.current_term_id(now, zone))
     terms = catalog.terms(now, zone)
-    students = max(300, enrollments // 50 * 10)
-    courses, plan = _taught(draws, enrollments, students, calendar, terms)
+    students, classes, courses, plan = _taught(draws, enrollments, calendar, terms)
     pools = people.Pools(students, max(12, students // 15), students // 10, int(plan["views"].sum()))
-    logins = people.logins(draws, pools, now)
+    enrolled = draw_enrollments(
+        draws, pools, courses, plan=plan, classes=classes, count=enrollments, calendar=calendar
+    )
+    logins = people.logins(draws, pools, enrolled, now)
     users = people.with_best_login(people.users(draws, pools, now), logins)
-    enrolled = draw_enrollments(draws, pools, courses, plan=plan, count=enrollments, calendar=calendar)
     sets, outcomes = belonging.group_sets(draws, courses), table("outcomes")
     groups = belonging.groups(draws, sets)
     return World(

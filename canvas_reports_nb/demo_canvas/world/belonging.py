@@ -132,7 +132,7 @@ def tokens(draws: Draws, pools: Pools, now: datetime) -> pl.DataFrame:
         created_at=made,
         expires_at=pl.when(expires).then(made + pl.duration(days=life)),
         used_at=pl.when(used).then(today - pl.duration(hours=age)),
-        status=draws.pick("token status", ids, ["active", "pending", "disabled", "deleted"], [84, 4, 4, 8]),
+        status=draws.pick("token status", ids, ["active", "pending", "deleted"], [86, 5, 9]),
         key_id=pl.when(has_key).then(pl.lit(_SYNC_KEY)),
         key_name=pl.when(has_key).then(pl.lit("Registrar sync")),
     )

@@ -12,11 +12,17 @@ from canvas_reports_nb.demo_canvas.data import attach, table
 
 from .draws import Draws, Ints
 
+SPRING, SUMMER, FALL = range(3)
 FALL_2025 = 12  # a term's id counts terms, three per year, so it does not depend on when the world is made
 DEFAULT_TERM, DELETED_TERM = 1, 990
 FIRST_COURSE, FIRST_SECTION = 1_001, 20_001
 MOMENT = pl.Datetime("us", "UTC")
 DAY = 86_400
+_UTC_OFFSET = -7 * 3_600
+"""Of the university's clocks in winter."""
+ORDINARY = 20
+"""Rows of a table that come before its odd ones."""
+_LECTURE, _SEMINAR = 80, 12
 _STATES = ("unpublished", "available", "completed", "deleted")
 _GONE = _STATES.index("deleted")
 _LEVELS = ("Introduction to {}", "{} I", "{} II", "Advanced {}", "Topics in {}", "{} Laboratory")
@@ -41,9 +47,22 @@ def moments(seconds: Ints | Sequence[float | None]) -> pl.Series:
     return (pl.Series(seconds, dtype=pl.Int64) * 1_000_000).cast(MOMENT)
 
 
+def waking(draws: Draws, ids: Ints, latest: Ints) -> Ints:
+    """Return an instant in waking hours of the university, at most a day before the latest allowed one."""
+    local = latest + _UTC_OFFSET
+    hours = 7.5 + 8.0 * (draws.uniform("hour a", ids) + draws.uniform("hour b", ids))
+    at = local // DAY * DAY + (hours * 3_600).astype(np.int64)
+    return np.asarray(np.where(at > local, at - DAY, at) - _UTC_OFFSET)
+
+
+def season(term_id: int) -> int:
+    """Return whether a term is a spring, a summer or a fall."""
+    return (term_id - 10) % 3
+
+
 def _season(term_id: int, zone: ZoneInfo) -> tuple[str, str, datetime, datetime]:
-    year, season = 2025 + (term_id - 10) // 3, (term_id - 10) % 3
-    name, code, first, last = _SEASONS[season]
+    year = 2025 + (term_id - 10) // 3
+    name, code, first, last = _SEASONS[season(term_id)]
     start = datetime(year, *first, tzinfo=zone)
     end = datetime(year, *last, 23, 59, tzinfo=zone)
     return name.format(year), f"{code}{year % 100:02}", start.astimezone(UTC), end.astimezone(UTC)
@@ -107,26 +126,32 @@ def _showpieces(calendar: Calendar, terms: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _subject_columns(draws: Draws, ids: Ints) -> dict[str, object]:
+def _subject_columns(draws: Draws, ids: Ints, term: Ints, size: Ints) -> dict[str, object]:
+    """Return what a class teaches; a code has one name in every term, and large classes are introductions."""
     subjects = table("subjects")
-    subject = draws.choose("course subject", ids, [3, 3, 5, 6, 4, 3, 2, 4, 4, 1])
+    subject = draws.choose("course subject", ids, [3, 3, 5, 6, 4, 3, 2, 4, 4, 0])
+    subject = np.where((term == DEFAULT_TERM) & draws.chance("sandbox", ids, 0.5), len(subjects) - 1, subject)
     drawn = subjects[subject]
     counts = subjects["topics"].list.len().cast(pl.Int64).to_numpy()
-    topic = (np.cumsum(counts) - counts)[subject] + draws.below("course topic", ids, counts[subject])
-    level = draws.below("course level", ids, len(_LEVELS))
+    # The first topics of a subject are taught most often.
+    nth = (draws.small("course topic", ids) * counts[subject]).astype(np.int64)
+    topic = (np.cumsum(counts) - counts)[subject] + nth
+    level = draws.choose("course level", ids, [1, 8, 5, 2, 1, 1])
+    level = np.where(size >= _LECTURE, draws.below("lecture level", ids, 2), level)
+    level = np.where(size <= _SEMINAR, len(_LEVELS) - 1 - draws.below("seminar level", ids, 2), level)
     titles = pl.Series([form.format(text) for text in subjects["topics"].explode() for form in _LEVELS])
-    number = pl.Series(100 + 100 * level + draws.below("course number", ids, 90)).cast(pl.String)
+    number = pl.Series(100 * (level + 1) + 10 * nth + 1).cast(pl.String)
     return {
         "account_id": drawn["account_id"],
         "code": drawn["code"] + " " + number,
         "name": titles.gather(topic * len(_LEVELS) + level),
-        "mean": drawn["mean"] + 4.0 * draws.normal("course mean", ids),
+        "mean": drawn["mean"] + 2.0 * draws.normal("course mean", ids),
         "spread": drawn["spread"],
     }
 
 
 def _status(draws: Draws, ids: Ints, term: Ints, current: int) -> Ints:
-    past = draws.choose("course status past", ids, [2, 60, 32, 6])
+    past = draws.choose("course status past", ids, [2, 58, 37, 3])
     now = draws.choose("course status now", ids, [6, 88, 1, 5])
     future = draws.choose("course status future", ids, [60, 36, 0, 4])
     return np.where(term > current, future, np.where((term < current) & (term != DEFAULT_TERM), past, now))
@@ -142,11 +167,10 @@ def _times(draws: Draws, ids: Ints, calendar: Calendar, terms: pl.DataFrame, ter
     return created, np.maximum(gone, created)
 
 
-def _drawn_courses(draws: Draws, count: int, calendar: Calendar, terms: pl.DataFrame) -> pl.DataFrame:
-    ids = np.arange(FIRST_COURSE, FIRST_COURSE + count, dtype=np.int64)
-    begun = [calendar.current_term - k for k in range(8)]
-    pool = np.array([calendar.current_term + 1, DEFAULT_TERM, *begun])
-    term = pool[draws.choose("course term", ids, [4, 3, 24, 20, 6, 12, 10, 4, 9, 8])]
+def _drawn_courses(
+    draws: Draws, term: Ints, size: Ints, calendar: Calendar, terms: pl.DataFrame
+) -> pl.DataFrame:
+    ids = FIRST_COURSE + np.arange(len(term), dtype=np.int64)
     status = _status(draws, ids, term, calendar.current_term)
     created, gone = _times(draws, ids, calendar, terms, term)
     storage = np.round(draws.small("course files", ids) * 900.0, 2)
@@ -155,7 +179,7 @@ def _drawn_courses(draws: Draws, count: int, calendar: Calendar, terms: pl.DataF
         {
             "id": ids,
             "sis_id": text.str.zfill(7),
-            **_subject_columns(draws, ids),
+            **_subject_columns(draws, ids, term, size),
             "term_id": term,
             "status": pl.Series(_STATES).gather(status),
             "restricted": draws.chance("course dates", ids, 0.1),
@@ -166,10 +190,12 @@ def _drawn_courses(draws: Draws, count: int, calendar: Calendar, terms: pl.DataF
             "integration_id": "crs-" + text,
             "public": draws.chance("course public", ids, 0.04),
             "unused": draws.chance("course unused", ids, 0.05),
-            "graded_by_letter": draws.chance("course scheme", ids, 0.8),
+            "graded_by_letter": draws.chance("course scheme", ids, 0.9),
             "aligned": draws.chance("course aligned", ids, 0.08),
-            "size": 8 + draws.below("course size a", ids, 22) + draws.below("course size b", ids, 22),
-            "extra_sections": draws.choose("course sections", ids, [60, 28, 12]),
+            "size": size,
+            "extra_sections": np.where(
+                size > _SEMINAR, draws.choose("course sections", ids, [70, 20, 10]), 0
+            ),
             "storage_mb": storage,
             "files_mb": np.round(storage * (1.0 + 0.2 * draws.uniform("course copies", ids)), 2),
             "created_at": moments(created),
@@ -178,9 +204,9 @@ def _drawn_courses(draws: Draws, count: int, calendar: Calendar, terms: pl.DataF
     )
 
 
-def courses(draws: Draws, count: int, calendar: Calendar, terms: pl.DataFrame) -> pl.DataFrame:
-    """Return the fixed courses and `count` drawn ones; `size` is the number of students of each."""
-    drawn = _drawn_courses(draws, count, calendar, terms)
+def courses(draws: Draws, term: Ints, size: Ints, calendar: Calendar, terms: pl.DataFrame) -> pl.DataFrame:
+    """Return a course per class, of which term and size are given, and after some of them the fixed courses."""
+    drawn = _drawn_courses(draws, term, size, calendar, terms)
     ids = drawn["id"].to_numpy()
     drawn = drawn.with_columns(
         sis_id=pl.when(pl.Series(~draws.chance("course sis", ids, 0.06))).then("sis_id"),
@@ -188,13 +214,17 @@ def courses(draws: Draws, count: int, calendar: Calendar, terms: pl.DataFrame) -
         blueprint_id=pl.when(pl.col("blueprint_id") > 0).then("blueprint_id"),
         integration_id=pl.when(pl.col("id") % 5 == 0).then("integration_id"),
     )
-    showpieces = _showpieces(calendar, terms)
-    both = pl.concat([showpieces, drawn.select(showpieces.columns)], how="vertical_relaxed")
-    return attach(both, terms, "term_id", "start_at", "end_at")
+    return attach(after_some(drawn, _showpieces(calendar, terms)), terms, "term_id", "start_at", "end_at")
+
+
+def after_some(drawn: pl.DataFrame, fixed: pl.DataFrame) -> pl.DataFrame:
+    """Return the drawn rows with the fixed ones among them, so that the first rows are ordinary."""
+    drawn = drawn.select(fixed.columns)
+    return pl.concat([drawn[:ORDINARY], fixed, drawn[ORDINARY:]], how="vertical_relaxed")
 
 
 def sections(draws: Draws, courses: pl.DataFrame) -> pl.DataFrame:
-    """Return the sections of all courses, sorted by id; `home_course_id` is the original course of a cross-listed one.
+    """Return the sections of all courses; `home_course_id` is the original course of a cross-listed one.
 
     Every drawn course keeps its first section; in a few the last one was cross-listed from the course before.
     """
@@ -227,6 +257,5 @@ def sections(draws: Draws, courses: pl.DataFrame) -> pl.DataFrame:
     pieces = table("sections").with_columns(
         integration_id=pl.lit(None, dtype=pl.String), status=pl.lit("active")
     )
-    both = pl.concat([pieces, frame.select(pieces.columns)], how="vertical_relaxed")
-    both = both.with_columns(created_by_sis=pl.col("sis_id").is_not_null())
+    both = after_some(frame, pieces).with_columns(created_by_sis=pl.col("sis_id").is_not_null())
     return attach(both, courses, "course_id", "account_id", "start_at", "end_at")

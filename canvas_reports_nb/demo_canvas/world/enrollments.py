@@ -9,9 +9,20 @@ from numpy.typing import NDArray
 
 from canvas_reports_nb.demo_canvas.data import table
 
-from .catalog import DAY, DEFAULT_TERM, DELETED_TERM, FIRST_COURSE, FIRST_SECTION, MOMENT, Calendar, moments
+from .catalog import (
+    DAY,
+    DEFAULT_TERM,
+    DELETED_TERM,
+    FIRST_COURSE,
+    FIRST_SECTION,
+    MOMENT,
+    Calendar,
+    moments,
+    waking,
+)
 from .draws import Draws, Ints
 from .people import Pools
+from .registration import Classes
 
 TYPES = ("StudentEnrollment", "TeacherEnrollment", "TaEnrollment", "DesignerEnrollment", "ObserverEnrollment",
          "StudentViewEnrollment")  # fmt: skip
@@ -19,7 +30,9 @@ STATES = ("active", "invited", "creation_pending", "completed", "inactive", "rej
 SUSPENDED_ROLE = 41
 ROLES = {3: "student", 4: "teacher", 5: "ta", 6: "designer", 7: "observer", 8: "student",
          SUSPENDED_ROLE: "Suspended Student"}  # fmt: skip
-_FIRST_ENROLLMENT = 100_001
+_FIRST_ENROLLMENT = 76_001
+FIRST_FIXED, FIXED_IDS = 77_001, 1_000
+"""The ids of the fixed enrollments, which come after a thousand ordinary ones."""
 
 # A course numbers its rows in this order; `again` are students who are in a second section too.
 _KINDS = ("teachers", "tas", "designers", "students", "again", "observers", "views")
@@ -29,7 +42,7 @@ _KIND_ROLE = np.array([4, 5, 6, 3, 3, 7, 8], dtype=np.uint8)
 
 # weight of each of STATES, by course: not begun, running, over but open, concluded, deleted
 _STATE_WEIGHTS = np.array(
-    [[70, 18, 6, 0, 1, 2, 3], [89, 2, 1, 0, 2, 1, 5], [50, 0, 0, 42, 2, 1, 5], [0, 0, 0, 93, 2, 0, 5],
+    [[70, 18, 6, 0, 1, 2, 3], [90, 2, 1, 0, 2, 1, 4], [50, 0, 0, 43, 2, 1, 4], [0, 0, 0, 95, 1, 0, 4],
      [0, 0, 0, 0, 0, 0, 1]], dtype=np.float64,
 )  # fmt: skip
 _TO_COME = 0
@@ -44,23 +57,16 @@ def pair_key(user: Ints, course: Ints) -> NDArray[np.uint64]:
     return user.astype(np.uint64) * np.uint64(0x1_0000_0001_0003) + course.astype(np.uint64)
 
 
-def plan_rows(draws: Draws, courses: pl.DataFrame, students: int) -> Plan:
-    """Return how many rows of each kind every course has, and where its cohort begins among the students.
-
-    A cohort is a range of consecutive students, so nobody is in a course twice, and groups of people stay
-    together.
-    """
-    ids, size = courses["id"].to_numpy(), courses["size"].to_numpy()
-    base = draws.below("course cohort", ids, students)
-    observed = np.maximum(0, -(-(size - (-base) % 10) // 10))
+def plan_rows(draws: Draws, courses: pl.DataFrame, classes: Classes) -> Plan:
+    """Return how many rows of each kind every course has."""
+    ids = courses["id"].to_numpy()
     return {
-        "base": base,
-        "teachers": draws.choose("teachers", ids, [5, 72, 23]),
+        "teachers": draws.choose("teachers", ids, [3, 77, 20]),
         "tas": draws.choose("tas", ids, [70, 30]),
         "designers": draws.choose("designers", ids, [97, 3]),
-        "students": size,
-        "again": np.where(courses["extra_sections"].to_numpy() > 0, size // 6, 0),
-        "observers": np.where(draws.chance("observed course", ids, 0.4), observed, 0),
+        "students": classes.size,
+        "again": np.where(courses["extra_sections"].to_numpy() > 0, classes.size // 8, 0),
+        "observers": np.where(draws.chance("observed course", ids, 0.4), classes.observed, 0),
         "views": draws.choose("student view", ids, [80, 20]),
     }
 
@@ -86,13 +92,20 @@ def _places(plan: Plan, wanted: int) -> _Places:
     return _Places(course, kind, place - starts[kind, course])
 
 
-def _people(draws: Draws, plan: Plan, pools: Pools, at: _Places) -> tuple[Ints, Ints]:
+def _people(draws: Draws, plan: Plan, classes: Classes, pools: Pools, at: _Places) -> tuple[Ints, Ints]:
     """Return the user of each row and the student an observer observes (0 for others)."""
-    base, kind = plan["base"][at.course], at.kind
+    kind, numbers = at.kind, np.arange(len(plan["teachers"]))
+    seated = (kind == _STUDENTS) | (kind == _AGAIN)
+    student = np.zeros(len(kind), dtype=np.int64)
+    student[seated] = classes.seats[classes.start[at.course[seated]] + at.nth[seated]]
     is_observer = kind == _OBSERVERS
-    step = np.where(is_observer, (-base) % 10 + 10 * at.nth, at.nth + np.where(kind == _TAS, 101, 0))
-    student = (base + step) % pools.students
-    lead = draws.below("course staff", np.arange(len(plan["base"])), pools.staff)
+    # The observed seats of a class are consecutive among all observed seats.
+    observed = np.flatnonzero(classes.seats % 10 == 0)
+    first = np.searchsorted(observed, classes.start)
+    student[is_observer] = classes.seats[observed[first[at.course[is_observer]] + at.nth[is_observer]]]
+    assistant = draws.below("course assistant", numbers, pools.students)[at.course]
+    student = np.where(kind == _TAS, (assistant + at.nth) % pools.students, student)
+    lead = draws.below("course staff", numbers, pools.staff)
     staff = (lead[at.course] + at.nth + np.where(kind == _DESIGNERS, 5, 0)) % pools.staff
     view = np.cumsum(plan["views"]) - plan["views"]
     user = np.where(
@@ -134,9 +147,9 @@ def _sections(courses: pl.DataFrame, at: _Places) -> Ints:
 
 
 def _last_activity(draws: Draws, ids: Ints, over_at: Ints, never: NDArray[np.bool_]) -> pl.Series:
-    """Return when each row was last active, or null."""
-    seen = moments(over_at - 600 - (draws.small("last active", ids) * 75 * DAY).astype(np.int64))
-    return pl.select(pl.when(~pl.Series(never)).then(seen)).to_series()
+    """Return when each row was last active, in waking hours, or null."""
+    seen = waking(draws, ids, over_at - (draws.small("last active", ids) * 60 * DAY).astype(np.int64))
+    return pl.select(pl.when(~pl.Series(never)).then(moments(seen))).to_series()
 
 
 def _words(words: tuple[str, ...], at: NDArray[np.uint8]) -> pl.Series:
@@ -144,10 +157,11 @@ def _words(words: tuple[str, ...], at: NDArray[np.uint8]) -> pl.Series:
 
 
 def _drawn(
-    draws: Draws, pools: Pools, courses: pl.DataFrame, at: _Places, *, calendar: Calendar, plan: Plan
+    draws: Draws, people: tuple[Ints, Ints], courses: pl.DataFrame, at: _Places, *, calendar: Calendar
 ) -> pl.DataFrame:
     ids = _FIRST_ENROLLMENT + np.arange(len(at.course), dtype=np.int64)
-    user, observed = _people(draws, plan, pools, at)
+    ids = np.where(ids < FIRST_FIXED, ids, ids + FIXED_IDS)
+    user, observed = people
     course_id = courses["id"].to_numpy()[at.course]
     phase = _phases(courses, calendar.current_term)[at.course]
     state = _states(draws, ids, phase)
@@ -158,7 +172,7 @@ def _drawn(
     born = courses["created_at"].dt.epoch("s").to_numpy()[at.course]
     # Who was never active was active in no section of the course, hence a draw by person and course.
     never = np.isin(state, _NOT_YET_IN) | (phase == _TO_COME)
-    never |= draws.chance("never active", pair_key(user, course_id), 0.035)
+    never |= draws.chance("never active", pair_key(user, course_id), 0.015)
     sis = courses["created_by_sis"].to_numpy()[at.course] & (at.kind < _OBSERVERS)
     return pl.DataFrame(
         {
@@ -184,18 +198,26 @@ def _showpieces(calendar: Calendar) -> pl.DataFrame:
         pl.col("role_id").cast(pl.UInt8),
         pl.col("type").cast(pl.Enum(TYPES)),
         pl.col("state").cast(pl.Enum(STATES)),
-        id=77_001 + pl.int_range(pl.len(), dtype=pl.Int64),
+        id=FIRST_FIXED + pl.int_range(pl.len(), dtype=pl.Int64),
         updated_at=today - pl.duration(days=20),
         last_activity_at=today - pl.duration(days="days_ago"),
     )
 
 
 def enrollments(
-    draws: Draws, pools: Pools, courses: pl.DataFrame, *, plan: Plan, count: int, calendar: Calendar
+    draws: Draws,
+    pools: Pools,
+    courses: pl.DataFrame,
+    *,
+    plan: Plan,
+    classes: Classes,
+    count: int,
+    calendar: Calendar,
 ) -> pl.DataFrame:
-    """Return `count` enrollments (never fewer than the showpieces), sorted by id."""
+    """Return `count` enrollments (never fewer than the fixed ones), sorted by id."""
     pieces = _showpieces(calendar)
     taught = courses.filter(pl.col("id") >= FIRST_COURSE)
     at = _places(plan, max(0, count - pieces.height))
-    drawn = _drawn(draws, pools, taught, at, calendar=calendar, plan=plan)
-    return pl.concat([pieces.select(drawn.columns), drawn])
+    people = _people(draws, plan, classes, pools, at)
+    drawn = _drawn(draws, people, taught, at, calendar=calendar)
+    return pl.concat([pieces.select(drawn.columns), drawn]).sort("id")

@@ -49,9 +49,9 @@ def marks(draws: Draws, rows: pl.DataFrame, period: int = 0) -> pl.DataFrame:
     talent = 0.75 * draws.normal("talent", user) + 0.35 * draws.normal("interest", key) + 0.5 * day
     current = np.clip(rows["mean"].to_numpy() + rows["spread"].to_numpy() * talent, 3.0, 104.0)
     kept = np.where(
-        draws.chance("gave up", key, 0.06),
+        draws.chance("gave up", key, 0.02),
         0.8 * draws.uniform("how early", key),
-        1.0 - 0.06 * draws.uniform("slips", key),
+        1.0 - 0.03 * draws.uniform("slips", key),
     )
     final = current * kept * rows["done"].to_numpy()
     known = (user == _KNOWN_STUDENT) & (course == _KNOWN_COURSE)

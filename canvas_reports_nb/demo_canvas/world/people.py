@@ -8,7 +8,7 @@ import polars as pl
 
 from canvas_reports_nb.demo_canvas.data import read, table
 
-from .catalog import DAY, moments
+from .catalog import DAY, MOMENT, after_some, moments, waking
 from .draws import Draws, Ints
 
 GUEST = 12_340_000_000_000_567  # a person from a trusted institution: its shard, then the id there
@@ -126,20 +126,37 @@ def _drawn_logins(draws: Draws, pools: Pools) -> pl.DataFrame:
     )
 
 
-def logins(draws: Draws, pools: Pools, now: datetime) -> pl.DataFrame:
-    """Return one row per login, sorted by id, with its last use; test students have none."""
+def logins(draws: Draws, pools: Pools, enrollments: pl.DataFrame, now: datetime) -> pl.DataFrame:
+    """Return one row per login with its last use; test students have none.
+
+    A person's main login was used at least as late as any of their enrollments.
+    """
     pieces = table("logins")
-    frame = pl.concat([pieces, _drawn_logins(draws, pools).select(pieces.columns)], how="vertical_relaxed")
-    ids = frame["id"].to_numpy()
+    frame = after_some(_drawn_logins(draws, pools), pieces)
+    latest = enrollments.group_by("user_id").agg(active_at=pl.col("last_activity_at").max())
+    frame = frame.join(latest, on="user_id", how="left", maintain_order="left")
+    ids, today = frame["id"].to_numpy(), int(now.timestamp())
     ago = (draws.small("last login", ids) * 200 * DAY).astype(np.int64)
-    seen = pl.Series(~draws.chance("ever logged in", ids, 0.06))
+    drawn = pl.Series(waking(draws, ids, today - 60 - ago))
+    main = (pl.col("user_id").cum_count().over("user_id") == 1) & pl.col("active_at").is_not_null()
+    later = pl.Series(draws.below("minutes after", ids, 240) * 60)
+    after = (pl.col("active_at").dt.epoch("s") + later).clip(upper_bound=today)
+    seen = ~draws.chance("ever logged in", ids, 0.06)
     nets = ["192.0.2.", "198.51.100.", "2001:db8::"]
     net = pl.Series(nets).gather(draws.below("ip net", ids, 3))
     host = pl.Series(draws.below("ip", ids, 254) + 1).cast(pl.String)
-    return frame.with_columns(
-        provider_id=pl.when(pl.col("created_by_sis")).then(pl.lit(107)),
-        last_at=pl.when(seen).then(moments(int(now.timestamp()) - 60 - ago)),
-        last_ip=pl.when(seen).then(net + host),
+    return (
+        frame.with_columns(
+            provider_id=pl.when(pl.col("created_by_sis")).then(pl.lit(107)),
+            at=pl.when(main)
+            .then(pl.max_horizontal(after, drawn))
+            .otherwise(pl.when(pl.Series(seen)).then(drawn)),
+        )
+        .with_columns(
+            last_at=(pl.col("at") * 1_000_000).cast(MOMENT),
+            last_ip=pl.when(pl.col("at").is_not_null()).then(net + host),
+        )
+        .drop("at", "active_at")
     )
 
 
