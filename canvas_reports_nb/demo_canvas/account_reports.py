@@ -14,7 +14,7 @@ from .accounts import permitted_account
 from .bodies import run_body
 from .canvas import Canvas
 from .replies import json_reply, page_reply
-from .reports import REPORT_TYPES, as_text, is_given, parameters_html, resolve_term
+from .reports import REPORT_TYPES, ReportType, as_text, is_given, parameters_html, resolve_term
 from .runs import IN_FLIGHT, QUEUED, Run
 from .world import World
 
@@ -35,16 +35,17 @@ async def available(canvas: Canvas, request: Request) -> Response:
         if name in canvas.switched_off:
             continue
         last = next(iter(canvas.history(account, name)), None)
-        item: dict[str, object] = {
-            "title": kind.title,
-            "parameters": kind.parameters and {k: dict(v) for k, v in kind.parameters.items()},
-            "report": name,
-            "last_run": None if last is None else run_body(canvas, world, last, states[last.id]),
-        }
-        form = parameters_html(name, world, account) if name in REPORT_TYPES else None
-        extras = {"description_html": kind.description_html, "parameters_html": form}
-        listed.append(item | {k: text for k, text in extras.items() if k in include and text is not None})
+        shown = None if last is None else run_body(canvas, world, last, states[last.id])
+        parameters = kind.parameters and {k: dict(v) for k, v in kind.parameters.items()}
+        item = {"title": kind.title, "parameters": parameters, "report": name, "last_run": shown}
+        listed.append(item | _texts(world, account, name, kind, include))
     return json_reply(canvas, request, listed)
+
+
+def _texts(world: World, account: int, name: str, kind: ReportType, include: set[str]) -> dict[str, object]:
+    form = parameters_html(name, world, account) if name in REPORT_TYPES else None
+    texts = {"description_html": kind.description_html, "parameters_html": form}
+    return {key: text for key, text in texts.items() if key in include and text is not None}
 
 
 async def start(canvas: Canvas, request: Request) -> Response:

@@ -45,9 +45,7 @@ async def deliver(canvas: Canvas, request: Request) -> Response:
     made = run.made() if run else None
     if not (run and made and made.file):
         raise refusals.not_found()
-    expires, _, signature = token.partition(".")
-    genuine = expires.isdecimal() and hmac.compare_digest(signature, _signature(canvas, run, int(expires)))
-    if not genuine or canvas.clock.now().timestamp() >= int(expires):
+    if not _is_valid(canvas, run, token):
         return Response("Request has expired\n", 403, media_type="text/plain")
     return _body(canvas, request, made.file, made.name)
 
@@ -66,6 +64,12 @@ def _stored_as(canvas: Canvas, run: Run) -> str:
 
 def _signature(canvas: Canvas, run: Run, expires: int) -> str:
     return hmac.new(canvas.secret, b"link %d %d" % (run.attachment_id, expires), hashlib.sha256).hexdigest()
+
+
+def _is_valid(canvas: Canvas, run: Run, token: str) -> bool:
+    expires, _, signature = token.partition(".")
+    genuine = expires.isdecimal() and hmac.compare_digest(signature, _signature(canvas, run, int(expires)))
+    return genuine and canvas.clock.now().timestamp() < int(expires)
 
 
 class _LargeChunks(FileResponse):

@@ -157,8 +157,9 @@ def _unstopped(run: Run, span: Span, now: datetime) -> RunState:
     if started is None or now < started:
         return QUEUED
     if due is not None and now >= due and made is not None:
-        status = "error" if made.failure else "complete"
-        return RunState(status, 100, None if made.failure else made.lines, started, due, 1.0)
+        if made.failure:
+            return RunState("error", 100, None, started, due, 1.0)
+        return RunState("complete", 100, made.lines, started, due, 1.0)
     total = max((due or started + SHORTEST) - started, timedelta.resolution)
     lines = (made.lines or 0) if made else None
     return _under_way(run, started, min((now - started) / total, LATE), lines)

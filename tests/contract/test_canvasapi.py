@@ -1,4 +1,4 @@
-"""A client nobody here wrote (canvasapi) and our own see the same Canvas."""
+"""Another client (canvasapi) and our own see the same Canvas."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -134,7 +134,7 @@ def test_abort_and_delete(demo):
     assert aborted["message"] == "Generating the report, Zero Activity CSV, stopped."
     assert aborted["parameters"]["extra_text"] == "Report has been aborted"
     assert caller.reports(f"{paths[0]}/abort", "PUT").json() == NOT_FOUND
-    assert caller.show(runs[1])["status"] == "running", "the strand is free again"
+    assert caller.show(runs[1])["status"] == "running", "the queue is free again"
     assert caller.reports(paths[2], "DELETE").json()["status"] == "deleted"
     assert caller.reports(paths[2], "DELETE").status_code == 404
     assert caller.reports(paths[2]).json() == NOT_FOUND
@@ -230,7 +230,7 @@ def test_paths(demo, method, path, status, body):
 
 
 @pytest.mark.parametrize("sent", [{"json": {"parameters": [1]}}, {"data": {"parameters": "text"}}])
-def test_parameters_that_are_no_object_break_the_server(demo, sent):
+def test_parameters_of_another_shape_are_a_server_error(demo, sent):
     reply = demo().reports("/zero_activity_csv", "POST", **sent)
     assert reply.status_code == 500
     assert reply.json()["errors"] == [
@@ -247,7 +247,7 @@ def test_parameters_that_are_no_object_break_the_server(demo, sent):
         ({"User-Agent": None}, 403, None),
     ],
 )
-def test_who_is_turned_away(demo, headers, status, message):
+def test_refused_credentials(demo, headers, status, message):
     caller = demo()
     if headers == {"User-Agent": None}:
         headers = {"User-Agent": ""}

@@ -28,7 +28,7 @@ def test_a_lone_csv_and_its_name(demo):
     assert caller.get(body["file_url"]).content == reply.content
 
 
-def test_every_report_of_the_list_can_be_had(demo):
+def test_every_listed_report_can_be_downloaded(demo):
     caller = demo()
     switches = dict.fromkeys(("users", "enrollments"), "1")
     for item in caller.reports().json():
@@ -85,7 +85,7 @@ def test_ranges(demo):
 
 
 @pytest.mark.parametrize("key", ["file_url", "url"])
-def test_without_a_token_the_login_page_comes(demo, key):
+def test_without_a_token_the_login_page_is_sent(demo, key):
     caller = demo()
     body = finished(caller)
     url = body.get(key) or body["attachment"][key]
@@ -97,14 +97,14 @@ def test_without_a_token_the_login_page_comes(demo, key):
     assert (as_json.status_code, as_json.json()["status"]) == (401, "unauthenticated")
 
 
-def test_old_servers_give_a_key_in_the_link_and_want_a_browser_otherwise(demo):
+def test_old_servers_accept_a_verifier_and_otherwise_need_a_browser(demo):
     caller = demo(old=True)
     body = finished(caller)
     assert requests.get(body["attachment"]["url"], timeout=60).headers["content-type"] == "text/csv"
     assert caller.get(body["file_url"]).headers["content-type"].startswith("text/html")
 
 
-def test_the_file_of_a_deleted_run_stays(demo):
+def test_the_file_of_a_deleted_run_is_kept(demo):
     caller = demo()
     body = finished(caller)
     caller.server.clock.advance(5)

@@ -61,12 +61,12 @@ def test_a_new_run_delivers_the_newest_file_of_its_tables(demo, folder):
     assert caller.show(caller.start("grade_export_csv"))["status"] == "complete"
 
 
-def test_names_decide_before_headers_and_strangers_are_listed(demo, tmp_path):
+def test_file_names_decide_before_headers_and_unknown_reports_are_listed(demo, tmp_path):
     grades = (DATA / "11_grade_export_21col.csv").read_bytes()
     (tmp_path / "mgp_grade_export_csv_02_Mar_2026_7.csv").write_bytes(grades)
     (tmp_path / "saved by hand.csv").write_bytes(b"\xef\xbb\xbf" + grades.replace(b"\n", b"\r\n"))
-    stranger = "user_course_access_log_csv_02_Mar_2026_8123420260302-31-1b2c3d.csv"
-    (tmp_path / stranger).write_bytes(b"user,hits\n007,3\n")
+    unknown = "user_course_access_log_csv_02_Mar_2026_8123420260302-31-1b2c3d.csv"
+    (tmp_path / unknown).write_bytes(b"user,hits\n007,3\n")
     (tmp_path / "recipes.csv").write_bytes(b"dish,minutes\nsoup,20\n")
     (tmp_path / "empty.csv").write_bytes(b"")
     (tmp_path / "notes.txt").write_text("not a report")
@@ -75,7 +75,7 @@ def test_names_decide_before_headers_and_strangers_are_listed(demo, tmp_path):
     assert reports == {
         "mgp_grade_export_csv_02_Mar_2026_7.csv": "mgp_grade_export_csv",
         "saved by hand.csv": "grade_export_csv",
-        stranger: "user_course_access_log_csv",
+        unknown: "user_course_access_log_csv",
         "recipes.csv": "unrecognized_csv",
         "empty.csv": "unrecognized_csv",
     }
@@ -84,6 +84,6 @@ def test_names_decide_before_headers_and_strangers_are_listed(demo, tmp_path):
     assert "parameters_html" not in every["unrecognized_csv"]
 
 
-def test_a_folder_that_is_not_there(demo, tmp_path):
+def test_a_missing_folder(demo, tmp_path):
     with pytest.raises(NotADirectoryError, match="nowhere"):
         demo(files=tmp_path / "nowhere")

@@ -401,7 +401,7 @@ def test_an_output_is_complete_and_private(
 
 
 def test_the_disk_of_the_output_is_full(shell: Callable[..., Shell], tmp_path: Path) -> None:
-    busy = shell(enrollments=5000)
+    busy = shell(enrollments=20_000)
     Path("wanted.csv").write_text("report\ngrade_export_csv\n")
     busy("run", "grade_export_csv")
     for wanted in (["grade_export_csv"], ["--requests", "wanted.csv"]):

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from functools import partial
-from itertools import chain
 from typing import Any
 
 import polars as pl
@@ -128,6 +127,11 @@ def _outcome_cells(row: Mapping[str, Any], guids: Mapping[int, str], settings: S
     }
 
 
+def _rating_cells(row: Mapping[str, Any], settings: Settings) -> Iterator[object]:
+    for rating in () if settings.mastery_scales else row["ratings"]:
+        yield from (settings.number(rating["points"]), rating["description"])
+
+
 def outcome_export_cells(request: Request) -> Iterator[list[object]]:
     """Yield the lines of the outcome export: header, groups, outcomes with two cells per rating."""
     world, settings = request.world, request.world.settings
@@ -141,6 +145,4 @@ def outcome_export_cells(request: Request) -> Iterator[list[object]]:
         yield [_group_cells(row, guids).get(name) for name in plain]
     for row in world.outcomes.filter(account_id=request.account_id).sort("id").to_dicts():
         cells = _outcome_cells(row, guids, settings)
-        pairs = [(settings.number(rating["points"]), rating["description"]) for rating in row["ratings"]]
-        ratings = () if settings.mastery_scales else chain.from_iterable(pairs)
-        yield [*(cells.get(name) for name in plain), *ratings]
+        yield [*(cells.get(name) for name in plain), *_rating_cells(row, settings)]

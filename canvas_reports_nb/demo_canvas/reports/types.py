@@ -54,14 +54,14 @@ _ADDED: Mapping[tuple[str, str, str], Columns] = {
 """The columns that a setting adds, by report and table; those without a source have a name but no cells."""
 
 
+def _hidden_columns(settings: Settings, report: str, table: str) -> set[str]:
+    off = [columns for (setting, value), columns in _HIDDEN.items() if getattr(settings, setting) == value]
+    return {name for columns in off for key in (report, table) for name in columns.get(key, ())}
+
+
 def table_columns(settings: Settings, report: str, table: str) -> list[tuple[str, str | None]]:
     """Return the columns of a table under some settings: the name in the header, the column of our frames."""
-    hidden = {
-        name
-        for (setting, value), columns in _HIDDEN.items()
-        if getattr(settings, setting) == value
-        for name in (*columns.get(report, ()), *columns.get(table, ()))
-    }
+    hidden = _hidden_columns(settings, report, table)
     plain = TAG_TABLES[table] if table in TAG_TABLES else COLUMNS[report][table]
     columns = [pair for pair in plain.items() if pair[0] not in hidden]
     switched_on = [key for key in _ADDED if key[1:] == (report, table) and getattr(settings, key[0])]

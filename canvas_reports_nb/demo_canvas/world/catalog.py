@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import polars as pl
+from numpy.typing import ArrayLike
 
 from canvas_reports_nb.demo_canvas.data import attach, table
 
@@ -47,7 +48,7 @@ def moments(seconds: Ints | Sequence[float | None]) -> pl.Series:
     return (pl.Series(seconds, dtype=pl.Int64) * 1_000_000).cast(MOMENT)
 
 
-def waking(draws: Draws, ids: Ints, latest: Ints) -> Ints:
+def waking(draws: Draws, ids: ArrayLike, latest: Ints) -> Ints:
     """Return an instant in waking hours of the university, at most a day before the latest allowed one."""
     local = latest + _UTC_OFFSET
     hours = 7.5 + 8.0 * (draws.uniform("hour a", ids) + draws.uniform("hour b", ids))

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from .catalog import DAY, moments
+from .catalog import DAY, moments, waking
 from .draws import Draws
 from .enrollments import pair_key
 
@@ -135,13 +135,14 @@ def outcome_marks(draws: Draws, rows: pl.DataFrame, outcomes: pl.DataFrame) -> p
     fine = key + rows["question_id"].fill_null(0).to_numpy().astype(np.uint64)
     talent = 0.6 * draws.normal("talent", user) + 0.6 * draws.normal("outcome day", fine)
     share = np.clip(0.78 + 0.18 * talent, 0.0, 1.0)
-    handed = moments(rows["due_at"].dt.epoch("s").to_numpy() - draws.below("hand-in hour", key, 40 * 3_600))
+    early = draws.below("hand-in hour", key, 40 * 3_600)
+    submitted = moments(waking(draws, key, rows["due_at"].dt.epoch("s").to_numpy() - early))
     came = pl.col("last_activity_at").is_not_null() & pl.Series(draws.chance("handed in", key, 0.9))
     most = pl.col("ratings").list.first().struct.field("points")
     score = pl.col("outcome_score")
     return rows.with_columns(
         points_possible=most,
-        submitted_at=pl.when(came).then(handed),
+        submitted_at=pl.when(came).then(submitted),
         submission_score=pl.when(came).then(pl.Series(np.round(share * 100.0, 1))),
         attempt=pl.when(came).then(pl.Series(1 + draws.below("attempt", key, 2))),
         outcome_score=pl.when(came).then((pl.Series(share) * most * 2.0).round(0) / 2.0),

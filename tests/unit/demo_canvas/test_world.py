@@ -14,6 +14,7 @@ from canvas_reports_nb.demo_canvas.world import NOW, World, build_world
 from canvas_reports_nb.demo_canvas.world.draws import Draws
 from canvas_reports_nb.demo_canvas.world.learning import letter, submitted_between
 from canvas_reports_nb.demo_canvas.world.people import GUEST
+from tests.benchmarks.university import measured
 
 _FRAMES = [name for name, kind in World.__annotations__.items() if kind == "pl.DataFrame"]
 
@@ -62,7 +63,8 @@ def test_enrollments_number_what_was_asked_and_join(size: int):
         assert rows[key].is_in(table["id"].implode()).all(), key
     own = rows.join(world.sections.select(section_id="id", home="course_id"), on="section_id")
     assert (own["course_id"] == own["home"]).all()
-    students = rows.filter(pl.col("type") == "StudentEnrollment", pl.col("id") > 100_000)
+    drawn = ~pl.col("id").is_between(77_001, 78_000)
+    students = rows.filter(pl.col("type") == "StudentEnrollment", drawn)
     assert students.select("user_id", "section_id").is_unique().all()
     observers = rows.filter(pl.col("type") == "ObserverEnrollment").select("user_id", "associated_user_id")
     links = world.observer_links.select(user_id="observer_id", associated_user_id="student_id")
@@ -145,3 +147,36 @@ def test_a_longer_window_never_has_fewer_hand_ins(world: World):
     assert 0 < totals[0] < totals[1] < totals[2] < totals[3]
     assert all((short <= long).all() for short, long in itertools.pairwise(found))
     assert not found[3][rows["last_activity_at"].is_null().to_numpy()].any()
+
+
+@pytest.mark.parametrize(("measure", "least", "most"), [
+    ("class size, smallest", 3, 8), ("class size, median", 18, 30), ("class size, largest", 200, 300),
+    ("courses per student and term", 4, 5), ("students back after a term, %", 85, 95),
+    ("names per course code", 1, 1), ("terms per course code", 2, 9), ("A and A-, concluded, %", 36, 44),
+    ("D, F, W, concluded, %", 9, 13), ("A and A-, current term, %", 10, 45), ("activity from 7 to 24 h, %", 99, 100),
+    ("logins older than activity, %", 0, 0),
+])  # fmt: skip
+def test_it_looks_like_a_university(measures: dict[str, float], measure: str, least: float, most: float):
+    assert least <= measures[measure] <= most
+
+
+@pytest.fixture(scope="module")
+def measures() -> dict[str, float]:
+    return dict(measured(build_world(enrollments=60_000)))
+
+
+def test_the_first_rows_are_ordinary(world: World):
+    fixed = {2500, 2572, 2573, 2599, 2600, 2610, 2611, 2612, 2613, GUEST}
+    assert not fixed & set(world.logins.head(15)["user_id"])
+    assert not fixed & set(world.enrollments.head(15)["user_id"])
+    assert world.courses.head(15)["id"].min() >= 1_001
+    assert world.sections.head(15)["id"].min() >= 20_001
+    assert fixed <= set(world.logins["user_id"])
+
+
+def test_a_student_takes_a_class_once_a_term(world: World):
+    seats = world.enrollments.filter(
+        pl.col("type") == "StudentEnrollment", ~pl.col("id").is_between(77_001, 78_000)
+    )
+    pairs = seats.group_by("user_id", "course_id").len()
+    assert pairs["len"].max() <= 2, "in a second section at most"
