@@ -279,7 +279,7 @@ class Batch:
         """Find out how long the one run usually takes, unless that came with the decision."""
         only = self._pending[0]
         if not self._as_table and only.usual is None and only.is_in_flight:
-            only.usual = estimate(only.query, only.runs.page(only.report)) or ()
+            only.usual = estimate(only.runs.page(only.report)) or ()
 
     # -- endings -----------------------------------------------------------------------------
 

@@ -76,16 +76,18 @@ def reuse_or_start(
     max_age : float
         Seconds for which a finished run is recent enough; 0 always starts a new one.
     """
+    if max_age > 0:
+        for kept in stored:
+            age = (now - kept.finished_at).total_seconds()
+            if age <= max_age:
+                reason = f"using run {kept.provenance['run_id']} from this disk, {ago(age)}"
+                return Decision("stored", reason, stored=kept)
+    fitting = [run for run in history if query.is_same(run.parameters, run.created_at)]
+    usual = estimate(fitting) or estimate(history)
     if max_age <= 0:
-        return Decision("start", "starting a new run", usual=estimate(query, history))
-    for kept in stored:
-        age = (now - kept.finished_at).total_seconds()
-        if age <= max_age:
-            reason = f"using run {kept.provenance['run_id']} from this disk, {ago(age)}"
-            return Decision("stored", reason, stored=kept)
-    fitting = [run for run in history if _answers(query, run)]
+        return Decision("start", "starting a new run", usual=usual)
     candidates = [run for run in (*remembered, *fitting) if is_recent(run, now, max_age)]
-    return _finished(candidates, now, max_age) or _in_flight_or_new(candidates, estimate(query, history))
+    return _finished(candidates, now, max_age) or _in_flight_or_new(candidates, usual)
 
 
 def _finished(candidates: Sequence[ReportRun], now: datetime, max_age: float) -> Decision | None:
@@ -104,10 +106,6 @@ def _in_flight_or_new(candidates: Sequence[ReportRun], usual: tuple[float, float
     return Decision("start", "starting a new run", usual=usual)
 
 
-def _answers(query: Query, run: ReportRun) -> bool:
-    return query.is_same(run.parameters, run.created_at)
-
-
 def is_recent(run: ReportRun, now: datetime, max_age: float) -> bool:
     """Whether a run of Canvas's list, or an older one, can have ended within ``max_age`` seconds."""
     return run.created_at is None or (now - run.created_at).total_seconds() <= max_age + _LONGEST_RUN
@@ -120,20 +118,17 @@ def ago(age: float) -> str:
     return f"{age / 60:.0f} min ago" if age < 5400 else f"{age / 3600:.1f} h ago"  # noqa: PLR2004 - likewise
 
 
-def estimate(query: Query | None, history: Iterable[ReportRun]) -> tuple[float, float] | None:
-    """Return how long a report's recent runs took, without the queue: shortest and longest, in seconds.
+def estimate(history: Iterable[ReportRun]) -> tuple[float, float] | None:
+    """Return how long the last ten finished runs took, without the queue: shortest and longest, in seconds.
 
-    Of ten runs at most, newest first; of the same query if there are two or more, else of all. ``None`` if fewer
-    than two are known.
+    ``None`` if fewer than two are known.
     """
-    same: list[float] = []
-    others: list[float] = []
-    for run in history:
-        if run.is_complete and run.started_at and run.ended_at:
-            took = (run.ended_at - run.started_at).total_seconds()
-            (same if query is not None and _answers(query, run) else others).append(took)
-    sample = (same if len(same) > 1 else same + others)[:_SAMPLE]
-    return (min(sample), max(sample)) if len(sample) > 1 else None
+    took = [
+        (run.ended_at - run.started_at).total_seconds()
+        for run in history
+        if run.is_complete and run.started_at and run.ended_at
+    ][:_SAMPLE]
+    return (min(took), max(took)) if len(took) > 1 else None
 
 
 def next_poll(waited: float) -> float:

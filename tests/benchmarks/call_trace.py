@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType
 
-COUNTED = ("to_wire", "comparable")
-"""Functions of the package that normalize parameters, by qualified name; of a class: ``Query.__post_init__``."""
+COUNTED = ("read_parameters", "canonical")
+"""Functions that normalize parameters, by qualified name: the caller's, and those of runs that Canvas lists."""
 PACKAGE, DEMO = crn.__name__, demo_canvas.__name__
 REPORT, TERM, TERMS = "grade_export_csv", "current", [11, 12, 13]
 RUN_SECONDS = 10.0
