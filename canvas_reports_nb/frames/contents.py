@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import stat
 import struct
 import zipfile
@@ -11,7 +12,7 @@ import zlib
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, BinaryIO, TypeAlias, cast
+from typing import TYPE_CHECKING, BinaryIO, TextIO, TypeAlias, cast
 
 from canvas_reports_nb.exceptions import DamagedFileError, NotAReportError, UnsafeArchiveError
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     Opener: TypeAlias = Callable[[], AbstractContextManager[BinaryIO]]
 
-Source = str | os.PathLike[str] | bytes | BinaryIO
+Source = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | TextIO
 
 _ZIP, _EMPTY_ZIP = b"PK\x03\x04", b"PK\x05\x06"
 # The first bytes of files that people pick by mistake; no CSV starts with them.
@@ -35,6 +36,8 @@ _OTHERS = {
     b"\x1f\x8b": "a gzip file",
     b"SQLite format 3": "a database",
 }
+# A web address, also after pathlib removed one slash, or one without its beginning.
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/|[^?]*\?[^?]*=")
 # Deflate reaches 1032:1; a CSV of ids and states reaches about 40:1.
 _MAX_RATIO = 250
 _ALWAYS_ALLOWED = 256 * 1024 * 1024
@@ -52,18 +55,62 @@ class Member:
     path: Path | None = None  # of the CSV itself, if it is a file on disk
 
 
-def reopenable(source: Source) -> tuple[Source, str]:
+def reopenable(source: Source) -> tuple[str | os.PathLike[str] | bytes, str]:
     """Return a source that can be opened more than once, and its name; a buffer is read to its end."""
-    if isinstance(source, bytes):
-        return source, "the buffer"
     if isinstance(source, str | os.PathLike):
+        _check_path(os.fspath(source))
         return source, Path(source).name
-    return source.read(), Path(str(getattr(source, "name", "the buffer"))).name
+    if isinstance(source, bytes | bytearray | memoryview):
+        return bytes(source), "the buffer"
+    if not callable(getattr(source, "read", None)):
+        raise NotAReportError(
+            f"Expected a report file, but got {type(source).__name__}.",
+            hint='Pass a path, bytes or an open file. For an upload widget, pass upload.value[0]["content"].',
+        )
+    name = str(getattr(source, "name", "the buffer")).split("?", maxsplit=1)[0]
+    return _read_all(source), Path(name).name
+
+
+def _check_path(path: str) -> None:
+    """Reject an address or the contents of a file; the message repeats neither."""
+    if any(mark in path for mark in "\n\r\0"):
+        raise NotAReportError(
+            "Expected a path, but got the contents of a file.",
+            hint="Pass io.StringIO(text) or text.encode().",
+        )
+    if _ADDRESS.match(path) and not Path(path).exists():
+        raise NotAReportError(
+            "Expected a path, but got a web address.",
+            hint="Download the file and pass its path, or let canvas.read_report(...) fetch the report.",
+        )
+
+
+def _read_all(source: BinaryIO | TextIO) -> bytes:
+    """Read an open file; one opened as text is read as bytes if they are UTF-8, otherwise in its encoding."""
+    if isinstance(source, io.TextIOWrapper):
+        if source.seekable():
+            source.seek(source.tell())  # the bytes below continue where the text ends
+        data: bytes = source.buffer.read()
+        try:
+            data.decode()
+        except UnicodeDecodeError:
+            return data.decode(source.encoding, errors="surrogateescape").encode(errors="surrogateescape")
+        return data
+    read = source.read()
+    if isinstance(read, str):
+        return read.encode(errors="surrogateescape")
+    if isinstance(read, bytes | bytearray | memoryview):
+        return bytes(read)
+    raise NotAReportError(
+        f"The file returned {type(read).__name__}, not bytes.", hint='Open the file with mode "rb".'
+    )
 
 
 def csv_members(source: Source, name: str | None = None) -> list[Member]:
     """List the CSVs in a report file; reject other files, and zips that are damaged or unsafe."""
-    path, opener, label = _opener(source, name)
+    source, label = reopenable(source)
+    label = name or label
+    path, opener = _opener(source, label)
     with opener() as stream:
         head = stream.read(4096)
     if head.startswith((_ZIP, _EMPTY_ZIP)):
@@ -72,16 +119,13 @@ def csv_members(source: Source, name: str | None = None) -> list[Member]:
     return [Member(PurePosixPath(label).stem, opener, in_zip=False, path=path)]
 
 
-def _opener(source: Source, name: str | None) -> tuple[Path | None, Opener, str]:
-    if isinstance(source, str | os.PathLike):
-        path = Path(source).expanduser()
-        if path.is_dir():
-            raise NotAReportError(f"{path.name} is a folder, not a report file.")
-        return path, lambda: path.open("rb"), name or path.name
-    data = source if isinstance(source, bytes) else source.read()
-    if not isinstance(data, bytes):
-        raise NotAReportError("The buffer returned text, not bytes.", hint='Open the file with mode "rb".')
-    return None, lambda: io.BytesIO(data), name or Path(str(getattr(source, "name", "buffer"))).name
+def _opener(source: str | os.PathLike[str] | bytes, label: str) -> tuple[Path | None, Opener]:
+    if isinstance(source, bytes):
+        return None, lambda: io.BytesIO(source)
+    path = Path(source).expanduser()
+    if path.is_dir():
+        raise NotAReportError(f"{label} is a folder, not a report file.")
+    return path, lambda: path.open("rb")
 
 
 def _check_csv(head: bytes, label: str) -> None:

@@ -47,7 +47,7 @@ def read_file(
 
     Parameters
     ----------
-    path_or_buffer : path, bytes or binary file
+    path_or_buffer : path, bytes or open file
     report : str, optional
         The report's name. By default, the header and the file's name decide. If the report is unknown, every
         column loads as text.
@@ -147,7 +147,7 @@ def check_file(path_or_buffer: Source, report: str | None = None) -> pd.DataFram
 
     Parameters
     ----------
-    path_or_buffer : path, bytes or binary file
+    path_or_buffer : path, bytes or open file
     report : str, optional
         The report's name. By default, the header and the file's name decide.
 

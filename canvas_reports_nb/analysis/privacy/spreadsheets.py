@@ -1,5 +1,7 @@
 """Frames made safe for Excel and other spreadsheets, which run a cell that looks like a formula.
 
+Excel also has no time zones, and pandas and polars refuse to write a time that has one.
+
 People, including students, type the names, titles and comments in a report. As a display name,
 ``=HYPERLINK("https://...")`` is harmless in a frame, but it runs in a spreadsheet. The characters that begin a
 formula, with wide forms and leading blanks and quotes, are those OWASP lists under "CSV injection".
@@ -26,10 +28,11 @@ def for_spreadsheet(frame: pd.DataFrame) -> pd.DataFrame: ...
 @overload
 def for_spreadsheet(frame: pl.DataFrame) -> pl.DataFrame: ...
 def for_spreadsheet(frame: Any) -> Any:
-    r"""Return a copy of a frame whose texts a spreadsheet shows but does not run.
+    r"""Return a copy of a frame whose texts a spreadsheet shows but does not run, with times in UTC without a zone.
 
     Text that would run as a formula gets a leading apostrophe, in cells, column names and a pandas index.
-    Everything else stays: numbers, times, Canvas ids, SIS ids, and text that is only a signed number. Removing
+    Times with a time zone become times in UTC without one, because Excel has no time zones.
+    Everything else stays: numbers, Canvas ids, SIS ids, and text that is only a signed number. Removing
     the apostrophe restores the original text.
 
     Parameters
@@ -39,8 +42,8 @@ def for_spreadsheet(frame: Any) -> Any:
     Returns
     -------
     DataFrame
-        The same kind of frame, with the same dtypes and ``attrs``; a polars enumeration with such a value
-        becomes text.
+        The same kind of frame, with the same dtypes (but for time zones) and ``attrs``; a polars enumeration
+        with such a value becomes text.
 
     Notes
     -----
@@ -65,7 +68,7 @@ def _escape(value: Any) -> Any:
 
 def _escape_pandas(frame: pd.DataFrame) -> pd.DataFrame:
     # By position, because two columns may have the same name.
-    columns = [_escape_column(frame.iloc[:, place]) for place in range(frame.shape[1])]
+    columns = [_escape_column(frame.iloc[:, place].reset_index(drop=True)) for place in range(frame.shape[1])]
     safe = pd.concat(columns, axis="columns") if columns else frame.copy()
     safe.columns, safe.index = _escape_labels(frame.columns), _escape_labels(frame.index)
     safe.attrs = dict(frame.attrs)
@@ -73,6 +76,9 @@ def _escape_pandas(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _escape_column(column: pd.Series[Any]) -> pd.Series[Any]:
+    if _has_zone(column.dtype):
+        naive: pd.Series[Any] = column.dt.tz_convert("UTC").dt.tz_localize(None)
+        return naive
     if isinstance(column.dtype, pd.CategoricalDtype):
         return column.cat.rename_categories(_escape) if _has_text(column.cat.categories) else column
     if not _has_text(column):
@@ -84,11 +90,20 @@ def _escape_labels(labels: pd.Index[Any]) -> pd.Index[Any]:
     if isinstance(labels, pd.MultiIndex):
         levels: list[Any] = [_escape_labels(level) for level in labels.levels]
         safe: pd.Index[Any] = labels.set_levels(levels)
+    elif isinstance(labels, pd.DatetimeIndex) and labels.tz is not None:
+        safe = labels.tz_convert("UTC").tz_localize(None)
     elif _has_text(labels) or isinstance(labels.dtype, pd.CategoricalDtype):
         safe = labels.map(_escape)
     else:
         return labels
     return safe.set_names([_escape(name) for name in labels.names])
+
+
+def _has_zone(dtype: Any) -> bool:
+    # Arrow's types, too.
+    return pd.api.types.is_datetime64_any_dtype(dtype) and bool(
+        getattr(dtype, "tz", None) or getattr(getattr(dtype, "pyarrow_dtype", None), "tz", None)
+    )
 
 
 def _has_text(values: Any) -> bool:
@@ -98,12 +113,16 @@ def _has_text(values: Any) -> bool:
 def _escape_polars(frame: pl.DataFrame) -> pl.DataFrame:
     import polars as pl  # noqa: PLC0415 - only for polars frames
 
-    texts = {pl.String, pl.Categorical, pl.Enum}
-    return pl.DataFrame(
-        {
-            str(_escape(column.name)): _escape_texts(column) if column.dtype.base_type() in texts else column
-            for column in frame
-        }
+    return pl.DataFrame({str(_escape(column.name)): _escape_polars_column(column) for column in frame})
+
+
+def _escape_polars_column(column: pl.Series) -> pl.Series:
+    import polars as pl  # noqa: PLC0415 - only for polars frames
+
+    if isinstance(column.dtype, pl.Datetime) and column.dtype.time_zone:
+        return column.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+    return (
+        _escape_texts(column) if column.dtype.base_type() in {pl.String, pl.Categorical, pl.Enum} else column
     )
 
 

@@ -3,7 +3,9 @@
 import hashlib
 import io
 import re
+import traceback
 import zipfile
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -34,22 +36,100 @@ with zipfile.ZipFile(PACKED, "w") as _archive:
 ZIP = PACKED.getvalue()
 
 
-def sources(tmp_path: Path, data: bytes, name: str) -> list[Any]:
+KINDS = [
+    "path",
+    "path as text",
+    "bytes",
+    "buffer",
+    "bytearray",
+    "memoryview",
+    "text buffer",
+    "file",
+    "text file",
+]
+
+
+def sources(tmp_path: Path, data: bytes, name: str) -> dict[str, Any]:
     path = tmp_path / name
     path.write_bytes(data)
-    return [path, str(path), data, io.BytesIO(data)]
+    return {
+        "path": path,
+        "path as text": str(path),
+        "bytes": data,
+        "buffer": io.BytesIO(data),
+        "bytearray": bytearray(data),
+        "memoryview": memoryview(data),
+    }
 
 
-@pytest.mark.parametrize("kind", range(4), ids=["path", "text", "bytes", "buffer"])
-def test_every_kind_of_source(tmp_path: Path, kind: int) -> None:
-    frame = crn.read_file(sources(tmp_path, ACCESS, "last_user_access_csv.csv")[kind])
+def text_sources(stack: ExitStack, path: Path) -> dict[str, Any]:
+    return {
+        "text buffer": io.StringIO(path.read_bytes().decode(), newline=""),
+        "file": stack.enter_context(path.open("rb")),
+        # As on Windows, where the default encoding is not UTF-8 and line breaks are translated.
+        "text file": stack.enter_context(path.open(encoding="cp1252")),
+    }
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_source(tmp_path: Path, kind: str) -> None:
+    data = ACCESS.replace(b"Bea", "Béa".encode()).replace(b"\n", b"\r\n")
+    found = sources(tmp_path, data, "last_user_access_csv.csv")
+    with ExitStack() as stack:
+        found |= text_sources(stack, found["path"])
+        frame = crn.read_file(found[kind])
     assert frame["user sis id"].tolist() == ["007"]
+    assert frame["user name"].tolist() == ["Ng, Béa"]
     assert frame["user id"].dtype == "Int64"
     made = frame.attrs["canvas_report"]
     assert (made["report"], made["rows"], made["run_id"]) == ("last_user_access_csv", 1, None)
-    assert made["sha256"] == hashlib.sha256(ACCESS).hexdigest()
+    assert made["sha256"] == hashlib.sha256(data).hexdigest()
     assert made["zone"] == ["-07:00"]
-    assert made["source"] == ("last_user_access_csv.csv" if kind < 2 else "the buffer")
+    assert made["source"] == ("the buffer" if kind in KINDS[2:7] else "last_user_access_csv.csv")
+
+
+def test_a_text_file_opened_in_the_right_encoding(tmp_path: Path) -> None:
+    path = tmp_path / "last_user_access_csv.csv"
+    path.write_bytes(ACCESS.decode().replace("Bea", "Béa").encode("cp850"))
+    with path.open(encoding="cp850") as file:
+        assert crn.read_file(file)["user name"].tolist() == ["Ng, Béa"]
+
+
+SECRET = "verifier=s3cr3t"
+
+
+@pytest.mark.parametrize("read", [crn.read_file, crn.check_file])
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (f"https://canvas.example.edu/files/9/download?{SECRET}", "web address"),
+        (f"canvas.example.edu/files/9/download?download_frd=1&{SECRET}", "web address"),
+        (Path(f"https://canvas.example.edu/files/9/download?{SECRET}"), "web address"),
+        ("s3://bucket/users.csv", "web address"),
+        (f"user id,user name\n7,{SECRET}\n", "contents of a file"),
+        (f"user id,user name\r7,{SECRET}", "contents of a file"),
+        (None, "NoneType"),
+        (3, "int"),
+        ({"name": "users.csv", "content": SECRET}, r'dict.*upload.value\[0\]\["content"\]'),
+        (({"name": "users.csv", "content": SECRET},), "tuple"),
+        (pd.DataFrame({"user id": [SECRET]}), "DataFrame"),
+    ],
+    ids=str.split("https host pathlib s3 text old-text None int upload uploads frame"),
+)
+def test_what_is_no_file_is_rejected_without_repeating_it(read: Any, source: Any, message: str) -> None:
+    with pytest.raises(exc.NotAReportError, match=f"(?s){message}") as caught:
+        read(source)
+    assert SECRET not in "".join(traceback.format_exception(caught.value)).replace(repr(source), "")
+    assert SECRET not in str(caught.value)
+
+
+def test_an_odd_file_object_is_rejected() -> None:
+    class Odd(io.RawIOBase):
+        def read(self, size: int = -1) -> Any:
+            return 5
+
+    with pytest.raises(exc.NotAReportError, match="returned int"):
+        crn.read_file(Odd())
 
 
 @pytest.mark.parametrize(
@@ -63,7 +143,7 @@ def test_engines_and_columns(engine: Any, kind: type) -> None:
 
 
 def test_a_table_of_a_zip(tmp_path: Path) -> None:
-    for source in sources(tmp_path, ZIP, "provisioning_csv_02_Mar_2026_81234.zip"):
+    for source in sources(tmp_path, ZIP, "provisioning_csv_02_Mar_2026_81234.zip").values():
         assert crn.read_file(source, table="users")["user_id"].tolist() == ["007"]
     with pytest.raises(exc.TableRequiredError, match="users, terms"):
         crn.read_file(ZIP)

@@ -6,6 +6,7 @@ import io
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -80,7 +81,7 @@ def test_other_kinds_are_unchanged() -> None:
             "id": pd.array([-70000000000000481, None], dtype="Int64"),
             "score": pd.array([-0.5, None], dtype="Float64"),
             "done": pd.array([True, None], dtype="boolean"),
-            "at": pd.to_datetime(["2026-03-02T09:14:07Z", None]),
+            "at": pd.to_datetime(["2026-03-02T09:14:07", None]),
             "days": [-np.float32(1), np.float32(2)],
             "many": [["=1"], -3],
         }
@@ -90,6 +91,24 @@ def test_other_kinds_are_unchanged() -> None:
     assert for_spreadsheet(pl.from_pandas(frame.drop(columns="many"))).equals(
         pl.from_pandas(frame.drop(columns="many"))
     )
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/Denver"])
+def test_times_lose_their_zone_but_not_their_instant(zone: str) -> None:
+    moment = pd.Timestamp("2026-03-02T16:14:07.123456Z").tz_convert(zone)
+    times = pd.Series([moment, pd.NaT], dtype=f"datetime64[us, {zone}]")
+    arrow = times.astype(pd.ArrowDtype(pa.timestamp("us", tz=zone)))
+    frame = pd.DataFrame({"seen": times, "arrow": arrow, "date": pd.to_datetime(["2026-03-02", None])})
+    frame.index = pd.DatetimeIndex(times, name="=when")
+    safe = for_spreadsheet(frame)
+    expected = [pd.Timestamp("2026-03-02T16:14:07.123456"), pd.NaT]
+    assert safe["seen"].tolist() == expected
+    assert safe["arrow"].astype("datetime64[us]").tolist() == expected
+    assert safe.index.tolist() == expected
+    assert safe["date"].tolist() == frame["date"].tolist()
+    from_polars = for_spreadsheet(pl.DataFrame({"seen": [moment, None]}))
+    assert from_polars["seen"].to_list() == [expected[0], None]
+    assert from_polars.schema["seen"] == pl.Datetime("us")
 
 
 def test_names_and_index_are_escaped() -> None:
