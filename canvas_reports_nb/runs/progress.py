@@ -1,8 +1,6 @@
-"""Progress as events, and the sinks that show them. A sink only shows: it never drives the timing.
+"""Progress as events, and the sinks that show them: a terminal bar or table, log lines, a widget, or nothing.
 
-The job emits `ProgressEvent`; what shows it is a terminal bar, log lines, nothing, or a
-widget found by its entry point (``canvas_reports_nb.runs.progress``), so that this module
-knows neither IPython nor ipywidgets.
+A sink only shows; it never drives the timing.
 """
 
 from __future__ import annotations
@@ -23,14 +21,13 @@ if TYPE_CHECKING:
 
 
 _LOG = logging.getLogger(__name__)
-_GROUP = "canvas_reports_nb.runs.progress"
 
 Stage = Literal["waiting", "downloading", "reading", "done", "note"]
 
 
 @dataclass(frozen=True, slots=True)
 class ProgressEvent:
-    """One thing worth showing.
+    """The progress of one run, or of many together.
 
     Attributes
     ----------
@@ -39,20 +36,20 @@ class ProgressEvent:
     report : str
     run_id : int or None
     status : str
-        The run's state in Canvas's word.
+        Canvas's word for the run's state.
     fraction : float or None
-        0 to 1 of this stage; ``None`` where nobody knows.
+        0 to 1 of this stage; ``None`` if unknown.
     rows : int or None
-        Rows written so far on the server, or bytes received while downloading.
+        Rows that Canvas has written, or bytes received while downloading.
     queued, running : float
-        Seconds spent in the queue, and at work.
+        Seconds in Canvas's queue, and running.
     next_poll : float or None
-        Seconds to the next question to the server.
+        Seconds until Canvas is asked again.
     usual : tuple of float or None
-        The shortest and the longest time at work of earlier runs, in seconds.
+        How long earlier runs took, without the queue: shortest and longest, in seconds.
     text : str
     runs : tuple of RunProgress
-        Of many runs at once the table of all; the other fields then tell of them together.
+        One line per run if there are many; the other fields then describe all of them together.
     """
 
     stage: Stage
@@ -70,7 +67,7 @@ class ProgressEvent:
 
     @property
     def facts(self) -> tuple[str, ...]:
-        """The event in words, the state first, then what is known of it."""
+        """The event in words, the state first."""
         match self.stage:
             case "note" | "done":
                 parts = [self.text]
@@ -90,10 +87,9 @@ class ProgressEvent:
         return ", ".join(self.facts)
 
     def _times(self) -> list[str]:
-        """The queue's time apart from that at work."""
         queue = f"in the queue for {self.queued:.0f} s" if self.queued else ""
-        work = f"at work for {self.running:.0f} s" if self.running else ""
-        return [queue, work]
+        running = f"running for {self.running:.0f} s" if self.running else ""
+        return [queue, running]
 
 
 def _span(usual: tuple[float, float]) -> str:
@@ -105,13 +101,13 @@ def _span(usual: tuple[float, float]) -> str:
 
 
 class ProgressSink(Protocol):
-    """Anything that shows progress: one method to show an event, one to let go."""
+    """Anything that shows progress."""
 
     def show(self, event: ProgressEvent) -> None:
         """Show one event."""
 
     def close(self) -> None:
-        """Let go of what was opened; may be called twice."""
+        """Release what was opened; may be called twice."""
 
 
 Progress: TypeAlias = Literal["auto", "widget", "tqdm", "log", False] | ProgressSink
@@ -124,60 +120,60 @@ class NullSink:
         """Show nothing."""
 
     def close(self) -> None:
-        """Nothing to let go of."""
+        """Do nothing: nothing was opened."""
 
 
 class LogSink:
-    """One log line a change, at level INFO, for cron, papermill and nbconvert.
+    """Writes one log line per change, at level INFO, for cron, papermill and nbconvert.
 
     Parameters
     ----------
-    aloud : bool
-        Write the lines to stderr where logging is not set up to show them. By itself the package keeps to
-        logging: cron sends a mail for every word, and a notebook run by a machine is kept.
+    to_stderr : bool
+        Also write the lines to stderr if no log handler shows them. By default they only go to the log, because
+        cron mails everything a job prints.
     """
 
-    def __init__(self, *, aloud: bool = False) -> None:
-        self._aloud = aloud
+    def __init__(self, *, to_stderr: bool = False) -> None:
+        self._to_stderr = to_stderr
         self._last = ("", "", -1)
         self._runs: tuple[RunProgress, ...] = ()
 
     def show(self, event: ProgressEvent) -> None:
-        """Log an event unless nothing but the seconds changed; of many runs those whose state has."""
+        """Log an event if more than the seconds changed; of many runs, those whose state changed."""
         for run in changed(self._runs, event.runs) if event.runs else ():
-            self._say(f"{_subject(run.request, run.run_id)}: {run.sentence}")
+            self._write(f"{_subject(run.request, run.run_id)}: {run.sentence}")
         self._runs = event.runs or self._runs
         tenth = -1 if event.fraction is None else int(event.fraction * 10)
         key = (event.stage, "" if event.runs else event.status, tenth)
         if event.stage == "note" or key != self._last:
-            self._say(f"{_subject(event.report, event.run_id)}: {event.sentence}")
+            self._write(f"{_subject(event.report, event.run_id)}: {event.sentence}")
         self._last = key
 
-    def _say(self, line: str) -> None:
+    def _write(self, line: str) -> None:
         _LOG.info("%s", line)
-        if self._aloud and sys.stderr is not None and not _is_heard():
+        if self._to_stderr and sys.stderr is not None and not _is_logged():
             print(f"{time.strftime('%H:%M:%S')} {line}", file=sys.stderr, flush=True)  # noqa: T201 - asked for
 
     def close(self) -> None:
-        """Nothing to let go of."""
+        """Do nothing: nothing was opened."""
 
 
 def _subject(what: str, run_id: int | None) -> str:
     return what if run_id is None else f"{what} run {run_id}"
 
 
-def _is_heard() -> bool:
-    """Whether a handler somebody set up takes our log lines."""
+def _is_logged() -> bool:
+    """Whether a log handler shows our lines."""
     logger: logging.Logger | None = _LOG
-    heard = []
+    handlers: list[logging.Handler] = []
     while logger is not None and _LOG.isEnabledFor(logging.INFO):
-        heard += [each for each in logger.handlers if not isinstance(each, logging.NullHandler)]
+        handlers += [each for each in logger.handlers if not isinstance(each, logging.NullHandler)]
         logger = logger.parent if logger.propagate else None
-    return any(handler.level <= logging.INFO for handler in heard)
+    return any(handler.level <= logging.INFO for handler in handlers)
 
 
 class TqdmSink:
-    """A bar in the terminal, on stderr."""
+    """Shows a bar in the terminal, on stderr."""
 
     def __init__(self) -> None:
         self._bar: tqdm[Any] | None = None
@@ -209,7 +205,7 @@ class TqdmSink:
         self._bar.refresh()
 
     def close(self) -> None:
-        """Leave the last state of the bar standing."""
+        """Leave the bar in its last state."""
         self._table.close()
         if self._bar is not None:
             self._bar.close()
@@ -217,21 +213,15 @@ class TqdmSink:
 
 
 def resolve(progress: Progress | bool | None = "auto") -> ProgressSink:
-    """The sink for a ``progress=`` argument.
+    """Return the sink for a ``progress=`` argument.
 
-    ``"auto"`` asks ``CANVAS_REPORTS_PROGRESS`` first; then a widget in a notebook somebody looks at, a bar
-    where stderr is a terminal, and elsewhere (cron, papermill, nbconvert) log lines, which are seen where
-    logging is set up. ``"log"``, asked for by argument or variable, is seen in any case.
-
-    Raises
-    ------
-    ConfigurationError
-        A name nobody registered.
+    ``"auto"`` follows ``CANVAS_REPORTS_PROGRESS`` if it is set. Otherwise it is a widget in an interactive notebook, a
+    bar if stderr is a terminal, and log lines elsewhere (cron, papermill, nbconvert). ``"log"`` also writes to stderr.
     """
     if progress is None or progress is True or progress == "auto":
         progress = cast("Progress", os.environ.get("CANVAS_REPORTS_PROGRESS") or "auto")
         if progress == "auto":
-            return _fitting()
+            return _automatic()
     if progress is False:
         return NullSink()
     return _named(progress) if isinstance(progress, str) else progress
@@ -244,7 +234,7 @@ def _named(name: str) -> ProgressSink:
         case "tqdm":
             return TqdmSink()
         case "log":
-            return LogSink(aloud=True)
+            return LogSink(to_stderr=True)
         case "widget":
             from canvas_reports_nb.notebook.progress_bar import WidgetSink  # noqa: PLC0415 - only a notebook has one
 
@@ -255,34 +245,34 @@ def _named(name: str) -> ProgressSink:
     )
 
 
-def _fitting() -> ProgressSink:
-    # Asking the loaded module, not importing it, keeps a plain script free of IPython.
+def _automatic() -> ProgressSink:
+    # Look for a loaded IPython instead of importing it, so that a script stays free of it.
     ipython = sys.modules.get("IPython")
     kernel = getattr(ipython.get_ipython(), "kernel", None) if ipython is not None else None
     if kernel is not None:
-        return _named("widget") if _is_watched(kernel) else LogSink()
+        return _named("widget") if _is_interactive(kernel) else LogSink()
     return TqdmSink() if sys.stderr is not None and sys.stderr.isatty() else LogSink()
 
 
-def _is_watched(kernel: Any) -> bool:
-    """Whether somebody looks on: what papermill, nbconvert and nbclient send takes no input.
+def _is_interactive(kernel: Any) -> bool:
+    """Whether a person sees the output: papermill, nbconvert and nbclient allow no input.
 
-    So does Voila, but it shows what it runs to a reader.
+    Voila allows none either, but shows the output to its reader.
     """
     return os.environ.get("SERVER_SOFTWARE", "").startswith("voila") or getattr(kernel, "_allow_stdin", True)
 
 
 HEADER = ("request", "run", "state", "progress", "rows", "elapsed")
-# States a run is in for a moment only, on the way from the server to the disk.
+# States that last only a moment, between the server and the disk.
 _MOMENTS = frozenset({"complete", "reading"})
 _ENDED = frozenset({"done", "failed"})
-# More would not fit a small terminal; the overall bar counts the others.
+# More would not fit a small terminal; the bar above counts the others.
 _SHOWN = 12
 
 
 @dataclass(frozen=True, slots=True)
 class RunProgress:
-    """One run of many, as a table shows it.
+    """One run of many, as a line of a table.
 
     Attributes
     ----------
@@ -291,7 +281,7 @@ class RunProgress:
     run_id : int or None
         ``None`` until it is started.
     state : str
-        ``waiting`` for its turn here, ``queued`` on Canvas, Canvas's own word, ``downloading``, ``done``,
+        ``waiting`` (for its turn here), ``queued`` (in Canvas), Canvas's own word, ``downloading``, ``done`` or
         ``failed``.
     fraction : float or None
         0 to 1 of this state.
@@ -309,7 +299,7 @@ class RunProgress:
 
     @property
     def cells(self) -> tuple[str, ...]:
-        """The line in words, one for each of `HEADER`."""
+        """The line as texts, one per column of `HEADER`."""
         return (
             self.request,
             "" if self.run_id is None else str(self.run_id),
@@ -321,19 +311,19 @@ class RunProgress:
 
     @property
     def sentence(self) -> str:
-        """The line without its request, for a log."""
+        """The line for a log, without its request."""
         words = [self.state, self.cells[3], f"{self.rows:,} rows" if self.rows else "", self.cells[5]]
         return ", ".join(word for word in words if word)
 
 
 def changed(before: Sequence[RunProgress], now: Sequence[RunProgress]) -> list[RunProgress]:
-    """The lines whose state is another than it was, and lasts."""
+    """Return the lines whose state has changed to one that lasts."""
     was = [line.state for line in before] or ["waiting"] * len(now)
     return [line for line, old in zip(now, was, strict=True) if line.state not in {old, *_MOMENTS}]
 
 
 class TerminalTable:
-    """The runs at work as a table on stderr, an overall bar above it; what has ended scrolls away above both."""
+    """A table of the active runs on stderr below one bar for all; ended runs scroll away above both."""
 
     def __init__(self) -> None:
         self._overall: tqdm[Any] | None = None
@@ -341,7 +331,7 @@ class TerminalTable:
         self._last: Sequence[RunProgress] = ()
 
     def show(self, fraction: float | None, sentence: str, lines: Sequence[RunProgress]) -> None:
-        """Bring the table up to date."""
+        """Update the table."""
         from tqdm import tqdm  # noqa: PLC0415 - only a terminal needs it
 
         for line in changed(self._last, lines):
@@ -371,7 +361,7 @@ class TerminalTable:
             row.set_description_str(text)
 
     def close(self) -> None:
-        """Take the table away and leave the bar standing; may be called twice."""
+        """Remove the table and leave the bar; may be called twice."""
         for row in self._rows:
             row.close()
         self._rows.clear()

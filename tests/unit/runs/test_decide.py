@@ -1,4 +1,4 @@
-"""How long it may take: a range from earlier runs, never a promise."""
+"""Decisions from what is known: which run to reuse, how long it takes, when to start, look and slow down."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 
 from canvas_reports_nb.canvas_api.models import ReportRun
 from canvas_reports_nb.catalog.query import Query
-from canvas_reports_nb.runs.decide import estimate, reuse_or_start
+from canvas_reports_nb.runs.decide import (
+    estimate,
+    free_slots,
+    may_poll_again,
+    next_batch_poll,
+    reuse_or_start,
+    throttle_pause,
+)
 
 BEGAN = datetime(2026, 3, 2, 9, tzinfo=UTC)
 
@@ -43,3 +50,38 @@ def test_equal_parameters_count_before_others(term: int, usual: tuple[float, flo
 def test_without_two_finished_runs_nothing_is_said() -> None:
     assert estimate([]) is None
     assert estimate([past(60), past(100, status="error"), past(0, status="running")]) is None
+
+
+@given(queued=st.integers(0, 100), taken=st.integers(0, 100))
+def test_the_queue_is_neither_empty_nor_flooded(queued: int, taken: int) -> None:
+    starts = free_slots(queued, taken)
+    assert 0 <= starts <= 8
+    assert queued + starts <= max(queued, 24)
+    assert queued + starts >= 4
+
+
+@given(queued=st.integers(0, 30), taken=st.integers(0, 30))
+def test_a_quicker_server_gets_no_less(queued: int, taken: int) -> None:
+    assert free_slots(queued, taken + 1) >= free_slots(queued, taken)
+    assert free_slots(queued + 1, taken) <= free_slots(queued, taken)
+
+
+@given(st.floats(0, 1e5))
+def test_an_hour_has_at_most_200_looks(start: float) -> None:
+    """However many looks go on at once after a find."""
+    asked: list[float] = []
+    now = start
+    while now < start + 7200:
+        recent = sum(when > now - 3600 for when in asked)
+        asked += [now] * (2 if may_poll_again(recent) else 1)
+        now += next_batch_poll(now, recent)
+    for first in asked:
+        assert sum(first <= when < first + 3600 for when in asked) <= 200
+
+
+@given(st.floats(-100, 1000))
+def test_the_less_is_left_the_longer_the_rest(remaining: float) -> None:
+    assert throttle_pause(None) == 0
+    assert 0 <= throttle_pause(remaining) <= 10
+    assert throttle_pause(remaining - 1) >= throttle_pause(remaining)
+    assert (throttle_pause(remaining) > 0) == (remaining < 100)

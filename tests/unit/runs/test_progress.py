@@ -37,10 +37,10 @@ def plain_shell(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (EVENTS[0], "starting a new run"),
         (EVENTS[1], "queued, in the queue for 3 s"),
-        (EVENTS[3], "running, at work for 61 s, 12,345 rows"),
+        (EVENTS[3], "running, running for 61 s, 12,345 rows"),
         (
             replace(EVENTS[3], queued=12, usual=(40, 62)),
-            "running, in the queue for 12 s, at work for 61 s, 12,345 rows, earlier runs took 40 to 62 s",
+            "running, in the queue for 12 s, running for 61 s, 12,345 rows, earlier runs took 40 to 62 s",
         ),
         (ProgressEvent("waiting", GRADES, 7, "shelving"), "shelving"),
         (EVENTS[5], "downloading, 1.5 MB"),
@@ -150,7 +150,7 @@ def test_the_widget_writes_traits(output: Output) -> None:
     assert output.shown == [bar]
     assert (bar.bar.value, bar.bar.description) == (42, "running 42 %")
     assert "starting a new run" in bar.notes.value
-    assert "at work for 61 s · 12,345 rows" in bar.label.value
+    assert "running for 61 s · 12,345 rows" in bar.label.value
     sink.show(replace(EVENTS[3], queued=12, next_poll=4.2, usual=(40, 62)))
     for fact in (
         "in the queue for 12 s",
