@@ -178,9 +178,9 @@ class Connection(Readers):
         UnknownReportError, UnknownParameterError, InvalidChoiceError, InvalidTermError
             Nothing was started.
         """
-        query = self._runs.query(report, merged(report, parameters, named))
-        run, joined = self._runs.begin(query)
-        return ReportJob(PendingRun(self._runs, report, query, is_ours=not joined), run)
+        runs = self._runs
+        pending = PendingRun(runs, report, runs.query(report, merged(report, parameters, named)))
+        return ReportJob(pending, pending.begin(runs.page(report)))
 
     def attach(self, report: str, run_id: int) -> ReportJob:
         """Return a handle on an existing run, no matter who started it.

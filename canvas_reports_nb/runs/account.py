@@ -190,10 +190,9 @@ class AccountRuns:
             _LOG.debug("%s: the earlier runs are not known: %s", report, error.message)
             return []
 
-    def begin(self, query: Query, known: Collection[int] | None = None) -> tuple[ReportRun, bool]:
+    def begin(self, query: Query, known: Collection[int]) -> tuple[ReportRun, bool]:
         """Start a run and remember it before anything waits; return it, and whether it was joined."""
-        listed = frozenset(run.id for run in self.page(query.report)) if known is None else known
-        run, joined = start_once(self.api, query, known=listed)
+        run, joined = start_once(self.api, query, known=known)
         self.ledger.note(run.id, query)
         return run, joined
 

@@ -124,18 +124,15 @@ class Batch:
 
     def _start_one(self, pending: PendingRun) -> bool:
         """Start a run; return False if the next one would fail, too, so that it keeps its turn."""
-        if pending.query is None:
-            raise AssertionError("a run without a query is attached, never started")
         pending.runs.throttle()
         try:
-            run, joined = pending.runs.begin(pending.query, pending.known)
+            pending.start()
         except CanvasReportsError as error:
             if self._as_table and isinstance(error, ThrottledError | NotReachedError):
                 self._postpone(error)
                 return False
             self._fail(pending, error)
             return True
-        pending.follow(run, ours=not joined)
         self._answered = self._clock()
         self._queue.add(pending)
         return True

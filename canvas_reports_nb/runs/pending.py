@@ -41,8 +41,8 @@ class PendingRun:
     report : str
     query : Query or None
         What it answers; ``None`` for a run that was attached by its id.
-    known : collection of int or None
-        The runs that Canvas listed before the start; ``None`` if the list was not read.
+    known : collection of int
+        The runs that Canvas listed before the start.
     run : ReportRun or None
         As Canvas last described it; ``None`` until it is started.
     rows : int or None
@@ -56,7 +56,7 @@ class PendingRun:
     runs: AccountRuns
     report: str
     query: Query | None = None
-    known: Collection[int] | None = None
+    known: Collection[int] = ()
     run: ReportRun | None = None
     result: ReportResult | None = None
     error: CanvasReportsError | None = None
@@ -76,6 +76,20 @@ class PendingRun:
             self.finish(decision.stored)
         elif decision.run is not None:
             self.follow(decision.run)
+
+    def begin(self, history: Sequence[ReportRun]) -> ReportRun:
+        """Start a new run, whatever runs Canvas's history has."""
+        if self.query is not None:
+            self.take(*self.runs.decide(self.query, 0, lambda: history))
+        return self.start()
+
+    def start(self) -> ReportRun:
+        """Start the run, or join an equal one."""
+        if self.query is None:
+            raise AssertionError("a run without a query is attached, never started")
+        run, joined = self.runs.begin(self.query, self.known)
+        self.follow(run, ours=not joined)
+        return run
 
     def follow(self, run: ReportRun, *, ours: bool = False) -> None:
         """Let a run answer the request."""
