@@ -1,4 +1,4 @@
-"""``pd.DataFrame.canvas``, and what it has in common with the polars namespaces."""
+"""The accessor ``pd.DataFrame.canvas``, and the code it shares with the polars namespaces."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def register(
 
 
 def with_engine(reader: Callable[..., Any], engine: str, *, only: bool = True) -> Callable[..., Any]:
-    """Return a reader with another default engine, and with ``only`` no other choice."""
+    """Return a reader with another default engine; with ``only``, it rejects all others."""
 
     @functools.wraps(reader)
     def read(*positional: Any, **named: Any) -> Any:
@@ -60,7 +60,7 @@ def with_engine(reader: Callable[..., Any], engine: str, *, only: bool = True) -
 
 
 def on_frame(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function of a frame as a method of its accessor."""
+    """Turn a function of a frame into a method of its accessor."""
 
     @functools.wraps(function)
     def method(self: FrameAccessor, *positional: Any, **named: Any) -> Any:
@@ -109,7 +109,7 @@ def _charts() -> ModuleType:
 
 
 class FrameAccessor:
-    """What this package adds to a frame. pandas makes a new one for each use, so it holds the frame only."""
+    """The methods of ``frame.canvas``. pandas creates an accessor for each use, so it keeps only the frame."""
 
     def __init__(self, frame: Any) -> None:
         self._frame = frame
@@ -140,7 +140,7 @@ class FrameAccessor:
 
 @register(pd.DataFrame, pd.api.extensions.register_dataframe_accessor)
 class CanvasAccessor(FrameAccessor):
-    """What this package adds to a pandas frame, and on the class: ``pd.DataFrame.canvas.read_report(...)``."""
+    """The accessor of a pandas frame and, for the readers, of the class: ``pd.DataFrame.canvas.read_report(...)``."""
 
     read_report = staticmethod(with_engine(opening.read_report, "pandas"))
     read_tables = staticmethod(with_engine(opening.read_tables, "pandas"))

@@ -1,4 +1,4 @@
-"""``pl.DataFrame.canvas`` and ``pl.LazyFrame.canvas``.
+"""The namespaces ``pl.DataFrame.canvas`` and ``pl.LazyFrame.canvas``.
 
 A polars frame can't carry its provenance: ``provenance`` and ``refresh`` raise an error that says what to do.
 """
@@ -17,7 +17,7 @@ class _PolarsAccessor(FrameAccessor):
 
 @register(pl.DataFrame, pl.api.register_dataframe_namespace)
 class CanvasNamespace(_PolarsAccessor):
-    """What this package adds to a polars frame, and on the class: ``pl.DataFrame.canvas.read_report(...)``."""
+    """The namespace of a polars frame and, for the readers, of the class: ``pl.DataFrame.canvas.read_report(...)``."""
 
     read_report = staticmethod(with_engine(opening.read_report, "polars"))
     read_tables = staticmethod(with_engine(opening.read_tables, "polars"))
@@ -25,6 +25,6 @@ class CanvasNamespace(_PolarsAccessor):
 
 @register(pl.LazyFrame, pl.api.register_lazyframe_namespace)
 class CanvasLazyNamespace(_PolarsAccessor):
-    """What this package adds to a lazy polars frame, and on the class: ``pl.LazyFrame.canvas.scan_report(...)``."""
+    """The namespace of a lazy polars frame and, for the reader, of the class: ``pl.LazyFrame.canvas.scan_report(...)``."""
 
     scan_report = staticmethod(opening.scan_report)

@@ -62,15 +62,15 @@ def error_for(response: Response) -> CanvasReportsError | None:
     if status < 400:  # noqa: PLR2004 - where errors begin (RFC 9110)
         return None
     body = _json_or_none(response)
-    said = _server_message(body)
+    server_text = _server_message(body)
     error: CanvasReportsError
     match status:
         case 400:
-            error = _bad_request(body, said, url)
+            error = _bad_request(body, server_text, url)
         case 401:
-            error = _unauthorized(body, said, url)
+            error = _unauthorized(body, server_text, url)
         case 403:
-            error = _forbidden(response, body, said, url)
+            error = _forbidden(response, body, server_text, url)
         case 404:
             error = NotFoundError("Canvas has nothing at this address.", url=url)
         case 409 if isinstance(body, dict) and "id" in body:
@@ -79,7 +79,7 @@ def error_for(response: Response) -> CanvasReportsError | None:
             error = _throttled(status, url)
         case _:
             kind = ServerError if status >= 500 else UnexpectedAnswerError  # noqa: PLR2004 - RFC 9110 again
-            error = kind(f"Canvas responded with status {status}{said}.", hint=_LATER, url=url)
+            error = kind(f"Canvas responded with status {status}{server_text}.", hint=_LATER, url=url)
     return error
 
 
@@ -103,25 +103,25 @@ def _date(text: str) -> datetime | None:
     return None
 
 
-def _bad_request(body: Any, said: str, url: str) -> CanvasReportsError:
+def _bad_request(body: Any, server_text: str, url: str) -> CanvasReportsError:
     error = body.get("error") if isinstance(body, dict) else None
     if isinstance(error, str) and "term" in error:
         hint = 'Use a Canvas id, "sis_term_id:X", "default" or "current". canvas.terms() lists the terms.'
         return InvalidTermError(f"Canvas has no such term: {error}.", hint=hint, url=url)
     hint = "Compare the parameters with those that canvas.report(name) lists."
-    return ParameterError(f"Canvas rejected the request as malformed{said}.", hint=hint, url=url)
+    return ParameterError(f"Canvas rejected the request as malformed{server_text}.", hint=hint, url=url)
 
 
-def _unauthorized(body: Any, said: str, url: str) -> CanvasReportsError:
+def _unauthorized(body: Any, server_text: str, url: str) -> CanvasReportsError:
     # Older servers respond to a missing permission with 401 and this status.
     if isinstance(body, dict) and body.get("status") == "unauthorized":
         return _not_permitted(url)
-    return AuthenticationError(f"Canvas did not accept the token{said}.", hint=_RENEW, url=url)
+    return AuthenticationError(f"Canvas did not accept the token{server_text}.", hint=_RENEW, url=url)
 
 
-def _forbidden(response: Response, body: Any, said: str, url: str) -> CanvasReportsError:
+def _forbidden(response: Response, body: Any, server_text: str, url: str) -> CanvasReportsError:
     if isinstance(body, dict):  # JSON comes only from Canvas's own permission check
-        return _not_permitted(url, said)
+        return _not_permitted(url, server_text)
     if b"Rate Limit Exceeded" in response.content:
         return _throttled(response.status_code, url)
     return UserAgentRefusedError(
@@ -132,9 +132,9 @@ def _forbidden(response: Response, body: Any, said: str, url: str) -> CanvasRepo
     )
 
 
-def _not_permitted(url: str, said: str = "") -> NotPermittedError:
+def _not_permitted(url: str, server_text: str = "") -> NotPermittedError:
     hint = 'Ask a Canvas admin for the permission "Reports - manage" on this account.'
-    return NotPermittedError(f"The token's owner may not do this{said}.", hint=hint, url=url)
+    return NotPermittedError(f"The token's owner may not do this{server_text}.", hint=hint, url=url)
 
 
 def _throttled(status: int, url: str) -> ThrottledError:
@@ -153,7 +153,7 @@ def _decode(response: Response) -> Any:
 
 
 def _printable(value: Any) -> Any:
-    """Return JSON without what only harms: half a surrogate pair, and the control characters of a terminal."""
+    """Replace half surrogate pairs and terminal control characters in all texts of a JSON value."""
     if isinstance(value, str):
         text = value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
         return _CONTROL.sub("\ufffd", text)

@@ -228,7 +228,7 @@ def _choices(report: str, declared: Parameter, value: Any) -> list[Any]:
 
 
 def _choice(report: str, declared: Parameter, value: Any) -> Any:
-    """Return a choice as Canvas spells it: Canvas tells capital letters apart, and ignores what it doesn't know."""
+    """Return a choice in Canvas's spelling: Canvas is case-sensitive and ignores unknown values."""
     if not declared.choices:
         return value
     word = str(value).strip()

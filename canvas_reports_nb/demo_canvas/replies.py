@@ -81,7 +81,7 @@ def paginate(
     number = _integer(asked.get("page", "1"), 0)
     if number < 1:
         raise refusals.not_found()
-    # A per_page that is no number counts as 1, not as the default.
+    # A per_page that is not a number counts as 1, not as the default.
     size = min(max(_integer(asked.get("per_page", str(DEFAULT_PER_PAGE)), 1), 1), largest)
     last = max(1, -(-len(items) // size))
     pages = {"current": number, "first": 1} | ({"last": last} if has_last else {})

@@ -33,7 +33,7 @@ NEVER = datetime.max.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The outcome of computing a report: a file, or the reason why there is none."""
+    """The outcome of computing a report: a file, or the reason for having no file."""
 
     at: datetime
     file: Path | None = None

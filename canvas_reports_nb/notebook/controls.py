@@ -1,4 +1,4 @@
-"""One field per parameter: it draws its control, returns what it sends and shows what is wrong with it."""
+"""The fields of the form, one per parameter: each shows its control, its value and its error."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def label_of(name: str) -> str:
 
 
 class Field:
-    """One parameter in the form; the kind ``files`` stands for all file switches of a report."""
+    """One parameter in the form; the kind ``files`` covers all file switches of a report."""
 
     def __init__(
         self,
@@ -70,7 +70,7 @@ class Field:
     ) -> None:
         self.name, self.kind, self.label = name, kind, label or label_of(name)
         self.options, self.sends, self._help = tuple(options), sends, help
-        # What a line of a searched list sends; other text is sent as typed.
+        # Maps each line of a searched list to its value; other text is sent as typed.
         self._lines: Mapping[str, Any] = dict(options)
         self._note = widgets.HTML()
         if kind in ("files", "choices"):
@@ -86,7 +86,7 @@ class Field:
     def _input(self) -> widgets.Widget:
         look = {"description": self.label, "tooltip": self.name, "style": LABELED}
         look["layout"] = widgets.Layout(width=_WIDE)
-        # A text is read when it is complete: an error on every keystroke would only disturb.
+        # Read a text when it is complete, so that typing does not cause an error at every keystroke.
         typed = {"continuous_update": False, **look}
         match self.kind:
             case "switch":

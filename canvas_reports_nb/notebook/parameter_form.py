@@ -1,4 +1,4 @@
-"""The questions about the selected report: which fields it has, and whether their values can be sent."""
+"""The parameters of the selected report: its fields, and whether their values can be sent."""
 
 from __future__ import annotations
 

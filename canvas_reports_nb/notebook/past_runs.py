@@ -1,4 +1,4 @@
-"""The past runs of a report, and which of them answers the current questions."""
+"""The past runs of a report, and which of them has the current parameters."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class PastRuns:
         question = f"Delete run {run.id} for everyone?"
 
         def clicked(_: object) -> None:
-            # Others may need the run: one click deletes nothing.
+            # Other people may need the run, so it takes two clicks to delete it.
             if delete.description != question:
                 delete.description = question
                 return

@@ -27,7 +27,7 @@ _TICK = 1.0
 def in_background(
     ask: Callable[[], _Answer], show: Callable[[_Answer], None], fail: Callable[[Exception], None]
 ) -> None:
-    """Call ``ask`` in a new thread, then ``show`` with its answer or ``fail`` with its error."""
+    """Call ``ask`` in a new thread, then ``show`` with its result or ``fail`` with its error."""
 
     def work() -> None:
         try:
@@ -86,7 +86,7 @@ class RunWorker:
         return f"Run {self.job.run.id} was stopped."
 
     def wait(self, timeout: float | None = None) -> ReportResult:
-        """Block the calling thread until the form shows the result; raise the error if there is none."""
+        """Block the calling thread until the form shows the result; raise the run's error if it has no result."""
         with self._waiter.limit(timeout):
             while not self.is_reported:
                 if self._waiter.is_expired:

@@ -1,4 +1,4 @@
-"""From a finished run to its stored result: download, type, seal; and the result's frames."""
+"""From a finished run to its stored result: download the file, convert it, and seal the folder."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from canvas_reports_nb.store.stored_run import ReportResult
 
 _CHUNK = 1 << 20
-# Tries in a row that bring nothing new; one that brings more starts the count again.
+# Attempts in a row without new bytes; an attempt with new bytes resets the count.
 _ATTEMPTS = 4
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _KEPT = "Call again. Canvas still has the run."
@@ -58,7 +58,7 @@ def retrieve(
 ) -> ReportResult:
     """Return the result of a complete run: from the store, else downloaded, converted and stored.
 
-    ``key`` is that of the query it answers; without it, that of the parameters Canvas stored.
+    ``key`` is the key of the query; by default, that of the parameters Canvas stored.
 
     Raises
     ------
@@ -77,7 +77,7 @@ def retrieve(
             stored = store.seal(folder, facts)
             store.evict(keep=stored)
         except BaseException as error:
-            # Nothing reads a partial file again, and it may hold names and grades.
+            # A partial file is never used again, and it may contain names and grades.
             if stored is None:
                 shutil.rmtree(folder, ignore_errors=True)
             ours = _unwritable(error, folder, run) or error
@@ -90,7 +90,7 @@ def retrieve(
 
 
 def _unwritable(error: BaseException, folder: Path, run: ReportRun) -> StoreError | None:
-    """Return the error that an OSError of this disk means; ``None`` for other errors."""
+    """Return a `StoreError` for an OSError of this disk; ``None`` for other errors."""
     if not isinstance(error, OSError) or isinstance(error, CanvasReportsError) or error.errno is None:
         return None
     if error.errno not in _FULL:
@@ -119,7 +119,7 @@ def _fetch(
     origin: Provenance,
     show: Callable[[ProgressEvent], None],
 ) -> dict[str, Any]:
-    """Fill a run's folder; give the facts of its sidecar."""
+    """Download and convert the file of a run; return the content of its sidecar."""
     if run.attachment is None or not run.attachment.url:
         raise UnexpectedAnswerError(
             "Canvas completed the run but sent no file.",
@@ -159,12 +159,12 @@ def _download(
     part: Path,
     show: Callable[[ProgressEvent], None],
 ) -> str:
-    """Stream the file to disk, going on where a broken connection left off; give its SHA-256."""
+    """Stream the file to disk, resuming after a broken connection; return its SHA-256."""
     with open_private(part) as file:
         body, most, idle = _Body(file, attachment.size), 0, 0
         while True:
             try:
-                # Opened anew by Canvas's own address, which gives a fresh link where the last one expired.
+                # Each attempt starts at Canvas's own address, because the link it redirects to expires.
                 body.receive(api, attachment.url, lambda: show(_downloading(run, body)))
                 break
             except DamagedFileError:
@@ -178,7 +178,7 @@ def _download(
 
 
 class _Body:
-    """The bytes of a file so far, and their digest."""
+    """The bytes received so far, and their digest."""
 
     def __init__(self, file: BinaryIO, size: int | None) -> None:
         self.file, self.size = file, size
@@ -186,14 +186,14 @@ class _Body:
         self.most = 0
 
     def receive(self, api: AccountReports, url: str, moved: Callable[[], None]) -> None:
-        """Take what is still missing."""
+        """Receive the missing bytes."""
         try:
             with api.download(url, offset=self.file.tell()) as response:
-                # "Not satisfiable": nothing lies beyond what is here. Whether that is all, its size tells.
+                # This status means that no bytes are left; the size check below decides if the file is complete.
                 if response.status_code != requests.codes.requested_range_not_satisfiable:
                     _check_kind(response)
                     self._place(response)
-                    # As they arrive, not in full chunks: what came before a break is kept.
+                    # Read bytes as they arrive, not in full chunks, to keep those received before a break.
                     while chunk := response.raw.read1(_CHUNK):
                         self._take(chunk, moved)
                         api.waiter.check()

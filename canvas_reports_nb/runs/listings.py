@@ -1,4 +1,4 @@
-"""Lists as frames: the reports on offer, the past runs of one, the runs in the store."""
+"""The account's reports, and the past runs of one report, as frames."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TIME = "datetime64[us, UTC]"
 
 
 def reports_frame(offers: Iterable[AvailableReport]) -> pd.DataFrame:
-    """One row a report; the columns are those of `Connection.reports`."""
+    """Return one row per report, with the columns of `Connection.reports`."""
     rows = [
         {
             "report": offer.report,
@@ -44,9 +44,9 @@ def reports_frame(offers: Iterable[AvailableReport]) -> pd.DataFrame:
 
 
 def history_frame(report: str, runs: Iterable[ReportRun], account: str | None = None) -> pd.DataFrame:
-    """One row a run, in the order given; the columns are those of `Connection.history`.
+    """Return one row per run, in the order given, with the columns of `Connection.history`.
 
-    Report and account are in its ``attrs``, for a chart's title.
+    Its ``attrs`` hold the report and the account, for the title of a chart.
     """
     rows = [
         {

@@ -1,4 +1,4 @@
-"""Many requests: check all, decide for each, run what must be run, stack the results."""
+"""Many reports at once: check all requests, reuse or start a run for each, and stack the results."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ _STATUS = {"state": "str", "run_id": "Int64", "rows": "Int64", "error": "str"}
 
 
 class ReportsResult:
-    """The finished runs of many requests: one stacked frame, and what became of each.
+    """The finished runs of many requests: one stacked frame, and the outcome of each request.
 
     Attributes
     ----------
     results : tuple of ReportResult or None
-        One for each row of the requests; ``None`` where there is none. Equal rows share one.
+        One per row of the requests; ``None`` for a row without a result. Equal rows share one result.
     errors : tuple of CanvasReportsError
-        Of the runs that gave no result.
+        The errors of the runs without a result.
     """
 
     def __init__(self, requests: Sequence[Request], pending: Sequence[PendingRun]) -> None:
@@ -73,7 +73,7 @@ class ReportsResult:
 
     @property
     def status(self) -> pd.DataFrame:
-        """What became of each request, in their order.
+        """The outcome of each request, in the order of the requests.
 
         Returns
         -------
@@ -94,29 +94,29 @@ class ReportsResult:
     def load(
         self, engine: Engine = "pandas", table: str | None = None, columns: Sequence[str] | None = None
     ) -> Any:
-        """One table of every finished run, stacked; see `read_reports`."""
+        """Stack one table of every finished run; see `read_reports`."""
         frame = self._stack(table).load(engine, columns if self._finished else None)
         if engine == "pandas":
             frame.attrs[ATTRS_KEY] = self._provenance(table)
         return frame
 
     def to_pandas(self, table: str | None = None, columns: Sequence[str] | None = None) -> pd.DataFrame:
-        """Stacked as pandas."""
+        """Stack one table of every finished run as a pandas frame."""
         frame: pd.DataFrame = self.load("pandas", table, columns)
         return frame
 
     def to_polars(self, table: str | None = None, columns: Sequence[str] | None = None) -> pl.DataFrame:
-        """Stacked as polars."""
+        """Stack one table of every finished run as a polars frame."""
         frame: pl.DataFrame = self.load("polars", table, columns)
         return frame
 
     def scan(self, table: str | None = None, columns: Sequence[str] | None = None) -> pl.LazyFrame:
-        """Stacked as one lazy polars frame over the stored Parquet."""
+        """Stack one table of every finished run as a lazy polars frame over the stored Parquet files."""
         return self._stack(table).scan(columns if self._finished else None)
 
     @cached_property
     def _finished(self) -> list[tuple[Request, ReportResult]]:
-        """Each finished run once, with the first request that asked for it."""
+        """Each finished run once, with the first request for it."""
         first = {
             each: request for request, each in reversed(list(zip(self._requests, self._pending, strict=True)))
         }
@@ -133,9 +133,9 @@ class ReportsResult:
         return stack
 
     def _provenance(self, table: str | None) -> dict[str, Any]:
-        """What the stack is, and under ``runs`` where each part of it came from.
+        """Return the provenance of the stack, with that of each run under ``runs``.
 
-        Nothing else: what would run the one report again must not be taken for what runs all of them.
+        It leaves out run id and parameters: with those of one run, `refresh` would repeat only that run.
         """
         each = [result.load("pandas", table, []).attrs[ATTRS_KEY] for _, result in self._finished]
         same = {
@@ -160,14 +160,14 @@ def read_many(
     timeout: float | None,
     on_interrupt: OnInterrupt,
 ) -> ReportsResult:
-    """Check all requests, reuse what exists, run the rest; see `Connection.read_reports`.
+    """Check all requests, reuse existing runs and start the missing ones; see `Connection.read_reports`.
 
     Parameters
     ----------
     runs_of : callable
-        Returns the runs of an account; ``None`` stands for the connection's own.
+        Returns the runs of an account; ``None`` means the connection's own.
     one_table : bool
-        Whether each request must give one table, ``table`` if it is named: checked before anything is started.
+        Whether each request must give exactly one table (``table`` if named). Checked before any run starts.
     """
     if on_error not in ("raise", "return"):
         raise ParameterError(f"Unknown on_error={on_error!r}.", hint='Use "raise" or "return".')
@@ -267,9 +267,9 @@ def _decide(pending: Sequence[PendingRun], max_age: float, sink: ProgressSink, r
 
 
 def _drop_without_table(pending: Sequence[PendingRun], table: str | None) -> None:
-    """Set an error for each run that lacks the table, so that the others' can be stacked.
+    """Set an error for each run that lacks the table, so that the other runs can be stacked.
 
-    If no run has it, the call is wrong and not the runs: then stacking raises.
+    If no run has it, the call itself is wrong, and stacking raises the error.
     """
     finished = [(each, each.result) for each in pending if each.result is not None]
     lacking: dict[PendingRun, TableError] = {}

@@ -1,4 +1,4 @@
-"""The five readers of a connection, with every keyword spelled out."""
+"""The five functions that read reports, and the help for their keywords."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _entries(text: str) -> dict[str, str]:
     return {entry.split()[0].lstrip("*"): entry for entry in re.split(r"\n(?=\S)", text.strip())}
 
 
-# What help() shows for each keyword, once for all readers.
+# The help for each keyword, shared by all readers.
 _KEYWORDS = _entries("""
 report : str
     The report's name, such as ``grade_export_csv``.
@@ -137,9 +137,9 @@ def _no_keyword(reader: str, name: str, near: list[str], keywords: list[str]) ->
 
 
 class Readers:
-    """The calls that read reports. `Connection` has them; the package has them for the newest connection."""
+    """The methods that read reports. The package offers them too, for the newest connection."""
 
-    # The formatter would give each of the keywords a line of its own, in each of the overloads.
+    # The formatter would put every keyword of every overload on its own line.
     # fmt: off
 
     @property
@@ -438,7 +438,7 @@ def _load_tables(
     table: str | Sequence[str] | None,
     columns: Sequence[str] | Mapping[str, Sequence[str]] | None,
 ) -> dict[str, Any]:
-    """Return the tables of a run as frames, all or those named."""
+    """Return all or the named tables of a run as frames."""
     wanted = [table] if isinstance(table, str) else list(result.tables if table is None else table)
     selected = columns if isinstance(columns, Mapping) else dict.fromkeys(wanted, columns)
     for name in (*wanted, *selected):

@@ -206,7 +206,7 @@ def enrollments(request: Request, report: str) -> Rows:
 
 
 def _with_source(request: Request, rows: pl.DataFrame) -> pl.DataFrame:
-    """Return the rows with the source of temporary enrollments: here assistants stand in for a teacher."""
+    """Return the rows with the source of temporary enrollments: here, assistants substitute for a teacher."""
     if not request.world.settings.temporary_enrollments:
         return rows
     kind = pl.col("type").cast(pl.String)

@@ -161,9 +161,9 @@ def logins(draws: Draws, pools: Pools, enrollments: pl.DataFrame, now: datetime)
 
 
 def with_best_login(users: pl.DataFrame, logins: pl.DataFrame) -> pl.DataFrame:
-    """Return the users with the SIS ids of the login Canvas speaks of when it needs one of several.
+    """Return the users with the SIS ids of the login that Canvas prefers if there are several.
 
-    `usable` tells whether any login is not deleted, `known` whether there is one at all.
+    `usable` is whether any login is not deleted, `known` whether the user has a login.
     """
     best = (
         logins.with_columns(deleted=pl.col("status") == "deleted")
