@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from canvas_reports_nb.catalog.schemas import Table, reports, schema
+from canvas_reports_nb.catalog.schemas import Table, fold, reports, schema
 
 # The share of known columns times the share of expected columns found, below which a file resembles no table.
 THRESHOLD = 0.5
@@ -153,12 +153,12 @@ def _fit(table: Table, columns: tuple[str, ...], words: str) -> _Fit | None:
         return _Fit(table, 1.0, exact=True, missing=(), unknown=())
     if _matches_by_name_only(table, columns, words):
         return _Fit(table, 1.0, exact=False, missing=(), unknown=columns)
-    lowered = {column.casefold() for column in columns}
+    folded = {fold(column) for column in columns}
     unknown = tuple(column for column in columns if table.column(column) is None)
     known = len(columns) - len(unknown)
     always = tuple(column.name for column in table.columns if column.when is None)
-    missing = tuple(column for column in always if column.casefold() not in lowered)
-    older = any(lowered == {column.casefold() for column in header} for header in table.older_headers)
+    missing = tuple(column for column in always if fold(column) not in folded)
+    older = any(folded == {fold(column) for column in header} for header in table.older_headers)
     exact = older or not (missing or unknown)
     if known < ENOUGH_COLUMNS:
         return None

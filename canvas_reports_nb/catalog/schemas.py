@@ -5,9 +5,10 @@ hosted by Instructure may see more report types; for those `schema` returns ``No
 """
 
 import json
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import Any, Literal, get_args
 
@@ -32,6 +33,15 @@ _IDENTITIES: Mapping[str, str] = MappingProxyType(
 
 #: Parameters that every report accepts and none lists. Canvas overwrites ``locale``.
 COMMON_PARAMETERS = ("skip_message", "extra_text")
+
+
+@lru_cache(maxsize=4096)
+def fold(name: str) -> str:
+    """Return a column name without case, invisible characters and differences between blanks."""
+    if name.isascii():
+        return " ".join(name.split()).casefold()
+    visible = "".join(character for character in name if unicodedata.category(character) != "Cf")
+    return " ".join(visible.split()).casefold()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +104,11 @@ class DynamicColumns:
 
         The longest ending wins, because one ending can be the end of another.
         """
-        lowered = name.strip().casefold()
+        lowered = fold(name)
         fitting = [
             (len(ending), column)
             for column in self.columns
-            if lowered.endswith(ending := column.name.removeprefix(self.placeholder).casefold())
+            if lowered.endswith(ending := fold(column.name.removeprefix(self.placeholder)))
         ]
         if not fitting:
             return None
@@ -141,13 +151,13 @@ class Table:
     dynamic: DynamicColumns | None
 
     def column(self, name: str) -> Column | None:
-        """Find a column by exact name, then ignoring case and surrounding spaces, then by pattern."""
+        """Find a column by exact name, then as `fold` compares names, then by pattern."""
         for column in self.columns:
             if column.name == name:
                 return column
-        lowered = name.strip().casefold()
+        folded = fold(name)
         for column in self.columns:
-            if column.name.casefold() == lowered:
+            if fold(column.name) == folded:
                 return column
         return self.dynamic.column(name) if self.dynamic else None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import os
 import re
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, BinaryIO, TextIO, TypeAlias, cast
 
-from canvas_reports_nb.exceptions import DamagedFileError, NotAReportError, UnsafeArchiveError
+from canvas_reports_nb.exceptions import DamagedFileError, NotAReportError, ParameterError, UnsafeArchiveError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -52,7 +53,7 @@ class Member:
     name: str
     open: Opener
     in_zip: bool
-    path: Path | None = None  # of the CSV itself, if it is a file on disk
+    encoding: str | None = None  # as the user named it; otherwise the bytes decide
 
 
 def reopenable(source: Source) -> tuple[str | os.PathLike[str] | bytes, str]:
@@ -106,26 +107,39 @@ def _read_all(source: BinaryIO | TextIO) -> bytes:
     )
 
 
-def csv_members(source: Source, name: str | None = None) -> list[Member]:
+def csv_members(source: Source, name: str | None = None, encoding: str | None = None) -> list[Member]:
     """List the CSVs in a report file; reject other files, and zips that are damaged or unsafe."""
+    encoding = _codec(encoding)
     source, label = reopenable(source)
     label = name or label
-    path, opener = _opener(source, label)
+    opener = _opener(source, label)
     with opener() as stream:
         head = stream.read(4096)
     if head.startswith((_ZIP, _EMPTY_ZIP)):
-        return _zip_members(opener, label)
+        return _zip_members(opener, label, encoding)
     _check_csv(head, label)
-    return [Member(PurePosixPath(label).stem, opener, in_zip=False, path=path)]
+    return [Member(PurePosixPath(label).stem, opener, in_zip=False, encoding=encoding)]
 
 
-def _opener(source: str | os.PathLike[str] | bytes, label: str) -> tuple[Path | None, Opener]:
+def _codec(encoding: str | None) -> str | None:
+    """Return Python's own name of a text encoding, and reject others."""
+    try:
+        "".encode(encoding or "utf-8")
+        return codecs.lookup(encoding).name if encoding else None
+    except (LookupError, TypeError, ValueError):
+        raise ParameterError(
+            f"Unknown encoding {encoding!r}.",
+            hint='Use a name that Python has, such as "utf-8", "cp1252", "cp850" or "mac_roman".',
+        ) from None
+
+
+def _opener(source: str | os.PathLike[str] | bytes, label: str) -> Opener:
     if isinstance(source, bytes):
-        return None, lambda: io.BytesIO(source)
+        return lambda: io.BytesIO(source)
     path = Path(source).expanduser()
     if path.is_dir():
         raise NotAReportError(f"{label} is a folder, not a report file.")
-    return path, lambda: path.open("rb")
+    return lambda: path.open("rb")
 
 
 def _check_csv(head: bytes, label: str) -> None:
@@ -146,12 +160,17 @@ def _check_csv(head: bytes, label: str) -> None:
         raise NotAReportError(f"{label} is JSON, not a report.", hint=hint)
 
 
-def _zip_members(opener: Opener, label: str) -> list[Member]:
+def _zip_members(opener: Opener, label: str, encoding: str | None) -> list[Member]:
     entries = _safe_entries(opener, label)
     if {"xl/workbook.xml", "word/document.xml"} & {entry.filename for entry in entries}:
         raise NotAReportError(f"{label} is an Office document, not a report.", hint="Save it as CSV (UTF-8).")
     csvs = [
-        Member(entry.filename[: -len(".csv")], _member_opener(opener, entry, label), in_zip=True)
+        Member(
+            entry.filename[: -len(".csv")],
+            _member_opener(opener, entry, label),
+            in_zip=True,
+            encoding=encoding,
+        )
         for entry in entries
         if entry.filename.lower().endswith(".csv") and not _is_litter(entry.filename)
     ]

@@ -1,39 +1,54 @@
 """How a CSV is written, judged by its bytes: encoding, separator, header, and whether it was cut short.
 
 Canvas writes UTF-8, commas and LF. The three outcome reports may have a BOM or ``;``, depending on the user's
-settings. A file that Excel saved again may have a BOM, CRLF or another encoding.
+settings. A file that Excel saved again may have a BOM, CRLF or another encoding, and lines above the header.
 """
 
 from __future__ import annotations
 
 import codecs
-import csv
 import io
-from dataclasses import dataclass
+import re
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from canvas_reports_nb.exceptions import DamagedFileError, NotAReportError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+    from typing import BinaryIO, TextIO
 
     from canvas_reports_nb.frames.contents import Member
 
 _HEAD = 64 * 1024
 _CHUNK = 1 << 20
 _BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
-_FIELD_LIMIT = 64 * 1024 * 1024
+# Blank lines, a hint for Excel ("sep=;") and one from PowerShell ("#TYPE ...") may come before the header.
+_BLANK = r"(?:[ \t]*(?:\r\n|\r|\n))*"
+_PREAMBLE = re.compile(
+    rf'\ufeff?{_BLANK}(?:"?sep=(.)"?[,;\t]*(?:\r\n|\r|\n)|#TYPE [^\r\n]*(?:\r\n|\r|\n))?{_BLANK}',
+    re.IGNORECASE,
+)
+_INSIDE_QUOTES = re.compile('[^"]*(?:""[^"]*)*')
+# Tabs, line breaks and all other characters may be in a name.
+_NOT_TEXT = re.compile(r"[\x00-\x08\x0e-\x1f]")
 _NO_BREAK = "the file does not end with a line break; if it was cut, its last cell is incomplete"
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How one CSV is written; the header is as written, with duplicates and blanks."""
+    """How one CSV is written; the header is as written, with duplicates and blanks.
+
+    ``preamble`` is the text before the header; ``is_guessed`` means that the encoding may be another one.
+    """
 
     encoding: str
     delimiter: str
     header: tuple[str, ...]
     has_rows: bool
+    preamble: str = ""
+    is_guessed: bool = False
 
 
 def unique(header: tuple[str, ...]) -> tuple[str, ...]:
@@ -54,45 +69,149 @@ def read_dialect(member: Member) -> Dialect:
     with member.open() as stream:
         head = stream.read(_HEAD)
     encoding = next((codec for bom, codec in _BOMS.items() if head.startswith(bom)), "utf-8")
+    if member.encoding and not (encoding == "utf-8-sig" and member.encoding == "utf-8"):
+        encoding = member.encoding
     try:
         return _read_header(member, head, encoding)
-    except UnicodeDecodeError:
-        return _read_header(member, head, other_encoding(member) or encoding)
+    except UnicodeDecodeError as error:
+        if member.encoding:
+            raise DamagedFileError(
+                f"{member.name} can't be read as {member.encoding}: {error.reason}.",
+                hint="Leave out encoding=, or name another one.",
+            ) from None
+        other = other_encoding(member)
+        return _read_header(member, head, other or encoding, is_guessed=other is not None)
 
 
-def _read_header(member: Member, head: bytes, encoding: str) -> Dialect:
-    delimiter = _delimiter(head.decode(encoding, errors="replace"))
-    rows = records(member, Dialect(encoding, delimiter, (), has_rows=True))
-    try:
-        header = next(rows, [])
-        has_rows = next(rows, None) is not None
-    except csv.Error as error:
-        raise NotAReportError(f"{member.name} is not a CSV: {error}.") from None
-    if any(not name.isprintable() for name in header):
+def _read_header(member: Member, head: bytes, encoding: str, *, is_guessed: bool = False) -> Dialect:
+    text = head.decode(encoding, errors="replace")
+    start = _PREAMBLE.match(text)
+    preamble, named = (start[0], start[1]) if start else ("", None)
+    delimiter = named or _delimiter(text[len(preamble) :])
+    dialect = Dialect(encoding, delimiter, (), has_rows=True, preamble=preamble, is_guessed=is_guessed)
+    rows = records(member, dialect)
+    header = [name or "" for name in next(rows, [])]
+    if any(map(_NOT_TEXT.search, header)):
         header = [name.strip("\x00") for name in header]
-        if not all(name.replace("\n", "").replace("\r", "").isprintable() for name in header):
+        if any(map(_NOT_TEXT.search, header)):
             raise NotAReportError(f"{member.name} is not a CSV: its first line is not text.")
-    return Dialect(encoding, delimiter, tuple(header), has_rows)
+    return replace(dialect, header=tuple(header), has_rows=next(rows, None) is not None)
 
 
-def _delimiter(head: str) -> str:
-    line = head.lstrip("\ufeff").split("\n", 1)[0]
-    outside = "".join(line.split('"')[::2])
-    return max(",;\t", key=outside.count)
+def _delimiter(text: str) -> str:
+    """Return the separator that is most frequent in the first row, outside quotes."""
+    outside = re.sub(r'"[^"]*(?:"|$)', "", text)
+    return max(",;\t", key=re.split(r"[\r\n]", outside, maxsplit=1)[0].count)
 
 
-def records(member: Member, dialect: Dialect) -> Iterator[list[str]]:
-    """Yield rows of any length, read by the standard library; slower than Arrow."""
-    if csv.field_size_limit() < _FIELD_LIMIT:
-        # The limit is global in the library, and a cell with a page of HTML exceeds it.
-        csv.field_size_limit(_FIELD_LIMIT)
+@contextmanager
+def open_text(member: Member, dialect: Dialect) -> Iterator[TextIO]:
+    """Open a CSV as text that begins with the header; line breaks stay as written."""
     with member.open() as stream, io.TextIOWrapper(stream, encoding=dialect.encoding, newline="") as text:
-        yield from csv.reader(text, delimiter=dialect.delimiter)
+        text.read(len(dialect.preamble))
+        yield text
+
+
+def records(member: Member, dialect: Dialect) -> Iterator[list[str | None]]:
+    """Yield rows of any length; slower than Arrow. As there, a blank cell is ``None``, an empty quoted one ``""``."""
+    with open_text(member, dialect) as text:
+        yield from split_records(text, dialect.delimiter)
+
+
+def split_records(lines: Iterable[str], delimiter: str) -> Iterator[list[str | None]]:
+    """Split lines into cells; a quoted cell may continue on further lines. A blank line is a row without cells."""
+    unquoted = re.compile(f"[^{re.escape(delimiter)}\\r\\n]*")
+    row: list[str | None] = []
+    pieces: list[str] = []  # of a quoted cell that is not closed yet, with its first quote
+    for line in lines:
+        if not pieces and '"' not in line:
+            bare = line.rstrip("\r\n")
+            yield [cell or None for cell in bare.split(delimiter)] if bare else []
+            continue
+        at: int | None = 0
+        while at is not None:
+            at = _take_cell(line, at, row, pieces, unquoted)
+        if not pieces:
+            yield row
+            row = []
+    if pieces:
+        yield [*row, "".join(pieces[1:])]
+
+
+def _take_cell(
+    line: str, at: int, row: list[str | None], pieces: list[str], unquoted: re.Pattern[str]
+) -> int | None:
+    """Move the next cell from a line to the row; return where the one after it begins, ``None`` if there is none.
+
+    The pieces of a quoted cell that continues on the next line are kept for it.
+    """
+    is_quoted = bool(pieces)
+    if not pieces and line.startswith('"', at):
+        pieces.append('"')
+        is_quoted, at = True, at + 1
+    if is_quoted:
+        end = _end_of_match(_INSIDE_QUOTES, line, at)
+        pieces.append(line[at:end].replace('""', '"'))
+        if end == len(line):
+            return None
+        at = end + 1
+    end = _end_of_match(unquoted, line, at)
+    rest = line[at:end]
+    row.append("".join([*pieces[1:], rest]) if is_quoted else rest or None)
+    pieces.clear()
+    return None if end == len(line) or line[end] in "\r\n" else end + 1
+
+
+def _end_of_match(pattern: re.Pattern[str], line: str, at: int) -> int:
+    found = pattern.match(line, at)
+    return found.end() if found else at
+
+
+class Utf8Blocks:
+    """A CSV as an open file for Arrow: UTF-8 from the header on.
+
+    No block ends on CR, because Arrow drops an LF at the start of the next block, even inside a quoted cell.
+    """
+
+    closed = False
+
+    def __init__(self, stream: BinaryIO, dialect: Dialect) -> None:
+        self._stream = stream
+        is_utf8 = dialect.encoding.startswith("utf-8")
+        self._decoder = None if is_utf8 else codecs.getincrementaldecoder(dialect.encoding)()
+        self._held = b""
+        self._to_skip = len(dialect.preamble)
+        if is_utf8:
+            bom = codecs.BOM_UTF8 if dialect.encoding == "utf-8-sig" else b""
+            stream.read(len(bom + dialect.preamble.encode()))
+
+    def read(self, size: int) -> bytes:
+        """Return the next block, at least one byte before the end of the file."""
+        while True:
+            data = self._stream.read(max(size - len(self._held), 1))
+            block = self._held + (data if self._decoder is None else self._decoded(data))
+            # At the end of the file, nothing is held back.
+            kept = block.rstrip(b"\r") if data else block
+            self._held = block[len(kept) :]
+            if kept or not data:
+                return kept
+
+    def _decoded(self, data: bytes) -> bytes:
+        assert self._decoder is not None  # noqa: S101 - for type checkers
+        text = self._decoder.decode(data, final=not data)
+        skipped = min(self._to_skip, len(text))
+        self._to_skip -= skipped
+        return text[skipped:].encode()
+
+    def close(self) -> None:
+        """Stop reading; the stream belongs to the caller."""
+        self.closed = True
 
 
 def check_complete(member: Member, dialect: Dialect, last: Sequence[str | None]) -> str | None:
     """Reject a file that was cut short, judged by its last row; return a remark if that is uncertain."""
-    if member.in_zip or dialect.encoding == "utf-16" or not last:
+    # The bytes of these encodings are not those of the characters.
+    if member.in_zip or dialect.encoding.startswith(("utf-16", "utf-32")) or not last:
         return None
     size, broken_off = _end(member)
     # After an open quote, everything else belongs to the last cell, also the line breaks.

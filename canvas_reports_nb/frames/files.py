@@ -42,6 +42,7 @@ def read_file(
     *,
     columns: Sequence[str] | None = None,
     engine: Engine = "pandas",
+    encoding: str | None = None,
 ) -> Any:
     r"""Read a report file, a CSV or a zip, with the types of its report.
 
@@ -57,6 +58,9 @@ def read_file(
         Only these, in this order; ``[]`` keeps all rows and no column. A name that is unknown or appears
         twice is an error.
     engine : {"pandas", "polars", "arrow", "dask"}
+    encoding : str, optional
+        The encoding of the CSV, such as ``"cp850"``. By default, the bytes decide between UTF-8, UTF-16 with a
+        byte order mark, and a guess, with a warning.
 
     Returns
     -------
@@ -80,7 +84,7 @@ def read_file(
     Timestamp('2026-03-02 16:14:07+0000', tz='UTC')
     """
     source, label = reopenable(path_or_buffer)
-    member, identity = _member_and_identity(source, label, report, table)
+    member, identity = _member_and_identity(source, label, report, table, encoding)
     arrow, facts = frames.read_arrow(member, identity)
     wanted = frames.pick(arrow.column_names, columns)
     provenance = Provenance(
@@ -116,10 +120,10 @@ def tables_in(path: Path) -> list[str | None]:
 
 
 def _member_and_identity(
-    source: Source, label: str, report: str | None, table: str | None
+    source: Source, label: str, report: str | None, table: str | None, encoding: str | None = None
 ) -> tuple[Member, Identity]:
     """Find the CSV that is wanted, and what it holds."""
-    members = csv_members(source, label)
+    members = csv_members(source, label, encoding)
     member = members[0]
     if member.in_zip:
         name = choose_table([each.name for each in members], table, report)

@@ -7,7 +7,7 @@ number gives the same text.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,6 +18,16 @@ if TYPE_CHECKING:
 TEXT = pa.string()
 TIME = pa.timestamp("us", tz="UTC")
 _CATEGORY = pa.dictionary(pa.int32(), TEXT)
+#: What a comma in a number means: nothing; a decimal sign unless it could separate thousands; a decimal sign.
+Comma: TypeAlias = Literal["none", "unclear", "decimal"]
+# In "1,000", the comma could separate thousands, but not in "0,500".
+_DECIMAL_COMMAS: dict[Comma, tuple[str, ...]] = {
+    "none": (),
+    "unclear": ("^([+-]?[0-9]*),([0-9]{1,2}|[0-9]{4,})$", "^([+-]?0?),([0-9]{3})$"),
+    "decimal": ("^([+-]?[0-9]*),([0-9]+)$",),
+}
+# Microseconds from 1970 to the beginning of year 1 and to the end of year 9999.
+_FIRST_TIME, _LAST_TIME = -62_135_596_800_000_000, 253_402_300_799_999_999
 _BOOLEANS = pa.array(["true", "false", "True", "False", "TRUE", "FALSE"])
 
 _TYPES: dict[Kind, pa.DataType] = {
@@ -43,25 +53,34 @@ def arrow_type(column: Column | None) -> pa.DataType:
     return TEXT if column is None else _TYPES.get(column.kind, TEXT)
 
 
-def cast(cells: pa.Array, column: Column | None, *, decimal_comma: bool = False) -> pa.Array | Contradiction:
+def cast(cells: pa.Array, column: Column | None, *, comma: Comma = "none") -> pa.Array | Contradiction:
     """Type one piece of a column; the row of a contradiction counts within the piece.
 
     A blank cell is ``null``, an empty pair of quotes ``""``.
     """
     wanted = arrow_type(column)
-    if cells.type == wanted:
+    if wanted == TEXT:
         return cells
     if wanted == _CATEGORY:
-        return cells.dictionary_encode()
+        return _category(cells)
     present = cells
     if pc.min(pc.binary_length(cells)).as_py() == 0:
         present = pc.if_else(pc.equal(cells, ""), None, cells)
-    if decimal_comma and wanted == pa.float64():
-        present = pc.replace_substring(present, ",", ".")
+    for pattern in _DECIMAL_COMMAS[comma] if wanted == pa.float64() else ():
+        present = pc.replace_substring_regex(present, pattern, r"\1.\2")
     if wanted == TIME and _any(pc.ends_with(present, " UTC")):
         present = pc.replace_substring_regex(present, " UTC$", "Z")
     typed = _typed(present, wanted)
     return typed if typed is not None else _first(cells, present, wanted)
+
+
+def _category(cells: pa.Array) -> pa.Array:
+    """Return an enumeration, in which an empty pair of quotes is missing, too."""
+    values = cells.dictionary if cells.type == _CATEGORY else cells
+    if _any(pc.equal(values, "")):
+        cells = cells.cast(TEXT)
+        cells = pc.if_else(pc.equal(cells, ""), None, cells)
+    return cells if cells.type == _CATEGORY else cells.dictionary_encode()
 
 
 def _typed(cells: pa.Array, wanted: pa.DataType) -> pa.Array | None:
@@ -74,6 +93,8 @@ def _typed(cells: pa.Array, wanted: pa.DataType) -> pa.Array | None:
     except pa.ArrowInvalid:
         return None
     if wanted == pa.int64() and _has_leading_zero(cells, typed):
+        return None
+    if wanted == TIME and not _are_representable(typed):
         return None
     # Arrow would read "NaN" and "inf" as numbers, which a frame shows as missing.
     if wanted == pa.float64() and not pc.all(pc.is_finite(typed), min_count=0).as_py():
@@ -89,6 +110,12 @@ def _has_leading_zero(cells: pa.Array, typed: pa.Array) -> bool:
     # A "-0..." is rare, so look for it only if some number is not positive.
     smallest = pc.min(typed).as_py()
     return smallest is not None and smallest <= 0 and _any(pc.starts_with(cells, "-0"))
+
+
+def _are_representable(times: pa.Array) -> bool:
+    """Return whether all times are in the years 1 to 9999 in UTC; no other tool can show others."""
+    ends = pc.min_max(times.cast(pa.int64())).as_py()
+    return ends["min"] is None or (ends["min"] >= _FIRST_TIME and ends["max"] <= _LAST_TIME)
 
 
 def _any(marks: pa.Array) -> bool:

@@ -52,7 +52,7 @@ def read_arrow(member: Member, identity: Identity) -> tuple[pa.Table, Facts]:
         return batches.append
 
     facts = read(member, identity.schema, sink, locale=identity.locale)
-    for text in _contradictions(facts, identity):
+    for text in _warnings(facts, identity):
         warn(text)
     return pa.Table.from_batches(batches, schemas[-1]).unify_dictionaries(), facts
 
@@ -154,9 +154,13 @@ class _ParquetSink:
                 self._writer.close()
 
 
-def _contradictions(facts: Facts, identity: Identity) -> list[str]:
-    """Return a warning for each column that stays text because of a value."""
-    return [
+def _warnings(facts: Facts, identity: Identity) -> list[str]:
+    """Return a warning for a guessed encoding and for each column that stays text because of a value."""
+    guess = (
+        f"{identity.table}: the file is not UTF-8 and was read as {facts.dialect.encoding}. If names look wrong, "
+        'name the encoding: read_file(..., encoding="cp850") for "CSV (MS-DOS)", "mac_roman" for "CSV (Macintosh)".'
+    )
+    return [guess] * facts.dialect.is_guessed + [
         f"{identity.table}: column {name!r} stays text, because row {found.row} holds {found.value[:80]!r}."
         for name, found in facts.as_text.items()
     ]
@@ -192,7 +196,7 @@ def derive_here(
         target = folder / f"{quote(identity.table, safe=' ')}.parquet"
         facts, made = write_parquet(member, identity, target, provenance)
         tables[identity.table] = {**file_facts(target), "provenance": made.to_dict()}
-        warned += _contradictions(facts, identity)
+        warned += _warnings(facts, identity)
     return Derived(members[0].in_zip, tables, warned)
 
 

@@ -7,18 +7,20 @@ with that column as text, so a column never changes its type halfway.
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+import functools
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from canvas_reports_nb.exceptions import DamagedFileError
 from canvas_reports_nb.frames import kinds
 from canvas_reports_nb.frames.dialect import (
     Dialect,
+    Utf8Blocks,
     check_complete,
     other_encoding,
     read_dialect,
@@ -51,6 +53,8 @@ class Facts:
         Column to the first value that contradicts its kind.
     offsets : set of str
         UTC offsets in the times.
+    blank : int
+        Rows of separators only.
     remarks : list of str
         Remarks on the file as a whole.
     last : sequence of str or None
@@ -59,6 +63,7 @@ class Facts:
 
     dialect: Dialect
     rows: int = 0
+    blank: int = 0
     as_text: dict[str, kinds.Contradiction] = field(default_factory=dict)
     offsets: set[str] = field(default_factory=set)
     remarks: list[str] = field(default_factory=list)
@@ -80,7 +85,7 @@ class _Plan:
     dialect: Dialect
     names: tuple[str, ...]
     columns: tuple[Column | None, ...]
-    decimal_comma: bool
+    comma: kinds.Comma
     one_cell_results: tuple[str, ...]
 
     @property
@@ -124,9 +129,10 @@ def read(member: Member, table: Table | None, sink: Sink, *, locale: bool) -> Fa
 
 def _fallback(member: Member, dialect: Dialect, error: Exception, *, slow: bool) -> tuple[Dialect, bool]:
     """Choose what to try after an error: another encoding, then the slow reader."""
-    other = other_encoding(member) if dialect.encoding.startswith("utf-8") else None
+    can_guess = dialect.encoding.startswith("utf-8") and not member.encoding
+    other = other_encoding(member) if can_guess else None
     if other is not None:
-        return replace(dialect, encoding=other), slow
+        return replace(dialect, encoding=other, is_guessed=True), slow
     if slow:
         raise DamagedFileError(f"{member.name} can't be read: {error}.") from None
     return dialect, True
@@ -136,7 +142,9 @@ def _checked(member: Member, facts: Facts) -> Facts:
     """Check that the file is whole, and add the remarks on it."""
     remark = check_complete(member, facts.dialect, facts.last)
     facts.remarks += [remark] if remark else []
-    if facts.dialect.encoding in {"cp1252", "latin-1"}:
+    if facts.blank:
+        facts.remarks.append(f"{facts.blank} rows hold nothing but separators")
+    if facts.dialect.is_guessed:
         facts.remarks.append(f"read as {facts.dialect.encoding}: the file is not UTF-8")
     return facts
 
@@ -160,7 +168,9 @@ def _plan(
         table.column(written) if table and name not in as_text else None
         for name, written in zip(names, header, strict=True)
     )
-    return _Plan(dialect, names, columns, locale, table.one_cell_results if table else ())
+    # Semicolons show that the comma was needed for numbers.
+    comma: kinds.Comma = "decimal" if dialect.delimiter == ";" else "unclear" if locale else "none"
+    return _Plan(dialect, names, columns, comma, table.one_cell_results if table else ())
 
 
 def _batches(member: Member, plan: _Plan, facts: Facts, *, slow: bool) -> Iterator[pa.RecordBatch]:
@@ -169,20 +179,22 @@ def _batches(member: Member, plan: _Plan, facts: Facts, *, slow: bool) -> Iterat
     return _slow(member, plan, facts) if slow else _fast(member, plan, facts)
 
 
+def _count_blank_rows(batch: pa.RecordBatch) -> int:
+    """Return how many rows hold nothing but separators, as Excel leaves them; a lone column has none."""
+    if batch.num_columns == 1 or not all(column.null_count for column in batch.columns):
+        return 0
+    return int(functools.reduce(pc.and_, (column.is_null() for column in batch.columns)).true_count)
+
+
 def _fast(member: Member, plan: _Plan, facts: Facts) -> Iterator[pa.RecordBatch]:
-    encoding = plan.dialect.encoding
-    with ExitStack() as stack:
-        if member.path:
-            stream = stack.enter_context(pa.OSFile(str(member.path)))
-        else:
-            stream = pa.PythonFile(stack.enter_context(member.open()), mode="r")
+    with member.open() as source:
+        stream = pa.PythonFile(Utf8Blocks(source, plan.dialect), mode="r")
         batches = pacsv.open_csv(
             stream,
             read_options=pacsv.ReadOptions(
                 column_names=list(plan.names),
                 skip_rows_after_names=1,
                 block_size=_BLOCK,
-                encoding="utf8" if encoding.startswith("utf-8") else encoding,
             ),
             parse_options=pacsv.ParseOptions(
                 delimiter=plan.dialect.delimiter,
@@ -216,7 +228,7 @@ def _slow(member: Member, plan: _Plan, facts: Facts) -> Iterator[pa.RecordBatch]
         yield pa.RecordBatch.from_arrays(arrays, list(plan.names))
 
 
-def _padded(rows: Iterator[list[str]], plan: _Plan, facts: Facts) -> Iterator[list[str | None]]:
+def _padded(rows: Iterator[list[str | None]], plan: _Plan, facts: Facts) -> Iterator[list[str | None]]:
     """Give all rows the same length, and leave out blank lines and messages in place of results."""
     width, header_width, other = len(plan.names), len(plan.dialect.header), 0
     for row in rows:
@@ -227,7 +239,7 @@ def _padded(rows: Iterator[list[str]], plan: _Plan, facts: Facts) -> Iterator[li
             continue
         other += len(row) != header_width
         facts.last = row
-        yield [cell or None for cell in row] + [None] * (width - len(row))
+        yield row + [None] * (width - len(row))
     if other:
         facts.remarks.append(f"{other} rows are longer or shorter than the header")
 
@@ -244,7 +256,7 @@ def _pour(
         for name, column, cells in zip(plan.names, plan.columns, batch.columns, strict=True):
             if name in contradictions:
                 continue
-            made = kinds.cast(cells, column, decimal_comma=plan.decimal_comma)
+            made = kinds.cast(cells, column, comma=plan.comma)
             if isinstance(made, kinds.Contradiction):
                 contradictions[name] = replace(made, row=made.row + facts.rows)
                 continue
@@ -252,6 +264,7 @@ def _pour(
                 facts.offsets |= kinds.offsets(cells)
             typed.append(made)
         facts.rows += batch.num_rows
+        facts.blank += _count_blank_rows(batch)
         if not contradictions:
             take(pa.RecordBatch.from_arrays(typed, schema=schema))
     return contradictions

@@ -1,5 +1,6 @@
 """Files as people and servers write them."""
 
+import codecs
 import io
 import json
 import warnings
@@ -8,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
@@ -126,11 +128,10 @@ def test_a_contradiction_far_down_leaves_no_half_typed_file(tmp_path: Path) -> N
         (ACTIVITY + "7,Åsa,2026-03-02T09:14:07Z\n".encode()).replace(b",", b";"),
         ACTIVITY + "7,Åsa,2026-03-02T09:14:07Z".encode(),
         ACTIVITY + "\n7,Åsa,2026-03-02T09:14:07Z\n\n".encode(),
-        (ACTIVITY.decode() + "7,Åsa,2026-03-02T09:14:07Z\n").encode("cp1252"),
         (ACTIVITY.decode() + "7,Åsa,2026-03-02T09:14:07Z\n").encode("utf-16"),
         zipped(last_enrollment_activity_csv=ACTIVITY + "7,Åsa,2026-03-02T09:14:07Z\n".encode()),
     ],
-    ids=["bom", "crlf", "semicolons", "no-last-newline", "blank-lines", "cp1252", "utf-16", "zip"],
+    ids=["bom", "crlf", "semicolons", "no-last-newline", "blank-lines", "utf-16", "zip"],
 )
 def test_files_saved_again_by_other_programs(data: bytes) -> None:
     frame = crn.read_file(data)
@@ -139,6 +140,150 @@ def test_files_saved_again_by_other_programs(data: bytes) -> None:
     assert frame["last activity at"].tolist() == [pd.Timestamp("2026-03-02T09:14:07Z")]
 
 
+@pytest.mark.parametrize(
+    ("encoding", "name"), [("cp1252", "Åsa"), ("cp850", "José Muñoz"), ("mac_roman", "Zoë")]
+)
+def test_an_encoding_that_is_not_utf8_is_a_warning_and_can_be_named(encoding: str, name: str) -> None:
+    data = (ACTIVITY.decode() + f"7,{name},2026-03-02T09:14:07Z\r\n").encode(encoding)
+    with pytest.warns(crn.ReportWarning, match="not UTF-8 and was read as .*encoding=") as caught:
+        guessed = crn.read_file(data)
+    assert len(caught) == 1
+    assert (guessed["user name"].tolist() == [name]) == (encoding == "cp1252")
+    frame = crn.read_file(data, encoding=encoding)  # without a warning
+    assert frame["user name"].tolist() == [name]
+    made = frame.attrs["canvas_report"]
+    assert (made["encoding"], made["notes"]) == (codecs.lookup(encoding).name, {})
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "UTF8", "utf-8-sig", "utf-16", "utf-16-le", "cp1252"])
+@pytest.mark.parametrize("slow", [False, True], ids=["fast", "slow"])
+def test_a_named_encoding(encoding: str, slow: bool) -> None:
+    end = "8,B\n" if slow else ""
+    text = f"\nsep=;\n{ACTIVITY.decode()}7,Åsa,2026-03-02T09:14:07Z\n{end}".replace(",", ";")
+    frame = crn.read_file(text.encode(encoding), "last_enrollment_activity_csv", encoding=encoding)
+    assert frame["user name"].tolist() == ["Åsa", "B"][: len(frame)]
+    assert frame["user id"].tolist() == [7, 8][: len(frame)]
+    assert len(frame) == 1 + slow
+
+
+def test_a_wrong_encoding_is_an_error_with_advice() -> None:
+    with pytest.raises(crn.CanvasReportsError, match="Unknown encoding 'utf-9'"):
+        crn.read_file(ACTIVITY, encoding="utf-9")
+    for data in (ACTIVITY + b"7,Zo\xeb,\n", b"user id,user name,last activity at,Zo\xeb\n"):
+        with pytest.raises(DamagedFileError, match="utf-8"):
+            crn.read_file(data, "last_enrollment_activity_csv", encoding="utf-8")
+
+
+LINES_ABOVE = [
+    "",
+    "\n",
+    "\r\n\r\n",
+    "  \t\n",
+    "sep=,\n",
+    "SEP=;\r\n",
+    '"sep=;"\n',
+    "\nsep=|\n\n",
+    "#TYPE System.Object\n",
+]
+
+
+@pytest.mark.parametrize("slow", [False, True], ids=["fast", "slow"])
+@pytest.mark.parametrize("bom", ["", "\ufeff"], ids=["", "bom"])
+@pytest.mark.parametrize("above", LINES_ABOVE, ids=repr)
+def test_lines_above_the_header(above: str, bom: str, slow: bool) -> None:
+    delimiter = next((mark for mark in ";|" if mark in above), ",")
+    text = ACTIVITY.decode() + "7,Åsa,2026-03-02T09:14:07Z\n" + "8,B\n" * slow
+    frame = crn.read_file((bom + above + text.replace(",", delimiter)).encode())
+    assert frame.attrs["canvas_report"]["report"] == "last_enrollment_activity_csv"
+    assert frame["user name"].tolist() == ["Åsa", "B"][: len(frame)]
+    assert len(frame) == 1 + slow
+
+
+@pytest.mark.parametrize("slow", [False, True], ids=["fast", "slow"])
+def test_rows_of_separators_are_noted(slow: bool) -> None:
+    frame = crn.read_file(ACTIVITY + b"7,A,\n,,\n,,\n" + b"8,B\n" * slow)
+    assert frame["user name"].count() == 1 + slow
+    assert "2 rows hold nothing but separators" in frame.attrs["canvas_report"]["notes"]["file"]
+
+
+@pytest.mark.parametrize("slow", [False, True], ids=["fast", "slow"])
+def test_both_readers_tell_an_empty_text_from_nothing(slow: bool) -> None:
+    row = '7,"","a""b,\n""",\n,"","",""\n' if not slow else '7,"","a""b,\n""",\n,"","","",\n'
+    table = crn.read_file(f"a,b,c,d\n{row}".encode(), "own_report_csv", engine="arrow")
+    assert [list(found.values())[:4] for found in table.to_pylist()] == [
+        ["7", "", 'a"b,\n"', None],
+        [None, "", "", ""],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("cells", "delimiter", "expected"),
+    [
+        (["3,5", "0,125", "4"], ",", [3.5, 0.125, 4.0]),
+        (["3,5", "1,000"], ",", ["3,5", "1,000"]),
+        (["3,5", "1,000", "-0,5"], ";", [3.5, 1.0, -0.5]),
+        (["1.000,5"], ";", ["1.000,5"]),
+    ],
+)
+def test_a_decimal_comma_is_never_a_guess(cells: list[str], delimiter: str, expected: list[object]) -> None:
+    names = ["student name", "student id", "outcome score"]
+    rows = "".join(f'A{delimiter}1{delimiter}"{cell}"\n' for cell in cells)
+    data = f"{delimiter.join(names)}\n{rows}".encode()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        frame = crn.read_file(data, "outcome_results_csv")
+    assert frame["outcome score"].tolist() == expected
+    assert len(caught) == isinstance(expected[0], str)
+
+
+def test_a_decimal_comma_of_a_spreadsheet_in_any_report() -> None:
+    frame = crn.read_file(b"student name;student id;current score\nA;1;88,5\n", "grade_export_csv")
+    assert frame["current score"].tolist() == [88.5]
+
+
+@pytest.mark.parametrize(
+    "time", ["0000-06-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"]
+)
+def test_times_that_no_tool_can_show_stay_text(time: str) -> None:
+    data = ACTIVITY + f"7,A,2026-03-02T09:14:07Z\n8,B,{time}\n".encode()
+    for engine in ("pandas", "polars", "arrow", "dask"):
+        with pytest.warns(crn.ReportWarning, match="row 2 holds"):
+            frame = crn.read_file(data, engine=engine)
+        column = frame.compute() if engine == "dask" else frame
+        assert column["last activity at"][1] in {time, pa.scalar(time)}
+
+
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z"])
+def test_the_first_and_the_last_time(time: str) -> None:
+    table = crn.read_file(ACTIVITY + f"7,A,{time}\n".encode(), engine="arrow")
+    assert table["last activity at"].to_pylist() == [datetime.fromisoformat(time)]
+
+
+def test_odd_characters_in_a_header() -> None:
+    odd = "user\u00a0id,\u200fuser name,\tlast activity at,👩\u200d🏫,a\tb\n"
+    frame = crn.read_file(f"{odd}7,A,,x,y\n".encode(), "last_enrollment_activity_csv")
+    assert list(frame.columns) == [
+        "user\u00a0id",
+        "\u200fuser name",
+        "\tlast activity at",
+        "👩\u200d🏫",
+        "a\tb",
+    ]
+    assert frame.iloc[0, [0, 1, 3, 4]].tolist() == [7, "A", "x", "y"]
+    assert str(frame.dtypes.iloc[2]) == "datetime64[us, UTC]"
+    recognized = crn.read_file("user\u00a0id,\u200fUser Name,\tlast activity at\n7,A,\n".encode())
+    assert recognized.attrs["canvas_report"]["report"] == "last_enrollment_activity_csv"
+
+
+def test_empty_quotes_in_an_enumeration_are_missing() -> None:
+    data = b'canvas_user_id,user_id,login_id,full_name,status\n1,2,3,4,""\n1,2,3,4,active\n1,2,3,4,\n'
+    frame = crn.read_file(data, "provisioning_csv")
+    assert frame["status"].tolist()[1:2] == ["active"]
+    assert frame["status"].isna().tolist() == [True, False, True]
+    assert "" not in frame["status"].cat.categories
+
+
+@pytest.mark.filterwarnings("ignore::canvas_reports_nb.ReportWarning")
 def test_a_late_byte_that_is_not_utf8() -> None:
     rows = b"".join(b"%d,Zoe,\n" % number for number in range(20_000))
     frame = crn.read_file(ACTIVITY + rows + b"20000,Zo\xeb,\n")
