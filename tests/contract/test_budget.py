@@ -1,4 +1,4 @@
-"""``timeout=`` is one budget for a whole call, and an interrupt leaves the way back, wherever the call stands."""
+"""``timeout=`` limits a whole call, and after an interrupt the note shows how to get the run later."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ READING = ("list", "history", "start", "link", "file")
 
 @pytest.fixture
 def timed(canvas: Any) -> Any:
-    """Connect, and tell how many seconds of the stepped clock have gone by since."""
+    """Connect; ``connection.passed()`` returns the seconds since then on the stepped clock."""
 
     def connect(**settings: Any) -> Any:
         connection = canvas(**settings)
@@ -30,7 +30,7 @@ def timed(canvas: Any) -> Any:
 
 @pytest.mark.parametrize("fault", SHOW_FAULTS)
 @pytest.mark.parametrize("timeout", [0, 10, 100])
-def test_a_wait_ends_with_its_budget_whatever_is_tried_again(timed: Any, fault: str, timeout: float) -> None:
+def test_a_wait_ends_at_its_timeout_despite_retries(timed: Any, fault: str, timeout: float) -> None:
     connection = timed(duration=3600, scenarios=[fault])
     job = connection.start(REPORT)
     with pytest.raises(ex.WaitTimeoutError) as caught:
@@ -40,7 +40,7 @@ def test_a_wait_ends_with_its_budget_whatever_is_tried_again(timed: Any, fault: 
 
 
 @pytest.mark.parametrize("timeout", [10, 4 * 3600])
-def test_a_server_that_is_gone_costs_the_budget_and_not_the_job(timed: Any, timeout: float) -> None:
+def test_a_closed_server_uses_up_the_timeout_but_keeps_the_job(timed: Any, timeout: float) -> None:
     connection = timed(duration=3600)
     job = connection.start(REPORT)
     connection.server.close()
@@ -50,7 +50,7 @@ def test_a_server_that_is_gone_costs_the_budget_and_not_the_job(timed: Any, time
     assert caught.value.job is job
 
 
-def test_without_a_budget_patience_ends_with_the_job(timed: Any) -> None:
+def test_a_wait_without_timeout_gives_up_but_keeps_the_job(timed: Any) -> None:
     connection = timed(duration=3600)
     job = connection.start(REPORT)
     connection.server.close()
@@ -62,7 +62,7 @@ def test_without_a_budget_patience_ends_with_the_job(timed: Any) -> None:
 
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("call", READING)
-def test_one_budget_for_every_step_of_a_call(timed: Any, fault: str, call: str) -> None:
+def test_one_timeout_covers_every_step_of_a_call(timed: Any, fault: str, call: str) -> None:
     connection = timed(scenarios=[f"{fault}@{call}*"])
     with pytest.raises(TimeoutError) as caught:
         connection.read_report(REPORT, timeout=5, **QUIET)
@@ -77,7 +77,7 @@ def test_one_budget_for_every_step_of_a_call(timed: Any, fault: str, call: str) 
         assert f"canvas.attach({REPORT!r}, {caught.value.run_id})" in caught.value.hint
 
 
-def test_faults_that_pass_one_after_the_other_spend_the_same_budget(timed: Any) -> None:
+def test_successive_temporary_faults_share_one_timeout(timed: Any) -> None:
     faults = [
         f"{fault}*3" for fault in ("throttled_429_retry@start", "http_503_retry@list", "http_503_retry@link")
     ]
@@ -85,11 +85,11 @@ def test_faults_that_pass_one_after_the_other_spend_the_same_budget(timed: Any) 
     with pytest.raises(TimeoutError):
         connection.read_report(REPORT, timeout=5, **QUIET)
     assert connection.passed() <= 5.01
-    assert len(connection.read_report(REPORT, **QUIET)) > 0, "the same call later comes through"
+    assert len(connection.read_report(REPORT, **QUIET)) > 0, "the same call succeeds later"
     assert len(connection.server._canvas.runs) == 1
 
 
-def test_nothing_is_started_again_after_the_budget(timed: Any) -> None:
+def test_nothing_is_started_after_the_timeout(timed: Any) -> None:
     connection = timed(scenarios=["reset_before@start*"])
     with pytest.raises(ex.NotStartedError):
         connection.read_report(REPORT, timeout=5, **QUIET)
@@ -98,7 +98,7 @@ def test_nothing_is_started_again_after_the_budget(timed: Any) -> None:
 
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("call", READING)
-def test_one_budget_for_every_step_of_many_runs(timed: Any, fault: str, call: str) -> None:
+def test_one_timeout_covers_every_step_of_many_runs(timed: Any, fault: str, call: str) -> None:
     connection = timed(scenarios=[f"{fault}@{call}*"])
     requests = crn.requests_for(REPORT, terms=[10, 12, 13])
     errors: tuple[Any, ...]
@@ -118,7 +118,7 @@ def test_one_budget_for_every_step_of_many_runs(timed: Any, fault: str, call: st
 
 
 class Acting:
-    """A sink that does something at each event of one stage."""
+    """A sink that calls a function at each event of one stage."""
 
     def __init__(self, stage: str, act: Any) -> None:
         self.stage, self.act, self.texts, self.closed = stage, act, [], 0
@@ -132,7 +132,7 @@ class Acting:
         self.closed += 1
 
 
-def test_many_runs_are_as_patient_as_their_budget(timed: Any) -> None:
+def test_many_runs_wait_until_the_timeout(timed: Any) -> None:
     connection = timed(duration=5 * 3600)
     gone: list[None] = []
     sink = Acting(
@@ -140,15 +140,13 @@ def test_many_runs_are_as_patient_as_their_budget(timed: Any) -> None:
     )
     requests = crn.requests_for(REPORT, terms=[10, 12, 13])
     found = connection.obtain_reports(requests, timeout=4 * 3600, on_error="return", progress=sink)
-    assert gone, "the server left once all was started"
+    assert gone, "the server closed after all runs were started"
     assert connection.passed() == pytest.approx(4 * 3600, abs=0.01)
     assert [type(error) for error in found.errors] == [ex.WaitTimeoutError] * 3
     assert all(error.job.run.id for error in found.errors)
 
 
-def test_a_file_that_trickles_in_is_given_up_with_the_budget(
-    timed: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_slow_download_ends_at_the_timeout(timed: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(results, "_CHUNK", 1000)
     connection = timed()
     slow = Acting("downloading", lambda: connection.server.clock.advance(3))
@@ -159,7 +157,7 @@ def test_a_file_that_trickles_in_is_given_up_with_the_budget(
     assert len(caught.value.job.result(progress=False).to_pandas()) > 0
 
 
-def test_what_ends_with_the_budget_is_still_fetched(timed: Any) -> None:
+def test_a_run_that_ends_just_before_the_timeout_is_downloaded(timed: Any) -> None:
     connection = timed(duration=9)
     assert len(connection.read_report(REPORT, timeout=10, **QUIET)) > 0
     assert connection.passed() <= 10.01
@@ -171,7 +169,7 @@ def interrupt() -> None:
 
 @pytest.mark.parametrize("on_interrupt", ["detach", "abort"])
 @pytest.mark.parametrize("stage", ["waiting", "downloading", "reading", "done"])
-def test_an_interrupt_says_the_line_that_takes_the_run_up_again(
+def test_an_interrupt_shows_the_line_that_gets_the_run_later(
     canvas: Any, stage: str, on_interrupt: Any
 ) -> None:
     connection = canvas(duration=60)

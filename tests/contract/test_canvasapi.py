@@ -1,4 +1,4 @@
-"""Another client (canvasapi) and our own see the same Canvas."""
+"""Our client and canvasapi see the same reports and runs."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -21,7 +21,7 @@ def both(canvas: Any) -> Iterator[tuple[Any, Account]]:
     client._Canvas__requester._session.close()
 
 
-def test_list(both: tuple[Any, Account]) -> None:
+def test_both_clients_list_the_same_reports(both: tuple[Any, Account]) -> None:
     ours, theirs = both
     listed = {report.report: report for report in theirs.get_reports()}
     assert sorted(listed) == sorted(ours.reports()["report"])
@@ -33,7 +33,7 @@ def test_list(both: tuple[Any, Account]) -> None:
         }
 
 
-def test_create_get_index_delete(both: tuple[Any, Account]) -> None:
+def test_both_clients_see_the_same_run_until_it_is_deleted(both: tuple[Any, Account]) -> None:
     ours, theirs = both
     root = ours.account(1)
     made = theirs.create_report("grade_export_csv", parameters={"enrollment_term_id": "current"})
@@ -57,7 +57,7 @@ def test_create_get_index_delete(both: tuple[Any, Account]) -> None:
         theirs.get_report("grade_export_csv", made.id)
 
 
-def test_what_we_start_they_see(both: tuple[Any, Account]) -> None:
+def test_canvasapi_sees_a_run_that_we_start(both: tuple[Any, Account]) -> None:
     ours, theirs = both
     job = ours.account(1).start("provisioning_csv", users=True, xlist=True)
     (there,) = list(theirs.get_index_of_reports("provisioning_csv"))

@@ -1,4 +1,4 @@
-"""On a Dask cluster, a worker converts what was downloaded here, and never gets the token."""
+"""On a Dask cluster, a worker converts the downloaded files and never gets the token."""
 
 import logging
 import re
@@ -18,13 +18,13 @@ from canvas_reports_nb.exceptions import DamagedFileError
 from canvas_reports_nb.frames import parquet
 from canvas_reports_nb.frames.provenance import Provenance
 
-ENROLMENTS: dict[str, Any] = {"report": "provisioning_csv", "enrollments": True, "users": True}
+ENROLLMENTS: dict[str, Any] = {"report": "provisioning_csv", "enrollments": True, "users": True}
 QUIET: dict[str, Any] = {"progress": False}
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[LocalCluster]:
-    """Start one worker in a process of its own."""
+    """Start one worker in its own process."""
     with LocalCluster(
         n_workers=1, threads_per_worker=1, dashboard_address=":0", silence_logs=logging.CRITICAL
     ) as made:
@@ -46,14 +46,14 @@ def test_a_worker_writes_the_same_files(canvas: Callable[..., Any], monkeypatch:
     connection = canvas()
     with monkeypatch.context() as here:
         here.setattr(parquet, "derive_here", refuse)
-        by_worker = connection.read_tables(**ENROLMENTS, **QUIET)
+        by_worker = connection.read_tables(**ENROLLMENTS, **QUIET)
     (stored,) = connection.store.runs()
     assert {path.suffix for path in stored.folder.iterdir()} == {".json", ".parquet", ".zip"}
     assert all(path.stat().st_mode & 0o777 == 0o600 for path in stored.folder.iterdir())
     first = {name: stored.provenance_of(name) for name in stored.tables}
     connection.store.clear()
     monkeypatch.setattr(parquet, "_dask_client", lambda: None)
-    here_alone = connection.read_tables(**ENROLMENTS, run_id=stored.origin.run_id, **QUIET)
+    here_alone = connection.read_tables(**ENROLLMENTS, run_id=stored.origin.run_id, **QUIET)
     (again,) = connection.store.runs()
     assert stored.facts["tables"].keys() == here_alone.keys() == by_worker.keys()
     for name, frame in here_alone.items():
@@ -78,7 +78,7 @@ def search() -> Callable[[], int]:
     return count
 
 
-def test_the_token_is_in_no_task_and_in_no_memory_of_a_worker(
+def test_the_token_is_neither_in_a_task_nor_in_the_memory_of_a_worker(
     canvas: Callable[..., Any], client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent = []
@@ -89,12 +89,12 @@ def test_the_token_is_in_no_task_and_in_no_memory_of_a_worker(
 
     monkeypatch.setattr(client, "submit", submit)
     connection = canvas()
-    connection.read_tables(**ENROLMENTS, **QUIET)
+    connection.read_tables(**ENROLLMENTS, **QUIET)
     token = connection.server.token.encode()
     (task,) = sent
     assert b"raw.part" in task
     assert token not in task
-    assert b"verifier" not in task, "the key of the link is not sent either"
+    assert b"verifier" not in task, "the key of the link is not sent"
     logs = repr((client.get_worker_logs(), client.get_scheduler_logs())).encode()
     assert token not in logs
     if Path("/proc/self/mem").exists():
@@ -140,7 +140,7 @@ def test_without_a_usable_worker_this_process_converts(
 
     with monkeypatch.context() as there:
         there.setattr(parquet, "_derive_apart", blind)
-        frames = canvas().read_tables(**ENROLMENTS, **QUIET)
+        frames = canvas().read_tables(**ENROLLMENTS, **QUIET)
     assert all(map(len, frames.values()))
     assert "no Dask worker could convert run" in caplog.text
     assert "FileNotFoundError" in caplog.text

@@ -1,4 +1,4 @@
-"""Every fault on every call it can hit: the right frame or the right error, one run at most, nothing half-done.
+"""Every fault on every call it can affect: the right frame or error, at most one run, no partial files.
 
 The demo plays the fault, the client knows nothing of it. Time is stepped; a read times out when the demo has fallen
 silent, and only then. The matrix is printed at the end: ``pytest -n0 -s``.
@@ -95,21 +95,21 @@ CASES = [
 
 @pytest.fixture(scope="module")
 def matrix() -> Iterator[dict[tuple[str, str], str]]:
-    """What came of each pair, shown as a table when all are through."""
+    """Collect the outcome of each pair, and print a table at the end."""
     seen: dict[tuple[str, str], str] = {}
     yield seen
     rows: dict[str, dict[str, str]] = {}
     for (fault, call), ending in seen.items():
         row, kind = rows.setdefault(fault, {}), call.rstrip("*")
-        told = ending.removesuffix("Error") + (" (duration_option)" if call.endswith("*") else "")
-        row[kind] = ", ".join(filter(None, [row.get(kind), told]))
+        cell = ending.removesuffix("Error") + (" (duration_option)" if call.endswith("*") else "")
+        row[kind] = ", ".join(filter(None, [row.get(kind), cell]))
     table = pd.DataFrame.from_dict(rows, orient="index", columns=[*CALLS, "other"]).fillna("")
     print(f"\n{len(seen)} pairs of fault and call\n{table.to_string()}")
 
 
 @pytest.fixture(scope="module")
 def aside() -> Iterator[Executor]:
-    """For what need not be waited for: a server takes a moment to close."""
+    """Close servers in the background, because each takes a moment."""
     with ThreadPoolExecutor(1) as executor:
         yield executor
 
@@ -118,7 +118,7 @@ def aside() -> Iterator[Executor]:
 def impatient(
     aside: Executor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[..., Connection]]:
-    """Connect to a demo as `canvas` does, with a client that gives a silent server up at once."""
+    """Connect to a demo as `canvas` does, with a client that gives up a silent server at once."""
     opened: list[Connection] = []
     silent = patient_connection(lambda: set().union(*(each.server.silent for each in opened)))  # type: ignore[attr-defined]
     monkeypatch.setattr(HTTPConnectionPool, "ConnectionCls", silent)
@@ -131,7 +131,7 @@ def impatient(
             stepped.advance(seconds)
 
         known = Settings(server.url, store=tmp_path / "store", read_timeout=SOON)
-        clock = lambda: stepped.now().timestamp() + lead  # noqa: E731 - one line is all there is to it
+        clock = lambda: stepped.now().timestamp() + lead  # noqa: E731 - a function would be longer
         transport = Transport(known, Token(server.token), Waiter(clock, sleep))
         connection = Connection(transport, known, on_close=transport.close)
         connection.server = server  # type: ignore[attr-defined]
@@ -146,7 +146,7 @@ def impatient(
 
 @pytest.fixture(scope="module")
 def wanted(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
-    """The frame where nothing goes wrong."""
+    """Return the frame of a run without faults."""
     import canvas_reports_nb as crn  # noqa: PLC0415 - only here
 
     with crn.demo(enrollments=300, duration=0, store=tmp_path_factory.mktemp("plain")) as plain:
@@ -154,7 +154,7 @@ def wanted(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
 
 
 def runs_made(connection: Any) -> int:
-    """How many runs there are on the server, whatever it told the client, and deleted ones too."""
+    """Count the runs on the server, including deleted ones and those the client never saw."""
     return len(connection.server._canvas.runs)
 
 
@@ -178,7 +178,7 @@ def read(connection: Connection, call: str) -> Any:
 
 
 def end(connection: Connection, call: str, ending: Ending, wanted: pd.DataFrame) -> str:
-    """Go through with it; say how it ended."""
+    """Make the call, check its outcome and return it as text."""
     if ending == FRAME:
         frame = read(connection, call)
         assert frame is None or frame.equals(wanted)
@@ -187,7 +187,7 @@ def end(connection: Connection, call: str, ending: Ending, wanted: pd.DataFrame)
         read(connection, call)
     error = caught.value
     assert type(error) is ending, repr(error)
-    assert error.hint, "says what to do next"
+    assert error.hint, "every error has a hint"
     assert connection.server.token not in f"{error!r} {error} {vars(error)}"  # type: ignore[attr-defined]
     assert "signed" not in f"{error!r} {error} {vars(error)}"
     return ending.__name__
@@ -200,12 +200,12 @@ def test_fault(
     connection = impatient(scenarios=[f"{fault}@{call}"])
     kind = call.rstrip("*")
     matrix[fault, call] = end(connection, kind, ending, wanted)
-    assert connection.server.kinds[kind] >= 1, "the fault was played"
+    assert connection.server.kinds[kind] >= 1, "the fault occurred"
     assert runs_made(connection) <= 1
     assert_nothing_partial(connection, stored=ending == FRAME and kind not in {"abort", "delete"})
 
 
-def test_there_is_no_fault_without_a_row() -> None:
+def test_every_fault_and_every_call_is_in_the_matrix() -> None:
     assert set(MATRIX) == set(FAULTS)
     assert {call.rstrip("*") for row in MATRIX.values() for calls in row for call in calls.split()} == set(
         CALLS
@@ -214,7 +214,7 @@ def test_there_is_no_fault_without_a_row() -> None:
 
 
 @pytest.mark.parametrize("scenario", ["half_stored", "fails"])
-def test_what_the_run_itself_does(*, impatient: Any, matrix: Any, scenario: str) -> None:
+def test_a_run_that_fails_on_the_server(*, impatient: Any, matrix: Any, scenario: str) -> None:
     error = {"half_stored": ex.DamagedFileError, "fails": ex.RunFailedError}[scenario]
     connection = impatient(scenarios=[scenario])
     with pytest.raises(error) as caught:
@@ -234,7 +234,7 @@ def test_a_clock_that_is_wrong(*, impatient: Any, wanted: pd.DataFrame, matrix: 
 
 
 @pytest.mark.parametrize("jump", [-7200.0, 86_400.0])
-def test_a_clock_that_jumps_in_the_wait(*, impatient: Any, wanted: Any, matrix: Any, jump: float) -> None:
+def test_a_clock_that_jumps_during_the_wait(*, impatient: Any, wanted: Any, matrix: Any, jump: float) -> None:
     connection = impatient()
     clock, sleep = connection.waiter.clock, connection.waiter.sleep
     asleep = [0]
@@ -243,7 +243,7 @@ def test_a_clock_that_jumps_in_the_wait(*, impatient: Any, wanted: Any, matrix: 
         asleep[0] += 1
         sleep(seconds)
 
-    # The laptop slept, or was told the right time: from the third pause on its clock is another.
+    # As after a sleep or a clock correction: from the third pause on, the clock is off.
     connection.waiter.clock = lambda: clock() + (jump if asleep[0] > 2 else 0.0)
     connection.waiter.sleep = sleeping
     matrix[f"clock jumps {jump:+.0f} s", "other"] = end(connection, "show", FRAME, wanted)
@@ -269,11 +269,11 @@ crn.connect(url, store=store, clock=lambda: float(now), sleep=lambda _: None).re
 """
 
 
-@pytest.mark.skipif(os.name != "posix", reason="nothing can be killed so elsewhere")
+@pytest.mark.skipif(os.name != "posix", reason="needs the signal SIGKILL")
 @pytest.mark.parametrize("stage", ["waiting", "downloading", "reading", "done"])
 def test_a_kernel_that_is_killed(*, impatient: Any, wanted: Any, matrix: Any, stage: str) -> None:
     connection = impatient()
-    if stage != "waiting":  # the clock of the other process stands still
+    if stage != "waiting":  # the clock of the other process does not move
         connection.start(REPORT).wait(progress=False)
     given = [stage, connection.url, str(connection.store.path), str(connection.waiter.clock())]
     environment = {**os.environ, "CANVAS_API_TOKEN": connection.server.token}
@@ -293,7 +293,9 @@ def refused(*_: Any, **__: Any) -> Any:
 
 
 @pytest.mark.parametrize(("fault", "target"), [(no_name, "getaddrinfo"), (refused, "socket")])
-def test_nobody_there(*, impatient: Any, monkeypatch: Any, matrix: Any, fault: Any, target: str) -> None:
+def test_an_unreachable_server(
+    *, impatient: Any, monkeypatch: Any, matrix: Any, fault: Any, target: str
+) -> None:
     connection = impatient()
     with monkeypatch.context() as broken:
         broken.setattr(socket, target, fault)
@@ -329,12 +331,14 @@ def test_a_full_disk(*, impatient: Any, wanted: Any, monkeypatch: Any, matrix: A
             connection.read_report(REPORT, **QUIET)
     matrix[f"disk full at {name}", "file"] = "StoreError"
     assert_nothing_partial(connection, stored=False)
-    assert connection.read_report(REPORT, **QUIET).equals(wanted), "with room again the same run serves"
+    assert connection.read_report(REPORT, **QUIET).equals(wanted), (
+        "with enough space, the same run is downloaded"
+    )
     assert runs_made(connection) == 1
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_a_schedule_of_passing_faults(*, impatient: Any, wanted: Any, matrix: Any, seed: int) -> None:
+def test_a_schedule_of_temporary_faults(*, impatient: Any, wanted: Any, matrix: Any, seed: int) -> None:
     connection = impatient(scenarios=[f"schedule:{seed}"])
     matrix[f"schedule:{seed}", "other"] = end(connection, "show", FRAME, wanted)
     assert runs_made(connection) == 1

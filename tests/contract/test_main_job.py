@@ -1,4 +1,4 @@
-"""The main job over HTTP: pick a report, start it, wait, get a typed frame; twice starts one run."""
+"""The main job over HTTP: select a report, start it, wait, and get a typed frame; reading twice starts one run."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,7 +17,7 @@ QUIET: dict[str, Any] = {"progress": False}
 
 
 def switched_on(report: str) -> dict[str, Any]:
-    """Parameters with which a report gives a file at all."""
+    """Return the parameters that a report needs to write a file."""
     known = schema(report)
     return {p.name: True for p in known.parameters.values() if p.selects_table and p.when is None}
 
@@ -33,7 +33,7 @@ def test_all_twenty_reports_load_with_the_types_of_their_schemas(canvas: Any) ->
             table = schema(report).table(name)
             notes = frame.attrs["canvas_report"]["notes"]
             for column in frame.columns:
-                # A grading period's title may stand twice in a set; the second's columns end in ".1".
+                # Two grading periods may have the same title; the columns of the second end in ".1".
                 known = table.column(column.removesuffix(".1"))
                 wanted = {
                     "canvas_id": "Int64",
@@ -69,10 +69,10 @@ def test_reading_twice_starts_one_run_and_downloads_once(canvas: Any) -> None:
     pd.testing.assert_frame_equal(first, again)
     assert again.attrs == first.attrs
     assert connection.starts() == 1
-    assert len(connection.server.log) == requests, "a stored run needs no question to the server"
+    assert len(connection.server.log) == requests, "a stored run needs no request"
 
 
-def test_other_parameters_or_no_patience_start_another(canvas: Any) -> None:
+def test_other_parameters_or_max_age_zero_start_another_run(canvas: Any) -> None:
     connection = canvas()
     connection.read_report("grade_export_csv", **QUIET)
     connection.read_report("grade_export_csv", enrollment_term_id="current", **QUIET)
@@ -83,7 +83,7 @@ def test_other_parameters_or_no_patience_start_another(canvas: Any) -> None:
     assert connection.starts() == 4
 
 
-def test_a_colleagues_finished_run_is_used_and_a_running_one_joined(canvas: Any, tmp_path: Path) -> None:
+def test_a_colleagues_run_is_reused_if_finished_and_joined_if_running(canvas: Any, tmp_path: Path) -> None:
     connection = canvas(duration=600)
     mine = connection.start("grade_export_csv")
     connection.server.clock.advance(300)
@@ -128,7 +128,7 @@ def test_job_step_by_step(canvas: Any) -> None:
         connection.attach("grade_export_csv", job.run.id)
 
 
-def test_abort_and_its_error(canvas: Any) -> None:
+def test_an_aborted_run_raises_its_own_error(canvas: Any) -> None:
     connection = canvas(duration=600)
     job = connection.start("grade_export_csv").abort()
     assert job.status == "aborted"
@@ -136,7 +136,7 @@ def test_abort_and_its_error(canvas: Any) -> None:
         job.result(progress=False)
     assert caught.value.run_id == job.run.id
     done = connection.start("zero_activity_csv").wait(progress=False)
-    assert done.abort().status == "complete", "a finished run stays finished"
+    assert done.abort().status == "complete", "aborting a finished run has no effect"
 
 
 def test_a_run_deleted_by_somebody_while_waiting(canvas: Any) -> None:
@@ -147,7 +147,7 @@ def test_a_run_deleted_by_somebody_while_waiting(canvas: Any) -> None:
         job.wait(progress=False)
 
 
-def test_the_budget_is_total_and_the_run_goes_on(canvas: Any) -> None:
+def test_the_timeout_covers_the_whole_call_and_the_run_continues(canvas: Any) -> None:
     connection = canvas(duration=600)
     began = connection.server.clock.now()
     with pytest.raises(exceptions.WaitTimeoutError) as caught:
@@ -159,7 +159,7 @@ def test_the_budget_is_total_and_the_run_goes_on(canvas: Any) -> None:
     assert connection.starts() == 1
 
 
-def test_interrupt_detaches_and_the_same_call_joins(canvas: Any) -> None:
+def test_after_an_interrupt_the_same_call_joins_the_run(canvas: Any) -> None:
     connection = canvas(duration=600)
     sleep, naps = connection.waiter.sleep, []
 
@@ -206,7 +206,7 @@ def test_engines_and_columns(canvas: Any) -> None:
     ].to_list()
 
 
-def test_provenance_says_where_the_frame_came_from(canvas: Any) -> None:
+def test_a_frame_has_its_provenance(canvas: Any) -> None:
     connection = canvas()
     frame = connection.read_report("grade_export_csv", enrollment_term_id="current", **QUIET)
     origin = frame.canvas.provenance
@@ -220,7 +220,7 @@ def test_provenance_says_where_the_frame_came_from(canvas: Any) -> None:
     assert connection.server.token not in str(origin)
 
 
-def test_a_result_tells_where_it_came_from(canvas: Any) -> None:
+def test_a_result_has_its_provenance(canvas: Any) -> None:
     connection = canvas()
     one = connection.obtain("grade_export_csv", **QUIET)
     assert one.provenance == one.to_pandas().canvas.provenance
@@ -265,7 +265,7 @@ def test_another_account(canvas: Any) -> None:
         connection.account(987654).reports()
 
 
-def test_progress_is_told_in_order(canvas: Any) -> None:
+def test_progress_events_arrive_in_order(canvas: Any) -> None:
     events: list[crn.ProgressEvent] = []
 
     class Sink:
@@ -282,7 +282,7 @@ def test_progress_is_told_in_order(canvas: Any) -> None:
     assert stages == ["note", "waiting", "downloading", "reading", "done"]
     assert events[0].text == "grade_export_csv: starting a new run"
     waiting = [event for event in events if event.stage == "waiting"]
-    for status in ("created", "running", "compiling"):  # Canvas starts again at 0 when it starts compiling
+    for status in ("created", "running", "compiling"):  # compiling starts at 0 again
         fractions = [event.fraction for event in waiting if event.status == status]
         assert fractions == sorted(fractions)
     assert waiting[-1].running > 500
@@ -333,7 +333,7 @@ def test_a_server_from_before_2026(canvas: Any, recorder: Any) -> None:
     assert job.run.message is None
     frame = job.result(progress=recorder).to_pandas()
     assert len(frame) > 0
-    assert max(event.running for event in recorder.events) > 500, "without run_time our own clock tells"
+    assert max(event.running for event in recorder.events) > 500, "without run_time, our own clock is used"
     connection.read_report("grade_export_csv", **QUIET)
     assert connection.starts() == 1
 

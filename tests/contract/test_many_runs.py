@@ -1,4 +1,4 @@
-"""Many runs at once: the server kept busy, few questions, nothing started twice, one frame of all."""
+"""Many runs at once: a busy server, few requests, nothing started twice, and one stacked frame."""
 
 import json
 import pickle
@@ -27,8 +27,8 @@ MIXES = {
 }
 
 
-def questions(connection: Any) -> list[datetime]:
-    """When each question about the state of runs was asked, from now on."""
+def state_requests(connection: Any) -> list[datetime]:
+    """Record the time of each request for the state of runs, from now on."""
     asked: list[datetime] = []
     call = connection._transport.call
 
@@ -51,20 +51,20 @@ def started(connection: Any) -> Counter[str]:
 
 @pytest.mark.parametrize("duration", [10, 600])
 @pytest.mark.parametrize("mix", MIXES)
-def test_forty_runs_keep_the_server_busy_with_few_questions(canvas: Any, mix: str, duration: float) -> None:
+def test_forty_runs_keep_the_server_busy_with_few_requests(canvas: Any, mix: str, duration: float) -> None:
     connection = canvas(width=4, duration=duration, enrollments=100)
-    asked, began = questions(connection), connection.server.clock.now()
+    asked, began = state_requests(connection), connection.server.clock.now()
     connection.obtain_reports(MIXES[mix], **QUIET)
     took, ideal = (connection.server.clock.now() - began).total_seconds(), 40 * duration / 4
-    print(f"\n{mix}, {duration} s a run: {took / ideal:.3f} of the ideal, {len(asked)} questions")
+    print(f"\n{mix}, {duration} s per run: {took / ideal:.3f} of the ideal, {len(asked)} requests")
     assert took <= 1.15 * ideal
     assert connection.starts() == 40
-    assert {record.status for record in connection.server.log} <= {200, 302}, "no throttled answer"
+    assert {record.status for record in connection.server.log} <= {200, 302}, "no throttled response"
     assert most_in_an_hour(asked) <= 200
 
 
 @pytest.mark.parametrize("status", ["throttle_403", "throttle_429"])
-def test_under_a_throttle_that_bites_all_finish_in_order_and_none_twice(canvas: Any, status: str) -> None:
+def test_throttled_runs_finish_in_order_and_none_twice(canvas: Any, status: str) -> None:
     connection = canvas(width=2, duration=60, enrollments=100, scenarios=[status])
     result = connection.obtain_reports(MIXES["forty lists"], **QUIET)
     assert connection.starts() == 40
@@ -74,7 +74,7 @@ def test_under_a_throttle_that_bites_all_finish_in_order_and_none_twice(canvas: 
     assert [found.provenance["report"] for found in result.results] == MIXES["forty lists"]["report"].tolist()
 
 
-def test_a_throttle_somebody_else_has_used_up(canvas: Any) -> None:
+def test_an_allowance_that_another_client_used_up(canvas: Any) -> None:
     connection = canvas(width=2, duration=60, enrollments=100, scenarios=["throttle_429"])
     start, level = connection._api.start, [5000.0]
 
@@ -86,11 +86,11 @@ def test_a_throttle_somebody_else_has_used_up(canvas: Any) -> None:
     result = connection.obtain_reports(crn.requests_for(GRADES, terms=TERMS), **QUIET)
     assert 429 in {record.status for record in connection.server.log}
     assert not result.errors
-    assert started(connection).total() == 10, "a refused start is sent again, an accepted one never"
+    assert started(connection).total() == 10, "only a rejected start is sent again"
 
 
 def blanked(frame: pd.DataFrame, request: Any, columns: list[str]) -> pd.DataFrame:
-    """A run read by itself, with its request in front, as plain values."""
+    """Return a run read by itself with the columns of its request in front."""
     front = pd.DataFrame({name: [request[name]] * len(frame) for name in request.index}, index=frame.index)
     return pd.concat([front, frame], axis="columns").reindex(columns=columns)
 
@@ -112,7 +112,7 @@ def stacked(canvas: Any) -> tuple[Any, pd.DataFrame, dict[str, Any]]:
     return connection, requests, QUIET
 
 
-def test_equal_to_reading_each_by_itself(stacked: Any) -> None:
+def test_stacked_reading_equals_reading_each_run(stacked: Any) -> None:
     connection, requests, quiet = stacked
     whole = connection.read_reports(requests, **quiet)
     assert list(whole.columns[:4]) == ["report", "enrollment_term_id", "include_deleted", "account"]
@@ -127,7 +127,7 @@ def test_equal_to_reading_each_by_itself(stacked: Any) -> None:
     assert connection.starts() == 3
     expected = [row for given, alone in singles for row in plain(blanked(alone, given, list(whole)))]
     got = plain(whole)
-    # A term given as a number beside one given as a word is text in the stacked frame.
+    # If one request has a term as a number and another as a word, the stacked column is text.
     for row in expected:
         for name in ("enrollment_term_id", "account"):
             row[name] = None if row[name] is None else str(row[name])
@@ -188,27 +188,27 @@ def test_equal_rows_run_once_and_are_stacked_once(canvas: Any, recorder: Any) ->
     assert recorder.events[0].text == "2 runs (2 rows repeat others): 2 to start"
 
 
-def test_what_is_there_is_used_again_and_said_in_one_line(canvas: Any, recorder: Any) -> None:
+def test_existing_runs_are_reused_and_counted_in_one_line(canvas: Any, recorder: Any) -> None:
     connection = canvas(duration=30)
     connection.read_report(GRADES, enrollment_term_id=12, **QUIET)
     connection.start(GRADES, enrollment_term_id=13).wait(progress=False)
     connection.start(GRADES, enrollment_term_id=14)
     connection.read_reports(crn.requests_for(GRADES, terms=[11, 12, 13, 14]), progress=recorder)
     assert connection.starts() == 4
-    said = "4 runs: 1 from this disk, 1 finished in Canvas, 1 already in flight, 1 to start"
-    assert recorder.events[0].text == said
+    expected = "4 runs: 1 from this disk, 1 finished in Canvas, 1 already in flight, 1 to start"
+    assert recorder.events[0].text == expected
     connection.read_reports(crn.requests_for(GRADES, terms=[11, 12]), max_age=0, **QUIET)
     assert connection.starts() == 6
 
 
 def fail_for(connection: Any, run_id: int) -> None:
-    """Let somebody stop one run on Canvas."""
+    """Stop one run in Canvas, as another user would."""
     run = next(run for run in connection.server._canvas.runs if run.id == run_id)
     run.stop("aborted", connection.server.clock.now())
 
 
 def stopping(connection: Any, place: int) -> None:
-    """Have the run of one request stopped as soon as it is started."""
+    """Stop the run of one request as soon as it is started."""
     start, seen = connection._api.start, []
 
     def started_and_stopped(report: str, wire: Any) -> Any:
@@ -239,7 +239,7 @@ def test_a_failure_among_others_raises_with_the_finished_ones(canvas: Any) -> No
     assert caught.value.subgroup(ex.RunAbortedError).reports is caught.value.reports
 
 
-def test_the_group_goes_to_another_process_without_its_results() -> None:
+def test_a_pickled_error_group_has_no_results() -> None:
     group = ex.ReportsFailedError("1 of 2.", [ex.ServerError("502")], reports=lambda: "open", hint="Again.")
     elsewhere = pickle.loads(pickle.dumps(group))
     assert (str(elsewhere), str(elsewhere.exceptions[0])) == ("1 of 2.\nAgain.", "502")
@@ -274,7 +274,7 @@ def test_all_fail(canvas: Any) -> None:
 PERIODS = crn.requests_for("mgp_grade_export_csv", terms=[6, 12])
 
 
-def test_a_run_without_the_table_costs_no_other_run_its_rows(canvas: Any) -> None:
+def test_a_run_without_the_table_does_not_affect_the_others(canvas: Any) -> None:
     connection = canvas(duration=30)
     found = connection.obtain_reports(PERIODS, **QUIET)
     (table, *_), (other, *_) = (result.tables for result in found.results)
@@ -293,7 +293,7 @@ def test_a_run_without_the_table_costs_no_other_run_its_rows(canvas: Any) -> Non
 
 
 @pytest.mark.parametrize(
-    ("row", "error", "said"),
+    ("row", "error", "message"),
     [
         ({"report": "grade_export"}, ex.UnknownReportError, "grade_export_csv"),
         ({"report": GRADES, "enrolment_term": 12}, ex.UnknownParameterError, "enrollment_term"),
@@ -306,11 +306,11 @@ def test_a_run_without_the_table_costs_no_other_run_its_rows(canvas: Any) -> Non
     ids=lambda value: value.get("report") if isinstance(value, dict) else "",
 )
 def test_a_wrong_row_is_named_and_nothing_is_started(
-    canvas: Any, row: dict[str, Any], error: type[Exception], said: str
+    canvas: Any, row: dict[str, Any], error: type[Exception], message: str
 ) -> None:
     connection = canvas()
     good = {"report": GRADES, "enrollment_term_id": 12}
-    with pytest.raises(error, match=rf"Row 2 of the requests .*(\n.*)*{said}") as caught:
+    with pytest.raises(error, match=rf"Row 2 of the requests .*(\n.*)*{message}") as caught:
         connection.read_reports([good, good, row, good, row], **QUIET)
     assert "Also wrong: row 4." in str(caught.value)
     assert connection.starts() == 0
@@ -345,7 +345,7 @@ def test_an_interrupt_detaches_all_and_the_same_call_joins_them(canvas: Any, rec
     assert set(started(connection).values()) == {6}
 
 
-def test_an_interrupt_may_stop_what_this_call_started_and_nothing_else(canvas: Any) -> None:
+def test_an_interrupt_stops_only_runs_that_this_call_started(canvas: Any) -> None:
     connection = canvas(duration=600, width=1)
     mine = connection.start(GRADES, enrollment_term_id=TERMS[0])
     interrupting(connection, 5)
@@ -357,7 +357,7 @@ def test_an_interrupt_may_stop_what_this_call_started_and_nothing_else(canvas: A
     assert set(states) == {"aborted"}
 
 
-def test_the_budget_is_one_for_all(canvas: Any) -> None:
+def test_one_timeout_covers_all_runs(canvas: Any) -> None:
     connection = canvas(duration=60, width=1)
     began = connection.server.clock.now()
     requests = crn.requests_for(GRADES, terms=TERMS)
@@ -368,7 +368,7 @@ def test_the_budget_is_one_for_all(canvas: Any) -> None:
     assert status["error"].str.contains("Not started").sum() == 10 - connection.starts()
 
 
-def test_a_run_somebody_deletes_meanwhile(canvas: Any) -> None:
+def test_a_run_that_another_user_deletes_during_the_wait(canvas: Any) -> None:
     connection = canvas(duration=60, width=1)
     start = connection._api.start
 
@@ -386,7 +386,9 @@ def test_a_run_somebody_deletes_meanwhile(canvas: Any) -> None:
 
 
 @pytest.mark.parametrize(("faults", "failed"), [(5, 0), (10_000, 3)], ids=["passing", "lasting"])
-def test_a_passing_fault_costs_a_turn_and_a_lasting_one_all(canvas: Any, faults: int, failed: int) -> None:
+def test_a_temporary_fault_delays_and_a_permanent_one_fails_all_runs(
+    canvas: Any, faults: int, failed: int
+) -> None:
     connection = canvas(duration=600)
     index, asked = connection._api.index, [0]
 

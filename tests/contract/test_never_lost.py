@@ -1,4 +1,4 @@
-"""No run is lost: not by a lost answer, not by a dead kernel."""
+"""No run is lost, neither by a lost response nor by a dead kernel."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,8 +14,8 @@ ROW = {"report": GRADES}
 UNREACHED = ex.NotReachedError("reset")
 
 
-def lose_answers(connection: Any, times: int, error: Exception = UNREACHED) -> None:
-    """The request arrives, its answer does not."""
+def lose_responses(connection: Any, times: int, error: Exception = UNREACHED) -> None:
+    """Deliver the request, but lose its response."""
     start = connection._api.start
     left = [times]
 
@@ -31,15 +31,17 @@ def lose_answers(connection: Any, times: int, error: Exception = UNREACHED) -> N
 
 @pytest.mark.parametrize("error", [ex.NotReachedError("reset"), ex.ServerError("502")])
 @pytest.mark.parametrize("duration", [0, 600])
-def test_a_lost_answer_finds_its_run_in_the_list(canvas: Any, error: Exception, duration: float) -> None:
+def test_after_a_lost_response_the_run_is_found_in_the_list(
+    canvas: Any, error: Exception, duration: float
+) -> None:
     connection = canvas(duration=duration)
-    lose_answers(connection, 1, error)
+    lose_responses(connection, 1, error)
     assert len(connection.read_report("grade_export_csv", enrollment_term_id="current", **QUIET)) > 0
     assert connection.starts() == 1
 
 
 def lose_requests(connection: Any, times: int) -> None:
-    """The request does not arrive."""
+    """Lose the request."""
     start, left = connection._api.start, [times]
 
     def losing(report: str, wire: Any) -> Any:
@@ -69,16 +71,16 @@ CALLS: dict[str, Callable[..., Any]] = {
 }
 
 
-# Each with the clock that misleads: an old run seems to end after the request, the new one before it.
+# Each clock error is misleading: the old run seems to end after the request, or the new one before it.
 @pytest.mark.parametrize(
-    ("lose", "ahead"), [(lose_requests, 120), (lose_answers, -120)], ids=["request", "answer"]
+    ("lose", "ahead"), [(lose_requests, 120), (lose_responses, -120)], ids=["lost request", "lost response"]
 )
 @pytest.mark.parametrize(
     ("call", "ended"),
     [(call, ended) for call in CALLS for ended in ("error", "aborted")]
     + [(call, "complete") for call in ("one anew", "many anew", "start")],
 )
-def test_a_run_that_ended_before_is_not_the_one_whose_answer_is_lost(
+def test_an_earlier_run_is_not_taken_for_the_one_whose_response_was_lost(
     canvas: Any, lose: Any, ahead: float, call: str, ended: str
 ) -> None:
     connection = canvas(duration=60)
@@ -94,10 +96,10 @@ def test_a_run_that_ended_before_is_not_the_one_whose_answer_is_lost(
     assert connection.starts() == 2
 
 
-def test_a_dead_kernel_leaves_its_run_to_the_next_one(canvas: Any) -> None:
+def test_the_next_kernel_finds_the_run_of_a_dead_one(canvas: Any) -> None:
     connection = canvas(duration=600)
     job = connection.start("grade_export_csv", enrollment_term_id="current")
-    # Canvas's list is of no help here, as it is where it can't be read: only what was noted counts.
+    # Hide Canvas's list of runs, so that only the ledger can find the run.
     connection._api.index = lambda report: iter(())
     frame = connection.read_report("grade_export_csv", enrollment_term="current", **QUIET)
     assert frame.canvas.provenance["run_id"] == job.run.id
@@ -111,18 +113,18 @@ def test_a_dead_kernel_leaves_its_run_to_the_next_one(canvas: Any) -> None:
 
 
 @pytest.mark.parametrize("hours", [0.5, 1.5], ids=["in flight", "finished"])
-def test_an_old_note_hides_no_fresh_run(canvas: Any, hours: float) -> None:
+def test_an_old_ledger_entry_does_not_hide_a_newer_run(canvas: Any, hours: float) -> None:
     connection = canvas(duration=3600)
     connection.start("grade_export_csv")
     connection.server.clock.advance(3 * 86400)
-    fresh = connection._api.start("grade_export_csv", {})  # a colleague's: this disk knows nothing of it
+    fresh = connection._api.start("grade_export_csv", {})  # a colleague's run, not in the ledger
     connection.server.clock.advance(hours * 3600)
     frame = connection.read_report("grade_export_csv", **QUIET)
     assert frame.canvas.provenance["run_id"] == fresh.id
     assert connection.starts() == 2
 
 
-def test_a_torn_note_is_passed_over(canvas: Any) -> None:
+def test_a_damaged_ledger_entry_is_skipped(canvas: Any) -> None:
     connection = canvas(duration=600)
     connection.start("grade_export_csv")
     for note in (connection.store.path / "ledger").rglob("*.json"):
@@ -144,7 +146,7 @@ def interrupt_at(connection: Any, nap: int) -> None:
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_an_interrupt_stops_no_run_that_was_joined(canvas: Any, call: str) -> None:
+def test_an_interrupt_does_not_stop_a_joined_run(canvas: Any, call: str) -> None:
     connection = canvas(duration=3600)
     colleagues = connection._api.start("grade_export_csv", {"skip_message": True})
     interrupt_at(connection, 1)
@@ -155,11 +157,11 @@ def test_an_interrupt_stops_no_run_that_was_joined(canvas: Any, call: str) -> No
 
 
 @pytest.mark.parametrize("call", CALLS)
-@pytest.mark.parametrize("lost", [False, True], ids=["answered", "lost"])
-def test_an_interrupt_stops_what_the_call_has_started(canvas: Any, call: str, lost: bool) -> None:
+@pytest.mark.parametrize("lost", [False, True], ids=["response arrives", "response lost"])
+def test_an_interrupt_stops_a_run_that_the_call_started(canvas: Any, call: str, lost: bool) -> None:
     connection = canvas(duration=3600)
-    lose_answers(connection, int(lost))
-    interrupt_at(connection, 1 + lost)  # the first nap of a lost start is the one before the list is asked
+    lose_responses(connection, int(lost))
+    interrupt_at(connection, 1 + lost)  # after a lost start, the first pause comes before reading the list
     with pytest.raises(KeyboardInterrupt):
         CALLS[call](connection, on_interrupt="abort")
     assert connection.history("grade_export_csv")["status"].tolist() == ["aborted"]
@@ -177,7 +179,7 @@ def test_a_term_by_its_name(canvas: Any) -> None:
         connection.read_report("grade_export_csv", enrollment_term_id="Fall", **QUIET)
 
 
-def test_what_canvas_understood_differently_is_said(canvas: Any) -> None:
+def test_a_parameter_that_canvas_changed_causes_a_warning(canvas: Any) -> None:
     connection = canvas()
     start = connection._api.start
     connection._api.start = lambda report, wire: start(
@@ -188,9 +190,7 @@ def test_what_canvas_understood_differently_is_said(canvas: Any) -> None:
 
 
 @pytest.mark.parametrize(("seconds", "most"), [(10, 8), (60, 32), (600, 80), (3600, 140), (3 * 3600, 260)])
-def test_a_long_run_is_asked_about_seldom_and_its_end_noticed_soon(
-    canvas: Any, seconds: float, most: int
-) -> None:
+def test_a_long_run_is_polled_rarely_and_its_end_noticed_soon(canvas: Any, seconds: float, most: int) -> None:
     connection = canvas(duration=seconds)
     job = connection.start("zero_activity_csv").wait(progress=False)
     noticed = connection.server.clock.now()
@@ -205,7 +205,7 @@ def test_a_long_run_is_asked_about_seldom_and_its_end_noticed_soon(
     assert job.run.is_complete
 
 
-def test_the_wait_tells_what_earlier_runs_took(canvas: Any, recorder: Any) -> None:
+def test_the_progress_shows_how_long_earlier_runs_took(canvas: Any, recorder: Any) -> None:
     connection = canvas(duration=600)
     connection.start("grade_export_csv").wait(progress=False)
     connection.start("grade_export_csv", include_deleted=True).wait(progress=False)

@@ -1,4 +1,4 @@
-"""Anybody does anything in any order; still one live run for equal parameters, and never a wrong frame."""
+"""Whatever the order of actions: one live run for equal parameters, and never a wrong frame."""
 
 import tempfile
 from pathlib import Path
@@ -33,7 +33,7 @@ def connected(server: Any, store: Path) -> crn.Connection:
 
 
 class Account(RuleBasedStateMachine):
-    """One account, one analyst whose kernel may die, and colleagues on the web page."""
+    """An account with one analyst, whose kernel may die, and colleagues who use the web page."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -74,7 +74,7 @@ class Account(RuleBasedStateMachine):
     @rule(chosen=PARAMETERS)
     def start_without_waiting(self, chosen: dict[str, Any]) -> None:
         if self.mine._runs.query(REPORT, chosen).key in map(self.key, self.live()):
-            return  # to say "start" twice is to ask for two: Canvas refuses only for the first few moments
+            return  # two calls of start() are two runs: Canvas rejects a duplicate only for a few seconds
         job = self.mine.start(REPORT, parameters=chosen)
         assert self.key(job.run) == self.mine._runs.query(REPORT, chosen).key
         assert job.run.id in self.mine._ledger.equal(self.mine._runs.query(REPORT, chosen))
