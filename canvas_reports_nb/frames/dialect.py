@@ -180,6 +180,7 @@ class Utf8Blocks:
         is_utf8 = dialect.encoding.startswith("utf-8")
         self._decoder = None if is_utf8 else codecs.getincrementaldecoder(dialect.encoding)()
         self._held = b""
+        self.last_byte = b""
         self._to_skip = len(dialect.preamble)
         if is_utf8:
             bom = codecs.BOM_UTF8 if dialect.encoding == "utf-8-sig" else b""
@@ -193,6 +194,7 @@ class Utf8Blocks:
             # At the end of the file, nothing is held back.
             kept = block.rstrip(b"\r") if data else block
             self._held = block[len(kept) :]
+            self.last_byte = block[-1:] or self.last_byte
             if kept or not data:
                 return kept
 

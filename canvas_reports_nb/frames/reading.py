@@ -188,7 +188,8 @@ def _count_blank_rows(batch: pa.RecordBatch) -> int:
 
 def _fast(member: Member, plan: _Plan, facts: Facts) -> Iterator[pa.RecordBatch]:
     with member.open() as source:
-        stream = pa.PythonFile(Utf8Blocks(source, plan.dialect), mode="r")
+        blocks = Utf8Blocks(source, plan.dialect)
+        stream = pa.PythonFile(blocks, mode="r")
         batches = pacsv.open_csv(
             stream,
             read_options=pacsv.ReadOptions(
@@ -213,6 +214,9 @@ def _fast(member: Member, plan: _Plan, facts: Facts) -> Iterator[pa.RecordBatch]
             if batch.num_rows:
                 facts.last = [column[-1].as_py() for column in batch.columns]
             yield batch
+        if blocks.last_byte == plan.dialect.delimiter.encode():
+            # Arrow takes a blank last cell without a line break for a quoted one if the cell before it is.
+            raise pa.ArrowInvalid("the last cell is blank and has no line break")
 
 
 def _parsed_as(column: Column | None) -> pa.DataType:
