@@ -88,13 +88,14 @@ def _taught(
     while True:
         classes = register(draws, students, calendar)
         courses = catalog.courses(draws, classes.term, classes.size, calendar, terms)
-        plan = plan_rows(draws, courses.filter(pl.col("id") >= catalog.FIRST_COURSE), classes)
+        plan = plan_rows(draws, courses.filter(catalog.is_drawn()), classes)
         rows = np.cumsum(sum(plan.values()))
         if rows[-1] >= wanted:
             break
         students = students * 21 // 20
     enough = int(np.searchsorted(rows, wanted)) + 1
-    courses = courses.filter(pl.col("id") < catalog.FIRST_COURSE + enough)
+    kept = pl.Series(catalog.course_ids(enough)).implode()
+    courses = courses.filter(~catalog.is_drawn() | pl.col("id").is_in(kept))
     classes = replace(
         classes, **{name: getattr(classes, name)[:enough] for name in ("term", "size", "start")}
     )

@@ -16,7 +16,9 @@ from .draws import Draws, Ints
 SPRING, SUMMER, FALL = range(3)
 FALL_2025 = 12  # a term's id counts terms, three per year, so it does not depend on when the world is made
 DEFAULT_TERM, DELETED_TERM = 1, 990
-FIRST_COURSE, FIRST_SECTION = 1_001, 20_001
+FIRST_COURSE, FIRST_SECTION = 201, 20_001
+FIXED_COURSES = (500, 599)
+"""The ids of the fixed courses, which come after many ordinary ones; templates have smaller ids."""
 MOMENT = pl.Datetime("us", "UTC")
 DAY = 86_400
 _UTC_OFFSET = -7 * 3_600
@@ -171,7 +173,7 @@ def _times(draws: Draws, ids: Ints, calendar: Calendar, terms: pl.DataFrame, ter
 def _drawn_courses(
     draws: Draws, term: Ints, size: Ints, calendar: Calendar, terms: pl.DataFrame
 ) -> pl.DataFrame:
-    ids = FIRST_COURSE + np.arange(len(term), dtype=np.int64)
+    ids = course_ids(len(term))
     status = _status(draws, ids, term, calendar.current_term)
     created, gone = _times(draws, ids, calendar, terms, term)
     storage = np.round(draws.small("course files", ids) * 900.0, 2)
@@ -218,6 +220,18 @@ def courses(draws: Draws, term: Ints, size: Ints, calendar: Calendar, terms: pl.
     return attach(after_some(drawn, _showpieces(calendar, terms)), terms, "term_id", "start_at", "end_at")
 
 
+def course_ids(count: int) -> Ints:
+    """Return the ids of the first drawn courses."""
+    ids = FIRST_COURSE + np.arange(count, dtype=np.int64)
+    first, last = FIXED_COURSES
+    return np.where(ids < first, ids, ids + last + 1 - first)
+
+
+def is_drawn() -> pl.Expr:
+    """Return the condition for drawn courses."""
+    return (pl.col("id") >= FIRST_COURSE) & ~pl.col("id").is_between(*FIXED_COURSES)
+
+
 def after_some(drawn: pl.DataFrame, fixed: pl.DataFrame) -> pl.DataFrame:
     """Return the drawn rows with the fixed ones among them, so that the first rows are ordinary."""
     drawn = drawn.select(fixed.columns)
@@ -229,7 +243,7 @@ def sections(draws: Draws, courses: pl.DataFrame) -> pl.DataFrame:
 
     Every drawn course keeps its first section; in a few the last one was cross-listed from the course before.
     """
-    drawn = courses.filter(pl.col("id") >= FIRST_COURSE)
+    drawn = courses.filter(is_drawn())
     per_course = drawn["extra_sections"].to_numpy() + 1
     course = np.repeat(drawn["id"].to_numpy(), per_course)
     ids = FIRST_SECTION + np.arange(len(course), dtype=np.int64)
@@ -237,7 +251,8 @@ def sections(draws: Draws, courses: pl.DataFrame) -> pl.DataFrame:
     last = (nth > 0) & (nth == np.repeat(per_course, per_course) - 1)
     gone_courses = drawn.filter(status="deleted")["id"].to_numpy()
     listed = last & (draws.chance("section xlist", ids, 0.12)) & (course > FIRST_COURSE)
-    listed &= ~np.isin(course - 1, gone_courses)
+    before = np.where(course - 1 == FIXED_COURSES[1], FIXED_COURSES[0] - 1, course - 1)
+    listed &= ~np.isin(before, gone_courses)
     gone = last & ~listed & (draws.chance("section deleted", ids, 0.03))
     frame = pl.DataFrame(
         {
@@ -245,7 +260,7 @@ def sections(draws: Draws, courses: pl.DataFrame) -> pl.DataFrame:
             "sis_id": "S" + pl.Series(ids).cast(pl.String).str.zfill(8),
             "course_id": course,
             "name": pl.Series(np.array(["Lecture A", "Lecture B", "Evening, online"])[np.minimum(nth, 2)]),
-            "home_course_id": np.where(listed, course - 1, 0),
+            "home_course_id": np.where(listed, before, 0),
             "restricted": draws.chance("section dates", ids, 0.03),
             "integration_id": "sec-" + pl.Series(ids).cast(pl.String),
             "status": pl.Series(np.where(gone, "deleted", "active")),

@@ -13,10 +13,10 @@ from .catalog import (
     DAY,
     DEFAULT_TERM,
     DELETED_TERM,
-    FIRST_COURSE,
     FIRST_SECTION,
     MOMENT,
     Calendar,
+    is_drawn,
     moments,
     waking,
 )
@@ -216,7 +216,7 @@ def enrollments(
 ) -> pl.DataFrame:
     """Return `count` enrollments (never fewer than the fixed ones), sorted by id."""
     pieces = _showpieces(calendar)
-    taught = courses.filter(pl.col("id") >= FIRST_COURSE)
+    taught = courses.filter(is_drawn())
     at = _places(plan, max(0, count - pieces.height))
     people = _people(draws, plan, classes, pools, at)
     drawn = _drawn(draws, people, taught, at, calendar=calendar)
