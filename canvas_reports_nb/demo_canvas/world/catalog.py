@@ -154,7 +154,7 @@ def _subject_columns(draws: Draws, ids: Ints, term: Ints, size: Ints) -> dict[st
 
 
 def _status(draws: Draws, ids: Ints, term: Ints, current: int) -> Ints:
-    past = draws.choose("course status past", ids, [2, 58, 37, 3])
+    past = draws.choose("course status past", ids, [0, 60, 37, 3])
     now = draws.choose("course status now", ids, [6, 88, 1, 5])
     future = draws.choose("course status future", ids, [60, 36, 0, 4])
     return np.where(term > current, future, np.where((term < current) & (term != DEFAULT_TERM), past, now))
