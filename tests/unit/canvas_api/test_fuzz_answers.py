@@ -1,4 +1,4 @@
-"""Responses and sidecars of any shape become objects, frames or one of our errors, never anything else."""
+"""Responses and sidecars of any shape become objects, frames or one of our errors."""
 
 import json
 from collections.abc import Iterator
@@ -55,7 +55,7 @@ offers = st.fixed_dictionaries(
 
 
 @given(values | runs)
-def test_a_run(data: Any) -> None:
+def test_any_json_becomes_a_run_or_an_error(data: Any) -> None:
     try:
         run = ReportRun.from_api(data)
     except UnexpectedAnswerError:
@@ -66,7 +66,7 @@ def test_a_run(data: Any) -> None:
 
 
 @given(values | offers)
-def test_an_available_report(data: Any) -> None:
+def test_any_json_becomes_an_available_report_or_an_error(data: Any) -> None:
     try:
         offer = AvailableReport.from_api(data)
     except UnexpectedAnswerError:
@@ -89,7 +89,7 @@ class Answering:
 
 
 @given(values | st.lists(offers, max_size=2) | st.lists(runs, max_size=2) | runs)
-def test_every_call(answer: Any) -> None:
+def test_every_call_survives_any_response(answer: Any) -> None:
     api: Any = AccountReports(Answering(answer), "self")  # type: ignore[arg-type]
     for call in (
         api.available,
@@ -120,7 +120,7 @@ types = st.sampled_from(
 
 
 @given(st.integers(200, 599), bodies, types)
-def test_a_response_of_the_server(status: int, body: bytes, kind: str) -> None:
+def test_every_response_is_read_or_raises_an_error(status: int, body: bytes, kind: str) -> None:
     response = requests.Response()
     response.status_code, response.url, response._content = status, "https://canvas.example.edu/x", body
     response.headers["Content-Type"] = kind
@@ -139,9 +139,11 @@ def test_a_response_of_the_server(status: int, body: bytes, kind: str) -> None:
 def test_half_a_surrogate_pair_is_replaced(text: str) -> None:
     response = requests.Response()
     response.status_code, response._content = 200, json.dumps({"id": 7, "status": text, text: text}).encode()
-    told = faults.json_body(response)
-    shown = history_frame(REPORT, [ReportRun.from_api({**told, "message": told["status"]})])["message"][0]
-    assert shown.encode("utf-16-le") == told["status"].encode("utf-16-le")
+    decoded = faults.json_body(response)
+    shown = history_frame(REPORT, [ReportRun.from_api({**decoded, "message": decoded["status"]})])["message"][
+        0
+    ]
+    assert shown.encode("utf-16-le") == decoded["status"].encode("utf-16-le")
     assert shown == text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
@@ -184,7 +186,7 @@ def changes(draw: st.DrawFn) -> Any:
 
 @settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(changes=st.lists(changes(), max_size=3), cut=st.integers(0, 3000), noise=st.binary(max_size=3))
-def test_a_sidecar(
+def test_a_changed_sidecar_is_read_or_ignored(
     sidecar: tuple[Store, Path, dict[str, Any]], changes: list[tuple[int, Any]], cut: int, noise: bytes
 ) -> None:
     store, path, facts = sidecar
@@ -209,7 +211,9 @@ def test_a_sidecar(
 
 
 @pytest.mark.parametrize("data", [b"[" * 100_000, b'{"a":' * 100_000, b"\xff\xfe", b"9" * 5000], ids=len)
-def test_a_sidecar_that_is_no_json(sidecar: tuple[Store, Path, dict[str, Any]], data: bytes) -> None:
+def test_a_sidecar_that_is_not_json_is_ignored(
+    sidecar: tuple[Store, Path, dict[str, Any]], data: bytes
+) -> None:
     store, path, _ = sidecar
     path.write_bytes(data)
     assert store.find(URL, "self", REPORT, 7) is None

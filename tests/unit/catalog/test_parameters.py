@@ -1,4 +1,4 @@
-"""Parameters: equal however they are spelled, different when they differ, rejected if Canvas would ignore them."""
+"""Parameters: equal in any spelling, different if the values differ, rejected if Canvas would ignore them."""
 
 from datetime import UTC, date, datetime
 from typing import Any
@@ -25,7 +25,7 @@ BLANKS = [None, "", "  ", float("nan"), np.float32("nan"), np.datetime64("NaT"),
 
 
 def sent(report: str, asked: dict[str, Any]) -> dict[str, Any]:
-    """What a caller's parameters mean once they are sent."""
+    """Return the canonical form of parameters after checking them for sending."""
     return canonical(report, read_parameters(report, asked))
 
 
@@ -92,7 +92,7 @@ def check(report: str, asked: dict[str, Any], listed: list[str]) -> None:
         ),
     ],
 )
-def test_spelling_does_not_count(report: str, spellings: list[dict[str, Any]]) -> None:
+def test_spelling_does_not_matter(report: str, spellings: list[dict[str, Any]]) -> None:
     meant = [sent(report, spelling) for spelling in spellings]
     assert meant == [meant[0]] * len(meant)
 
@@ -142,12 +142,12 @@ def test_dates_are_equal_exactly_when_they_are(one: date, other: date) -> None:
     ),
     st.sampled_from([GRADES, PROVISIONING, "a_vendor_report"]),
 )
-def test_what_went_over_the_wire_equals_what_was_asked(given_: dict[str, Any], report: str) -> None:
+def test_the_parameters_sent_equal_those_requested(given_: dict[str, Any], report: str) -> None:
     assert sent(report, given_) == canonical(report, given_)
     assert canonical(report, asked_of(report, given_)) == canonical(report, given_)
 
 
-def test_a_stored_run_with_a_name_and_its_alias_breaks_no_comparison() -> None:
+def test_a_stored_run_with_a_name_and_its_alias_can_be_compared() -> None:
     both = {"enrollment_term": "1", "enrollment_term_id": "2"}
     assert canonical(GRADES, both) == canonical(GRADES, {"enrollment_term_id": 2})
     assert canonical(GRADES, dict(reversed(both.items()))) == canonical(GRADES, both)
@@ -176,7 +176,7 @@ def test_a_blank_is_not_sent(blank: object) -> None:
         ({"skip_message": True}, {"skip_message": True}),
     ],
 )
-def test_values_on_the_wire(given_: dict[str, Any], wire: dict[str, Any]) -> None:
+def test_values_as_they_are_sent(given_: dict[str, Any], wire: dict[str, Any]) -> None:
     read = read_parameters(ZERO, given_)
     assert read == wire
     assert [type(value) for value in read.values()] == [type(value) for value in wire.values()]
@@ -187,7 +187,7 @@ def test_created_by_sis_is_on_whenever_sent(value: object, on: bool) -> None:
     assert ("created_by_sis" in read_parameters(PROVISIONING, {"created_by_sis": value})) is on
 
 
-def test_lists_from_numpy_are_plain() -> None:
+def test_values_from_numpy_become_python_values() -> None:
     wire = read_parameters("a_vendor_report", {"ids": [np.int64(1), np.float64(2.0)], "set": {"b", "a"}})
     assert wire == {"ids": [1, 2], "set": ["a", "b"]}
     assert {type(item) for item in wire["ids"]} == {int}
@@ -229,7 +229,7 @@ def test_lists_from_numpy_are_plain() -> None:
         ),
     ],
 )
-def test_refused_before_the_start(
+def test_invalid_parameters_are_rejected_before_the_start(
     report: str, given_: dict[str, Any], error: type[ValueError], hint: str
 ) -> None:
     with pytest.raises(error) as caught:
@@ -249,7 +249,7 @@ def test_refused_before_the_start(
         (PROVISIONING, {"enrollment_states": {"active"}, "enrollment_filter": None, "users": np.True_}, []),
     ],
 )
-def test_allowed(report: str, given_: dict[str, Any], listed: list[str]) -> None:
+def test_valid_parameters_are_accepted(report: str, given_: dict[str, Any], listed: list[str]) -> None:
     assert check(report, given_, listed) is None
 
 
@@ -278,7 +278,7 @@ def test_switches_and_near_names() -> None:
 
 
 @pytest.mark.parametrize("value", ["false", "", 0, "0", "no", [], True])
-def test_created_by_sis_is_on_to_canvas_unless_it_is_null_or_false(value: object) -> None:
+def test_canvas_reads_created_by_sis_as_on_unless_it_is_null_or_false(value: object) -> None:
     on = canonical(PROVISIONING, {"users": True, "created_by_sis": True})
     assert canonical(PROVISIONING, {"users": "true", "created_by_sis": value}) == on
     for off in (None, False):
@@ -289,7 +289,7 @@ def test_created_by_sis_is_on_to_canvas_unless_it_is_null_or_false(value: object
     ("stored", "read"),
     [
         ("active,invited", ["active", "invited"]),
-        ("active, invited", ["active"]),  # Canvas keeps the blank, which makes the word unknown
+        ("active, invited", ["active"]),  # Canvas keeps the space, so it does not recognize the second word
         ("Active", []),
         (["active", "nope"], ["active"]),
     ],
@@ -316,11 +316,11 @@ def test_a_switch_is_compared_as_canvas_reads_it(value: object, on: bool) -> Non
         (True, False),
     ],
 )
-def test_values_of_reports_outside_the_catalog_are_equal_only_if_they_are(one: object, other: object) -> None:
+def test_values_of_unknown_reports_are_compared_exactly(one: object, other: object) -> None:
     assert canonical("a_vendor_report", {"p": one}) != canonical("a_vendor_report", {"p": other})
 
 
-def test_what_is_checked_is_what_is_sent_and_compared() -> None:
+def test_checked_values_are_those_sent_and_compared() -> None:
     asked = {"users": "yes", "enrollment_states": "Active, invited", "created_by_sis": "no"}
     wire = read_parameters(PROVISIONING, asked)
     assert wire == {"users": True, "enrollment_states": ["active", "invited"]}

@@ -1,4 +1,4 @@
-"""A header, with or without a file name, tells which report and table it is."""
+"""Recognition of the report and table from a header, with or without a file name."""
 
 import csv
 import io
@@ -61,19 +61,19 @@ def test_order_case_blanks_and_a_byte_order_mark_do_not_matter(table, data):
 @given(
     st.lists(st.text(alphabet=st.characters(codec="utf-8", categories=("Lu", "Ll", "Nd", "Zs"))), max_size=20)
 )
-def test_a_header_of_other_words_is_rejected(header):
+def test_a_header_with_other_words_is_rejected(header):
     assert recognize([f"{name}?" for name in header]) is None
 
 
 @pytest.mark.parametrize(
     "header", [[], [""], ["id"], ["id", "name"], ["user_id", "status"], ["a", "b", "c", "status"]]
 )
-def test_a_header_that_says_too_little_is_rejected(header):
+def test_a_header_with_too_few_known_columns_is_rejected(header):
     assert recognize(header) is None
 
 
 @given(st.sampled_from(TABLES), st.data())
-def test_whatever_is_returned_types_every_column_alike(table, data):
+def test_all_candidates_give_a_column_the_same_type(table, data):
     header = data.draw(st.lists(st.sampled_from(full(table)), unique=True))
     match = recognize([*header, "a column of our own"])
     if match is not None:
@@ -93,16 +93,16 @@ def headers_of(path: Path) -> dict[str, list[str]]:
         }
 
 
-# Any numbered file somebody adds to the folder is tested too: its own name says what it must be taken for.
+# Numbered files added later are tested too: the file name contains the expected report and table.
 @pytest.mark.parametrize("path", sorted(DATA.glob("[0-9]*.*")), ids=lambda path: path.name)
-def test_every_file_in_the_data_folder_without_its_name(path):
+def test_every_file_in_the_data_folder_is_recognized_without_its_name(path):
     for name, header in headers_of(path).items():
         match = recognize(header)
         assert match is not None
         assert match.exact
-        told = path.stem if path.suffix == ".csv" else f"provisioning_{Path(name).stem}"
-        assert match.report.removesuffix("_csv") in told
-        assert match.table.removesuffix("_csv") in told
+        expected = path.stem if path.suffix == ".csv" else f"provisioning_{Path(name).stem}"
+        assert match.report.removesuffix("_csv") in expected
+        assert match.table.removesuffix("_csv") in expected
 
 
 @pytest.mark.parametrize("report", COURSE_LISTS)
@@ -121,7 +121,7 @@ def test_the_name_decides_between_equal_headers(report, pattern):
     assert (match.report, match.table, len(match.candidates)) == (report, report, 1)
 
 
-def test_a_name_alone_convinces_nobody():
+def test_a_name_alone_is_not_enough():
     assert recognize(["x", "y", "z"], "grade_export_csv_02_Mar_2026_81234.csv") is None
 
 
@@ -169,14 +169,14 @@ def test_a_name_that_canvas_gave_to_another_report_wins(table, name):
 
 
 @pytest.mark.parametrize(("report", "drops"), [("provisioning_csv", "password"), ("sis_export_csv", "email")])
-def test_users_renamed_by_hand_are_told_apart_by_their_columns(report, drops):
+def test_renamed_users_files_are_recognized_by_their_columns(report, drops):
     header = [name for name in full(schema(report).table("users")) if name != drops]
     for name in (None, "users.csv", "users (1).csv"):
         match = recognize(header, name)
         assert (match.report, match.table) == (report, "users")
 
 
-def test_a_changed_header_says_what_changed():
+def test_a_changed_header_lists_its_changes():
     users = schema("provisioning_csv").table("users")
     header = [name for name in full(users) if name != "email"] + ["Room"]
     match = recognize(header, "provisioning_csv_02_Mar_2026_81234.csv")
@@ -217,7 +217,7 @@ def test_files_of_one_cell(cell, name, reports_found):
 
 
 @pytest.mark.parametrize("stem", UNKNOWN_TAGS)
-def test_a_table_nobody_has_described_is_told_by_both_names(stem):
+def test_an_undescribed_table_is_recognized_by_both_names(stem):
     header = ["canvas_x_id", "x_id", "something"]
     match = recognize(header, f"provisioning_csv_02_Mar_2026_81234.zip/{stem}.csv")
     assert (match.report, match.table, match.exact) == ("provisioning_csv", stem, False)

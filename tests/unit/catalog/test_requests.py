@@ -1,4 +1,4 @@
-"""Requests as the rows of a frame, whatever the frame made of them."""
+"""Requests as the rows of a frame of any kind."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -53,7 +53,7 @@ def test_a_blank_is_not_sent(blank: Any) -> None:
     assert (request.account, request.parameters) == (None, {})
 
 
-def test_values_go_as_canvas_takes_them() -> None:
+def test_values_are_sent_as_canvas_reads_them() -> None:
     when = datetime(2026, 3, 2, tzinfo=UTC)
     (request,) = parse_queries(
         pd.DataFrame(
@@ -70,7 +70,7 @@ def test_values_go_as_canvas_takes_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("requests", "said"),
+    ("requests", "message"),
     [
         (pd.DataFrame(), "no rows"),
         ([], "no rows"),
@@ -81,12 +81,12 @@ def test_values_go_as_canvas_takes_them() -> None:
         (pd.DataFrame([[GRADES, 1, 2]], columns=["report", "account", "account"]), "several columns"),
     ],
 )
-def test_what_is_no_request(requests: Any, said: str) -> None:
-    with pytest.raises(ParameterError, match=said):
+def test_invalid_requests_are_rejected(requests: Any, message: str) -> None:
+    with pytest.raises(ParameterError, match=message):
         parse_queries(requests)
 
 
-def test_every_combination() -> None:
+def test_requests_for_makes_every_combination() -> None:
     made = crn.requests_for(GRADES, terms=[12, "current"], accounts=["self", 7], include_deleted=True)
     assert list(made) == ["report", "account", "enrollment_term_id", "include_deleted"]
     assert list(made.itertuples(index=False, name=None)) == [
@@ -104,9 +104,9 @@ def test_every_combination() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("wrong", "message"),
     [({"terms": [1]}, "does not take a term"), ({"accounts": []}, "account is an empty list")],
 )
-def test_no_combination(wrong: dict[str, Any], said: str) -> None:
-    with pytest.raises(ParameterError, match=said):
+def test_requests_for_rejects_what_has_no_combinations(wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(ParameterError, match=message):
         crn.requests_for("lti_report_csv", **wrong)

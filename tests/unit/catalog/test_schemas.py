@@ -1,4 +1,4 @@
-"""The schema files agree with themselves, and the loader gives what is in them."""
+"""The schema files are consistent, and the loader returns their whole content."""
 
 import json
 import subprocess
@@ -35,7 +35,7 @@ def test_counts():
 
 
 @pytest.mark.parametrize("report", reports())
-def test_nothing_in_a_file_is_lost_by_the_loader(report):
+def test_the_loader_returns_everything_in_a_file(report):
     raw = json.loads((files("canvas_reports_nb.catalog") / "data" / f"{report}.json").read_text("utf-8"))
     known = schema(report)
     assert (known.report, known.title, known.output) == (report, raw["title"], raw["output"])
@@ -120,7 +120,7 @@ def test_an_unknown_report_is_none(report):
     assert schema(report) is None
 
 
-def test_users_is_personal_through_and_through():
+def test_all_but_three_columns_of_users_are_personal():
     users = schema("provisioning_csv").table("users")
     assert {column.name for column in users.columns if not column.personal} == {
         "authentication_provider_id", "status", "created_by_sis",
@@ -146,14 +146,14 @@ def test_columns_named_after_a_grading_period(name, kind):
     assert (column.kind if column else None) == kind
 
 
-def test_a_column_by_pattern_carries_its_own_name_and_the_longest_ending():
+def test_a_column_found_by_pattern_has_its_own_name_and_the_longest_ending():
     column = schema("mgp_grade_export_csv").table("any term").column("Q1 unposted final score")
     assert isinstance(column, Column)
     assert column.name == "Q1 unposted final score"
     assert "not yet posted" in column.meaning
 
 
-def test_only_the_pattern_table_takes_any_name():
+def test_only_a_table_named_by_pattern_has_any_name():
     assert schema("provisioning_csv").table("Autumn 2025") is None
     assert schema("grade_export_csv").table("Autumn 2025") is None
 
@@ -166,7 +166,7 @@ def test_schemas_are_immutable():
         known.tables["other"] = known.tables["grade_export_csv"]
 
 
-def test_the_module_pulls_in_no_frame_library():
+def test_the_module_imports_no_frame_library():
     code = (
         "import importlib.machinery, sys, types\n"
         "package = types.ModuleType('canvas_reports_nb')\n"

@@ -1,4 +1,4 @@
-"""A term by id, SIS id, exact name or word; never by a part of a name."""
+"""Terms are found by id, SIS id, exact name or keyword, never by a part of a name."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -24,7 +24,7 @@ TERMS: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("value", [12, "12", " 12 ", "12~34", "sis_integration_id:x", "hex:sis_term_id:4641"])
-def test_what_needs_no_list(value: object) -> None:
+def test_an_id_needs_no_list_of_terms(value: object) -> None:
     assert is_id(value)
     assert str(find_term(value, [], NOW)) == str(value).strip()
 
@@ -52,11 +52,11 @@ def test_every_spelling_of_a_term_gives_its_id(spelling: str, expected: int) -> 
     ("day", "expected"),
     [(datetime(2025, 8, 20, tzinfo=UTC), 12), (datetime(2025, 12, 20, tzinfo=UTC), 12), (NOW, 14)],
 )
-def test_the_current_term_is_that_of_the_day(day: datetime, expected: int) -> None:
+def test_the_current_term_depends_on_the_day(day: datetime, expected: int) -> None:
     assert find_term("current", TERMS, day) == expected
 
 
-def test_no_term_or_two_terms_are_not_current() -> None:
+def test_no_current_term_or_two_of_them_are_an_error() -> None:
     with pytest.raises(InvalidTermError, match="No term is current"):
         find_term("current", TERMS, datetime(2025, 12, 31, tzinfo=UTC))
     both = [*TERMS, {"id": 15, "name": "Spring (Law)", "workflow_state": "active", **SPRING}]
@@ -64,24 +64,24 @@ def test_no_term_or_two_terms_are_not_current() -> None:
         find_term("current", both, NOW)
 
 
-def test_two_terms_of_one_name_are_listed() -> None:
+def test_two_terms_with_one_name_are_listed() -> None:
     with pytest.raises(InvalidTermError, match=r"20 \(SIS id SU24\); 21 \(SIS id none\)"):
         find_term("Summer", TERMS, NOW)
 
 
 @pytest.mark.parametrize("spelling", ["Fall", "Fall 202", "FA2", "sis_term_id:FA26", "12,13", "term 12"])
-def test_a_part_of_a_name_is_no_term(spelling: str) -> None:
+def test_a_part_of_a_name_matches_no_term(spelling: str) -> None:
     with pytest.raises(InvalidTermError, match="No term matches") as caught:
         find_term(spelling, TERMS, NOW)
     assert "exact name" in caught.value.hint
 
 
-def test_near_names_are_offered() -> None:
+def test_similar_names_are_suggested() -> None:
     with pytest.raises(InvalidTermError, match="Did you mean 'Fall 2025'"):
         find_term("Fall", TERMS, NOW)
 
 
-def test_without_the_right_to_sis_ids_canvas_finds_the_term() -> None:
+def test_without_permission_to_see_sis_ids_canvas_finds_the_term() -> None:
     bare = [{name: value for name, value in term.items() if name != "sis_term_id"} for term in TERMS]
     assert find_term("sis_term_id:FA25", bare, NOW) == "sis_term_id:FA25"
     with pytest.raises(InvalidTermError):

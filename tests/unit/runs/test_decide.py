@@ -1,4 +1,4 @@
-"""Decisions from what is known: which run to reuse, how long it takes, when to start, look and slow down."""
+"""Decisions without a request: which run to reuse, how long it takes, when to start, poll and slow down."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -32,14 +32,16 @@ def past(seconds: float, status: str = "complete", **parameters: object) -> Repo
 
 
 @given(st.lists(st.floats(0, 10_000), min_size=2, max_size=10))
-def test_the_range_holds_every_run_of_the_sample(seconds: list[float]) -> None:
+def test_the_estimate_covers_every_run_of_the_sample(seconds: list[float]) -> None:
     low, high = estimate([past(each) for each in seconds])
     assert low <= high
     assert all(low - 1e-3 <= each <= high + 1e-3 for each in seconds)
 
 
 @pytest.mark.parametrize(("term", "usual"), [(12, (60, 90)), (13, (60, 9000))])
-def test_equal_parameters_count_before_others(term: int, usual: tuple[float, float]) -> None:
+def test_runs_with_equal_parameters_are_preferred_for_the_estimate(
+    term: int, usual: tuple[float, float]
+) -> None:
     history = [past(5000), past(60, enrollment_term_id="12"), past(90, enrollment_term="12"), past(9000)]
     asked = {"enrollment_term_id": term}
     query = Query.checked("grade_export_csv", asked, account="self", listed=None, terms=list, now=BEGAN)
@@ -47,7 +49,7 @@ def test_equal_parameters_count_before_others(term: int, usual: tuple[float, flo
     assert (decision.action, decision.usual) == ("start", usual)
 
 
-def test_without_two_finished_runs_nothing_is_said() -> None:
+def test_fewer_than_two_finished_runs_give_no_estimate() -> None:
     assert estimate([]) is None
     assert estimate([past(60), past(100, status="error"), past(0, status="running")]) is None
 
@@ -61,14 +63,14 @@ def test_the_queue_is_neither_empty_nor_flooded(queued: int, taken: int) -> None
 
 
 @given(queued=st.integers(0, 30), taken=st.integers(0, 30))
-def test_a_quicker_server_gets_no_less(queued: int, taken: int) -> None:
+def test_a_faster_server_gets_at_least_as_many_runs(queued: int, taken: int) -> None:
     assert free_slots(queued, taken + 1) >= free_slots(queued, taken)
     assert free_slots(queued + 1, taken) <= free_slots(queued, taken)
 
 
 @given(st.floats(0, 1e5))
-def test_an_hour_has_at_most_200_looks(start: float) -> None:
-    """However many looks go on at once after a find."""
+def test_an_hour_has_at_most_200_polls(start: float) -> None:
+    """This holds even if each poll finds an ended run and is followed by another one at once."""
     asked: list[float] = []
     now = start
     while now < start + 7200:
@@ -80,7 +82,7 @@ def test_an_hour_has_at_most_200_looks(start: float) -> None:
 
 
 @given(st.floats(-100, 1000))
-def test_the_less_is_left_the_longer_the_rest(remaining: float) -> None:
+def test_the_pause_grows_as_the_allowance_shrinks(remaining: float) -> None:
     assert throttle_pause(None) == 0
     assert 0 <= throttle_pause(remaining) <= 10
     assert throttle_pause(remaining - 1) >= throttle_pause(remaining)

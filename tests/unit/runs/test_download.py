@@ -1,4 +1,4 @@
-"""From a finished run to its stored result, over a wire that breaks in every known way."""
+"""From a finished run to its stored result, over a connection that breaks in every known way."""
 
 import errno
 import hashlib
@@ -46,12 +46,12 @@ class Breaks(io.BytesIO):
 
 
 class Api:
-    """Serves downloads from a plan: (status, body, content type) or an error; ``None`` of a body: the rest."""
+    """Serves planned downloads: (status, body, content type) or an error; the body ``None`` is the missing bytes."""
 
     account = "self"
     waiter = Waiter()
     starts: int | None = None
-    """Where every part begins that this server sends, whatever was asked for."""
+    """Where each part begins, whatever offset was requested; ``None`` for the requested offset."""
 
     def __init__(self, *plan: Any) -> None:
         self.plan, self.offsets = list(plan), list[int]()
@@ -106,14 +106,14 @@ def store(tmp_path: Path) -> Store:
         ([(200, BODY[:HALF]), (206, None)], [0, HALF]),
         ([(200, BODY + b"more"), (200, BODY)], [0, 0]),
         ([(200, Breaks(BODY))], [0]),
-        # Tries that bring something new are not counted.
+        # Attempts with new bytes are not counted.
         (
             [*((206 if n else 200, Breaks(BODY[n * 90_000 :][:90_000])) for n in range(6)), (206, None)],
             [n * 90_000 for n in range(7)],
         ),
     ],
 )
-def test_the_bytes_arrive_whole(store: Store, plan: list[Any], offsets: list[int]) -> None:
+def test_a_download_is_complete_despite_breaks(store: Store, plan: list[Any], offsets: list[int]) -> None:
     api, seen = Api(*plan), list[ProgressEvent]()
     result = retrieve(api, store, URL, run(), seen.append)  # type: ignore[arg-type]
     assert api.offsets == offsets
@@ -130,13 +130,13 @@ def test_the_bytes_arrive_whole(store: Store, plan: list[Any], offsets: list[int
     assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
 
 
-def test_a_stored_run_is_not_fetched_again(store: Store) -> None:
+def test_a_stored_run_is_not_downloaded_again(store: Store) -> None:
     first = retrieve(Api((200, BODY)), store, URL, run(), lambda _: None)  # type: ignore[arg-type]
     again = retrieve(Api(), store, URL, run(), lambda _: None)  # type: ignore[arg-type]
     assert again.provenance == first.provenance
 
 
-def test_an_unknown_size_is_no_trouble(store: Store) -> None:
+def test_a_file_of_unknown_size_is_downloaded(store: Store) -> None:
     result = retrieve(Api((200, BODY)), store, URL, run(size=None), lambda _: None)  # type: ignore[arg-type]
     assert result.path.read_bytes() == BODY
 
@@ -179,12 +179,12 @@ def test_a_bad_file_is_never_sealed(
     assert store.find(URL, "self", REPORT, 7) is None
     assert not list(store.path.rglob("run.json"))
     assert not list(store.path.rglob("*.part"))
-    mended = retrieve(Api((200, BODY)), store, URL, run(), lambda _: None)  # type: ignore[arg-type]
-    assert mended.path.read_bytes() == BODY
+    repaired = retrieve(Api((200, BODY)), store, URL, run(), lambda _: None)  # type: ignore[arg-type]
+    assert repaired.path.read_bytes() == BODY
 
 
 @pytest.mark.parametrize("size", [len(BODY), None])
-def test_another_part_than_asked_for_is_not_put_in(store: Store, size: int | None) -> None:
+def test_a_part_that_was_not_requested_is_discarded(store: Store, size: int | None) -> None:
     api = Api((200, Breaks(BODY[:HALF])), (206, BODY[9:]), (200, BODY))
     api.starts = 9
     result = retrieve(api, store, URL, run(size=size), lambda _: None)  # type: ignore[arg-type]
@@ -194,7 +194,7 @@ def test_another_part_than_asked_for_is_not_put_in(store: Store, size: int | Non
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])
 @pytest.mark.parametrize("name", ["raw.part", f"{REPORT}.parquet"])
-def test_a_disk_that_takes_no_more(
+def test_a_disk_that_cannot_be_written(
     store: Store, monkeypatch: pytest.MonkeyPatch, code: int, name: str
 ) -> None:
     class Full(io.FileIO):
@@ -217,7 +217,7 @@ def test_a_disk_that_takes_no_more(
     assert retrieve(Api((200, BODY)), store, URL, run(), lambda _: None).path.read_bytes() == BODY  # type: ignore[arg-type]
 
 
-def test_a_zip_holds_its_tables(store: Store) -> None:
+def test_a_zip_gives_one_table_per_file(store: Store) -> None:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("users.csv", "canvas_user_id,user_id\n1,007\n2,\n")

@@ -1,4 +1,4 @@
-"""The wait, the endings, and the decision to use a run again; on a clock that is stepped, never slept."""
+"""The wait, its endings, and the decision to reuse a run, on a stepped clock without real pauses."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -32,7 +32,7 @@ def run(status: str = "running", run_id: int = 7, **more: Any) -> ReportRun:
 
 
 class SteppedClock:
-    """Time that moves only when somebody sleeps."""
+    """A clock that moves only during a pause."""
 
     def __init__(self) -> None:
         self.now, self.sleeps = 1_000_000.0, 0
@@ -48,7 +48,7 @@ class SteppedClock:
 
 
 class Api:
-    """Answers `show` from a plan: a status, an error to raise, or a function of the time."""
+    """Plans the responses to `show`: a status, an error to raise, or a function that returns either."""
 
     account = "self"
     waiter: Waiter
@@ -79,7 +79,7 @@ class Api:
 
 
 class Recorder:
-    """A sink that keeps what it is shown."""
+    """A sink that records its events."""
 
     def __init__(self) -> None:
         self.events: list[ProgressEvent] = []
@@ -109,11 +109,11 @@ def query(**asked: Any) -> Query:
     return Query.checked(GRADES, asked, account="self", listed=None, terms=list, now=NOW)
 
 
-# -- how often ---------------------------------------------------------------------------------
+# -- polling -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("seconds", "most"), [(10, 6), (60, 30), (600, 80), (3600, 140), (3 * 3600, 260)])
-def test_few_questions_and_a_prompt_end(seconds: float, most: int) -> None:
+def test_a_wait_polls_rarely_and_ends_promptly(seconds: float, most: int) -> None:
     clock = SteppedClock()
     end = clock.now + seconds
     api = Api()
@@ -124,7 +124,7 @@ def test_few_questions_and_a_prompt_end(seconds: float, most: int) -> None:
 
 
 @given(st.floats(min_value=0, max_value=1e9))
-def test_a_pause_is_never_short_nor_long(waited: float) -> None:
+def test_a_pause_is_neither_too_short_nor_too_long(waited: float) -> None:
     assert 2.0 <= next_poll(waited) <= 60.0
     assert next_poll(waited) <= next_poll(waited + 1)
 
@@ -133,7 +133,7 @@ def test_a_pause_is_never_short_nor_long(waited: float) -> None:
 
 
 @pytest.mark.parametrize("last", ["complete", "error", "aborted", "deleted"])
-def test_wait_goes_through_every_state_to_the_end(last: str) -> None:
+def test_a_wait_follows_every_state_to_the_end(last: str) -> None:
     api, clock, sink = Api("created", "running", "shelving", "compiling", last), SteppedClock(), Recorder()
     assert job(api, clock).wait(progress=sink).status == last
     assert api.asked == clock.sleeps == 5
@@ -147,14 +147,14 @@ def test_wait_goes_through_every_state_to_the_end(last: str) -> None:
     assert sink.closed == 1
 
 
-def test_full_progress_is_no_end() -> None:
+def test_a_run_at_100_percent_has_not_ended() -> None:
     api = Api(run("running", progress=100), "complete")
     assert job(api, SteppedClock()).wait(progress=False).status == "complete"
     assert api.asked == 2
 
 
 @pytest.mark.parametrize("status", [s for s in RunStatus if run(s).is_ended])
-def test_an_ended_run_is_not_asked_about(status: str) -> None:
+def test_an_ended_run_is_not_polled(status: str) -> None:
     api, clock = Api(), SteppedClock()
     job(api, clock, status).wait(timeout=0, progress=False)
     assert (api.asked, clock.sleeps) == (0, 0)
@@ -168,7 +168,7 @@ def test_an_ended_run_is_not_asked_about(status: str) -> None:
         ("deleted", exc.RunDeletedError),
     ],
 )
-def test_a_bad_end_has_its_own_error(status: str, error: type[exc.RunError]) -> None:
+def test_each_bad_ending_has_its_own_error(status: str, error: type[exc.RunError]) -> None:
     ended = run(status, message="It failed.", parameters={"extra_text": "ErrorReport:71;"})
     sink = Recorder()
     with pytest.raises(error) as caught:
@@ -180,16 +180,16 @@ def test_a_bad_end_has_its_own_error(status: str, error: type[exc.RunError]) -> 
     assert sink.closed == 1
 
 
-def test_a_run_that_vanishes_was_deleted() -> None:
+def test_an_unknown_run_counts_as_deleted() -> None:
     with pytest.raises(exc.RunDeletedError, match="deleted"):
         job(Api("running", exc.UnknownRunError("gone")), SteppedClock()).wait(progress=False)
 
 
-# -- budget and faults -------------------------------------------------------------------------
+# -- timeout and faults ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("timeout", [0, 1, 5, 90.5, 4000])
-def test_timeout_is_one_budget_for_all(timeout: float) -> None:
+def test_the_timeout_covers_the_whole_wait(timeout: float) -> None:
     clock = SteppedClock()
     begun, api = clock.now, Api()
     api.plan = forever(lambda: "running")
@@ -204,7 +204,7 @@ def test_timeout_is_one_budget_for_all(timeout: float) -> None:
     assert waiting.wait(progress=False).status == "complete"
 
 
-def test_passing_faults_cost_a_turn_not_the_wait() -> None:
+def test_temporary_faults_do_not_end_the_wait() -> None:
     faults = [
         exc.NotReachedError("no answer"),
         exc.ServerError("502"),
@@ -216,7 +216,7 @@ def test_passing_faults_cost_a_turn_not_the_wait() -> None:
     assert api.asked == clock.sleeps == 11
 
 
-def test_patience_ends_when_nothing_answers() -> None:
+def test_a_wait_gives_up_if_the_server_stops_responding() -> None:
     clock, api = SteppedClock(), Api("running")
     begun = clock.now
     waiting = job(api, clock)
@@ -226,7 +226,7 @@ def test_patience_ends_when_nothing_answers() -> None:
     assert 1800 < clock.now - begun < 2000
 
 
-def test_patience_begins_anew_with_each_answer() -> None:
+def test_each_response_resets_the_time_to_give_up() -> None:
     clock = SteppedClock()
     end, api = clock.now + 3 * 3600, Api()
 
@@ -240,7 +240,7 @@ def test_patience_begins_anew_with_each_answer() -> None:
 
 
 @pytest.mark.parametrize("error", [exc.AuthenticationError("expired"), exc.NotPermittedError("no right")])
-def test_a_lasting_fault_ends_the_wait_at_once(error: exc.CanvasReportsError) -> None:
+def test_a_permanent_fault_ends_the_wait_at_once(error: exc.CanvasReportsError) -> None:
     api = Api(error)
     with pytest.raises(type(error)):
         job(api, SteppedClock()).wait(progress=False)
@@ -274,10 +274,10 @@ def test_interrupt(on_interrupt: Any, abort_error: Exception | None, aborted: in
     assert sink.closed == 1
 
 
-# -- use again or start ------------------------------------------------------------------------
+# -- reuse or start ----------------------------------------------------------------------------
 
 
-def kept(run_id: int, age: float) -> ReportResult:
+def local(run_id: int, age: float) -> ReportResult:
     ended = (NOW - timedelta(seconds=age)).isoformat()
     made = Provenance(report=GRADES, run_id=run_id, ended_at=ended)
     return ReportResult(
@@ -285,7 +285,7 @@ def kept(run_id: int, age: float) -> ReportResult:
     )
 
 
-def told(run_id: int, status: str, age: float, term: str = "12", took: float = 0) -> ReportRun:
+def remote(run_id: int, status: str, age: float, term: str = "12", took: float = 0) -> ReportRun:
     ended = run(status).is_ended
     return run(
         status,
@@ -303,22 +303,27 @@ DAY = 86400.0
     ("stored", "history", "max_age", "expected"),
     [
         ([], [], DAY, ("start", None)),
-        ([kept(1, 60)], [told(2, "complete", 30)], DAY, ("stored", 1)),
-        ([kept(1, 60), kept(0, 90)], [], DAY, ("stored", 1)),
-        ([kept(1, DAY + 1)], [], DAY, ("start", None)),
-        ([kept(1, DAY + 1)], [told(2, "complete", 30)], DAY, ("finished", 2)),
-        ([kept(1, 60)], [told(2, "complete", 30)], 0, ("start", None)),
-        ([kept(1, 60)], [told(2, "running", 30)], 0, ("start", None)),
-        ([kept(1, 60)], [told(2, "complete", 5)], 10, ("finished", 2)),
-        ([], [told(3, "complete", 10), told(2, "complete", 30)], DAY, ("finished", 3)),
-        ([], [told(3, "running", 10), told(2, "complete", 30)], DAY, ("finished", 2)),
-        ([], [told(3, "running", 10), told(2, "complete", DAY + 30)], DAY, ("in flight", 3)),
-        ([], [told(3, "created", 10), told(2, "compiling", 30)], DAY, ("in flight", 3)),
-        ([], [told(3, "shelving", 10)], DAY, ("in flight", 3)),
-        ([], [told(3, "complete", 10, term="13"), told(2, "running", 20, term="14")], DAY, ("start", None)),
-        ([], [told(3, "complete", 10, term="13"), told(2, "complete", 20)], DAY, ("finished", 2)),
-        ([], [told(4, s, 10) for s in ("error", "aborted", "deleted")], DAY, ("start", None)),
-        ([], [told(2, "complete", 5, took=7200)], 60, ("finished", 2)),
+        ([local(1, 60)], [remote(2, "complete", 30)], DAY, ("stored", 1)),
+        ([local(1, 60), local(0, 90)], [], DAY, ("stored", 1)),
+        ([local(1, DAY + 1)], [], DAY, ("start", None)),
+        ([local(1, DAY + 1)], [remote(2, "complete", 30)], DAY, ("finished", 2)),
+        ([local(1, 60)], [remote(2, "complete", 30)], 0, ("start", None)),
+        ([local(1, 60)], [remote(2, "running", 30)], 0, ("start", None)),
+        ([local(1, 60)], [remote(2, "complete", 5)], 10, ("finished", 2)),
+        ([], [remote(3, "complete", 10), remote(2, "complete", 30)], DAY, ("finished", 3)),
+        ([], [remote(3, "running", 10), remote(2, "complete", 30)], DAY, ("finished", 2)),
+        ([], [remote(3, "running", 10), remote(2, "complete", DAY + 30)], DAY, ("in flight", 3)),
+        ([], [remote(3, "created", 10), remote(2, "compiling", 30)], DAY, ("in flight", 3)),
+        ([], [remote(3, "shelving", 10)], DAY, ("in flight", 3)),
+        (
+            [],
+            [remote(3, "complete", 10, term="13"), remote(2, "running", 20, term="14")],
+            DAY,
+            ("start", None),
+        ),
+        ([], [remote(3, "complete", 10, term="13"), remote(2, "complete", 20)], DAY, ("finished", 2)),
+        ([], [remote(4, s, 10) for s in ("error", "aborted", "deleted")], DAY, ("start", None)),
+        ([], [remote(2, "complete", 5, took=7200)], 60, ("finished", 2)),
         ([], [run("running", 9, parameters={"enrollment_term": 12})], DAY, ("in flight", 9)),
     ],
 )
@@ -335,13 +340,13 @@ def test_reuse_or_start(
 @pytest.mark.parametrize(
     ("remembered", "history", "expected"),
     [
-        ([told(8, "running", 5)], [told(9, "running", 2)], ("in flight", 8)),
-        ([told(8, "complete", 5)], [told(9, "complete", 2)], ("finished", 8)),
-        ([told(8, "running", 5)], [told(9, "complete", 60)], ("finished", 9)),
-        ([told(8, "running", 3 * DAY)], [], ("start", None)),
+        ([remote(8, "running", 5)], [remote(9, "running", 2)], ("in flight", 8)),
+        ([remote(8, "complete", 5)], [remote(9, "complete", 2)], ("finished", 8)),
+        ([remote(8, "running", 5)], [remote(9, "complete", 60)], ("finished", 9)),
+        ([remote(8, "running", 3 * DAY)], [], ("start", None)),
     ],
 )
-def test_a_run_that_the_ledger_remembers_comes_first(
+def test_a_run_in_the_ledger_is_preferred(
     remembered: list[ReportRun], history: list[ReportRun], expected: tuple[str, int | None]
 ) -> None:
     decision = reuse_or_start(
@@ -353,8 +358,8 @@ def test_a_run_that_the_ledger_remembers_comes_first(
 def test_the_history_is_read_no_further_than_needed() -> None:
     def endless(report: str) -> Iterator[ReportRun]:
         for number in range(200):
-            yield told(number, "complete", number * DAY / 10, term="99")
-        raise AssertionError("read back twenty days for a run of at most one")
+            yield remote(number, "complete", number * DAY / 10, term="99")
+        raise AssertionError("read the runs of twenty days for a run of at most one day")
 
     api, clock = Api(), SteppedClock()
     api.index = endless  # type: ignore[method-assign]
@@ -363,14 +368,14 @@ def test_the_history_is_read_no_further_than_needed() -> None:
     assert len(runs.history(GRADES, DAY)) == 100
 
 
-def test_the_history_is_not_read_where_the_disk_serves(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_history_is_not_read_if_the_run_is_on_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     def unread() -> list[ReportRun]:
-        raise AssertionError("asked Canvas although the disk has it")
+        raise AssertionError("asked Canvas for a run that is on this disk")
 
     clock = SteppedClock()
     clock.now = NOW.timestamp()
     runs = job(Api(), clock)._pending.runs
-    monkeypatch.setattr(Store, "equal", lambda *_: [kept(1, 60)])
+    monkeypatch.setattr(Store, "equal", lambda *_: [local(1, 60)])
     monkeypatch.setattr(Store, "verify", lambda _, run: run)
     decision, _ = runs.decide(query(), DAY, unread)
     assert decision.action == "stored"

@@ -1,4 +1,4 @@
-"""The ledger: which runs were asked for from this disk."""
+"""The ledger of the runs started from this disk."""
 
 import logging
 import os
@@ -62,7 +62,7 @@ def test_runs_are_forgotten_after_a_month(ledger: Ledger, tmp_path: Path) -> Non
     assert ledger.equal(query()) == [7, 6]
 
 
-def test_a_note_that_was_written_is_never_reported_as_lost(
+def test_an_entry_that_was_written_is_not_reported_as_lost(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def refuse(path: Path) -> Any:
@@ -76,7 +76,7 @@ def test_a_note_that_was_written_is_never_reported_as_lost(
     assert "could not be noted" not in caplog.text
 
 
-def test_a_disk_that_takes_no_note_does_not_stop_the_run(
+def test_a_ledger_that_cannot_be_written_does_not_stop_the_run(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").write_text("")

@@ -1,4 +1,4 @@
-"""Progress: one event, and every way to show it."""
+"""Progress events, and every way to show them."""
 
 import logging
 import sys
@@ -75,7 +75,7 @@ def test_a_log_line_for_each_change(caplog: pytest.LogCaptureFixture) -> None:
         ("log", None, logging.INFO, (False, True)),
     ],
 )
-def test_log_lines_are_seen_once_where_they_are_wanted(
+def test_log_lines_appear_once(
     monkeypatch: pytest.MonkeyPatch,
     argument: Any,
     environment: str | None,
@@ -119,7 +119,7 @@ def test_a_null_sink_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 class Output:
-    """What a notebook does with a displayed object."""
+    """The output of a cell, as a notebook keeps it."""
 
     def __init__(self) -> None:
         self.shown: list[Any] = []
@@ -163,7 +163,7 @@ def test_the_widget_writes_traits(output: Output) -> None:
     assert (bar.bar.value, bar.bar.bar_style, bar.bar.description) == (100, "success", "done")
 
 
-def test_the_widget_leaves_words_and_no_widget(output: Output) -> None:
+def test_the_widget_leaves_text_and_no_widget(output: Output) -> None:
     before = set(_instances)
     WidgetSink().close()
     assert output.shown == []
@@ -180,7 +180,7 @@ def test_the_widget_leaves_words_and_no_widget(output: Output) -> None:
     assert "30,000 rows" in left["text/html"]
 
 
-def test_a_bar_that_others_placed_stays(output: Output) -> None:
+def test_a_bar_placed_by_other_code_stays(output: Output) -> None:
     sink = WidgetSink(placed=True)
     sink.show(EVENTS[3])
     sink.close()
@@ -205,7 +205,7 @@ def test_the_widget_escapes_all_text(output: Output) -> None:
 
 @dataclass
 class OwnSink:
-    """A user's own, and unhashable, as data classes are."""
+    """A sink made by a user; as a data class, it is not hashable."""
 
     seen: list[ProgressEvent] = field(default_factory=list)
 
@@ -213,7 +213,7 @@ class OwnSink:
         self.seen.append(event)
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: nothing was opened."""
 
 
 @pytest.mark.parametrize(
@@ -251,13 +251,15 @@ def test_a_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(resolve("auto"), LogSink)
 
 
-def test_an_own_sink_is_taken_as_it_is() -> None:
+def test_a_users_sink_is_used_unchanged() -> None:
     sink = OwnSink()
     assert resolve(sink) is sink
 
 
 @pytest.mark.parametrize(("argument", "environment"), [("bar", None), ("auto", "bar")])
-def test_an_unknown_name(monkeypatch: pytest.MonkeyPatch, argument: Any, environment: str | None) -> None:
+def test_an_unknown_kind_of_progress_is_rejected(
+    monkeypatch: pytest.MonkeyPatch, argument: Any, environment: str | None
+) -> None:
     if environment:
         monkeypatch.setenv("CANVAS_REPORTS_PROGRESS", environment)
     with pytest.raises(ConfigurationError, match=r"'bar'.*\n.*widget"):
@@ -275,7 +277,7 @@ def test_an_unknown_name(monkeypatch: pytest.MonkeyPatch, argument: Any, environ
     ],
     ids=["lab", "other-kernel", "machine", "voila", "no-kernel"],
 )
-def test_a_kernel_gets_the_widget_where_somebody_looks(
+def test_a_kernel_gets_the_widget_if_a_person_sees_it(
     monkeypatch: pytest.MonkeyPatch, kernel: Any, server: str, kind: type[object]
 ) -> None:
     monkeypatch.setenv("SERVER_SOFTWARE", server)

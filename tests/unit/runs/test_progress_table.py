@@ -36,34 +36,34 @@ EVENTS = [
 ]
 
 
-def test_a_line_in_words() -> None:
+def test_a_line_as_text() -> None:
     assert RUNNING[0].cells == (f"{GRADES}0", "7", "running", "42%", "12,345", "61 s")
     assert RUNNING[0].sentence == "running, 42%, 12,345 rows, 61 s"
     assert WAITING[0].cells == (f"{GRADES}0", "", "waiting", "", "", "")
 
 
-def test_what_has_changed() -> None:
+def test_only_changed_lines_are_returned() -> None:
     assert changed((), WAITING) == []
     assert changed((), RUNNING) == list(RUNNING[:14])
     assert changed(RUNNING, RUNNING) == []
     assert changed(RUNNING, ENDED) == list(ENDED[:2])
 
 
-def test_the_log_has_a_line_for_each_change_of_a_run(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_log_has_one_line_per_change_of_a_run(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "canvas_reports_nb")
     sink = LogSink()
     for each in EVENTS:
         sink.show(each)
     sink.close()
-    said = [record.getMessage() for record in caplog.records]
-    assert said.count(f"{GRADES}0 run 7: running, 42%, 12,345 rows, 61 s") == 1
-    assert f"{GRADES}0 run 7: done, 100%, 30,000 rows, 61 s" in said
-    assert f"{GRADES}1 run 8: failed, 61 s" in said
-    assert sum(GRADES in line for line in said) == 14 + 2
-    assert len(said) == 1 + 14 + 2 + 2, "the note, the changes, and a line for each tenth of the whole"
+    logged = [record.getMessage() for record in caplog.records]
+    assert logged.count(f"{GRADES}0 run 7: running, 42%, 12,345 rows, 61 s") == 1
+    assert f"{GRADES}0 run 7: done, 100%, 30,000 rows, 61 s" in logged
+    assert f"{GRADES}1 run 8: failed, 61 s" in logged
+    assert sum(GRADES in line for line in logged) == 14 + 2
+    assert len(logged) == 1 + 14 + 2 + 2, "the note, the changes, and one line per tenth of the progress"
 
 
-def test_the_terminal_has_a_bar_and_the_runs_at_work(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_terminal_shows_a_bar_and_the_active_runs(capsys: pytest.CaptureFixture[str]) -> None:
     sink = TqdmSink()
     for each in EVENTS:
         sink.show(each)
@@ -75,11 +75,11 @@ def test_the_terminal_has_a_bar_and_the_runs_at_work(capsys: pytest.CaptureFixtu
     assert "42%" in err
     assert "13%" in err
     ended = [line for line in err.replace("\r", "\n").split("\n") if "failed" in line and GRADES in line]
-    assert len(ended) == 1, "what has ended is told once"
-    assert f"{GRADES}14" not in err, "what waits is only counted"
+    assert len(ended) == 1, "an ended run is shown once"
+    assert f"{GRADES}14" not in err, "waiting runs are only counted"
 
 
-def test_the_widget_has_the_table_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_widget_shows_a_table_of_all_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     displayed: list[Any] = []
     monkeypatch.setattr(
         "canvas_reports_nb.notebook.progress_bar.display", lambda box, **_: displayed.append(box) or sink

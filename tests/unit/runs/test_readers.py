@@ -1,4 +1,4 @@
-"""Every reader shows its keywords in all places, and recognizes misspelled ones before anything is sent."""
+"""Every reader documents its keywords everywhere, and rejects misspelled ones before anything is sent."""
 
 import inspect
 import re
@@ -39,7 +39,7 @@ REQUESTS = [{"report": "grade_export_csv"}]
 
 @pytest.fixture
 def canvas(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[crn.Connection]:
-    """The newest open connection, from which nothing can be sent."""
+    """Open a connection that can send nothing, and make it the newest one."""
 
     def fail(*_: object, **__: object) -> None:
         raise AssertionError("nothing may be sent")
@@ -50,7 +50,7 @@ def canvas(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[crn.Conn
 
 
 def places(canvas: crn.Connection, reader: str) -> dict[str, Any]:
-    """The same reader wherever a user finds it, each bound to a first argument."""
+    """Return one reader from every place that offers it, each bound to its first argument."""
     if "reports" in reader:
         frames = pd.DataFrame(REQUESTS), pl.DataFrame(REQUESTS), pl.LazyFrame(REQUESTS)
         accessors = {f"{type(each)}": getattr(each.canvas, reader) for each in frames}
@@ -69,7 +69,7 @@ def places(canvas: crn.Connection, reader: str) -> dict[str, Any]:
 
 
 def shown(reader: str) -> list[Any]:
-    """The readers as objects to ask for their signature and docstring."""
+    """Return one reader from every place, to inspect its signature and docstring."""
     frames = [pd.DataFrame(REQUESTS), pl.DataFrame(REQUESTS), pl.LazyFrame(REQUESTS)]
     own = [getattr(crn, reader), getattr(crn.Connection, reader)]
     return own + [getattr(each.canvas, reader) for each in frames if hasattr(each.canvas, reader)]
@@ -104,7 +104,7 @@ def test_a_keyword_with_a_letter_dropped_is_recognized(canvas: crn.Connection, r
 @pytest.mark.parametrize(
     "typo", ["maxage", "max_ages", "time_out", "colums", "collumns", "pogress", "onerror"]
 )
-def test_one_typo_is_one_error_whatever_else_is_asked(canvas: crn.Connection, typo: str) -> None:
+def test_a_typo_gives_the_same_error_whatever_the_other_arguments(canvas: crn.Connection, typo: str) -> None:
     for how in ({"offline": True}, {"run_id": 7}, {"parameters": {"include_deleted": True}}, {"max_age": 0}):
         if typo != "onerror":
             with pytest.raises(UnknownParameterError, match="Did you mean"):
@@ -113,7 +113,7 @@ def test_one_typo_is_one_error_whatever_else_is_asked(canvas: crn.Connection, ty
         canvas.read_reports(REQUESTS, **{typo: 1})
 
 
-def test_both_ours_and_the_reports_names_are_suggested(canvas: crn.Connection) -> None:
+def test_keywords_and_parameters_are_suggested(canvas: crn.Connection) -> None:
     with pytest.raises(UnknownParameterError, match="Did you mean"):
         canvas.read_report("provisioning_csv", tabel="users")
     with pytest.raises(UnknownParameterError, match="The keywords are: table, columns, engine"):
@@ -124,7 +124,7 @@ def test_both_ours_and_the_reports_names_are_suggested(canvas: crn.Connection) -
         canvas.scan_report("grade_export_csv", engine="dask")
 
 
-def test_no_parameter_of_a_known_report_is_taken_for_a_typo(canvas: crn.Connection) -> None:
+def test_no_parameter_of_a_known_report_counts_as_a_typo(canvas: crn.Connection) -> None:
     for report in schemas.reports():
         known = schemas.schema(report)
         assert known
@@ -134,20 +134,20 @@ def test_no_parameter_of_a_known_report_is_taken_for_a_typo(canvas: crn.Connecti
             assert not isinstance(caught.value, UnknownParameterError)
 
 
-def test_a_parameter_of_any_name_goes_into_the_mapping(canvas: crn.Connection) -> None:
+def test_a_parameter_of_any_name_can_be_given_in_the_mapping(canvas: crn.Connection) -> None:
     with pytest.raises(NotStoredError):
         canvas.read_report("our_own_csv", parameters={"colum": 1, "table": 2}, offline=True)
 
 
 @pytest.mark.parametrize("age", ["7d", "12h", "90", "1.5 h", 0, 3600.5, timedelta(days=7)])
-def test_an_age_has_many_spellings(canvas: crn.Connection, age: Any) -> None:
+def test_ages_are_accepted_in_many_forms(canvas: crn.Connection, age: Any) -> None:
     with pytest.raises(NotStoredError):
         canvas.read_report("grade_export_csv", offline=True, max_age=age)
     assert canvas.store.clear(older_than=age) == 0
 
 
 @pytest.mark.parametrize("age", ["1 week", "", "d", "-1d", None, "7days", True, [7]])
-def test_what_is_not_an_age(canvas: crn.Connection, age: Any) -> None:
+def test_an_invalid_age_is_rejected(canvas: crn.Connection, age: Any) -> None:
     message = re.escape(f"Can't read {age!r} as an age.") + r'\nUse seconds, "7d", "12h" or a timedelta\.'
     for call in (
         lambda: canvas.read_report("grade_export_csv", max_age=age),
