@@ -14,10 +14,13 @@ from canvas_reports_nb.canvas_api.models import RunStatus
 from canvas_reports_nb.exceptions import (
     CanvasReportsError,
     DamagedFileError,
+    NotFoundError,
+    NotPermittedError,
     NotReachedError,
     ServerError,
     StoreLockedError,
     ThrottledError,
+    UnexpectedAnswerError,
     UnknownRunError,
 )
 from canvas_reports_nb.runs.decide import (
@@ -53,6 +56,7 @@ _PAGE, _HOUR = 100, 3600.0
 _DOWNLOADS = 3
 # Seconds until a run is looked at again whose folder another process has locked.
 _LOCKED = 1.0
+_FILE_MISSING = (NotFoundError, NotPermittedError, UnexpectedAnswerError)
 
 
 class Batch:
@@ -126,6 +130,8 @@ class Batch:
         """Start a run; return False if the next one would fail, too, so that it keeps its turn."""
         pending.runs.throttle()
         try:
+            if self._downloads:
+                pending.runs.check_store(pending.report)
             pending.start()
         except CanvasReportsError as error:
             if self._as_table and isinstance(error, ThrottledError | NotReachedError):
@@ -223,6 +229,12 @@ class Batch:
                 text = f"Waiting for another process that is downloading run {run.id} ..."
                 self._sink.show(ProgressEvent("note", run.report, run.id, run.status, text=text))
             pending.locked_until = self._clock() + _LOCKED
+        except _FILE_MISSING as error:
+            if not pending.is_reused:
+                self._fail(pending, error)
+                return
+            text = f"Run {run.id} finished, but its file can't be downloaded: {error.message} {pending.pass_over()}"
+            self._sink.show(ProgressEvent("note", run.report, run.id, run.status, text=text))
         except CanvasReportsError as error:
             pending.downloads += 1
             passing = isinstance(error, ThrottledError | NotReachedError) and self._as_table

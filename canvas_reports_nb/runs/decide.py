@@ -38,6 +38,8 @@ class Decision:
         ``None`` if the run is stored, or to be started.
     usual : tuple of float or None
         How long earlier runs took; see `estimate`.
+    others : tuple of ReportRun
+        The runs that would also answer the query, the best first.
     """
 
     action: Literal["stored", "finished", "in flight", "start"]
@@ -45,6 +47,7 @@ class Decision:
     stored: ReportResult | None = None
     run: ReportRun | None = None
     usual: tuple[float, float] | None = None
+    others: tuple[ReportRun, ...] = ()
 
     @property
     def run_id(self) -> int | None:
@@ -86,24 +89,26 @@ def reuse_or_start(
     usual = estimate(fitting) or estimate(history)
     if max_age <= 0:
         return Decision("start", "starting a new run", usual=usual)
-    candidates = [run for run in (*remembered, *fitting) if is_recent(run, now, max_age)]
-    return _finished(candidates, now, max_age) or _in_flight_or_new(candidates, usual)
+    listed = {run.id: run for run in (*remembered, *fitting)}.values()
+    usable = [run for run in listed if run.is_complete and _age(run, now) <= max_age]
+    # Canvas never ends a run whose job died, so nothing may wait for one forever.
+    usable += [run for run in listed if not run.is_ended and _age(run, now) <= _LONGEST_RUN]
+    return _chosen(usable, now, usual)
 
 
-def _finished(candidates: Sequence[ReportRun], now: datetime, max_age: float) -> Decision | None:
-    for run in candidates:
-        age = (now - (run.ended_at or run.created_at or now)).total_seconds()
-        if run.is_complete and age <= max_age:
-            return Decision("finished", f"using run {run.id}, which finished in Canvas {ago(age)}", run=run)
-    return None
+def _chosen(usable: Sequence[ReportRun], now: datetime, usual: tuple[float, float] | None) -> Decision:
+    if not usable:
+        return Decision("start", "starting a new run", usual=usual)
+    run, *others = usable
+    if run.is_complete:
+        reason = f"using run {run.id}, which finished in Canvas {ago(_age(run, now))}"
+        return Decision("finished", reason, run=run, usual=usual, others=tuple(others))
+    reason = f"joining run {run.id}, which is already {run.status}"
+    return Decision("in flight", reason, run=run, usual=usual, others=tuple(others))
 
 
-def _in_flight_or_new(candidates: Sequence[ReportRun], usual: tuple[float, float] | None) -> Decision:
-    for run in candidates:
-        if not run.is_ended:
-            reason = f"joining run {run.id}, which is already {run.status}"
-            return Decision("in flight", reason, run=run, usual=usual)
-    return Decision("start", "starting a new run", usual=usual)
+def _age(run: ReportRun, now: datetime) -> float:
+    return (now - (run.ended_at or run.created_at or now)).total_seconds()
 
 
 def is_recent(run: ReportRun, now: datetime, max_age: float) -> bool:

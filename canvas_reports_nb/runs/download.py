@@ -29,6 +29,7 @@ from canvas_reports_nb.exceptions import (
     UnexpectedAnswerError,
 )
 from canvas_reports_nb.frames.provenance import Provenance
+from canvas_reports_nb.runs.ledger import was_created
 from canvas_reports_nb.runs.progress import ProgressEvent
 
 if TYPE_CHECKING:
@@ -67,7 +68,11 @@ def retrieve(
     DamagedFileError, NotReachedError, AuthenticationError, NotAReportError, StoreError
     """
     with store.lock(url, api.account, run.report, run.id, blocking=False) as folder:
-        stored = store.verify(store.find(url, api.account, run.report, run.id))
+        stored = store.find(url, api.account, run.report, run.id)
+        if stored is not None and not was_created(run, stored.origin.created_at):
+            store.discard(stored)  # the same id, but another run
+            stored = None
+        stored = store.verify(stored)
         if stored is not None:
             return stored
         origin = Provenance(host=urlsplit(url).netloc, account=api.account)

@@ -51,6 +51,10 @@ class PendingRun:
         Whether this call started it, so that it may stop it.
     usual : tuple of float, or None
         How long earlier runs took; an empty tuple if that is not known.
+    is_reused : bool
+        Whether an earlier run was chosen to answer the query.
+    others : tuple of ReportRun
+        The earlier runs to try if the chosen one has no file.
     """
 
     runs: AccountRuns
@@ -68,14 +72,26 @@ class PendingRun:
     downloading: ProgressEvent | None = None
     locked_until: float | None = None
     usual: tuple[float, float] | tuple[()] | None = None
+    is_reused: bool = False
+    others: tuple[ReportRun, ...] = ()
 
     def take(self, decision: Decision, known: Collection[int]) -> None:
         """Continue with the run that was decided on."""
         self.known, self.usual = known, decision.usual or ()
+        self.is_reused, self.others = decision.run is not None, decision.others
         if decision.stored is not None:
             self.finish(decision.stored)
         elif decision.run is not None:
             self.follow(decision.run)
+
+    def pass_over(self) -> str:
+        """Turn from a run without a file to the next choice, and return it in words."""
+        if self.others:
+            self.run, *others = self.others
+            self.others = tuple(others)
+            return f"Using run {self.run.id} instead."
+        self.run, self.is_reused = None, False
+        return "Starting a new run."
 
     def begin(self, history: Sequence[ReportRun]) -> ReportRun:
         """Start a new run, whatever runs Canvas's history has."""

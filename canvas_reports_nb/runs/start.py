@@ -6,6 +6,7 @@ import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from canvas_reports_nb.catalog.schemas import schema
 from canvas_reports_nb.exceptions import (
     DuplicateRunError,
     NotReachedError,
@@ -42,7 +43,9 @@ def start_once(api: AccountReports, query: Query, *, known: Collection[int]) -> 
         except DuplicateRunError as duplicate:
             # After a lost response, Canvas may mean the run that our own request started.
             joined = attempt == 1 or duplicate.run.id in known
-            return api.show(query.report, duplicate.run.id), joined
+            run = api.show(query.report, duplicate.run.id)
+            _check_equal(query, run)
+            return run, joined
         except (ThrottledError, UserAgentRefusedError):
             raise
         except (NotReachedError, ServerError) as lost:
@@ -60,6 +63,20 @@ def start_once(api: AccountReports, query: Query, *, known: Collection[int]) -> 
         _warn_if_differing(query, run)
         return run, False
     raise AssertionError("the last attempt returns or raises")
+
+
+def _check_equal(query: Query, run: ReportRun) -> None:
+    """Reject a run that Canvas calls equal although it was asked for something else."""
+    known = schema(query.report)
+    parameters = {name: known.parameter(name) if known else None for name in query.differing(run.parameters)}
+    # Canvas fills in dates.
+    other = [name for name, declared in parameters.items() if declared is None or declared.type != "date"]
+    if other:
+        raise DuplicateRunError(
+            f"Canvas started nothing, because run {run.id} with other parameters ({', '.join(other)}) is queued.",
+            run,
+            hint="Call again when that run has started.",
+        )
 
 
 def _warn_if_differing(query: Query, run: ReportRun) -> None:

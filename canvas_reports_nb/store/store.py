@@ -12,10 +12,12 @@ Only the owner can read the folders and files.
 
 from __future__ import annotations
 
+import errno
 import logging
 import re
 import shutil
-from contextlib import contextmanager, suppress
+import tempfile
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 _LOCK_POLL = 0.1
+_NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS}
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 
 
@@ -217,6 +220,14 @@ class Store:
                         account=unquote(folder.parents[1].name),
                         report=unquote(folder.parent.name),
                     ) from None
+            except (OSError, NotImplementedError) as error:
+                if not isinstance(error, NotImplementedError) and error.errno not in _NO_LOCKS:
+                    raise StoreError(
+                        f"Can't lock a run in the store at {self.path}: {error.strerror}.",
+                        hint="Choose another folder with CANVAS_REPORTS_CACHE or store=.",
+                    ) from None
+                _LOG.warning("The store at %s has no file locks; run one kernel at a time.", self.path)
+                return nullcontext()
             if not has_noted:
                 on_wait(f"Waiting for another process that is downloading run {folder.name} ...")
                 has_noted = True
@@ -230,6 +241,24 @@ class Store:
             raise StoreError(f"The store at {self.path} lost a run while it was written.", hint="Call again.")
         self._pin(sealed)
         return sealed
+
+    def discard(self, run: ReportResult) -> None:
+        """Remove a run whose id Canvas has since given to another run."""
+        _LOG.warning("Run %s on this disk is another run than the one on Canvas; removed.", run.folder.name)
+        _remove(run.folder)
+        make_private(self.path, run.folder)
+
+    def check_writable(self, folder: Path) -> None:
+        """Raise `StoreError` if nothing can be written to a folder."""
+        make_private(self.path, folder)
+        try:
+            with tempfile.TemporaryFile(dir=folder) as file:
+                file.write(b"test")
+        except OSError as error:
+            raise StoreError(
+                f"Can't write to the store at {self.path}: {error.strerror}.",
+                hint="Free space there, or choose another folder with CANVAS_REPORTS_CACHE or store=.",
+            ) from None
 
     def clear(self, report: str | None = None, older_than: Age | None = None, *, shared: bool = False) -> int:
         """Remove stored runs from this disk and return how many.

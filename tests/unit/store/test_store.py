@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 import canvas_reports_nb as crn
 from canvas_reports_nb._disk import file_facts
+from canvas_reports_nb.canvas_api.models import ReportRun
 from canvas_reports_nb.catalog.query import Query, key_of
 from canvas_reports_nb.deadline import Stopped, Waiter
 from canvas_reports_nb.exceptions import StoreError, StoreLockedError
@@ -216,7 +217,7 @@ def test_a_store_without_write_permission(store: Store, monkeypatch: pytest.Monk
     run = keep(store, 1)
     ledger = Ledger(store.path, URL, ACCOUNT)
     query = Query.checked(GRADES, {}, account=ACCOUNT, listed=None, terms=list, now=datetime.now(UTC))
-    ledger.note(1, query)
+    ledger.note(ReportRun(1, GRADES, "created"), query)
 
     def refused(path: Path, **_: Any) -> None:
         # Pretended: the tests may run as root, who may remove anything.
@@ -224,7 +225,7 @@ def test_a_store_without_write_permission(store: Store, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(Path, "unlink", refused)
     ledger.forget(GRADES, 1)
-    assert ledger.equal(query) == [1]
+    assert list(ledger.equal(query)) == [1]
     with pytest.raises(StoreError, match="can't be cleared: Permission denied"):
         store.clear()
     assert [kept.folder for kept in store.runs()] == [run.folder]

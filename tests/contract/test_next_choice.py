@@ -1,0 +1,210 @@
+"""A run that can't be used is passed over: for the next finished run, for one in flight, or for a new one."""
+
+import errno
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import canvas_reports_nb as crn
+from canvas_reports_nb import exceptions as ex
+
+QUIET: dict[str, Any] = {"progress": False}
+GRADES = "grade_export_csv"
+MISSING = {
+    "gone": ex.NotFoundError("Canvas has nothing at this address."),
+    "forbidden": ex.NotPermittedError("The token's owner may not download it."),
+    "a message": ex.UnexpectedAnswerError("Canvas sent a JSON message instead of the file."),
+}
+
+
+def colleague(connection: Any, path: Path) -> crn.Connection:
+    """Connect to the same Canvas with another store."""
+    server = connection.server
+    return crn.connect(
+        server.url,
+        server.token,
+        store=path / "colleague",
+        clock=lambda: server.clock.now().timestamp(),
+        sleep=lambda seconds: server.clock.advance(seconds) and None,
+    )
+
+
+def withhold(connection: Any, error: Exception, *run_ids: int) -> None:
+    """Let the files of these runs be missing."""
+    api = connection._api
+    show, index, download = api.show, api.index, api.download
+    urls: set[str] = set()
+
+    def noted(run: Any) -> Any:
+        if run.id in run_ids and run.attachment:
+            urls.add(run.attachment.url)
+        return run
+
+    def opened(url: str, **rest: Any) -> Any:
+        if url in urls:
+            raise error
+        return download(url, **rest)
+
+    api.show = lambda *asked: noted(show(*asked))
+    api.index = lambda report: map(noted, index(report))
+    api.download = opened
+
+
+@pytest.mark.parametrize("error", MISSING.values(), ids=list(MISSING))
+@pytest.mark.parametrize("many", [False, True], ids=["one", "many"])
+def test_a_finished_run_without_its_file_is_passed_over(
+    canvas: Callable[..., Any], tmp_path: Path, recorder: Any, error: Exception, many: bool
+) -> None:
+    mine = canvas()
+    with colleague(mine, tmp_path) as theirs:
+        first = theirs.start(GRADES).wait(**QUIET).run.id
+        mine.server.clock.advance(60)
+        second = theirs.start(GRADES).wait(**QUIET).run.id
+
+    def read() -> int:
+        if many:
+            return mine.read_reports([{"report": GRADES}], progress=recorder).attrs["canvas_report"]["runs"][
+                0
+            ]
+        return mine.read_report(GRADES, progress=recorder).canvas.provenance["run_id"]
+
+    withhold(mine, error, second)
+    if many:
+        read()
+        assert mine.store.info()["run_id"].tolist() == [first]
+    else:
+        assert read() == first
+    assert any(f"Using run {first} instead." in (event.text or "") for event in recorder.events)
+    assert mine.starts() == 2
+    mine.store.clear()
+    withhold(mine, error, first, second)
+    read()
+    assert any("Starting a new run." in (event.text or "") for event in recorder.events)
+    assert mine.starts() == 3
+
+
+def test_a_run_of_this_call_without_a_file_is_an_error(canvas: Callable[..., Any]) -> None:
+    mine = canvas()
+    job = mine.start(GRADES)
+    withhold(mine, MISSING["gone"], job.run.id)
+    with pytest.raises(ex.NotFoundError):
+        job.result(**QUIET)
+    assert mine.starts() == 1
+
+
+def test_a_run_that_runs_for_more_than_a_day_is_not_joined(
+    canvas: Callable[..., Any], tmp_path: Path
+) -> None:
+    mine = canvas(duration=40 * 3600)
+    with colleague(mine, tmp_path) as theirs:
+        old = theirs.start(GRADES).run.id
+    mine.server.clock.advance(23 * 3600)
+    with pytest.raises(ex.WaitTimeoutError) as caught:
+        mine.read_report(GRADES, timeout=60, **QUIET)
+    assert caught.value.run_id == old
+    mine.server.clock.advance(2 * 3600)
+    with pytest.raises(ex.WaitTimeoutError) as caught:
+        mine.read_report(GRADES, timeout=60, **QUIET)
+    assert caught.value.run_id != old
+
+
+def renumber(connection: Any, **changes: Any) -> None:
+    """Let Canvas describe its runs as others: what an overwritten test Canvas does."""
+    from dataclasses import replace  # noqa: PLC0415 - only here
+
+    api = connection._api
+    show, index = api.show, api.index
+    changed = lambda run: replace(run, created_at=run.created_at + timedelta(hours=1), **changes)  # noqa: E731
+    api.show = lambda *asked: changed(show(*asked))
+    api.index = lambda report: map(changed, index(report))
+
+
+def test_a_run_id_that_started_again_is_another_run(canvas: Callable[..., Any]) -> None:
+    mine = canvas()
+    mine.read_report(GRADES, **QUIET)
+    run_id = int(mine.store.info()["run_id"][0])
+    before = mine.store.find(mine._settings.url, "self", GRADES, run_id).origin.created_at
+    renumber(mine)
+    result = mine.attach(GRADES, run_id).result(**QUIET)
+    assert result.origin.created_at != before
+    assert mine.store.info()["run_id"].tolist() == [run_id]
+
+
+def test_a_remembered_id_that_started_again_is_not_joined(canvas: Callable[..., Any]) -> None:
+    mine = canvas(duration=600)
+    mine.start(GRADES)
+    mine.server.clock.advance(60)
+    renumber(mine, parameters={"include_deleted": True})
+    mine.read_report(GRADES, **QUIET)
+    assert mine.starts() == 2
+
+
+def test_two_kernels_that_decide_at_once_start_one_run(canvas: Callable[..., Any]) -> None:
+    mine = canvas(duration=600)
+    query = mine._runs.query(GRADES, {})
+    _, known = mine._runs.decide(query, 3600, list)
+    first, joined = mine._runs.begin(query, known)
+    assert not joined
+    mine.server.clock.advance(60)
+    assert mine._runs.begin(query, known) == (mine._api.show(GRADES, first.id), True)
+    _, known = mine._runs.decide(query, 0, list)
+    second, joined = mine._runs.begin(query, known)
+    assert not joined, "max_age=0 starts a new run unless another process just did"
+    assert second.id != first.id
+
+
+def test_a_start_waits_for_another_process_until_the_deadline_only(canvas: Callable[..., Any]) -> None:
+    mine = canvas(duration=600)
+    query = mine._runs.query(GRADES, {})
+    with mine._ledger.lock(query, mine.waiter), mine.waiter.limit(5):
+        began = mine.waiter.clock()
+        with mine._ledger.lock(query, mine.waiter):
+            assert 5 <= mine.waiter.clock() - began < 6
+
+
+def test_a_conflict_with_a_run_of_other_parameters_is_an_error(canvas: Callable[..., Any]) -> None:
+    mine = canvas(duration=600)
+    other = mine.start(GRADES, include_deleted=True).run
+
+    def refuse(*_: Any) -> Any:
+        raise ex.DuplicateRunError("An equal run is already in progress.", other)
+
+    mine._api.start = refuse
+    with pytest.raises(ex.DuplicateRunError, match="include_deleted"):
+        mine.read_report(GRADES, **QUIET)
+    assert mine.start(GRADES, include_deleted=True).run.id == other.id
+
+
+def test_a_store_that_cannot_be_written_is_an_error_before_the_start(
+    canvas: Callable[..., Any], tmp_path: Path
+) -> None:
+    mine = canvas()
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "runs").write_text("in the way")
+    with pytest.raises(ex.StoreError, match="Can't write to the store"):
+        mine.read_report(GRADES, **QUIET)
+    assert mine.starts() == 0
+    mine.start(GRADES)
+
+
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks(
+    canvas: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise OSError(code, "not here")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    assert len(canvas().read_report(GRADES, **QUIET)) > 0
+
+
+def test_a_lock_file_that_is_a_folder(canvas: Callable[..., Any]) -> None:
+    mine = canvas()
+    job = mine.start(GRADES)
+    folder = mine.store.folder(mine._settings.url, "self", GRADES)
+    (folder / f".{job.run.id}.lock").mkdir(parents=True)
+    with pytest.raises(ex.StoreError, match="Can't lock"):
+        job.result(**QUIET)
