@@ -143,7 +143,7 @@ class AccountReports:
             else "Ask a Canvas admin for access: this token can't see any report."
         )
         titled = [each.report for each in offers if each.title.casefold() == report.strip().casefold()]
-        meant = f"That is a title. Use the name {titled[0]!r}. " if titled else near(report, names)
+        meant = near(titled[0], titled) if titled else near(report, names)
         return UnknownReportError(
             f"This account has no report {report!r}.",
             hint=meant + there,

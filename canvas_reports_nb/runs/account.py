@@ -165,14 +165,14 @@ class AccountRuns:
         found = []
         for run_id, created_at in self.ledger.equal(query).items():
             run = None
-            if self.store.find(self.url, self.account, query.report, run_id) is None:
-                with suppress(UnknownRunError):
-                    run = self.api.show(query.report, run_id)
+            with suppress(UnknownRunError):
+                run = self.api.show(query.report, run_id)
             # A test Canvas is overwritten from production, and then counts its runs anew.
-            if run is None or not was_created(run, created_at) or (run.is_ended and not run.is_complete):
-                self.ledger.forget(query.report, run_id)
-            else:
+            if run and was_created(run, created_at) and (run.is_complete or not run.is_ended):
                 found.append(run)
+            # Another process may have stored it a moment ago, so it was looked at once more.
+            if run not in found or self.store.find(self.url, self.account, query.report, run_id):
+                self.ledger.forget(query.report, run_id)
         return found
 
     def history(self, report: str, max_age: float) -> list[ReportRun]:

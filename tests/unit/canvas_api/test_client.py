@@ -91,4 +91,4 @@ def test_a_title_instead_of_a_name(title: str) -> None:
     ).available()
     error = api([]).not_offered(title, offers)
     assert isinstance(error, UnknownReportError)
-    assert "Use the name 'student_assignment_outcome_map_csv'" in str(error)
+    assert "Did you mean 'student_assignment_outcome_map_csv'?" in str(error)
