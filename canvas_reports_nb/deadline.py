@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 import time
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -11,7 +12,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Callable, Iterator
 
     from canvas_reports_nb.typing import Clock, Sleep
@@ -53,10 +53,21 @@ class Waiter:
         self, clock: Clock = time.time, sleep: Sleep = time.sleep, today: datetime | None = None
     ) -> None:
         self.clock, self.sleep, self._today = clock, sleep, today
+        self._lock, self._passed, self._last = threading.Lock(), 0.0, math.inf
 
     def now(self) -> datetime:
         """Return the clock's time as an aware datetime."""
         return datetime.fromtimestamp(self.clock(), UTC)
+
+    def elapsed(self) -> float:
+        """Return seconds that never go back, for durations; the clock may be set back at any time."""
+        if self.clock is time.time:
+            return time.monotonic()
+        with self._lock:
+            now = self.clock()
+            self._passed += max(now - self._last, 0.0)
+            self._last = now
+            return self._passed
 
     def today(self) -> datetime:
         """Return the moment that decides which term is current."""
@@ -80,7 +91,7 @@ class Waiter:
             Called during a pause, several times per second, with the seconds the pause has taken so far.
         """
         outer = _LIMIT.get()
-        ends = outer.ends if timeout is None else min(outer.ends, self.clock() + timeout)
+        ends = outer.ends if timeout is None else min(outer.ends, self.elapsed() + timeout)
         token = _LIMIT.set(_Limit(ends, stop or outer.stop, tick or outer.tick))
         try:
             yield
@@ -91,7 +102,7 @@ class Waiter:
     def remaining(self) -> float:
         """Seconds until the deadline: infinite without one, negative after it."""
         ends = _LIMIT.get().ends
-        return math.inf if ends == math.inf else ends - self.clock()
+        return math.inf if ends == math.inf else ends - self.elapsed()
 
     @property
     def is_expired(self) -> bool:
@@ -111,6 +122,7 @@ class Waiter:
         if limit.stop is None:
             if rest:
                 self.sleep(rest)
+                self.elapsed()  # counts the pause, even if the clock is set back after it
             return
         passed = 0.0
         self.check()

@@ -41,11 +41,12 @@ class Adapter(requests.adapters.HTTPAdapter):
         return response
 
     def _read(self, response: Response) -> bytes:
-        body, latest = bytearray(), self._waiter.clock() + _MAX_SECONDS
+        body, latest = bytearray(), self._waiter.elapsed() + _MAX_SECONDS
         while piece := response.raw.read1(_PIECE, decode_content=True):
             body += piece
-            self._waiter.check()
-            if self._waiter.remaining + GRACE <= 0 or self._waiter.clock() > latest:
+            if response.request is None or response.request.method == "GET":
+                self._waiter.check()  # what another request has changed must become known
+            if self._waiter.remaining + GRACE <= 0 or self._waiter.elapsed() > latest:
                 raise requests.ReadTimeout("the response arrived too slowly")
             if len(body) > _MAX_BODY:
                 raise UnexpectedAnswerError(

@@ -24,6 +24,7 @@ from canvas_reports_nb.exceptions import (
     UnknownRunError,
 )
 from canvas_reports_nb.runs.decide import (
+    FAILURES,
     PATIENCE,
     estimate,
     free_slots,
@@ -87,8 +88,9 @@ class Batch:
         self._pending, self._sink, self._timeout = pending, sink, timeout
         self._as_table, self._downloads = as_table, until == "downloaded"
         self._waiter = pending[0].runs.waiter
-        self._clock = self._waiter.clock
+        self._clock = self._waiter.elapsed
         self._begun = self._answered = self._clock()
+        self._failures = 0
         self._next_poll = self._begun + next_batch_poll(0.0, 0)
         self._polls: deque[float] = deque()
         self._polled: dict[tuple[str, str], float] = {}
@@ -139,7 +141,7 @@ class Batch:
                 return False
             self._fail(pending, error)
             return True
-        self._answered = self._clock()
+        self._answered, self._failures = self._clock(), 0
         self._queue.add(pending)
         return True
 
@@ -172,7 +174,7 @@ class Batch:
             self._polled[group] = self._clock()
             try:
                 self._refresh(pending)
-                self._answered = self._clock()
+                self._answered, self._failures = self._clock(), 0
             except (NotReachedError, ServerError) as error:
                 self._postpone(error)
                 break
@@ -295,7 +297,10 @@ class Batch:
     def _postpone(self, error: CanvasReportsError) -> None:
         """Let a passing fault cost one turn; without a deadline, one that stays ends the batch."""
         _LOG.warning("%s; asking again", error.message)
-        if self._timeout is None and self._clock() - self._answered > PATIENCE:
+        self._failures += 1
+        # Attempts count, too: a laptop may have been asleep all that time.
+        is_lost = self._failures >= FAILURES and self._clock() - self._answered > PATIENCE
+        if self._timeout is None and is_lost:
             for each in self._unfinished():
                 each.finish(error)
 

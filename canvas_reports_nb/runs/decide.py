@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from canvas_reports_nb.catalog.query import Query
     from canvas_reports_nb.store.stored_run import ReportResult
 
-# Without a deadline of the caller's, a server that answers nothing for this long is given up.
-PATIENCE = 30 * 60.0
+# Without a deadline of the caller's, a server that answers nothing for this long, and so often, is given up.
+PATIENCE, FAILURES = 30 * 60.0, 10
 _LONGEST_RUN = 24 * 3600.0
 _SAMPLE = 10
 _FIRST_POLL, _LONGEST_POLL, _SHARE = 2.0, 60.0, 0.05

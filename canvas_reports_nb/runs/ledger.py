@@ -57,7 +57,7 @@ class Ledger:
         """Let one process at a time start a run of this query; without file locks, don't wait for others."""
         from filelock import FileLock, Timeout  # noqa: PLC0415 - slow to import, and only a start needs it
 
-        folder, latest = self._folder(query.report), waiter.clock() + _LONGEST_START
+        folder, latest = self._folder(query.report), waiter.elapsed() + _LONGEST_START
         name = hashlib.blake2b(query.key.encode(), digest_size=8).hexdigest()
         with ExitStack() as stack:
             try:
@@ -67,7 +67,7 @@ class Ledger:
                     try:
                         stack.enter_context(lock.acquire(blocking=False))
                     except Timeout:
-                        if waiter.is_expired or waiter.clock() > latest:
+                        if waiter.is_expired or waiter.elapsed() > latest:
                             break
                         waiter.pause(_LOCK_POLL)
             except (OSError, StoreError, NotImplementedError) as error:

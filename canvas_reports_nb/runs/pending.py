@@ -109,7 +109,7 @@ class PendingRun:
 
     def follow(self, run: ReportRun, *, ours: bool = False) -> None:
         """Let a run answer the request."""
-        self.run, self.is_ours, self.began = run, ours, self.runs.waiter.clock()
+        self.run, self.is_ours, self.began = run, ours, self.runs.waiter.elapsed()
 
     def finish(self, outcome: ReportResult | CanvasReportsError) -> None:
         """Set the result or the error."""
@@ -120,7 +120,7 @@ class PendingRun:
             self.result = outcome
             self.rows = sum(outcome.load("arrow", table, []).num_rows for table in outcome.tables)
         if self.began is not None:
-            self.took = self.runs.waiter.clock() - self.began
+            self.took = self.runs.waiter.elapsed() - self.began
 
     @property
     def is_finished(self) -> bool:

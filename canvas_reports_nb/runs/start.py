@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from canvas_reports_nb.catalog.schemas import schema
@@ -18,7 +18,6 @@ from canvas_reports_nb.exceptions import (
 
 if TYPE_CHECKING:
     from collections.abc import Collection
-    from datetime import datetime
 
     from canvas_reports_nb.canvas_api.client import AccountReports
     from canvas_reports_nb.canvas_api.models import ReportRun
@@ -26,8 +25,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 _ATTEMPTS, _PAUSE = 3, 5.0
-# How far the server's clock may be from ours, and how long a request may take to become a run.
-_SKEW = timedelta(minutes=10)
+_NEWEST = 100
 
 
 def start_once(api: AccountReports, query: Query, *, known: Collection[int]) -> tuple[ReportRun, bool]:
@@ -36,7 +34,6 @@ def start_once(api: AccountReports, query: Query, *, known: Collection[int]) -> 
     If the response is lost, the run may be queued all the same: it is looked for in Canvas's list, and only if it
     is not there the request is sent again. ``known`` are the runs that were listed before the start.
     """
-    began = api.waiter.now()
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             run = api.start(query.report, query.wire)
@@ -53,7 +50,7 @@ def start_once(api: AccountReports, query: Query, *, known: Collection[int]) -> 
                 "%s: the response to the start was lost (%s); looking for the run", query.report, lost.message
             )
             api.waiter.pause(_PAUSE * attempt)
-            found = _find(api, query, known, began)
+            found = _find(api, query, known)
             if found is not None:
                 run = found
             elif attempt < _ATTEMPTS and not api.waiter.is_expired:
@@ -86,10 +83,6 @@ def _warn_if_differing(query: Query, run: ReportRun) -> None:
         warn(f"{run.report} run {run.id}: Canvas stored other parameters than were sent: {names}.")
 
 
-def _find(api: AccountReports, query: Query, known: Collection[int], began: datetime) -> ReportRun | None:
-    for run in api.index(query.report):
-        if run.created_at and run.created_at < began - _SKEW:
-            return None
-        if run.id not in known and query.is_same(run.parameters, run.created_at):
-            return run
-    return None
+def _find(api: AccountReports, query: Query, known: Collection[int]) -> ReportRun | None:
+    newest = islice(api.index(query.report), _NEWEST)
+    return next((r for r in newest if r.id not in known and query.is_same(r.parameters, r.created_at)), None)

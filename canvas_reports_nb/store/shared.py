@@ -310,12 +310,12 @@ class SharedStore(Store):
 
     @property
     def _is_backing_off(self) -> bool:
-        return self._waiter.clock() < self._backing_off_until
+        return self._waiter.elapsed() < self._backing_off_until
 
     def _uploads(self, folder: Path) -> list[Upload]:
         found = None if self._is_backing_off else self._try(partial(self._shared.uploads, folder))
         if found is None and not self._is_backing_off:
-            self._backing_off_until = self._waiter.clock() + _BACK_OFF
+            self._backing_off_until = self._waiter.elapsed() + _BACK_OFF
         return found or []
 
     def _try(self, call: Callable[[], _T]) -> _T | None:

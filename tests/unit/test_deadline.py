@@ -2,6 +2,7 @@
 
 import math
 import threading
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -90,3 +91,29 @@ def test_a_stop_stays_in_its_thread(waiter: Waiter) -> None:
         thread.start()
         thread.join()
     assert raised == [(None, math.inf)]
+
+
+@given(st.lists(st.floats(-7200, 7200), max_size=20))
+def test_durations_never_go_back(jumps: list[float]) -> None:
+    clock = Time()
+    waiter = Waiter(clock=lambda: clock.now, sleep=clock.sleep)
+    seen = [waiter.elapsed()]
+    for jump in jumps:
+        clock.now += jump
+        seen.append(waiter.elapsed())
+    assert seen == sorted(seen)
+    assert seen[-1] == pytest.approx(sum(jump for jump in jumps if jump > 0))
+
+
+def test_a_clock_that_is_set_back_does_not_move_the_deadline(time: Time, waiter: Waiter) -> None:
+    with waiter.limit(60):
+        waiter.pause(20)
+        time.now -= 7200
+        while not waiter.is_expired:
+            waiter.pause(10)
+    assert sum(time.slept) == pytest.approx(60)
+
+
+def test_the_systems_own_clock_is_the_monotonic_one() -> None:
+    before = monotonic()
+    assert before <= Waiter().elapsed() <= monotonic()
