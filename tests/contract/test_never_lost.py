@@ -41,13 +41,13 @@ def test_after_a_lost_response_the_run_is_found_in_the_list(
 
 
 @pytest.mark.parametrize("hours", [-5, -0.25, 0.25, 5])
-def test_a_lost_answer_finds_its_run_though_our_clock_is_wrong(
+def test_after_a_lost_response_the_run_is_found_though_our_clock_is_wrong(
     canvas: Any, monkeypatch: pytest.MonkeyPatch, hours: float
 ) -> None:
     connection = canvas(duration=600)
     right = connection.waiter.clock
     monkeypatch.setattr(connection.waiter, "clock", lambda: right() + hours * 3600)
-    lose_answers(connection, 1)
+    lose_responses(connection, 1)
     connection.read_report(GRADES, **QUIET)
     assert connection.starts() == 1
 
