@@ -31,6 +31,8 @@ _IDENTITIES: Mapping[str, str] = MappingProxyType(
     }
 )
 
+#: What the name of a text column adds to that of a typed column with documented words, such as ``never``.
+COMPANION = " (text)"
 #: Parameters that every report accepts and none lists. Canvas overwrites ``locale``.
 COMMON_PARAMETERS = ("skip_message", "extra_text")
 
@@ -64,7 +66,8 @@ class Column:
     values, open
         The values of an enumeration or boolean, and whether other values are possible.
     words
-        Words that a timestamp column may hold instead of a time.
+        Words that a timestamp column may hold instead of a time. In a frame, they are missing there, and the column
+        ``<name> (text)`` has the text of all cells.
     """
 
     name: str
@@ -151,7 +154,7 @@ class Table:
     dynamic: DynamicColumns | None
 
     def column(self, name: str) -> Column | None:
-        """Find a column by exact name, then as `fold` compares names, then by pattern."""
+        """Find a column by exact name, then as `fold` compares names, then as a companion or by pattern."""
         for column in self.columns:
             if column.name == name:
                 return column
@@ -159,6 +162,10 @@ class Table:
         for column in self.columns:
             if fold(column.name) == folded:
                 return column
+        worded = self.column(name.removesuffix(COMPANION)) if name.endswith(COMPANION) else None
+        if worded and worded.words:
+            meaning = f"The text of {worded.name!r} as written, which may be: {', '.join(worded.words)}."
+            return replace(worded, name=name, kind="text", words=(), nullable=None, meaning=meaning)
         return self.dynamic.column(name) if self.dynamic else None
 
 

@@ -63,15 +63,22 @@ def cast(cells: pa.Array, column: Column | None, *, comma: Comma = "none") -> pa
         return cells
     if wanted == _CATEGORY:
         return _category(cells)
-    present = cells
-    if pc.min(pc.binary_length(cells)).as_py() == 0:
-        present = pc.if_else(pc.equal(cells, ""), None, cells)
+    present = _present(cells, column)
     for pattern in _DECIMAL_COMMAS[comma] if wanted == pa.float64() else ():
         present = pc.replace_substring_regex(present, pattern, r"\1.\2")
     if wanted == TIME and _any(pc.ends_with(present, " UTC")):
         present = pc.replace_substring_regex(present, " UTC$", "Z")
     typed = _typed(present, wanted)
     return typed if typed is not None else _first(cells, present, wanted)
+
+
+def _present(cells: pa.Array, column: Column | None) -> pa.Array:
+    """Return the cells without empty quotes and the column's documented words, which are missing values."""
+    if pc.min(pc.binary_length(cells)).as_py() == 0:
+        cells = pc.if_else(pc.equal(cells, ""), None, cells)
+    if column is not None and column.words:
+        cells = pc.if_else(pc.is_in(cells, pa.array(column.words, TEXT)), None, cells)
+    return cells
 
 
 def _category(cells: pa.Array) -> pa.Array:

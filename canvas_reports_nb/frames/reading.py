@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
+from canvas_reports_nb.catalog.schemas import COMPANION
 from canvas_reports_nb.exceptions import DamagedFileError
 from canvas_reports_nb.frames import kinds
 from canvas_reports_nb.frames.dialect import (
@@ -86,16 +87,17 @@ class _Plan:
     names: tuple[str, ...]
     columns: tuple[Column | None, ...]
     comma: kinds.Comma
+    companions: dict[str, str]
     one_cell_results: tuple[str, ...]
 
     @property
     def schema(self) -> pa.Schema:
-        return pa.schema(
-            [
-                pa.field(name, kinds.arrow_type(column), metadata=_metadata(column))
-                for name, column in zip(self.names, self.columns, strict=True)
-            ]
-        )
+        fields = []
+        for name, column in zip(self.names, self.columns, strict=True):
+            fields.append(pa.field(name, kinds.arrow_type(column), metadata=_metadata(column)))
+            if name in self.companions:
+                fields.append(pa.field(self.companions[name], kinds.TEXT))
+        return pa.schema(fields)
 
 
 def _metadata(column: Column | None) -> dict[str, str] | None:
@@ -170,7 +172,29 @@ def _plan(
     )
     # Semicolons show that the comma was needed for numbers.
     comma: kinds.Comma = "decimal" if dialect.delimiter == ";" else "unclear" if locale else "none"
-    return _Plan(dialect, names, columns, comma, table.one_cell_results if table else ())
+    return _Plan(
+        dialect,
+        names,
+        columns,
+        comma,
+        _companions(table, names, header),
+        table.one_cell_results if table else (),
+    )
+
+
+def _companions(table: Table | None, names: tuple[str, ...], header: tuple[str, ...]) -> dict[str, str]:
+    """Return the text column of each column with documented words.
+
+    They depend on the names only, so that all runs of a report have the same columns.
+    """
+    known = (
+        {name: table.column(written) for name, written in zip(names, header, strict=True)} if table else {}
+    )
+    return {
+        name: name + COMPANION
+        for name, column in known.items()
+        if column and column.words and name + COMPANION not in names
+    }
 
 
 def _batches(member: Member, plan: _Plan, facts: Facts, *, slow: bool) -> Iterator[pa.RecordBatch]:
@@ -265,8 +289,8 @@ def _pour(
                 contradictions[name] = replace(made, row=made.row + facts.rows)
                 continue
             if made.type == kinds.TIME:
-                facts.offsets |= kinds.offsets(cells)
-            typed.append(made)
+                facts.offsets |= kinds.offsets(cells.filter(made.is_valid()))
+            typed += [made, cells] if name in plan.companions else [made]
         facts.rows += batch.num_rows
         facts.blank += _count_blank_rows(batch)
         if not contradictions:

@@ -51,14 +51,6 @@ def test_all_twenty_reports_load_with_the_types_of_their_schemas(canvas: Any) ->
     assert connection.starts() == 20
 
 
-@pytest.fixture(autouse=True)
-def _never_in_the_tokens_report(recwarn: pytest.WarningsRecorder) -> None:
-    """The tokens report prints "never" in time columns, which keeps them text, with a warning."""
-    import warnings  # noqa: PLC0415 - only here
-
-    warnings.filterwarnings("ignore", message=".*holds 'never'", category=crn.ReportWarning)
-
-
 def test_reading_twice_starts_one_run_and_downloads_once(canvas: Any) -> None:
     connection = canvas(duration=600)
     first = connection.read_report("grade_export_csv", enrollment_term_id="current", **QUIET)

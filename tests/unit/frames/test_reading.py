@@ -7,6 +7,7 @@ import warnings
 import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -281,6 +282,47 @@ def test_empty_quotes_in_an_enumeration_are_missing() -> None:
     assert frame["status"].tolist()[1:2] == ["active"]
     assert frame["status"].isna().tolist() == [True, False, True]
     assert "" not in frame["status"].cat.categories
+
+
+TOKENS = (
+    "user id,user name,id,creation,expiration,last used\n"
+    "1,A,7,2026-03-02T09:14:07-07:00,never,2026-03-02T09:14:07Z\n"
+    "2,B,8,2026-03-02T09:14:07-07:00,2026-06-02T09:14:07Z,never\n"
+)
+
+
+@pytest.mark.parametrize("engine", ["pandas", "polars", "arrow", "dask"])
+@pytest.mark.parametrize("slow", [False, True], ids=["fast", "slow"])
+def test_documented_words_get_a_text_column_of_their_own(engine: Any, slow: bool) -> None:
+    data = (TOKENS + "3,C\n" * slow).encode()
+    frame = crn.read_file(data, "user_access_tokens_csv", engine=engine)  # without a warning
+    frame = frame.compute() if engine == "dask" else frame
+    names = list(frame.column_names if engine == "arrow" else frame.columns)
+    assert names == [
+        *("user id", "user name", "id", "creation", "creation (text)", "expiration", "expiration (text)"),
+        *("last used", "last used (text)"),
+    ]
+    assert list(map(str, frame["expiration (text)"]))[:2] == ["never", "2026-06-02T09:14:07Z"]
+    assert list(map(str, frame["last used (text)"]))[:2] == ["2026-03-02T09:14:07Z", "never"]
+    arrow = crn.read_file(data, "user_access_tokens_csv", engine="arrow", columns=["expiration"])
+    moment = datetime(2026, 6, 2, 9, 14, 7, tzinfo=UTC)
+    assert arrow["expiration"].to_pylist()[:2] == [None, moment]
+
+
+def test_an_unknown_word_keeps_both_columns_as_text() -> None:
+    with pytest.warns(crn.ReportWarning, match="'expiration' stays text, because row 2 holds 'nie'"):
+        frame = crn.read_file(
+            (TOKENS.replace("2026-06-02T09:14:07Z", "nie")).encode(), "user_access_tokens_csv"
+        )
+    assert frame["expiration"].tolist() == frame["expiration (text)"].tolist() == ["never", "nie"]
+    assert frame.attrs["canvas_report"]["zone"] == ["-07:00", "Z"]
+    described = crn.dictionary(frame).set_index("column")
+    assert described.loc["last used (text)", ["kind", "personal"]].tolist() == ["text", True]
+
+
+def test_a_header_only_file_has_the_same_columns() -> None:
+    frame = crn.read_file(TOKENS.split("\n", maxsplit=1)[0].encode() + b"\n", "user_access_tokens_csv")
+    assert list(frame.columns)[-2:] == ["last used", "last used (text)"]
 
 
 @pytest.mark.filterwarnings("ignore::canvas_reports_nb.ReportWarning")
