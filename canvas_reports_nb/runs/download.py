@@ -189,6 +189,7 @@ class _Body:
         self.file, self.size = file, size
         self.digest = hashlib.sha256()
         self.most = 0
+        self.tag: str | None = None
 
     def receive(self, api: AccountReports, url: str, moved: Callable[[], None]) -> None:
         """Receive the missing bytes."""
@@ -223,7 +224,11 @@ class _Body:
         """Write the response after the bytes already here or, if it does not continue them, from the start."""
         begins = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
         part = response.status_code == requests.codes.partial_content
-        if part and begins is not None and int(begins[1]) == self.file.tell():
+        # A new link may lead to another file of the same name.
+        tag, before = response.headers.get("ETag"), self.tag
+        is_same = tag is None or before is None or tag == before
+        self.tag = tag or before
+        if part and is_same and begins is not None and int(begins[1]) == self.file.tell():
             return
         self._restart()
         if part:

@@ -78,7 +78,11 @@ class ReportResult:
     ) -> Any:
         """Return one table as a frame of an engine; ``table`` is optional if the run has only one."""
         path = self.parquet(table)
-        return frames.load(path, self.provenance_of(self._choose(table)), engine, columns)
+        try:
+            return frames.load(path, self.provenance_of(self._choose(table)), engine, columns)
+        except FileNotFoundError:
+            self._check_stored()  # another process may have removed it since
+            raise
 
     def parquet(self, table: str | None = None) -> Path:
         """Return the path of the typed Parquet file of one table."""

@@ -10,6 +10,7 @@ import pytest
 
 import canvas_reports_nb as crn
 from canvas_reports_nb import exceptions as ex
+from canvas_reports_nb import frames
 
 QUIET: dict[str, Any] = {"progress": False}
 GRADES = "grade_export_csv"
@@ -208,3 +209,19 @@ def test_a_lock_file_that_is_a_folder(canvas: Callable[..., Any]) -> None:
     (folder / f".{job.run.id}.lock").mkdir(parents=True)
     with pytest.raises(ex.StoreError, match="Can't lock"):
         job.result(**QUIET)
+
+
+def test_a_run_removed_while_it_is_read_is_an_error_of_ours(
+    canvas: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = canvas()
+    result = mine.start(GRADES).result(**QUIET)
+    load = frames.load
+
+    def removed(*given: Any) -> Any:
+        mine.store.clear()
+        return load(*given)
+
+    monkeypatch.setattr(frames, "load", removed)
+    with pytest.raises(ex.NotStoredError):
+        result.load()

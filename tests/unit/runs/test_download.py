@@ -8,6 +8,7 @@ import stat
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,7 @@ class Api:
 
     def __init__(self, *plan: Any) -> None:
         self.plan, self.offsets = list(plan), list[int]()
+        self.tags: Iterator[str | None] = repeat(None)
 
     @contextmanager
     def download(self, url: str, *, offset: int = 0) -> Iterator[requests.Response]:
@@ -70,6 +72,8 @@ class Api:
         )
         response = requests.Response()
         response.status_code, response.raw, response.headers["Content-Type"] = status, raw, kind
+        if tag := next(self.tags):
+            response.headers["ETag"] = tag
         if status == 206:
             response.headers["Content-Range"] = f"bytes {self.starts or offset}-{len(BODY) - 1}/{len(BODY)}"
         yield response
@@ -189,6 +193,25 @@ def test_a_part_that_was_not_requested_is_discarded(store: Store, size: int | No
     api.starts = 9
     result = retrieve(api, store, URL, run(size=size), lambda _: None)  # type: ignore[arg-type]
     assert api.offsets == [0, HALF, 0]
+    assert result.path.read_bytes() == BODY
+
+
+@pytest.mark.parametrize(
+    ("tags", "offsets"),
+    [
+        (["a", "a"], [0, HALF]),
+        (["a", None], [0, HALF]),
+        ([None, "b"], [0, HALF]),
+        (["a", "b", "b"], [0, HALF, 0]),
+    ],
+)
+def test_parts_of_two_files_are_never_put_together(
+    store: Store, tags: list[str | None], offsets: list[int]
+) -> None:
+    api = Api((200, Breaks(BODY[:HALF])), (206, None), (200, BODY))
+    api.tags = iter(tags)
+    result = retrieve(api, store, URL, run(), lambda _: None)  # type: ignore[arg-type]
+    assert api.offsets == offsets
     assert result.path.read_bytes() == BODY
 
 
