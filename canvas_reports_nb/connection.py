@@ -25,12 +25,13 @@ if TYPE_CHECKING:
 
     from canvas_reports_nb.canvas_api.models import AvailableReport
     from canvas_reports_nb.canvas_api.transport import Transport
+    from canvas_reports_nb.catalog.query import Query
     from canvas_reports_nb.settings import Settings
     from canvas_reports_nb.store.store import Store
     from canvas_reports_nb.typing import Parameters
 
 # Public for this package's own modules.
-_INTERNAL = {"api", "obtain", "obtain_reports", "offered", "waiter"}
+_INTERNAL = {"api", "begin", "obtain", "obtain_reports", "offered", "waiter"}
 
 
 class Connection(Readers):
@@ -178,9 +179,12 @@ class Connection(Readers):
         UnknownReportError, UnknownParameterError, InvalidChoiceError, InvalidTermError
             Nothing was started.
         """
-        runs = self._runs
-        pending = PendingRun(runs, report, runs.query(report, merged(report, parameters, named)))
-        return ReportJob(pending, pending.begin(runs.page(report)))
+        return self.begin(self._runs.query(report, merged(report, parameters, named)))
+
+    def begin(self, query: Query) -> ReportJob:
+        """Start a run for a checked request."""
+        pending = PendingRun(self._runs, query.report, query)
+        return ReportJob(pending, pending.begin(self._runs.page(query.report)))
 
     def attach(self, report: str, run_id: int) -> ReportJob:
         """Return a handle on an existing run, no matter who started it.

@@ -201,7 +201,9 @@ class MissingDependencyError(ConfigurationError, ImportError):
 
 
 class ParameterError(CanvasReportsError, ValueError):
-    """A wrong parameter; nothing was started."""
+    """A wrong parameter; nothing was started. ``error.parameter`` names it if it is one of the report's."""
+
+    parameter: str | None = None
 
 
 class UnknownParameterError(ParameterError):

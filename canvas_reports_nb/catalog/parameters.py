@@ -203,9 +203,8 @@ def _read(report: str, declared: Parameter | None, name: str, value: object) -> 
         plain = wire_value(value)
         json.dumps(plain, allow_nan=False)
     except (TypeError, ValueError):
-        raise _refused(
-            report, f"{name} can't be {value!r}.", "Use a text, a number, a date, True or False, or a list."
-        ) from None
+        hint = "Use a text, a number, a date, True or False, or a list."
+        raise _refused(report, name, f"{name} can't be {value!r}.", hint) from None
     if name in COMMON_PARAMETERS:
         return is_on(plain) if name in _ON_WHEN_SENT else plain
     if declared is None:
@@ -217,7 +216,7 @@ def _read(report: str, declared: Parameter | None, name: str, value: object) -> 
 def _boolean(report: str, declared: Parameter, value: Any) -> bool:
     word = str(value).strip().lower()
     if word not in _TRUE | _FALSE:
-        raise _refused(report, f"{declared.name} can't be {value!r}.", "Use True or False.")
+        raise _refused(report, declared.name, f"{declared.name} can't be {value!r}.", "Use True or False.")
     return word in _TRUE
 
 
@@ -235,11 +234,8 @@ def _choice(report: str, declared: Parameter, value: Any) -> Any:
     for choice in declared.choices:
         if choice.lower() == word.lower():
             return choice
-    raise _refused(
-        report,
-        f"{declared.name} can't be {word!r}.",
-        near(word, declared.choices) + f"Use: {', '.join(declared.choices)}.",
-    )
+    hint = near(word, declared.choices) + f"Use: {', '.join(declared.choices)}."
+    raise _refused(report, declared.name, f"{declared.name} can't be {word!r}.", hint)
 
 
 def _date(report: str, declared: Parameter, value: Any) -> Any:
@@ -247,7 +243,8 @@ def _date(report: str, declared: Parameter, value: Any) -> Any:
         datetime.fromisoformat(str(value).strip())
     except ValueError:
         hint = 'Use a date such as "2026-02-01", or a time such as "2026-02-01T08:00:00-07:00".'
-        raise _refused(report, f"Can't read {declared.name}={value!r} as a date.", hint) from None
+        message = f"Can't read {declared.name}={value!r} as a date."
+        raise _refused(report, declared.name, message, hint) from None
     return str(value).strip()
 
 
@@ -257,14 +254,16 @@ def _one(report: str, declared: Parameter, value: Any) -> Any:
         hint = "Use one value; run the report once for each of them."
         if declared.type == "term":
             hint = "Use one term per run; crn.requests_for(report, terms=[...]) makes the requests of a list."
-        raise _refused(report, f"{declared.name} takes one value, not {value!r}.", hint)
+        raise _refused(report, declared.name, f"{declared.name} takes one value, not {value!r}.", hint)
     if declared.type == "integer" and not str(value).strip().lstrip("-").isdecimal():
-        raise _refused(report, f"{declared.name} can't be {value!r}.", "Use a whole number.")
+        raise _refused(report, declared.name, f"{declared.name} can't be {value!r}.", "Use a whole number.")
     return value.strip() if isinstance(value, str) else value
 
 
-def _refused(report: str, message: str, hint: str) -> InvalidChoiceError:
-    return InvalidChoiceError(message, hint=hint, report=report)
+def _refused(report: str, name: str, message: str, hint: str) -> InvalidChoiceError:
+    error = InvalidChoiceError(message, hint=hint, report=report)
+    error.parameter = name
+    return error
 
 
 def asked_of(report: str, stored: Mapping[str, Any]) -> dict[str, Any]:

@@ -82,12 +82,14 @@ class Query:
         """
         check_names(report, asked, listed)
         wire = read_parameters(report, asked)
-        known: Terms = ()
         term = term_parameter(report)
-        if term in wire and not is_id(wire[term]):
-            known = terms()
+        known: Terms = terms() if term in wire and not is_id(wire[term]) else ()
         if term in wire:
-            wire[term] = find_term(wire[term], known, now)
+            try:
+                wire[term] = find_term(wire[term], known, now)
+            except InvalidTermError as error:
+                error.parameter = term
+                raise
         tables = expected_tables(report, wire)
         if tables == () and to_run:
             raise ParameterError(

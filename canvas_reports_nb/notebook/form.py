@@ -241,8 +241,11 @@ class ReportForm(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
         if self._reports.selected is None or asked is None:
             self._status.value = _html.error("Not started. Fix the highlighted fields and try again.")
             return
-        report = self._reports.selected.report
-        self._follow(lambda canvas: canvas.start(report, parameters=asked))
+        report, query = self._reports.selected.report, self._parameters.query()
+        if query is None:  # its term is not known yet: the connection will find it
+            self._follow(lambda canvas: canvas.start(report, parameters=asked))
+        else:
+            self._follow(lambda canvas: canvas.begin(query))
 
     @_guarded
     def _open_clicked(self, _: object) -> None:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
 
 from canvas_reports_nb import _html
 from canvas_reports_nb.canvas_api.models import parse_time
-from canvas_reports_nb.catalog.parameters import expected_tables, read_parameters, switches
+from canvas_reports_nb.catalog.parameters import switches
 from canvas_reports_nb.catalog.query import Query
 from canvas_reports_nb.catalog.schemas import schema
-from canvas_reports_nb.catalog.terms import find_term
-from canvas_reports_nb.exceptions import ParameterError
+from canvas_reports_nb.exceptions import InvalidTermError, ParameterError
 from canvas_reports_nb.notebook.controls import Field, FieldKind, discard, label_of
 from canvas_reports_nb.notebook.server_form import read_form
 
@@ -116,6 +114,7 @@ class ParameterForm:
         self._terms: Sequence[dict[str, Any]] = ()
         self._lines: dict[str, int] = {}
         self._fields: list[Field] = []
+        self._last: tuple[dict[str, Any] | None, Query | None] | None = None
         self.box = widgets.VBox().add_class("crn-parameters")
 
     def show(self, offer: AvailableReport | None) -> None:
@@ -123,61 +122,79 @@ class ParameterForm:
         self._offer, self._fields = offer, fields_of(offer) if offer else []
         for field in self._fields:
             field.set_terms(self._lines)
-            field.observe(lambda _: self._changed())
+            field.observe(self._field_changed)
+        self._last = None
         nothing = [widgets.HTML(_html.hint("This report takes no parameters."))] if offer else []
         before, self.box.children = self.box.children, [field.box for field in self._fields] or nothing
         for each in before:
             discard(each)
 
+    def _field_changed(self, _: object) -> None:
+        self._last = None
+        self._changed()
+
     def set_terms(self, terms: Sequence[dict[str, Any]]) -> None:
         """Offer these terms in the fields that take one."""
-        self._terms, self._lines = terms, term_options(terms, self._now())
+        self._terms, self._lines, self._last = terms, term_options(terms, self._now()), None
         for field in self._fields:
             field.set_terms(self._lines)
 
     def values(self, *, to_run: bool = False) -> dict[str, Any] | None:
         """Return the parameters, or ``None`` if a field shows an error; ``to_run`` also requires a file."""
-        if self._offer is None:
-            return None
-        values: dict[str, Any] = {}
-        is_valid = True
-        for field in self._fields:
-            field.clear()
-            try:
-                found = field.values()
-                self._check(self._offer, field, found)
-                values |= found
-            except ParameterError as error:
-                field.show_error("\n".join(filter(None, (error.message, error.hint))))
-                is_valid = False
-        if is_valid and to_run and expected_tables(self._offer.report, values) == ():
+        values, query = self._read()
+        if to_run and query is not None and query.tables == ():
             for field in self._fields:
                 if field.kind == "files":
                     field.show_error("No file is selected. Select at least one.")
-            is_valid = False
-        return values if is_valid else None
-
-    def _check(self, offer: AvailableReport, field: Field, values: Mapping[str, Any]) -> None:
-        read_parameters(offer.report, values)
-        value = values.get(field.name)
-        if field.kind == "term" and self._terms and value is not None:
-            find_term(value, self._terms, self._now())
+            return None
+        return values
 
     def query(self) -> Query | None:
         """Return the request as it is filled in, or ``None`` if it is wrong or its term is not known yet."""
-        values, offer = self.values(), self._offer
-        if values is None or offer is None:
-            return None
-        # A name in the server's own form is as good as one in its list.
-        listed, terms, now = {*offer.parameters, *values}, self._terms, self._now()
-        with suppress(ParameterError):
-            return Query.checked(
-                offer.report,
-                values,
-                account=self._account,
-                listed=listed,
-                terms=lambda: terms,
-                now=now,
-                to_run=False,
-            )
-        return None
+        return self._read()[1]
+
+    def _read(self) -> tuple[dict[str, Any] | None, Query | None]:
+        """Read and check all fields, once per change, and show each error in its field."""
+        if self._last is None:
+            self._last = self._check(self._offer) if self._offer else (None, None)
+        return self._last
+
+    def _check(self, offer: AvailableReport) -> tuple[dict[str, Any] | None, Query | None]:
+        values: dict[str, Any] = {}
+        wrong: set[str] = set()
+        for field in self._fields:
+            field.clear()
+            try:
+                values |= field.values()
+            except ParameterError as error:
+                wrong.add(field.name)
+                field.show_error(_remark(error))
+        fields = {field.name: field for field in self._fields}
+        while True:
+            try:
+                query = self._query(offer, {name: values[name] for name in values if name not in wrong})
+            except ParameterError as error:
+                if isinstance(error, InvalidTermError) and not self._terms:
+                    return values, None  # the terms are still loading
+                if error.parameter not in fields or error.parameter in wrong:
+                    raise
+                wrong.add(error.parameter)
+                fields[error.parameter].show_error(_remark(error))
+            else:
+                return (None, None) if wrong else (values, query)
+
+    def _query(self, offer: AvailableReport, values: Mapping[str, Any]) -> Query:
+        return Query.checked(
+            offer.report,
+            values,
+            account=self._account,
+            # A name in the server's own form is as good as one in its list.
+            listed={*offer.parameters, *values},
+            terms=lambda: self._terms,
+            now=self._now(),
+            to_run=False,
+        )
+
+
+def _remark(error: ParameterError) -> str:
+    return "\n".join(filter(None, (error.message, error.hint)))
