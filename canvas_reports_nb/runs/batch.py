@@ -1,4 +1,4 @@
-"""The engine for one run or many: Canvas's queue kept filled, one request for the state of many, files as they come.
+"""Run one report or many: fill Canvas's queue, poll many runs with one request, download files as they finish.
 
 It is one loop in one thread, so that all requests take turns and one throttled response slows all of them.
 """
@@ -53,15 +53,15 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 _PAGE, _HOUR = 100, 3600.0
-# A file that the network withholds is tried again, but not forever.
+# Attempts to download a file despite temporary errors.
 _DOWNLOADS = 3
-# Seconds until a run is looked at again whose folder another process has locked.
+# Seconds until the next attempt if another process has locked the folder of a run.
 _LOCKED = 1.0
 _FILE_MISSING = (NotFoundError, NotPermittedError, UnexpectedAnswerError)
 
 
 class Batch:
-    """Brings pending runs to their end: each gets a result or an error.
+    """A batch of pending runs, each of which gets a result or an error.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ class Batch:
         self._taken = 0
 
     def _start_one(self, pending: PendingRun) -> bool:
-        """Start a run; return False if the next one would fail, too, so that it keeps its turn."""
+        """Start a run; return False if the next start would fail too."""
         pending.runs.throttle()
         try:
             if self._downloads:
@@ -287,7 +287,7 @@ class Batch:
         return len(self._polls)
 
     def _learn_usual(self) -> None:
-        """Find out how long the one run usually takes, unless that came with the decision."""
+        """Estimate how long a single run takes, unless the decision already has an estimate."""
         only = self._pending[0]
         if not self._as_table and only.usual is None and only.is_in_flight:
             only.usual = estimate(only.runs.page(only.report)) or ()
@@ -295,7 +295,7 @@ class Batch:
     # -- endings -----------------------------------------------------------------------------
 
     def _postpone(self, error: CanvasReportsError) -> None:
-        """Let a passing fault cost one turn; without a deadline, one that stays ends the batch."""
+        """Ignore a temporary fault for one turn; without a deadline, a lasting one ends the batch."""
         _LOG.warning("%s; asking again", error.message)
         self._failures += 1
         # Attempts count, too: a laptop may have been asleep all that time.

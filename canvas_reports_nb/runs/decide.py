@@ -1,4 +1,4 @@
-"""Decide from what is known, without asking: reuse a run or start one, how long it takes, when to look again."""
+"""Decisions without a request: reuse a run or start one, estimate its duration, and time the next poll."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from canvas_reports_nb.catalog.query import Query
     from canvas_reports_nb.store.stored_run import ReportResult
 
-# Without a deadline of the caller's, a server that answers nothing for this long, and so often, is given up.
+# Without a deadline, give up a server after this many seconds and failed requests in a row.
 PATIENCE, FAILURES = 30 * 60.0, 10
 _LONGEST_RUN = 24 * 3600.0
 _SAMPLE = 10
@@ -51,7 +51,7 @@ class Decision:
 
     @property
     def run_id(self) -> int | None:
-        """The run's id; ``None`` for one to be started."""
+        """The id of the run; ``None`` for a new run."""
         if self.stored is not None:
             return int(self.stored.provenance["run_id"])
         return self.run.id if self.run else None
@@ -117,7 +117,7 @@ def is_recent(run: ReportRun, now: datetime, max_age: float) -> bool:
 
 
 def ago(age: float) -> str:
-    """An age in seconds, in words: ``12 min ago``."""
+    """Return an age in seconds as text: ``12 min ago``."""
     if age < 90:  # noqa: PLR2004 - where seconds stop being the unit people use
         return f"{max(age, 0):.0f} s ago"
     return f"{age / 60:.0f} min ago" if age < 5400 else f"{age / 3600:.1f} h ago"  # noqa: PLR2004 - likewise
@@ -145,7 +145,7 @@ def next_poll(waited: float) -> float:
 
 
 def next_batch_poll(waited: float, polls: int) -> float:
-    """As `next_poll`, but of 200 requests per hour the last 60 are spread over an hour.
+    """Return the seconds as `next_poll` does, but spread the last 60 of 200 requests per hour over an hour.
 
     ``polls`` counts the requests of the last hour.
     """
@@ -154,7 +154,7 @@ def next_batch_poll(waited: float, polls: int) -> float:
 
 
 def may_poll_again(polls: int) -> bool:
-    """Whether there are requests to spare for a second look at once."""
+    """Whether enough requests are left to poll again at once."""
     return polls < _POLLS_PER_HOUR - _SPARE_POLLS
 
 

@@ -1,4 +1,4 @@
-"""A run that is wanted: how far it is, and the error it may end with."""
+"""A requested run: its progress, and the error it may end with."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, eq=False)
 class PendingRun:
-    """A run that is wanted, and how far it is.
+    """A requested run and its progress.
 
     Attributes
     ----------
@@ -94,7 +94,7 @@ class PendingRun:
         return "Starting a new run."
 
     def begin(self, history: Sequence[ReportRun]) -> ReportRun:
-        """Start a new run, whatever runs Canvas's history has."""
+        """Start a new run, even if Canvas already has an equal one."""
         if self.query is not None:
             self.take(*self.runs.decide(self.query, 0, lambda: history))
         return self.start()
@@ -108,13 +108,13 @@ class PendingRun:
         return run
 
     def follow(self, run: ReportRun, *, ours: bool = False) -> None:
-        """Let a run answer the request."""
+        """Use a run for the request."""
         self.run, self.is_ours, self.began = run, ours, self.runs.waiter.elapsed()
 
     def finish(self, outcome: ReportResult | CanvasReportsError) -> None:
         """Set the result or the error."""
         if isinstance(outcome, CanvasReportsError):
-            # A run with a result may still turn out to lack the table that was wanted.
+            # A run with a result may turn out to lack the requested table.
             self.error, self.result, self.rows = outcome, None, None
         else:
             self.result = outcome
@@ -162,7 +162,7 @@ class PendingRun:
 
 
 def waiting_event(pending: PendingRun, run: ReportRun, waited: float, pause: float) -> ProgressEvent:
-    """The state of the one run: the server's own times if it sends them (no clock skew), else ours."""
+    """Return the state of one run, with the server's times if it sends them, because clocks may differ."""
     spent = waited if run.run_time is None else run.run_time
     is_queued = run.status == RunStatus.CREATED
     queued = spent if is_queued else 0.0
@@ -185,7 +185,7 @@ def waiting_event(pending: PendingRun, run: ReportRun, waited: float, pause: flo
 def table_event(
     pending: Sequence[PendingRun], now: float, begun: float, next_poll: float | None
 ) -> ProgressEvent:
-    """The state of many runs: one line for each, and how many are in which state."""
+    """Return the state of many runs: one line per run, and the number of runs in each state."""
     lines = tuple(each.line(now) for each in pending)
     states = Counter(line.state for line in lines)
     shown = ("running", "compiling", "queued", "waiting", "failed")
@@ -206,7 +206,7 @@ def table_event(
 
 
 def check_wait(timeout: float | None, on_interrupt: OnInterrupt) -> None:
-    """Reject a timeout or an ``on_interrupt`` that no wait could follow."""
+    """Reject an invalid ``timeout`` or ``on_interrupt``."""
     if timeout is not None and not is_number(timeout):
         raise ParameterError(
             f"timeout= must be a number of seconds, not {timeout!r}.", hint="Use seconds, or None."
@@ -216,12 +216,12 @@ def check_wait(timeout: float | None, on_interrupt: OnInterrupt) -> None:
 
 
 def attach_line(run: ReportRun) -> str:
-    """The line that gets a run later, in another cell or after a restart."""
+    """Return the line that gets a run later, in another cell or after a restart."""
     return f"canvas.attach({run.report!r}, {run.id}).result()"
 
 
 def ending(run: ReportRun, account: str) -> RunError | None:
-    """The error that an ended run stands for; ``None`` if it has a file."""
+    """Return the error of an ended run; ``None`` if it has a file."""
     match run.status:
         case RunStatus.COMPLETE:
             return None

@@ -26,7 +26,7 @@ def opened(canvas: Any) -> Any:
     return canvas()
 
 
-def test_accessors_use_the_newest_connection_even_if_nobody_holds_it(
+def test_accessors_use_the_newest_connection_without_a_reference_to_it(
     opened: Any, demo: Any, tmp_path: Path
 ) -> None:
     server = demo().server

@@ -82,7 +82,7 @@ def test_nothing_is_started(canvas: Any, report: Any, keywords: dict, error: typ
     assert connection.store.info().empty
 
 
-def test_an_empty_history_is_told_from_a_misspelled_report(canvas: Any) -> None:
+def test_an_empty_history_differs_from_a_misspelled_report(canvas: Any) -> None:
     connection = canvas()
     assert connection.history("grade_export_csv").empty
     with pytest.raises(ex.UnknownReportError, match="Did you mean 'grade_export_csv'"):

@@ -191,7 +191,7 @@ def test_pages_are_clamped(demo, old, largest):
     assert reply.links["current"]["url"].endswith(f"page=1&per_page={largest}")
 
 
-def test_a_sub_account_has_runs_of_its_own(demo):
+def test_a_sub_account_has_its_own_runs(demo):
     caller = demo()
     child = caller.get("api/v1/accounts/self/sub_accounts").json()[0]
     assert child["parent_account_id"] == 1

@@ -73,7 +73,7 @@ def test_offline_finds_what_the_same_call_stored(canvas: Callable[..., Any], ter
     assert len(connection.server.log) == requests
 
 
-def test_offline_says_what_this_disk_lacks(canvas: Callable[..., Any]) -> None:
+def test_offline_names_what_is_missing_on_this_disk(canvas: Callable[..., Any]) -> None:
     connection = canvas()
     with pytest.raises(ex.NotStoredError, match="no copy of what Canvas lists"):
         connection.read_report(GRADES, enrollment_term_id="Spring 2026", offline=True)

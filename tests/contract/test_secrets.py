@@ -197,9 +197,9 @@ def test_a_debug_log_contains_no_usable_link(
 ) -> None:
     connection = canvas(old=True)
     connection.read_report("zero_activity_csv", progress=False)
-    said = "\n".join(line for _, line in logged.lines)
-    assert "verifier=***" in said, "the link is logged without its key"
-    assert leaks(secrets_of(connection.server, links), "the log", said) == []
+    log_text = "\n".join(line for _, line in logged.lines)
+    assert "verifier=***" in log_text, "the link is logged without its key"
+    assert leaks(secrets_of(connection.server, links), "the log", log_text) == []
 
 
 @pytest.mark.parametrize("kind", list(spellings("x" * 9)))
@@ -280,8 +280,8 @@ def test_the_shell_shows_no_secret(
     output = str(tmp_path / "out.parquet")
     for arguments in (["list"], ["run", "zero_activity_csv", "-o", output], ["doctor"], ["run", "nonsense"]):
         result = CliRunner().invoke(cli, ["-v", *arguments])
-        said = result.output + result.stderr + (error_text(result.exception) if result.exception else "")
-        assert leaks(secrets_of(server, links), " ".join(arguments), said) == []
+        text = result.output + result.stderr + (error_text(result.exception) if result.exception else "")
+        assert leaks(secrets_of(server, links), " ".join(arguments), text) == []
     assert [
         leak for where, data in written(tmp_path) for leak in leaks(secrets_of(server, links), where, data)
     ] == []

@@ -226,7 +226,7 @@ def test_two_machines_asking_at_once_get_the_same_run(machine: Any, reader: Any,
     assert machine("third", bucket).store.info()["run_id"].tolist() == [reader.run_id]
 
 
-def test_a_writer_killed_at_any_step_harms_nobody(machine: Any, reader: Any, bucket: str) -> None:
+def test_a_writer_killed_at_any_step_leaves_the_store_usable(machine: Any, reader: Any, bucket: str) -> None:
     steps = range(1, POINTS + 1)
     stores = [f"{bucket}-killed-{step}" for step in steps]
     plan = [(store, f"killed-{step}", step, False) for step, store in zip(steps, stores, strict=True)]

@@ -38,7 +38,7 @@ def test_a_demo_stops_when_a_newer_one_takes_its_name() -> None:
     assert added(before) == 0
 
 
-def test_the_newest_demo_runs_although_nobody_holds_it() -> None:
+def test_the_newest_demo_runs_without_a_reference_to_it() -> None:
     before = demo_threads()
     url = crn.demo(**TINY).url
     gc.collect()
@@ -58,7 +58,7 @@ def test_a_job_keeps_its_demo_running() -> None:
     assert added(before) == 0
 
 
-def test_an_older_connection_is_found_while_somebody_holds_it(tmp_path: Path) -> None:
+def test_an_older_connection_is_found_while_it_is_referenced(tmp_path: Path) -> None:
     older = crn.connect("canvas.example.edu", "1234~older", store=tmp_path)
     newer = crn.connect("canvas.example.edu", "1234~newer", store=tmp_path, account=7)
     assert opening.newest() is newer

@@ -39,7 +39,7 @@ ODD = [None, 7, "text", [], {}, {"id": "x"}, {"id": 7}, {"report": 7}, {"id": No
 
 
 @pytest.mark.parametrize("odd", ODD, ids=repr)
-def test_one_odd_item_hides_no_other(odd: Any) -> None:
+def test_one_invalid_item_does_not_hide_the_others(odd: Any) -> None:
     offers = api([odd, {"report": GRADES, "last_run": odd}]).available()
     assert [(offer.report, offer.last_run) for offer in offers] == [(GRADES, None)]
     good = {"id": 8, "report": GRADES, "status": "complete"}
@@ -53,7 +53,7 @@ def test_one_odd_item_hides_no_other(odd: Any) -> None:
 @pytest.mark.parametrize(
     "answer", [{"id": 9}, {"report": "provisioning_csv"}], ids=["another run", "another report"]
 )
-def test_the_answer_of_another_question_is_an_error(call: str, answer: dict[str, Any]) -> None:
+def test_a_response_to_another_request_is_an_error(call: str, answer: dict[str, Any]) -> None:
     asked = {"id": 8, "report": GRADES, "status": "complete"}
     assert getattr(api(asked), call)(GRADES, "8").id == 8
     with pytest.raises(UnexpectedAnswerError, match="instead of"):

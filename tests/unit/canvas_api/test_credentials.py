@@ -78,12 +78,12 @@ def test_order(
     )
     token = find_token(argument, URL)
     assert token.reveal() == found
-    said = {
+    sources = {
         "env": "found in CANVAS_API_TOKEN",
         "ring": "found in the keyring",
         "typed": "typed at the prompt",
     }
-    assert token.source == said.get(found, "given as an argument")
+    assert token.source == sources.get(found, "given as an argument")
 
 
 def test_the_keyring_entry_is_that_of_the_host(monkeypatch: pytest.MonkeyPatch) -> None:

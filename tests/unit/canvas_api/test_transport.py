@@ -366,7 +366,7 @@ def test_a_download_behind_a_proxy_keeps_our_own_scheme(transport: Made) -> None
 
 
 @pytest.mark.parametrize("left", ["nan", "inf", "-inf", ""])
-def test_a_rate_limit_that_is_no_number_is_unknown(transport: Made, left: str) -> None:
+def test_a_rate_limit_that_is_not_a_number_is_unknown(transport: Made, left: str) -> None:
     made, _ = transport((200, {}, {"X-Rate-Limit-Remaining": left}))
     made.json("GET", "accounts/self")
     assert made.rate_limit_remaining is None

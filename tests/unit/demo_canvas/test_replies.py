@@ -41,7 +41,7 @@ def test_an_invalid_page_is_not_found(page):
 
 
 @pytest.mark.parametrize(("sent", "size"), [(None, 10), ("0", 1), ("many", 1), ("", 1), ("101", 100)])
-def test_a_per_page_that_is_no_number_counts_as_one(sent, size):
+def test_a_per_page_that_is_not_a_number_counts_as_one(sent, size):
     found, _ = paginate(range(200), URL, [] if sent is None else [("per_page", sent)])
     assert len(found) == size
 

@@ -116,7 +116,9 @@ SECRET = "verifier=s3cr3t"
     ],
     ids=str.split("https host pathlib s3 text old-text None int upload uploads frame"),
 )
-def test_what_is_no_file_is_rejected_without_repeating_it(read: Any, source: Any, message: str) -> None:
+def test_a_source_that_is_not_a_file_is_rejected_without_repeating_it(
+    read: Any, source: Any, message: str
+) -> None:
     with pytest.raises(exc.NotAReportError, match=f"(?s){message}") as caught:
         read(source)
     assert SECRET not in "".join(traceback.format_exception(caught.value)).replace(repr(source), "")

@@ -104,7 +104,7 @@ def test_plain_pandas_damages_and_this_does_not(record_property: Callable[[str, 
         cells += sum(len(row) for row in list(csv.reader(io.StringIO(data.decode(), newline="")))[1:])
         naive += naive_damage(data)
         ours += len(damaged(crn.read_file(DATA / name, table=table), data))
-    told = f"damaged cells of {cells} in the samples: pandas.read_csv {naive}, canvas_reports_nb {ours}"
-    record_property("summary line", told)
+    comparison = f"damaged cells of {cells} in the samples: pandas.read_csv {naive}, canvas_reports_nb {ours}"
+    record_property("summary line", comparison)
     assert naive > 0
     assert ours == 0

@@ -66,7 +66,7 @@ def test_a_parameter_only_the_server_knows_has_a_field_too() -> None:
     )
 
 
-def test_a_term_typed_before_the_terms_are_loaded_is_no_error() -> None:
+def test_a_term_typed_before_the_terms_are_loaded_is_accepted() -> None:
     form = ParameterForm(lambda: None, "self", lambda: NOW)
     form.show(offer_of("grade_export_csv"))
     (field,) = [each for each in form._fields if each.kind == "term"]
