@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from canvas_reports_nb._disk import file_facts, open_private
-from canvas_reports_nb.exceptions import CanvasReportsError, warn
+from canvas_reports_nb.exceptions import CanvasReportsError, NotAReportError, warn
 from canvas_reports_nb.frames.contents import csv_members
 from canvas_reports_nb.frames.identity import identify
 from canvas_reports_nb.frames.provenance import ATTRS_KEY
@@ -191,12 +191,21 @@ def derive_here(
     """Write the typed files of a report file into a folder."""
     members = csv_members(path, provenance.source)
     tables, warned = {}, []
+    rejected: NotAReportError | None = None
     for member in members:
-        identity = identify(member, provenance.report, parameters=parameters)
+        try:
+            identity = identify(member, provenance.report, parameters=parameters)
+        except NotAReportError as error:
+            # Downloading again would not help, so the other tables are kept.
+            rejected = error
+            warned.append(f"{member.name} was left out: {error.message}")
+            continue
         target = folder / f"{quote(identity.table, safe=' ')}.parquet"
         facts, made = write_parquet(member, identity, target, provenance)
         tables[identity.table] = {**file_facts(target), "provenance": made.to_dict()}
         warned += _warnings(facts, identity)
+    if rejected and not tables:
+        raise rejected
     return Derived(members[0].in_zip, tables, warned)
 
 

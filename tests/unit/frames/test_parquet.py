@@ -1,0 +1,34 @@
+"""A report file becomes one Parquet file per table."""
+
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from canvas_reports_nb.exceptions import NotAReportError, ReportWarning
+from canvas_reports_nb.frames import derive
+from canvas_reports_nb.frames.provenance import Provenance
+
+USERS = b"canvas_user_id,user_id,login_id,full_name,status\n1,007,b,Bea,active\n"
+BINARY = bytes(range(256))
+
+
+def packed(path: Path, **members: bytes) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(f"{name}.csv", data)
+    return path
+
+
+def test_one_bad_member_does_not_spoil_the_others(tmp_path: Path) -> None:
+    path = packed(tmp_path / "raw.zip", terms=BINARY, users=USERS, xlist=b"")
+    with pytest.warns(ReportWarning, match="terms was left out: terms is not a CSV"):
+        derived = derive(path, tmp_path, Provenance(report="provisioning_csv"), {})
+    assert list(derived.tables) == ["users", "xlist"]
+    assert derived.tables["users"]["provenance"]["rows"] == 1
+
+
+def test_a_zip_of_bad_members_is_rejected(tmp_path: Path) -> None:
+    path = packed(tmp_path / "raw.zip", terms=BINARY, users=BINARY)
+    with pytest.raises(NotAReportError, match="is not a CSV"):
+        derive(path, tmp_path, Provenance(report="provisioning_csv"), {})
