@@ -176,6 +176,9 @@ def test_stop_is_noticed_in_every_pause_and_nothing_more_is_sent(
     connection = canvas(duration=0 if "@link" in fault or "@file" in fault else 600)
     server, driver = connection.server, Driver(connection)
     driver.choose(GRADES)
+    if "@list" in fault:  # only a term that the form can't find itself needs a list once more
+        driver.form._parameters.set_terms([])
+        driver.fill("enrollment_term_id", "SP26")
     kind = fault.partition("@")[2].rstrip("*")
     clicked: list[tuple[float, int]] = []
 
