@@ -87,3 +87,41 @@ def test_the_pause_grows_as_the_allowance_shrinks(remaining: float) -> None:
     assert 0 <= throttle_pause(remaining) <= 10
     assert throttle_pause(remaining - 1) >= throttle_pause(remaining)
     assert (throttle_pause(remaining) > 0) == (remaining < 100)
+
+
+STATUS = st.sampled_from(["created", "running", "compiling", "complete", "error", "aborted", "deleted"])
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 6), STATUS, st.integers(0, 200), st.sampled_from(["12", "13"])), max_size=8
+    ),
+    st.integers(0, 100),
+)
+def test_every_choice_answers_the_query_and_can_be_used(
+    facts: list[tuple[int, str, int, str]], hours: int
+) -> None:
+    listed = [
+        ReportRun(
+            run_id,
+            "grade_export_csv",
+            status,
+            parameters={"enrollment_term_id": term},
+            created_at=BEGAN - timedelta(hours=age),
+        )
+        for run_id, status, age, term in facts
+    ]
+    asked = Query.checked(
+        "grade_export_csv", {"enrollment_term_id": 12}, account="self", listed=None, terms=list, now=BEGAN
+    )
+    decision = reuse_or_start(
+        asked, stored=[], remembered=listed[:2], history=listed[2:], now=BEGAN, max_age=hours * 3600
+    )
+    choices = [*([decision.run] if decision.run else []), *decision.others]
+    assert len({run.id for run in choices}) == len(choices)
+    assert [run.is_complete for run in choices] == sorted((run.is_complete for run in choices), reverse=True)
+    for run in choices:
+        age = (BEGAN - run.created_at).total_seconds() / 3600
+        assert age <= hours if run.is_complete else (not run.is_ended and age <= 24)
+        assert run in listed[:2] or asked.is_same(run.parameters, run.created_at)
+    assert (decision.action == "start") == (not choices)

@@ -226,6 +226,17 @@ def test_a_wait_gives_up_if_the_server_stops_responding() -> None:
     assert 1800 < clock.now - begun < 2000
 
 
+def test_a_laptop_that_was_asleep_does_not_give_up() -> None:
+    clock = SteppedClock()
+
+    def wake_up() -> exc.NotReachedError:
+        clock.now += 8 * 3600
+        return exc.NotReachedError("no network yet")
+
+    api = Api("running", wake_up, exc.NotReachedError("no network yet"), "running", "complete")
+    assert job(api, clock).wait(progress=False).status == "complete"
+
+
 def test_each_response_resets_the_time_to_give_up() -> None:
     clock = SteppedClock()
     end, api = clock.now + 3 * 3600, Api()
