@@ -53,7 +53,7 @@ class Waiter:
         self, clock: Clock = time.time, sleep: Sleep = time.sleep, today: datetime | None = None
     ) -> None:
         self.clock, self.sleep, self._today = clock, sleep, today
-        self._lock, self._passed, self._last = threading.Lock(), 0.0, math.inf
+        self._lock, self._passed, self._last = threading.Lock(), -math.inf, 0.0
 
     def now(self) -> datetime:
         """Return the clock's time as an aware datetime."""
@@ -65,7 +65,7 @@ class Waiter:
             return time.monotonic()
         with self._lock:
             now = self.clock()
-            self._passed += max(now - self._last, 0.0)
+            self._passed = max(self._passed + max(now - self._last, 0.0), now)
             self._last = now
             return self._passed
 

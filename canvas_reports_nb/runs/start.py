@@ -65,9 +65,13 @@ def start_once(api: AccountReports, query: Query, *, known: Collection[int]) -> 
 def _check_equal(query: Query, run: ReportRun) -> None:
     """Reject a run that Canvas calls equal although it was asked for something else."""
     known = schema(query.report)
-    parameters = {name: known.parameter(name) if known else None for name in query.differing(run.parameters)}
-    # Canvas fills in dates.
-    other = [name for name, declared in parameters.items() if declared is None or declared.type != "date"]
+    # Canvas fills in dates, and ignores a parameter that the report doesn't have.
+    declared = {name: known.parameter(name) if known else None for name in query.differing(run.parameters)}
+    other = [
+        name
+        for name, parameter in declared.items()
+        if name in query.wire or known is None or (parameter is not None and parameter.type != "date")
+    ]
     if other:
         raise DuplicateRunError(
             f"Canvas started nothing, because run {run.id} with other parameters ({', '.join(other)}) is queued.",

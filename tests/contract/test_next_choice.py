@@ -2,6 +2,7 @@
 
 import errno
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -114,8 +115,6 @@ def test_a_run_that_runs_for_more_than_a_day_is_not_joined(
 
 def renumber(connection: Any, **changes: Any) -> None:
     """Let Canvas describe its runs as others: what an overwritten test Canvas does."""
-    from dataclasses import replace  # noqa: PLC0415 - only here
-
     api = connection._api
     show, index = api.show, api.index
     changed = lambda run: replace(run, created_at=run.created_at + timedelta(hours=1), **changes)  # noqa: E731
@@ -225,3 +224,18 @@ def test_a_run_removed_while_it_is_read_is_an_error_of_ours(
     monkeypatch.setattr(frames, "load", removed)
     with pytest.raises(ex.NotStoredError):
         result.load()
+
+
+def test_a_conflict_with_a_run_that_has_a_parameter_canvas_ignores_is_joined(
+    canvas: Callable[..., Any],
+) -> None:
+    mine = canvas(duration=600)
+    other = mine.start(GRADES, enrollment_term_id=1).run
+    joined = replace(other, parameters={**other.parameters, "x": 1})
+    mine._api.show = lambda *_: joined
+
+    def refuse(*_: Any) -> Any:
+        raise ex.DuplicateRunError("An equal run is already in progress.", other)
+
+    mine._api.start = refuse
+    assert mine.start(GRADES, enrollment_term_id=1).run.id == other.id
