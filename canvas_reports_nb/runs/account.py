@@ -202,6 +202,9 @@ class AccountRuns:
                     return run, True
             run, joined = start_once(self.api, query, known=known)
             self.ledger.note(run, query)
+        stored = None if joined else self.store.find(self.url, self.account, query.report, run.id)
+        if stored is not None:
+            self.store.discard(stored)  # Canvas counts its runs anew
         return run, joined
 
     def check_store(self, report: str) -> None:

@@ -226,8 +226,8 @@ class _Body:
         part = response.status_code == requests.codes.partial_content
         # A new link may lead to another file of the same name.
         tag, before = response.headers.get("ETag"), self.tag
-        is_same = tag is None or before is None or tag == before
-        self.tag = tag or before
+        is_same = before is None or tag == before
+        self.tag = tag
         if part and is_same and begins is not None and int(begins[1]) == self.file.tell():
             return
         self._restart()

@@ -239,3 +239,12 @@ def test_a_conflict_with_a_run_that_has_a_parameter_canvas_ignores_is_joined(
 
     mine._api.start = refuse
     assert mine.start(GRADES, enrollment_term_id=1).run.id == other.id
+
+
+def test_a_new_run_with_the_id_of_a_stored_one_replaces_it(canvas: Callable[..., Any]) -> None:
+    mine = canvas()
+    first = mine.start(GRADES).result(**QUIET)
+    again = replace(mine._api.show(GRADES, first.origin.run_id), status="created")
+    mine._api.start = lambda *_: again
+    mine.read_report(GRADES, max_age=0, **QUIET)
+    assert sum(record.path.endswith("/download") for record in mine.server.log) == 2

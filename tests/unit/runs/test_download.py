@@ -200,7 +200,7 @@ def test_a_part_that_was_not_requested_is_discarded(store: Store, size: int | No
     ("tags", "offsets"),
     [
         (["a", "a"], [0, HALF]),
-        (["a", None], [0, HALF]),
+        (["a", None, None], [0, HALF, 0]),
         ([None, "b"], [0, HALF]),
         (["a", "b", "b"], [0, HALF, 0]),
     ],
