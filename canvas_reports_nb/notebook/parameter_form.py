@@ -114,7 +114,7 @@ class ParameterForm:
         self._terms: Sequence[dict[str, Any]] = ()
         self._lines: dict[str, int] = {}
         self._fields: list[Field] = []
-        self._last: tuple[dict[str, Any] | None, Query | None] | None = None
+        self._last: tuple[object, tuple[dict[str, Any] | None, Query | None]] | None = None
         self.box = widgets.VBox().add_class("crn-parameters")
 
     def show(self, offer: AvailableReport | None) -> None:
@@ -122,20 +122,16 @@ class ParameterForm:
         self._offer, self._fields = offer, fields_of(offer) if offer else []
         for field in self._fields:
             field.set_terms(self._lines)
-            field.observe(self._field_changed)
+            field.observe(lambda _: self._changed())
         self._last = None
         nothing = [widgets.HTML(_html.hint("This report takes no parameters."))] if offer else []
         before, self.box.children = self.box.children, [field.box for field in self._fields] or nothing
         for each in before:
             discard(each)
 
-    def _field_changed(self, _: object) -> None:
-        self._last = None
-        self._changed()
-
     def set_terms(self, terms: Sequence[dict[str, Any]]) -> None:
         """Offer these terms in the fields that take one."""
-        self._terms, self._lines, self._last = terms, term_options(terms, self._now()), None
+        self._terms, self._lines = terms, term_options(terms, self._now())
         for field in self._fields:
             field.set_terms(self._lines)
 
@@ -154,34 +150,44 @@ class ParameterForm:
         return self._read()[1]
 
     def _read(self) -> tuple[dict[str, Any] | None, Query | None]:
-        """Read and check all fields, once per change, and show each error in its field."""
-        if self._last is None:
-            self._last = self._check(self._offer) if self._offer else (None, None)
-        return self._last
-
-    def _check(self, offer: AvailableReport) -> tuple[dict[str, Any] | None, Query | None]:
+        """Read all fields, and check them if anything has changed since the last time."""
+        offer = self._offer
+        if offer is None:
+            return None, None
         values: dict[str, Any] = {}
-        wrong: set[str] = set()
+        errors: dict[str, str] = {}
         for field in self._fields:
-            field.clear()
             try:
                 values |= field.values()
             except ParameterError as error:
-                wrong.add(field.name)
-                field.show_error(_remark(error))
-        fields = {field.name: field for field in self._fields}
-        while True:
+                errors[field.name] = _remark(error)
+        # What the fields hold decides, not whether a change was reported: threads may read while the user types.
+        state = (offer, self._terms, values, errors)
+        if self._last is None or self._last[0] != state:
+            self._last = (state, self._check(offer, values, dict(errors)))
+        return self._last[1]
+
+    def _check(
+        self, offer: AvailableReport, values: dict[str, Any], errors: dict[str, str]
+    ) -> tuple[dict[str, Any] | None, Query | None]:
+        """Check the values together, and show each error in its field."""
+        query, is_wrong = None, True
+        while is_wrong:
             try:
-                query = self._query(offer, {name: values[name] for name in values if name not in wrong})
+                query = self._query(offer, {name: values[name] for name in values if name not in errors})
             except ParameterError as error:
                 if isinstance(error, InvalidTermError) and not self._terms:
-                    return values, None  # the terms are still loading
-                if error.parameter not in fields or error.parameter in wrong:
+                    break  # the terms are still loading
+                if error.parameter is None or error.parameter in errors:
                     raise
-                wrong.add(error.parameter)
-                fields[error.parameter].show_error(_remark(error))
+                errors[error.parameter] = _remark(error)
             else:
-                return (None, None) if wrong else (values, query)
+                is_wrong = False
+        for field in self._fields:
+            field.clear()
+            if field.name in errors:
+                field.show_error(errors[field.name])
+        return (None, None) if errors else (values, query)
 
     def _query(self, offer: AvailableReport, values: Mapping[str, Any]) -> Query:
         return Query.checked(

@@ -150,7 +150,7 @@ def test_a_restarted_kernel_finds_its_run_again(open_lab, school):
     notebook.run(2)
     notebook.ran(2)
     assert "joining run" in notebook.page.locator(".jp-Notebook").inner_text()
-    assert "rows: 102" in notebook.outputs(2)
+    assert "rows: 132" in notebook.outputs(2)
     assert sum(asked.method == "POST" for asked in school.log) == 1
 
 
@@ -187,7 +187,7 @@ def test_notebook_7(notebook7, page):
     shot(page, "notebook7")
     notebook.run(1)
     notebook.ran(1)
-    assert "rows: 102" in notebook.outputs(1)
+    assert "rows: 132" in notebook.outputs(1)
 
 
 def test_voila(voila, page):

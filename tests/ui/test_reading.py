@@ -14,7 +14,7 @@ def test_the_bar_moves_and_the_frame_comes(open_lab):
     bar = notebook.output(1).locator(".widget-hprogress, .jupyter-widgets")
     bar.first.wait_for()
     notebook.ran(1)
-    assert "rows: 102" in notebook.outputs(1)
+    assert "rows: 132" in notebook.outputs(1)
 
 
 def test_interrupt_detaches(open_lab):

@@ -77,6 +77,19 @@ def test_a_term_typed_before_the_terms_are_loaded_is_accepted() -> None:
     assert form.query().wire["enrollment_term_id"] == 3
 
 
+def test_the_request_is_what_the_fields_hold_now_even_if_no_change_was_reported() -> None:
+    form = ParameterForm(lambda: None, "self", lambda: NOW)
+    form.show(offer_of("grade_export_csv"))
+    form.set_terms([term(3, "Spring 26", None, None), term(4, "Fall 25", None, None)])
+    (field,) = [each for each in form._fields if each.kind == "term"]
+    field._inputs[0].unobserve_all()
+    for name, term_id in (("Spring 26", 3), ("Fall 25", 4), ("Autumn", None), ("Spring 26", 3)):
+        field._inputs[0].value = name
+        query = form.query()
+        assert (query and query.wire.get("enrollment_term_id")) == term_id
+        assert form.query() is query, "checked once for equal values"
+
+
 def term(number: int, name: str, start: str | None, end: str | None, **more: Any) -> dict[str, Any]:
     return {"id": number, "name": name, "start_at": start, "end_at": end, "workflow_state": "active", **more}
 
