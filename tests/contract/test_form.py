@@ -544,3 +544,18 @@ def test_what_is_saved_in_a_notebook_is_the_same_every_time(canvas: Callable[...
     for each in threading.enumerate():
         if each.name.startswith("canvas-reports-"):
             each.join(SECONDS)
+
+
+def test_the_form_of_a_sub_account_offers_the_terms_of_its_root(
+    canvas: Callable[..., crn.Connection],
+) -> None:
+    connection = canvas()
+    child = connection.api._transport.json("GET", "accounts/self/sub_accounts")[0]
+    driver = Driver(connection.account(child["id"]))
+    driver.choose(GRADES)
+    term = driver.find("crn-param-enrollment_term_id").children[0]
+    assert term.options[0].startswith("Spring 2026")
+    driver.fill("enrollment_term_id", term.options[0])
+    driver.run("crn-run")
+    assert driver.form.job.run.parameters["enrollment_term_id"] == 13
+    assert 'role="alert"' not in driver.html("crn-status")
