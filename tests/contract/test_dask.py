@@ -70,9 +70,17 @@ def search() -> Callable[[], int]:
             for line in Path("/proc/self/maps").read_text().splitlines():
                 place, rights, *_ = line.split()
                 begin, end = (int(number, 16) for number in place.split("-"))
-                if rights.startswith("rw"):
-                    memory.seek(begin)
-                    found += len(re.findall(rb"demo-canvas~[\w-]{20,}", memory.read(end - begin) or b""))
+                if not rights.startswith("rw"):
+                    continue
+                memory.seek(begin)
+                try:
+                    held = memory.read(end - begin) or b""
+                except OSError:
+                    # Another thread may have released the mapping since it was listed; then it holds nothing.
+                    if line in Path("/proc/self/maps").read_text().splitlines():
+                        raise
+                    continue
+                found += len(re.findall(rb"demo-canvas~[\w-]{20,}", held))
         return found
 
     return count
