@@ -130,18 +130,23 @@ class AccountRuns:
 
         ``history`` is called only if no stored run is recent enough.
         """
+        now = self.waiter.now()
         kept = self.stored(query, max_age) if max_age > 0 else None
-        listed = [] if kept else history()
-        known = frozenset(run.id for run in listed) | frozenset(self.ledger.equal(query))
+        if kept is not None:
+            decision = reuse_or_start(
+                query, stored=[kept], remembered=[], history=[], now=now, max_age=max_age
+            )
+            return decision, frozenset()
+        listed, noted = history(), self.ledger.equal(query)
         decision = reuse_or_start(
             query,
-            stored=[kept] if kept else [],
-            remembered=self._remembered(query) if max_age > 0 and not kept else [],
+            stored=[],
+            remembered=self._remembered(query, noted) if max_age > 0 else [],
             history=listed,
-            now=self.waiter.now(),
+            now=now,
             max_age=max_age,
         )
-        return decision, known
+        return decision, frozenset(run.id for run in listed) | noted.keys()
 
     def stored(self, query: Query, max_age: float = math.inf) -> ReportResult | None:
         """Return the newest stored run of a query that is recent enough and intact."""
@@ -160,10 +165,10 @@ class AccountRuns:
         """Return a stored run by its id, if it is intact."""
         return self._verified(self.store.find(self.url, self.account, report, run_id))
 
-    def _remembered(self, query: Query) -> list[ReportRun]:
+    def _remembered(self, query: Query, noted: Mapping[int, str | None]) -> list[ReportRun]:
         """Return the runs of a query that this disk asked for and never downloaded, as Canvas describes them now."""
         found = []
-        for run_id, created_at in self.ledger.equal(query).items():
+        for run_id, created_at in noted.items():
             run = None
             with suppress(UnknownRunError):
                 run = self.api.show(query.report, run_id)
