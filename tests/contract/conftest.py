@@ -1,5 +1,7 @@
 """Fixtures that connect to a demo Canvas on this machine."""
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -99,3 +101,35 @@ class Recorder:
 def recorder() -> Recorder:
     """Return a progress sink whose events a test can check."""
     return Recorder()
+
+
+HOLDER = """
+import sys
+from filelock import FileLock
+with FileLock(sys.argv[1]):
+    print("locked", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def hold_lock() -> Iterator[Callable[[crn.Connection, str, int], Callable[[], object]]]:
+    """Let another process hold the lock of a run that is not stored yet; return a function that ends it."""
+    holders: list[subprocess.Popen[bytes]] = []
+
+    def hold(connection: crn.Connection, report: str, run_id: int) -> Callable[[], object]:
+        folder = connection.store.folder(connection.url, connection.account_id, report)
+        folder.mkdir(parents=True)
+        holder = subprocess.Popen(
+            [sys.executable, "-c", HOLDER, str(folder / f".{run_id}.lock")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        holders.append(holder)
+        assert holder.stdout
+        assert holder.stdout.readline() == b"locked\n"
+        return holder.communicate
+
+    yield hold
+    for holder in holders:
+        holder.communicate()

@@ -1,8 +1,6 @@
 """One request has one meaning, however it is spelled and wherever it is asked: online, offline, with Canvas down."""
 
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import product
 from typing import Any
@@ -149,31 +147,13 @@ def test_a_term_made_a_minute_ago_is_found(
     assert asked == ["refresh"], "a new run never trusts a list from the cache"
 
 
-HOLDER = """
-import sys
-from filelock import FileLock
-with FileLock(sys.argv[1]):
-    print("locked", flush=True)
-    sys.stdin.read()
-"""
-
-
 @pytest.fixture
-def locked_term(canvas: Callable[..., Any]) -> Iterator[tuple[Any, list[int]]]:
+def locked_term(canvas: Callable[..., Any], hold_lock: Any) -> tuple[Any, list[int]]:
     """A connection with two finished runs; another process holds the lock of the first one."""
     connection = canvas()
     runs = [connection.start(GRADES, enrollment_term_id=term).wait(**QUIET).run.id for term in (12, 13)]
-    folder = connection.store.folder(connection.url, connection.account_id, GRADES)
-    folder.mkdir(parents=True)
-    holder = subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(folder / f".{runs[0]}.lock")],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    assert holder.stdout
-    assert holder.stdout.readline() == b"locked\n"
-    yield connection, runs
-    holder.communicate()
+    hold_lock(connection, GRADES, runs[0])
+    return connection, runs
 
 
 def test_a_locked_run_of_a_batch_does_not_block_the_free_one(locked_term: Any, recorder: Any) -> None:

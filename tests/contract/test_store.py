@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -219,15 +219,6 @@ def test_killed_at_any_point_the_store_stays_valid_and_the_next_call_succeeds(
             assert not list(store.rglob("*.part"))
 
 
-HOLDER = """
-import sys
-from filelock import FileLock
-with FileLock(sys.argv[1]):
-    print("locked", flush=True)
-    sys.stdin.read()
-"""
-
-
 class Sink:
     """Keeps the events it is asked to show."""
 
@@ -242,21 +233,11 @@ class Sink:
 
 
 @pytest.fixture
-def locked(canvas: Any) -> Iterator[tuple[Any, int, Callable[[], object]]]:
+def locked(canvas: Any, hold_lock: Any) -> tuple[Any, int, Callable[[], object]]:
     """A connection, a finished run whose lock another process holds, and a function that ends that process."""
     connection = canvas()
     run_id = connection.start("grade_export_csv").wait(**QUIET).run.id
-    folder = connection.store.folder(connection.url, connection.account_id, "grade_export_csv")
-    folder.mkdir(parents=True)
-    holder = subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(folder / f".{run_id}.lock")],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    assert holder.stdout
-    assert holder.stdout.readline() == b"locked\n"
-    yield connection, run_id, holder.communicate
-    holder.communicate()
+    return connection, run_id, hold_lock(connection, "grade_export_csv", run_id)
 
 
 def test_waiting_for_another_process_ends_at_the_deadline_and_is_shown(locked: Any) -> None:
