@@ -181,7 +181,9 @@ class AccountRuns:
         return found
 
     def history(self, report: str, max_age: float) -> list[ReportRun]:
-        """Return a page of Canvas's list of runs, and as much more as can be recent enough."""
+        """Return a page of Canvas's list of runs, and as much more as can be recent enough to be reused."""
+        if max_age <= 0:
+            return self.page(report)  # only for an estimate
         now = self.waiter.now()
         found: list[ReportRun] = []
         for run in self.api.index(report):

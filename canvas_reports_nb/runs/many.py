@@ -249,8 +249,7 @@ def _decide(pending: Sequence[PendingRun], max_age: float, sink: ProgressSink, r
     def history(each: PendingRun) -> list[ReportRun]:
         if each.group not in listed:
             each.runs.throttle()
-            recent = each.runs.history(each.report, max_age) if max_age else each.runs.page(each.report)
-            listed[each.group] = recent
+            listed[each.group] = each.runs.history(each.report, max_age)
         return listed[each.group]
 
     decisions: Counter[str] = Counter()

@@ -89,13 +89,9 @@ def _find(
         if query.tables:
             choose_table(query.tables, table, report)
     pending.query = query
-    decision, known = runs.decide(query, max_age, lambda: _history(runs, report, max_age))
+    decision, known = runs.decide(query, max_age, lambda: runs.history(report, max_age))
     pending.take(decision, known)
     sink.show(ProgressEvent("note", report, decision.run_id, text=f"{report}: {decision.reason}"))
-
-
-def _history(runs: AccountRuns, report: str, max_age: float) -> list[Any]:
-    return runs.history(report, max_age) if max_age else runs.page(report)
 
 
 def _stored_while_down(
