@@ -1,6 +1,7 @@
 """The two web applications of the demo Canvas, and the checks on every request."""
 
 from collections.abc import Awaitable, Callable
+from email.utils import format_datetime
 from functools import partial
 from http import HTTPStatus
 from urllib.parse import parse_qsl, urlencode
@@ -66,6 +67,9 @@ def build(canvas: Canvas, files_port: int, middleware: Callable[[ASGIApp], ASGIA
 async def _record(canvas: Canvas, scope: Scope, send: Send, message: Message) -> None:
     """Send a message; log its status here because file responses decide theirs while they are sent."""
     if message["type"] == "http.response.start":
+        # Clients take the age of a run from the server's clock, which here may differ from this machine's.
+        date = format_datetime(canvas.clock.now(), usegmt=True).encode()
+        message = {**message, "headers": [*message.get("headers", ()), (b"date", date)]}
         pairs = parse_qsl(scope["query_string"].decode(), keep_blank_values=True)
         query = urlencode([(k, "***" if k in MASKED else v) for k, v in pairs], safe="*[]")
         host = "{}:{}".format(*scope["server"])

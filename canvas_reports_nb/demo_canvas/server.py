@@ -112,6 +112,7 @@ class _WebServer(uvicorn.Server):
                 log_level="critical",
                 access_log=False,
                 server_header=False,
+                date_header=False,
                 timeout_graceful_shutdown=0,
             )
         )

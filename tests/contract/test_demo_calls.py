@@ -40,6 +40,13 @@ def test_a_run_passes_through_its_states(demo):
     assert body["message"].startswith("Grade Export report successfully generated")
 
 
+def test_every_response_has_the_date_of_the_demos_own_clock(demo):
+    caller = demo()
+    assert caller.reports().headers["Date"] == "Mon, 02 Mar 2026 16:14:07 GMT"
+    caller.server.clock.advance(3_600)
+    assert caller.reports("/unknown/1").headers["Date"] == "Mon, 02 Mar 2026 17:14:07 GMT"
+
+
 def test_most_reports_show_no_progress_until_the_end(demo):
     caller = demo(duration=600)
     run = caller.start("zero_activity_csv")
