@@ -8,10 +8,11 @@ import os
 import re
 import stat
 import struct
+import unicodedata
 import zipfile
 import zlib
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, BinaryIO, TextIO, TypeAlias, cast
 
@@ -37,6 +38,9 @@ _OTHERS = {
     b"\x1f\x8b": "a gzip file",
     b"SQLite format 3": "a database",
 }
+# What desktops add to folders and zips.
+_LITTER = {".DS_Store", "Thumbs.db", "desktop.ini"}
+_APPLE_DOUBLE = b"\x00\x05\x16\x07"
 # A web address, also after pathlib removed one slash, or one without its beginning.
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/|[^?]*\?[^?]*=")
 # Deflate reaches 1032:1; a CSV of ids and states reaches about 40:1.
@@ -54,6 +58,8 @@ class Member:
     open: Opener
     in_zip: bool
     encoding: str | None = None  # as the user named it; otherwise the bytes decide
+    stem: str = ""  # the name in the zip, which other members may have, too
+    notes: tuple[str, ...] = ()  # on the zip, for warnings; the first member has them
 
 
 def reopenable(source: Source) -> tuple[str | os.PathLike[str] | bytes, str]:
@@ -164,19 +170,37 @@ def _zip_members(opener: Opener, label: str, encoding: str | None) -> list[Membe
     entries = _safe_entries(opener, label)
     if {"xl/workbook.xml", "word/document.xml"} & {entry.filename for entry in entries}:
         raise NotAReportError(f"{label} is an Office document, not a report.", hint="Save it as CSV (UTF-8).")
-    csvs = [
-        Member(
-            entry.filename[: -len(".csv")],
-            _member_opener(opener, entry, label),
-            in_zip=True,
-            encoding=encoding,
-        )
-        for entry in entries
-        if entry.filename.lower().endswith(".csv") and not _is_litter(entry.filename)
-    ]
+    csvs: list[Member] = []
+    notes, left_out, taken = [], [], set[str]()
+    for entry in entries:
+        open_member = _member_opener(opener, entry, label)
+        if _is_litter(entry.filename, open_member):
+            continue
+        if not entry.filename.lower().endswith(".csv"):
+            left_out.append(repr(entry.filename))
+            continue
+        stem = entry.filename[: -len(".csv")]
+        name = _unused(stem or "table", taken)
+        if stem and name != stem:
+            notes.append(f"{label} holds more than one {entry.filename!r}; this table is named {name!r}")
+        csvs.append(Member(name, open_member, in_zip=True, encoding=encoding, stem=stem))
     if not csvs:
         raise NotAReportError(f"{label} is a zip without a CSV.")
-    return csvs
+    if left_out:
+        notes.append(
+            f"{label} also holds files that are not CSVs, which were left out: {', '.join(left_out)}"
+        )
+    return [replace(csvs[0], notes=tuple(notes)), *csvs[1:]]
+
+
+def _unused(stem: str, taken: set[str]) -> str:
+    """Return a name that no member before has, also on a disk that ignores case."""
+    name, turn = stem, 1
+    while (key := unicodedata.normalize("NFC", name).casefold()) in taken:
+        turn += 1
+        name = f"{stem} ({turn})"
+    taken.add(key)
+    return name
 
 
 def _safe_entries(opener: Opener, label: str) -> list[zipfile.ZipInfo]:
@@ -198,9 +222,15 @@ def _safe_entries(opener: Opener, label: str) -> list[zipfile.ZipInfo]:
     return entries
 
 
-def _is_litter(name: str) -> bool:
+def _is_litter(name: str, open_member: Opener) -> bool:
     """Return whether a desktop added the entry when someone zipped the files again."""
-    return name.startswith("__MACOSX/") or PurePosixPath(name).name.startswith(".")
+    base = PurePosixPath(name).name
+    if base in _LITTER:
+        return True
+    if not (name.startswith("__MACOSX/") or base.startswith("._")):
+        return False
+    with open_member() as stream:
+        return stream.read(4) == _APPLE_DOUBLE
 
 
 def _danger(entry: zipfile.ZipInfo) -> str | None:

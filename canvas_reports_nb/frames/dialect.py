@@ -33,6 +33,15 @@ _PREAMBLE = re.compile(
 _INSIDE_QUOTES = re.compile('[^"]*(?:""[^"]*)*')
 # Tabs, line breaks and all other characters may be in a name.
 _NOT_TEXT = re.compile(r"[\x00-\x08\x0e-\x1f]")
+# UTF-8 characters per stray byte from which a file is UTF-8 with errors. In a file that Excel saved in another
+# encoding, far fewer of the other characters look like UTF-8.
+_MOSTLY_UTF8 = 0.1
+_STRAY = re.compile("[\udc80-\udcff]")  # how Python's "surrogateescape" marks a byte that is not UTF-8
+_OTHER = re.compile("[^\x00-\x7f\udc80-\udcff]")
+# Most such bytes are Windows-1252; it has no character for five of them, but Latin-1 does.
+_READ_AS = {
+    0xDC00 + byte: bytes([byte]).decode("cp1252", "ignore") or chr(byte) for byte in range(0x80, 0x100)
+}
 _NO_BREAK = "the file does not end with a line break; if it was cut, its last cell is incomplete"
 
 
@@ -40,15 +49,22 @@ _NO_BREAK = "the file does not end with a line break; if it was cut, its last ce
 class Dialect:
     """How one CSV is written; the header is as written, with duplicates and blanks.
 
-    ``preamble`` is the text before the header; ``is_guessed`` means that the encoding may be another one.
+    ``preamble`` is the text before the header; ``is_guessed`` means that the encoding may be another one;
+    ``stray_bytes`` counts the bytes of a UTF-8 file that are not UTF-8.
     """
 
     encoding: str
-    delimiter: str
-    header: tuple[str, ...]
-    has_rows: bool
+    delimiter: str = ","
+    header: tuple[str, ...] = ()
+    has_rows: bool = True
     preamble: str = ""
     is_guessed: bool = False
+    stray_bytes: int = 0
+
+    @property
+    def errors(self) -> str:
+        """What a decoder does with a byte that it can't decode."""
+        return "surrogateescape" if self.stray_bytes else "strict"
 
 
 def unique(header: tuple[str, ...]) -> tuple[str, ...]:
@@ -72,23 +88,22 @@ def read_dialect(member: Member) -> Dialect:
     if member.encoding and not (encoding == "utf-8-sig" and member.encoding == "utf-8"):
         encoding = member.encoding
     try:
-        return _read_header(member, head, encoding)
+        return _read_header(member, head, Dialect(encoding))
     except UnicodeDecodeError as error:
         if member.encoding:
             raise DamagedFileError(
                 f"{member.name} can't be read as {member.encoding}: {error.reason}.",
                 hint="Leave out encoding=, or name another one.",
             ) from None
-        other = other_encoding(member)
-        return _read_header(member, head, other or encoding, is_guessed=other is not None)
+        return _read_header(member, head, guessed(member, Dialect(encoding)) or Dialect(encoding))
 
 
-def _read_header(member: Member, head: bytes, encoding: str, *, is_guessed: bool = False) -> Dialect:
-    text = head.decode(encoding, errors="replace")
+def _read_header(member: Member, head: bytes, dialect: Dialect) -> Dialect:
+    text = head.decode(dialect.encoding, errors="replace")
     start = _PREAMBLE.match(text)
     preamble, named = (start[0], start[1]) if start else ("", None)
     delimiter = named or _delimiter(text[len(preamble) :])
-    dialect = Dialect(encoding, delimiter, (), has_rows=True, preamble=preamble, is_guessed=is_guessed)
+    dialect = replace(dialect, delimiter=delimiter, preamble=preamble)
     rows = records(member, dialect)
     header = [name or "" for name in next(rows, [])]
     if any(map(_NOT_TEXT.search, header)):
@@ -107,7 +122,10 @@ def _delimiter(text: str) -> str:
 @contextmanager
 def open_text(member: Member, dialect: Dialect) -> Iterator[TextIO]:
     """Open a CSV as text that begins with the header; line breaks stay as written."""
-    with member.open() as stream, io.TextIOWrapper(stream, encoding=dialect.encoding, newline="") as text:
+    with (
+        member.open() as stream,
+        io.TextIOWrapper(stream, encoding=dialect.encoding, errors=dialect.errors, newline="") as text,
+    ):
         text.read(len(dialect.preamble))
         yield text
 
@@ -115,7 +133,8 @@ def open_text(member: Member, dialect: Dialect) -> Iterator[TextIO]:
 def records(member: Member, dialect: Dialect) -> Iterator[list[str | None]]:
     """Yield rows of any length; slower than Arrow. As there, a blank cell is ``None``, an empty quoted one ``""``."""
     with open_text(member, dialect) as text:
-        yield from split_records(text, dialect.delimiter)
+        lines = (line.translate(_READ_AS) for line in text) if dialect.stray_bytes else text
+        yield from split_records(lines, dialect.delimiter)
 
 
 def split_records(lines: Iterable[str], delimiter: str) -> Iterator[list[str | None]]:
@@ -177,8 +196,8 @@ class Utf8Blocks:
 
     def __init__(self, stream: BinaryIO, dialect: Dialect) -> None:
         self._stream = stream
-        is_utf8 = dialect.encoding.startswith("utf-8")
-        self._decoder = None if is_utf8 else codecs.getincrementaldecoder(dialect.encoding)()
+        is_utf8 = dialect.encoding.startswith("utf-8") and not dialect.stray_bytes
+        self._decoder = None if is_utf8 else codecs.getincrementaldecoder(dialect.encoding)(dialect.errors)
         self._held = b""
         self.last_byte = b""
         self._to_skip = len(dialect.preamble)
@@ -203,7 +222,7 @@ class Utf8Blocks:
         text = self._decoder.decode(data, final=not data)
         skipped = min(self._to_skip, len(text))
         self._to_skip -= skipped
-        return text[skipped:].encode()
+        return text[skipped:].translate(_READ_AS).encode()
 
     def close(self) -> None:
         """Stop reading; the stream belongs to the caller."""
@@ -237,26 +256,55 @@ def _has_open_quote(member: Member) -> bool:
     return sum(chunk.count(b'"') for chunk in _chunks(member)) % 2 == 1
 
 
-def other_encoding(member: Member) -> str | None:
-    """Return the encoding of a file that is not UTF-8: Windows-1252 if it has all the bytes, otherwise Latin-1."""
-    size, incomplete = _decode(member, "utf-8")
-    if size is not None:
+def guessed(member: Member, dialect: Dialect) -> Dialect | None:
+    """Return how to read a file in which not all bytes are UTF-8; ``None`` if they are.
+
+    If the file is UTF-8 with a few errors, only the cells with errors are guessed. Otherwise it is Windows-1252 if
+    that has all the bytes, or else Latin-1.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+    size = stray = characters = 0
+    for chunk in _chunks(member):
+        text = decoder.decode(chunk)
+        size += len(chunk)
+        if not text.isascii():
+            stray += len(_STRAY.findall(text))
+            characters += len(_OTHER.findall(text))
+    incomplete = len(decoder.getstate()[0])
+    if not stray:
         if incomplete:
             raise _cut(member, size, "inside a character")
         return None
-    return "latin-1" if _decode(member, "cp1252")[0] is None else "cp1252"
+    if dialect.encoding == "utf-8-sig" or characters >= _MOSTLY_UTF8 * stray:
+        return replace(dialect, stray_bytes=stray + incomplete)
+    encoding = "cp1252" if _is_decodable(member, "cp1252") else "latin-1"
+    return replace(dialect, encoding=encoding, is_guessed=True)
 
 
-def _decode(member: Member, encoding: str) -> tuple[int | None, bool]:
-    """Return the size of a file, ``None`` if it can't be decoded, and whether its last character is incomplete."""
-    decoder, size = codecs.getincrementaldecoder(encoding)(), 0
+def _is_decodable(member: Member, encoding: str) -> bool:
+    decoder = codecs.getincrementaldecoder(encoding)()
     try:
         for chunk in _chunks(member):
             decoder.decode(chunk)
-            size += len(chunk)
     except UnicodeDecodeError:
-        return None, False
-    return size, bool(decoder.getstate()[0])
+        return False
+    return True
+
+
+def describe_stray_bytes(member: Member, dialect: Dialect) -> str:
+    """Return how many bytes of a UTF-8 file are not UTF-8, and where the first is; no value is shown."""
+    where = "in the header"
+    with open_text(member, dialect) as text:
+        for number, row in enumerate(split_records(text, dialect.delimiter)):
+            at = next((at for at, cell in enumerate(row) if _STRAY.search(cell or "")), None)
+            if at is not None:
+                name = dialect.header[at] if at < len(dialect.header) else f"column {at + 1}"
+                where = f"in row {number}, column {name!r}" if number else where
+                break
+    count = dialect.stray_bytes
+    if count == 1:
+        return f"1 byte is not UTF-8 and was read as cp1252, {where}"
+    return f"{count:,} bytes are not UTF-8 and were read as cp1252, the first {where}"
 
 
 def _chunks(member: Member) -> Iterator[bytes]:

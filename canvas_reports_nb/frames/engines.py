@@ -35,6 +35,8 @@ _PANDAS_TYPES = {
 }
 # Enough for every core to decode one, few enough to keep peak memory near the size of the frame.
 _COLUMNS_AT_ONCE = 4
+# Each read opens the file and looks through all of its columns, so wide tables are read in larger pieces.
+_MOST_READS = 32
 # Bytes that the short offsets of Arrow's plain text can address.
 _SHORT_TEXT = 2**31
 
@@ -122,7 +124,8 @@ def to_pandas(table: pa.Table, categories: Categories | None = None) -> pd.DataF
 
 def pandas_by_columns(names: Sequence[str], read: Callable[[list[str]], pa.Table]) -> pd.DataFrame:
     """Build a pandas frame a few columns at a time, so the whole table never exists in Arrow as well."""
-    groups = [list(names[at : at + _COLUMNS_AT_ONCE]) for at in range(0, len(names), _COLUMNS_AT_ONCE)]
+    step = max(_COLUMNS_AT_ONCE, -(-len(names) // _MOST_READS))
+    groups = [list(names[at : at + step]) for at in range(0, len(names), step)]
     return pd.concat([to_pandas(read(group)) for group in groups or [[]]], axis="columns")
 
 

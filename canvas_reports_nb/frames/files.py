@@ -125,6 +125,8 @@ def _member_and_identity(
     """Find the CSV that is wanted, and what it holds."""
     members = csv_members(source, label, encoding)
     member = members[0]
+    for note in member.notes:
+        warn(note)
     if member.in_zip:
         name = choose_table([each.name for each in members], table, report)
         member = next(each for each in members if each.name == name)

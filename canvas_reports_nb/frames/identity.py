@@ -57,7 +57,7 @@ def identify(
     if known is None:
         return Identity(report, member.name if member.in_zip else (table or report), None)
     if member.in_zip:
-        return Identity(report, member.name, known.table(member.name), known.locale_csv)
+        return Identity(report, member.name, known.table(member.stem), known.locale_csv)
     found = known.tables.get(table or "") or _lone_table(member, known, header, parameters or {})
     # A pattern such as "{term name}" is not a name.
     return Identity(report, report if found.dynamic else found.name, found, known.locale_csv)
@@ -81,7 +81,7 @@ def _lone_table(
 
 
 def _by_header(member: Member, header: tuple[str, ...], label: str) -> Identity:
-    name = f"{label}/{member.name}.csv" if member.in_zip else label
+    name = f"{label}/{member.stem}.csv" if member.in_zip else label
     match = recognize(header, name)
     if match is None:
         report = report_in_name(label)

@@ -156,11 +156,12 @@ class _ParquetSink:
 
 def _warnings(facts: Facts, identity: Identity) -> list[str]:
     """Return a warning for a guessed encoding and for each column that stays text because of a value."""
+    problem = facts.stray or f"the file is not UTF-8 and was read as {facts.dialect.encoding}"
     guess = (
-        f"{identity.table}: the file is not UTF-8 and was read as {facts.dialect.encoding}. If names look wrong, "
-        'name the encoding: read_file(..., encoding="cp850") for "CSV (MS-DOS)", "mac_roman" for "CSV (Macintosh)".'
+        f"{identity.table}: {problem}. If names look wrong, name the encoding: "
+        'read_file(..., encoding="cp850") for "CSV (MS-DOS)", "mac_roman" for "CSV (Macintosh)".'
     )
-    return [guess] * facts.dialect.is_guessed + [
+    return [guess] * (facts.dialect.is_guessed or bool(facts.stray)) + [
         f"{identity.table}: column {name!r} stays text, because row {found.row} holds {found.value[:80]!r}."
         for name, found in facts.as_text.items()
     ]
@@ -190,7 +191,7 @@ def derive_here(
 ) -> Derived:
     """Write the typed files of a report file into a folder."""
     members = csv_members(path, provenance.source)
-    tables, warned = {}, []
+    tables, warned = {}, [note for member in members for note in member.notes]
     rejected: NotAReportError | None = None
     for member in members:
         try:

@@ -23,7 +23,8 @@ from canvas_reports_nb.frames.dialect import (
     Dialect,
     Utf8Blocks,
     check_complete,
-    other_encoding,
+    describe_stray_bytes,
+    guessed,
     read_dialect,
     records,
     unique,
@@ -58,6 +59,8 @@ class Facts:
         Rows of separators only.
     remarks : list of str
         Remarks on the file as a whole.
+    stray : str
+        How many bytes of a UTF-8 file are not UTF-8, and where.
     last : sequence of str or None
         The last row as it is in the file.
     """
@@ -68,6 +71,7 @@ class Facts:
     as_text: dict[str, kinds.Contradiction] = field(default_factory=dict)
     offsets: set[str] = field(default_factory=set)
     remarks: list[str] = field(default_factory=list)
+    stray: str = ""
     last: Sequence[str | None] = ()
 
     def notes(self) -> dict[str, str]:
@@ -131,10 +135,10 @@ def read(member: Member, table: Table | None, sink: Sink, *, locale: bool) -> Fa
 
 def _fallback(member: Member, dialect: Dialect, error: Exception, *, slow: bool) -> tuple[Dialect, bool]:
     """Choose what to try after an error: another encoding, then the slow reader."""
-    can_guess = dialect.encoding.startswith("utf-8") and not member.encoding
-    other = other_encoding(member) if can_guess else None
+    can_guess = dialect.encoding.startswith("utf-8") and not dialect.stray_bytes and not member.encoding
+    other = guessed(member, dialect) if can_guess else None
     if other is not None:
-        return replace(dialect, encoding=other, is_guessed=True), slow
+        return other, slow
     if slow:
         raise DamagedFileError(f"{member.name} can't be read: {error}.") from None
     return dialect, True
@@ -148,6 +152,9 @@ def _checked(member: Member, facts: Facts) -> Facts:
         facts.remarks.append(f"{facts.blank} rows hold nothing but separators")
     if facts.dialect.is_guessed:
         facts.remarks.append(f"read as {facts.dialect.encoding}: the file is not UTF-8")
+    if facts.dialect.stray_bytes:
+        facts.stray = describe_stray_bytes(member, facts.dialect)
+        facts.remarks.append(facts.stray)
     return facts
 
 

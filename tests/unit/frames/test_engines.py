@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from dask.dataframe.dask_expr.io import FromMapProjectable
 from hypothesis import given, settings
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 import canvas_reports_nb as crn
 from canvas_reports_nb import frames
 from canvas_reports_nb.exceptions import DamagedFileError
+from canvas_reports_nb.frames.engines import pandas_by_columns
 from canvas_reports_nb.frames.identity import identify
 from canvas_reports_nb.frames.provenance import Provenance
 
@@ -138,6 +140,20 @@ def test_dask_answers_queries_of_single_columns(tmp_path: Path) -> None:
     sizes = lazy.groupby("context_type", observed=True).size().compute(scheduler="synchronous")
     assert sizes.to_dict() == {"Account": 1, "Course": 1}
     assert lazy["context_id"].sum().compute(scheduler="synchronous") == 3
+
+
+def test_a_wide_table_is_read_in_a_bounded_number_of_pieces() -> None:
+    for width in (0, 1, 5, 128, 129, 3000):
+        table, reads = pa.table({f"c{at}": ["x"] for at in range(width)}), list[int]()
+
+        def read(names: list[str], table: pa.Table = table, reads: list[int] = reads) -> pa.Table:
+            reads.append(len(names))
+            return table.select(names)
+
+        frame = pandas_by_columns(table.column_names, read)
+        assert frame.columns.tolist() == table.column_names
+        assert len(reads) <= 32
+        assert max(reads) <= max(4, width / 16)  # small pieces, because each one is in memory twice
 
 
 def test_a_file_cut_short_leaves_no_open_writer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

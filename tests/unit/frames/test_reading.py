@@ -325,6 +325,56 @@ def test_a_header_only_file_has_the_same_columns() -> None:
     assert list(frame.columns)[-2:] == ["last used", "last used (text)"]
 
 
+BAD = [b"\xff", b"\xe9", b"\x81", b"\xc3", b"\xe2\x80", b"\xed\xa0\x80", b"\xc0\xaf", b"\xf0\x9f\x98"]
+"""Bytes that are not UTF-8: of other encodings, without a meaning anywhere, and of characters that were cut."""
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["", "bom"])
+@pytest.mark.parametrize("end", [b"", b"9,short\n"], ids=["fast", "slow"])
+@pytest.mark.parametrize("place", ["first", "last", "header", "zip"])
+@given(bad=st.lists(st.sampled_from(BAD), min_size=1, max_size=3))
+@settings(max_examples=5, deadline=None)
+def test_bytes_that_are_not_utf8_change_only_their_own_cells(
+    mark: bytes, end: bytes, place: str, bad: list[bytes]
+) -> None:
+    header = "number,Señal,name,Ångström\n".encode()
+    good = "".join(f'{number},José,"Ñandú, ""B""",Zoë\n' for number in range(700)).encode()
+    spoiled = b"".join(b"700,Old" + each + b"Name,B,C\n" for each in bad)
+    if place == "header":
+        header, spoiled = header.replace(b"name", b"na" + bad[0] + b"me"), b"700,,B,C\n"
+    rows = spoiled + good if place == "first" else good + spoiled
+    data = mark + header + rows + end
+    if place == "zip":
+        data = zipped(own=data)
+    with pytest.warns(crn.ReportWarning, match="not UTF-8 and w.* read as cp1252, .*in ") as caught:
+        frame = crn.read_file(data, "own_report_csv")
+    assert len(caught) == 1
+    assert frame.columns[[0, 1, 3]].tolist() == ["number", "Señal", "Ångström"]
+    known = frame[frame["Señal"] == "José"]
+    assert known["number"].tolist() == [str(number) for number in range(700)]
+    assert known.iloc[:, 2].eq('Ñandú, "B"').all()
+    assert known.iloc[:, 3].eq("Zoë").all()
+    assert len(frame) == 700 + spoiled.count(b"\n") + len(end.splitlines())
+    if place != "header":
+        cells = frame.loc[frame["number"] == "700", "Señal"].tolist()
+        assert cells == ["Old" + "".join(map(one_byte, each)) + "Name" for each in bad]
+        assert f"in row {1 if place == 'first' else 701}, column 'Señal'" in str(caught[0].message)
+    assert "not UTF-8" in frame.attrs["canvas_report"]["notes"]["file"]
+
+
+def one_byte(byte: int) -> str:
+    return bytes([byte]).decode("cp1252", "ignore") or chr(byte)
+
+
+def test_a_file_in_another_encoding_is_read_in_one_encoding() -> None:
+    names = ["José", "Zoë", "Ñandú", "Åsa", "Müller"] * 5 + [
+        "CAFÉ\u2019S"
+    ]  # the last one is also UTF-8: "CAFɒS"
+    data = ACTIVITY + "".join(f"{number},{name},\n" for number, name in enumerate(names)).encode("cp1252")
+    with pytest.warns(crn.ReportWarning, match="read as cp1252"):
+        assert crn.read_file(data)["user name"].tolist() == names
+
+
 @pytest.mark.filterwarnings("ignore::canvas_reports_nb.ReportWarning")
 def test_a_late_byte_that_is_not_utf8() -> None:
     rows = b"".join(b"%d,Zoe,\n" % number for number in range(20_000))
@@ -332,6 +382,79 @@ def test_a_late_byte_that_is_not_utf8() -> None:
     assert frame["user name"].iloc[-1] == "Zoë"
     assert frame.attrs["canvas_report"]["encoding"] == "cp1252"
     assert "cp1252" in frame.attrs["canvas_report"]["notes"]["file"]
+
+
+APPLE = b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X"
+
+
+def many_zipped(*members: tuple[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of names that are already there
+        for name, data in members:
+            archive.writestr(name, data)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("names", "tables", "words"),
+    [
+        (["Fall.csv", "Fall.csv"], ["Fall", "Fall (2)"], ["'Fall (2)'"]),
+        (
+            ["Fall.csv", "Fall.csv", "Fall (2).csv"],
+            ["Fall", "Fall (2)", "Fall (2) (2)"],
+            ["'Fall (2)'", "'Fall (2) (2)'"],
+        ),
+        (
+            ["Fall.csv", "FALL.CSV", "Fa\u0301ll.csv", "F\u00e1ll.csv"],
+            None,
+            ["'FALL (2)'", "'F\u00e1ll (2)'"],
+        ),
+        ([".NET I.csv", "Fall.csv"], [".NET I", "Fall"], []),
+        ([".csv", "Fall.csv"], ["table", "Fall"], []),
+        (["a/Fall.csv", "b/Fall.csv"], ["a/Fall", "b/Fall"], []),
+        (["._Fall.csv", "__MACOSX/Fall.csv"], ["._Fall", "__MACOSX/Fall"], []),
+        (["Fall.csv", "Spring.tsv", "notes"], ["Fall"], ["left out: 'Spring.tsv', 'notes'"]),
+        (["Fall.csv", "a/.DS_Store", "Thumbs.db", "desktop.ini"], ["Fall"], []),
+    ],
+)
+def test_no_member_of_a_zip_is_lost_silently(
+    names: list[str], tables: list[str] | None, words: list[str], tmp_path: Path
+) -> None:
+    data = many_zipped(
+        *((name, b"student name\nstudent %d\n" % number) for number, name in enumerate(names)),
+        ("__MACOSX/._Fall.csv", APPLE),
+        ("._Fall.csv", APPLE),
+    )
+    (tmp_path / "raw.part").write_bytes(data)
+    origin = Provenance(report="mgp_grade_export_csv", source="x.zip")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        made = frames.derive(tmp_path / "raw.part", tmp_path, origin, {})
+    found = [
+        frames.load(tmp_path / facts["file"], origin, "pandas")["student name"][0]
+        for facts in made.tables.values()
+    ]
+    assert list(made.tables) == (tables or ["Fall", "FALL (2)", "Fa\u0301ll", "F\u00e1ll (2)"])
+    assert len(set(found)) == len(found)
+    assert len({facts["file"].casefold() for facts in made.tables.values()}) == len(found)
+    assert len(caught) == len(words)
+    assert all(word in str(each.message) for word, each in zip(words, caught, strict=True))
+    with warnings.catch_warnings(record=True) as again:
+        warnings.simplefilter("always")
+        for table, student in zip(made.tables, found, strict=True):
+            read = crn.read_file(data, "mgp_grade_export_csv", table=table)
+            assert read["student name"].tolist() == [student]
+    assert len(again) == len(words) * len(found)
+
+
+def test_a_second_table_of_one_name_has_the_types_of_the_first() -> None:
+    users = b"canvas_user_id,user_id,login_id,full_name,status\n7,0007,x,X,active\n"
+    data = many_zipped(("users.csv", users), ("users.csv", users.replace(b"7,", b"8,", 1)))
+    with pytest.warns(crn.ReportWarning, match=r"'users \(2\)'"):
+        frame = crn.read_file(data, "provisioning_csv", table="users (2)")
+    assert frame["canvas_user_id"].tolist() == [8]
+    assert frame["canvas_user_id"].dtype == "Int64"
 
 
 def test_empty_results() -> None:
