@@ -5,15 +5,34 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from canvas_reports_nb.exceptions import StoreError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 # Never write through a link that someone else placed here. Windows has no such flag.
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
+# Encrypted folders allow 143 bytes, and a suffix is added.
+_LONGEST = 120
+_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
+
+
+def disk_name(name: str, *, safe: str = "", taken: Iterable[str] = ()) -> str:
+    """Return a file name for any text: percent-encoded, or a digest of what a disk could not hold.
+
+    ``taken`` are names that the result must differ from in more than case.
+    """
+    encoded = quote(name, safe=safe, errors="surrogatepass")
+    fits = len(encoded) <= _LONGEST and not _RESERVED.match(encoded) and encoded.strip(". ") == encoded
+    if fits and encoded.lower() not in {each.lower() for each in taken}:
+        return encoded
+    digest = hashlib.blake2b(name.encode(errors="surrogatepass"), digest_size=8).hexdigest()
+    return f"{re.sub(r'[^0-9A-Za-z]+', '_', name)[:40]}-{digest}"
 
 
 def open_private(path: Path) -> Any:

@@ -16,12 +16,11 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import quote
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from canvas_reports_nb._disk import file_facts, open_private
+from canvas_reports_nb._disk import disk_name, file_facts, open_private
 from canvas_reports_nb.exceptions import CanvasReportsError, NotAReportError, warn
 from canvas_reports_nb.frames.contents import csv_members
 from canvas_reports_nb.frames.identity import identify
@@ -201,7 +200,8 @@ def derive_here(
             rejected = error
             warned.append(f"{member.name} was left out: {error.message}")
             continue
-        target = folder / f"{quote(identity.table, safe=' ')}.parquet"
+        taken = [Path(each["file"]).stem for each in tables.values()]
+        target = folder / f"{disk_name(identity.table, safe=' ', taken=taken)}.parquet"
         facts, made = write_parquet(member, identity, target, provenance)
         tables[identity.table] = {**file_facts(target), "provenance": made.to_dict()}
         warned += _warnings(facts, identity)

@@ -11,9 +11,8 @@ import logging
 import os
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
-from canvas_reports_nb._disk import make_private, open_private
+from canvas_reports_nb._disk import disk_name, make_private, open_private
 from canvas_reports_nb.canvas_api.models import parse_time
 from canvas_reports_nb.catalog.query import key_of
 from canvas_reports_nb.exceptions import StoreError
@@ -50,7 +49,7 @@ class Ledger:
 
     def __init__(self, root: Path, url: str, account: str) -> None:
         self._root = root
-        self._base = root / "ledger" / host_folder(url) / quote(account, safe="")
+        self._base = root / "ledger" / host_folder(url) / disk_name(account)
 
     @contextmanager
     def lock(self, query: Query, waiter: Waiter) -> Iterator[None]:
@@ -132,4 +131,4 @@ class Ledger:
                 yield int(facts["run_id"]), key, facts.get("created_at")
 
     def _folder(self, report: str) -> Path:
-        return self._base / quote(report, safe="")
+        return self._base / disk_name(report)

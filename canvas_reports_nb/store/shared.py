@@ -21,11 +21,10 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
-from urllib.parse import unquote
 from uuid import uuid4
 
 from canvas_reports_nb import _html
-from canvas_reports_nb._disk import make_private
+from canvas_reports_nb._disk import disk_name, make_private
 from canvas_reports_nb.exceptions import (
     CanvasReportsError,
     ConfigurationError,
@@ -121,7 +120,7 @@ class SharedRuns:
             found, removed = self._find(f"{self._base}/runs"), set()
             complete = {upload.path: upload.run for upload in self._complete(found)}
             for path, sizes in found.items():
-                run, is_named = complete.get(path), report in {None, unquote(path.split("/")[-3])}
+                run, is_named = complete.get(path), report is None or disk_name(report) == path.split("/")[-3]
                 if is_named and (before is None or (run is not None and run.finished_at < before)):
                     self._remove(path, sizes)
                     removed |= {run.folder} if run else set()

@@ -21,12 +21,12 @@ from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 import pandas as pd
 
 from canvas_reports_nb import _html
-from canvas_reports_nb._disk import make_private
+from canvas_reports_nb._disk import disk_name, make_private
 from canvas_reports_nb.catalog.parameters import is_number
 from canvas_reports_nb.deadline import Waiter
 from canvas_reports_nb.exceptions import ParameterError, StoreError, StoreLockedError
@@ -123,7 +123,7 @@ class Store:
 
     def folder(self, url: str, account: str, report: str, run_id: int | None = None) -> Path:
         """Return the folder of a run, or of all runs of a report."""
-        base = self.path / "runs" / host_folder(url) / quote(account, safe="") / quote(report, safe="")
+        base = self.path / "runs" / host_folder(url) / disk_name(account) / disk_name(report)
         return base if run_id is None else base / str(run_id)
 
     def find(self, url: str, account: str, report: str, run_id: int) -> ReportResult | None:
@@ -159,7 +159,7 @@ class Store:
         # Files behind a link belong to somebody else: don't list or clear them.
         real = root.resolve()
         found = [folder for folder in found if folder.resolve() == real / folder.relative_to(root)]
-        return [folder for folder in found if report is None or unquote(folder.name) == report]
+        return [folder for folder in found if report is None or folder.name == disk_name(report)]
 
     def info(self) -> pd.DataFrame:
         """List the stored runs, one row per run.

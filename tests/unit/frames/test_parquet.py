@@ -32,3 +32,19 @@ def test_a_zip_of_bad_members_is_rejected(tmp_path: Path) -> None:
     path = packed(tmp_path / "raw.zip", terms=BINARY, users=BINARY)
     with pytest.raises(NotAReportError, match="is not a CSV"):
         derive(path, tmp_path, Provenance(report="provisioning_csv"), {})
+
+
+def test_tables_of_any_name_have_files_of_their_own(tmp_path: Path) -> None:
+    names = [
+        "二〇二五年度 秋学期 国際コミュニケーション学部 大学院 博士課程",
+        "x" * 200,
+        "nul",
+        "Fall",
+        "fall",
+    ]
+    path = packed(tmp_path / "raw.zip", **dict.fromkeys(names, b"student name,student id\nAda,1\n"))
+    derived = derive(path, tmp_path, Provenance(report="mgp_grade_export_csv"), {})
+    assert list(derived.tables) == names
+    files = {made["file"].lower() for made in derived.tables.values()}
+    assert len(files) == len(names)
+    assert all((tmp_path / made["file"]).is_file() for made in derived.tables.values())

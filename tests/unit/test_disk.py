@@ -1,0 +1,47 @@
+"""Any name that a school gives a term, a report or an account becomes a name that every disk can hold."""
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from canvas_reports_nb._disk import disk_name
+
+JAPANESE = "二〇二五年度 秋学期 国際コミュニケーション学部 大学院 博士課程"
+RESERVED = ["CON", "nul", "aux.2025", "COM1", "Lpt9.x", "prn"]
+
+
+@given(name=st.text(min_size=1, max_size=300))
+@example(name=JAPANESE)
+@example(name="x" * 255)
+@example(name="..")
+@example(name="Fall 2025.")
+@example(name="\ud800")
+def test_every_name_fits_on_every_disk(name: str) -> None:
+    found = disk_name(name)
+    assert re.fullmatch(r"[\w%~-][\w%~. -]*", found, re.ASCII), "also as a name in a shared store"
+    assert len(found) <= 130
+    assert found[-1] not in ". "
+    assert found == disk_name(name)
+
+
+@pytest.mark.parametrize("name", RESERVED)
+def test_the_reserved_names_of_windows_are_not_used(name: str) -> None:
+    assert disk_name(name).partition(".")[0].lower() not in {"con", "nul", "aux", "prn", "com1", "lpt9"}
+
+
+def test_a_usual_name_stays_readable() -> None:
+    assert disk_name("sis_account_id:ENG/1") == "sis_account_id%3AENG%2F1"
+    assert disk_name("Fall 2025", safe=" ") == "Fall 2025"
+
+
+def test_names_that_differ_only_in_case_or_in_their_ends_do_not_share_a_file(tmp_path: Path) -> None:
+    names = [f"{'x' * 200}{end}" for end in "ab"] + [f"{JAPANESE} {end}" for end in "ab"]
+    taken: list[str] = []
+    for name in [*names, "Fall", "fall", "FALL"]:
+        taken.append(disk_name(name, taken=taken))
+    assert len({name.lower() for name in taken}) == len(taken)
+    for name in taken:
+        (tmp_path / f"{name}.parquet").write_bytes(b"")
