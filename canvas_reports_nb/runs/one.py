@@ -45,7 +45,7 @@ def read_one(
         run = _given_run(runs, report, numbered(run_id), asked, offline=offline, timeout=timeout)
         return run if not isinstance(run, ReportJob) else run.result(timeout, progress, on_interrupt)
     if offline:
-        return _stored_only(runs, report, asked)
+        return _stored_only(runs, report, asked, max_age)
     sink = resolve(progress)
     pending = PendingRun(runs, report)
     try:
@@ -104,12 +104,23 @@ def _stored_while_down(
         return None
 
 
-def _stored_only(runs: AccountRuns, report: str, asked: Mapping[str, Any]) -> ReportResult:
+def _stored_only(runs: AccountRuns, report: str, asked: Mapping[str, Any], max_age: float) -> ReportResult:
     """Return the newest stored run; nothing is sent."""
-    kept = runs.stored(runs.query(report, asked, cache="only"))
-    if kept is None:
+    query = runs.query(report, asked, cache="only")
+    kept = runs.stored(query, max_age)
+    if kept is not None:
+        return kept
+    older = runs.stored(query)
+    if older is None:
         raise _not_stored(runs, report)
-    return kept
+    age = ago((runs.waiter.now() - older.finished_at).total_seconds())
+    raise NotStoredError(
+        f"The newest stored run finished {age}, which is older than max_age= allows.",
+        hint="Use a larger max_age=, or call once without offline=True.",
+        account=runs.account,
+        report=report,
+        run_id=older.origin.run_id,
+    )
 
 
 def _not_stored(runs: AccountRuns, report: str, run_id: int | None = None) -> NotStoredError:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import difflib
 import functools
 import inspect
+import math
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
 
 from canvas_reports_nb import frames
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 
 _F = TypeVar("_F", bound="Callable[..., Any]")
 _NEAR = 0.7
+# An equal age that the caller gives is another object.
+_ONE_DAY = timedelta(seconds=DEFAULT_MAX_AGE)
 
 
 def _entries(text: str) -> dict[str, str]:
@@ -61,7 +65,7 @@ on_error : {"raise", "return"}
     "return" returns a pair: the frame of the finished runs, and the ``status`` of each request.
 max_age : float, str or timedelta
     Reuse a finished run that is at most this old: seconds, "7d", "12h" or a timedelta. The default is one day.
-    0 starts a new run.
+    0 starts a new run. With ``offline=True`` the default is any age.
 run_id : int, optional
     Read exactly this run. ``canvas.history(report)`` lists the runs.
 offline : bool
@@ -152,20 +156,21 @@ class Readers:
 
     def obtain(
         self, report: str, *, parameters: Parameters | None = None, tables: Iterable[str | None] = (),
-        max_age: Age = DEFAULT_MAX_AGE, run_id: int | None = None, offline: bool = False,
+        max_age: Age = _ONE_DAY, run_id: int | None = None, offline: bool = False,
         progress: Progress = "auto", timeout: float | None = None, on_interrupt: OnInterrupt = "detach",
         **report_parameters: Any,
     ) -> ReportResult:
         """Return the result behind `read_report`; ``tables`` are checked before a run is started."""
+        most = math.inf if offline and max_age is _ONE_DAY else seconds(max_age)
         return read_one(
             self._runs, report, merged(report, parameters, report_parameters), tables=tables,
-            max_age=seconds(max_age), run_id=run_id, offline=offline, progress=progress, timeout=timeout,
+            max_age=most, run_id=run_id, offline=offline, progress=progress, timeout=timeout,
             on_interrupt=on_interrupt,
         )
 
     def obtain_reports(
         self, requests: Any, *, table: str | None = None, one_table: bool = False,
-        on_error: OnError = "raise", max_age: Age = DEFAULT_MAX_AGE, progress: Progress = "auto",
+        on_error: OnError = "raise", max_age: Age = _ONE_DAY, progress: Progress = "auto",
         timeout: float | None = None, on_interrupt: OnInterrupt = "detach",
     ) -> ReportsResult:
         """Return the results behind `read_reports`; with ``one_table`` each request must give exactly one."""
@@ -206,7 +211,7 @@ class Readers:
     def read_report(
         self, report: str, *, parameters: Parameters | None = None, table: str | None = None,
         columns: Sequence[str] | None = None, engine: Engine = "pandas",
-        max_age: Age = DEFAULT_MAX_AGE, run_id: int | None = None, offline: bool = False,
+        max_age: Age = _ONE_DAY, run_id: int | None = None, offline: bool = False,
         progress: Progress = "auto", timeout: float | None = None, on_interrupt: OnInterrupt = "detach",
         **report_parameters: Any,
     ) -> Any:
@@ -272,7 +277,7 @@ class Readers:
     def read_tables(
         self, report: str, *, parameters: Parameters | None = None, table: str | Sequence[str] | None = None,
         columns: Sequence[str] | Mapping[str, Sequence[str]] | None = None, engine: Engine = "pandas",
-        max_age: Age = DEFAULT_MAX_AGE, run_id: int | None = None, offline: bool = False,
+        max_age: Age = _ONE_DAY, run_id: int | None = None, offline: bool = False,
         progress: Progress = "auto", timeout: float | None = None, on_interrupt: OnInterrupt = "detach",
         **report_parameters: Any,
     ) -> Any:
@@ -295,7 +300,7 @@ class Readers:
     def scan_report(
         self, report: str, *, parameters: Parameters | None = None, table: str | None = None,
         columns: Sequence[str] | None = None,
-        max_age: Age = DEFAULT_MAX_AGE, run_id: int | None = None, offline: bool = False,
+        max_age: Age = _ONE_DAY, run_id: int | None = None, offline: bool = False,
         progress: Progress = "auto", timeout: float | None = None, on_interrupt: OnInterrupt = "detach",
         **report_parameters: Any,
     ) -> pl.LazyFrame:
@@ -353,7 +358,7 @@ class Readers:
     def read_reports(
         self, requests: Any, *, table: str | None = None, columns: Sequence[str] | None = None,
         engine: Engine = "pandas",
-        on_error: OnError = "raise", max_age: Age = DEFAULT_MAX_AGE, progress: Progress = "auto",
+        on_error: OnError = "raise", max_age: Age = _ONE_DAY, progress: Progress = "auto",
         timeout: float | None = None, on_interrupt: OnInterrupt = "detach",
     ) -> Any:
         """Read many reports at once and stack them: each run is reused or started, and all are watched together.
@@ -407,7 +412,7 @@ class Readers:
     def scan_reports(
         self, requests: Any, *, table: str | None = None, columns: Sequence[str] | None = None,
         engine: Literal["polars", "dask"] = "polars",
-        on_error: OnError = "raise", max_age: Age = DEFAULT_MAX_AGE, progress: Progress = "auto",
+        on_error: OnError = "raise", max_age: Age = _ONE_DAY, progress: Progress = "auto",
         timeout: float | None = None, on_interrupt: OnInterrupt = "detach",
     ) -> Any:
         """Do as `read_reports`, but return a lazy frame over the stored Parquet files.

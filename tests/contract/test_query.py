@@ -1,7 +1,7 @@
 """One request has one meaning, however it is spelled and wherever it is asked: online, offline, with Canvas down."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import product
 from typing import Any
 
@@ -69,6 +69,20 @@ def test_offline_finds_what_the_same_call_stored(canvas: Callable[..., Any], ter
     age_lists(connection)
     pd.testing.assert_frame_equal(connection.read_report(GRADES, **asked, offline=True), online)
     assert len(connection.server.log) == requests
+
+
+@pytest.mark.parametrize("way", ["read_report", "read_tables", "scan_report"])
+def test_an_age_beside_offline_counts(canvas: Callable[..., Any], way: str) -> None:
+    connection = canvas()
+    read = getattr(connection, way)
+    read(GRADES, **QUIET)
+    connection.server.clock.advance(30 * 3600)
+    read(GRADES, offline=True)
+    read(GRADES, offline=True, max_age="31h")
+    for age in (60, "1d", 24 * 3600, timedelta(days=1)):
+        with pytest.raises(ex.NotStoredError, match=r"finished 30\.\d h ago, which is older"):
+            read(GRADES, offline=True, max_age=age)
+    assert connection.starts() == 1
 
 
 def test_offline_names_what_is_missing_on_this_disk(canvas: Callable[..., Any]) -> None:
