@@ -190,7 +190,8 @@ def derive_here(
 ) -> Derived:
     """Write the typed files of a report file into a folder."""
     members = csv_members(path, provenance.source)
-    tables, warned = {}, [note for member in members for note in member.notes]
+    tables: dict[str, dict[str, Any]] = {}
+    warned = [note for member in members for note in member.notes]
     rejected: NotAReportError | None = None
     for member in members:
         try:
