@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
@@ -13,7 +14,7 @@ from canvas_reports_nb.exceptions import ConfigurationError
 from canvas_reports_nb.runs.account import AccountRuns
 from canvas_reports_nb.runs.job import ReportJob
 from canvas_reports_nb.runs.ledger import Ledger
-from canvas_reports_nb.runs.listings import history_frame, reports_frame
+from canvas_reports_nb.runs.listings import accounts_frame, history_frame, reports_frame, terms_frame
 from canvas_reports_nb.runs.pending import PendingRun
 from canvas_reports_nb.runs.readers import Readers
 from canvas_reports_nb.store.shared import open_store
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from canvas_reports_nb.settings import Settings
     from canvas_reports_nb.store.store import Store
     from canvas_reports_nb.typing import Parameters
+
+_ACCOUNT = re.compile(r"self|default|site_admin|\d+(~\d+)?|[a-z_]+(:[a-z_]+)?:.+")
 
 # Public for this package's own modules.
 _INTERNAL = {"api", "begin", "obtain", "obtain_reports", "offered", "waiter"}
@@ -110,10 +113,19 @@ class Connection(Readers):
         Parameters
         ----------
         account : str or int
-            ``"self"``, a Canvas id, or ``"sis_account_id:X"``.
+            ``"self"``, a Canvas id, or ``"sis_account_id:X"``. `accounts` lists them.
+
+        Raises
+        ------
+        UnknownAccountError
+            Canvas can't read this as an account. Similar accounts are suggested. Whether a well-formed id
+            exists shows in the first call.
         """
         settings = replace(self._settings, account=str(account))
-        return Connection(self._transport, settings, parent=self)
+        there = Connection(self._transport, settings, parent=self)
+        if _ACCOUNT.fullmatch(str(account)) is None:
+            raise there.api.unknown_account()
+        return there
 
     @property
     def api(self) -> AccountReports:
@@ -149,6 +161,41 @@ class Connection(Readers):
             ``last_run`` (UTC), ``last_status``, ``last_run_id`` (Int64).
         """
         return reports_frame(self.api.available())
+
+    def terms(self) -> pd.DataFrame:
+        """List the terms, also on a sub-account: they belong to the root account.
+
+        Returns
+        -------
+        DataFrame
+            One row per term, in Canvas's order (newest first): ``term_id`` (Int64), ``name``, ``sis_term_id``
+            (missing if the token may not read SIS ids), ``start_at``, ``end_at`` (UTC), ``state`` (``"active"``
+            or ``"deleted"``), ``is_current`` (boolean: active, and today is between its dates).
+
+        Raises
+        ------
+        NotPermittedError
+            The token may not list the terms.
+        """
+        return terms_frame(self.api.terms(cache="refresh"), self.waiter.today())
+
+    def accounts(self) -> pd.DataFrame:
+        """List this account and all accounts below it.
+
+        Returns
+        -------
+        DataFrame
+            One row per account, parents before children, siblings by name: ``account_id`` (Int64), ``name``,
+            ``sis_account_id``, ``parent_id`` (Int64), ``path`` (the names from the first account listed, joined
+            with " / "), ``depth`` (Int64, 0 for the first account). If the account is ``"self"`` and the token's
+            owner may not read the root account, the accounts that they administer are listed.
+
+        Raises
+        ------
+        NotPermittedError
+            The token may not list the accounts.
+        """
+        return accounts_frame(self.api.accounts(cache="refresh"))
 
     @property
     def offered(self) -> dict[str, tuple[str, ...]]:

@@ -1,14 +1,15 @@
-"""The six calls of the Account Reports API, and the account and its terms."""
+"""The six calls of the Account Reports API, and the account, its sub-accounts and its terms."""
 
 from __future__ import annotations
 
 import logging
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 from canvas_reports_nb.canvas_api.models import AvailableReport, ReportRun
-from canvas_reports_nb.catalog.parameters import named_report, near, numbered
+from canvas_reports_nb.catalog.parameters import close_to, named_report, near, numbered
 from canvas_reports_nb.catalog.schemas import schema
 from canvas_reports_nb.exceptions import (
     CanvasReportsError,
@@ -113,7 +114,7 @@ class AccountReports:
                     listed = page.get("enrollment_terms") if isinstance(page, dict) else None
                     if not isinstance(listed, list):
                         raise UnexpectedAnswerError("Canvas sent something other than a list of terms.")
-                    found += _readable(listed, _term)
+                    found += _readable(listed, partial(_with_id, "a term"))
             except (NotPermittedError, ParameterError) as error:
                 raise NotPermittedError(
                     "This token may not list the terms, so a term can't be found by its name.",
@@ -121,6 +122,55 @@ class AccountReports:
                     url=error.url,
                 ) from None
             return found
+
+    def accounts(self, *, cache: Cache = "yes") -> list[dict[str, Any]]:
+        """Return this account and all accounts below it.
+
+        An admin of a sub-account may not read "self", the root. For them it means the accounts they administer.
+        """
+        try:
+            tops = [_with_id("an account", self.about(cache=cache))]
+        except NotPermittedError as error:
+            tops = self._listed_accounts("accounts", cache) if self.account == "self" else []
+            if not tops:
+                raise self._accounts_refused(error) from None
+        found: dict[int, dict[str, Any]] = {}
+        for top in tops:
+            if int(top["id"]) in found:
+                continue
+            below = f"accounts/{top['id']}/sub_accounts"
+            try:
+                listed = self._listed_accounts(below, cache, query={"recursive": "true"})
+            except NotPermittedError as error:
+                raise self._accounts_refused(error) from None
+            found.update((int(each["id"]), each) for each in [top, *listed])
+        return list(found.values())
+
+    def _listed_accounts(self, path: str, cache: Cache, **request: Any) -> list[dict[str, Any]]:
+        with self._located():
+            items = self._items(path, cache=cache, **request)
+            return list(_readable(items, partial(_with_id, "an account")))
+
+    def _accounts_refused(self, error: CanvasReportsError) -> NotPermittedError:
+        return NotPermittedError(
+            "This token may not list the accounts.",
+            hint='Ask a Canvas admin for the permission "Account-level settings - manage", or for the id of the '
+            "account you need.",
+            account=self.account,
+            url=error.url,
+        )
+
+    def unknown_account(self, url: str | None = None) -> UnknownAccountError:
+        """Return the error for an account that does not exist, with similar ones that do."""
+        close = ""
+        with suppress(CanvasReportsError):
+            close = _near_accounts(self.account, AccountReports(self._transport, "self").accounts())
+        return UnknownAccountError(
+            "This account does not exist, or this token can't see it.",
+            hint=f"{close}canvas.accounts() lists the accounts.",
+            account=self.account,
+            url=url,
+        )
 
     def about(self, *, cache: Cache = "yes") -> dict[str, Any]:
         """Return the account's own data, such as its id, name and parent."""
@@ -160,7 +210,10 @@ class AccountReports:
             return run
 
     def _all(self, path: str, **request: Any) -> Iterator[Any]:
-        for page in self._transport.pages(f"{self._base}/{path}", **request):
+        return self._items(f"{self._base}/{path}", **request)
+
+    def _items(self, path: str, **request: Any) -> Iterator[Any]:
+        for page in self._transport.pages(path, **request):
             if not isinstance(page, list):
                 raise UnexpectedAnswerError("Canvas sent something other than a list.")
             yield from page
@@ -177,18 +230,18 @@ class AccountReports:
         try:
             yield
         except CanvasReportsError as error:
-            if type(error) is NotFoundError and missing is not NotFoundError:
-                raise missing(
-                    _MISSING[missing], account=self.account, report=report, run_id=run_id, url=error.url
+            if type(error) is NotFoundError and missing is UnknownAccountError:
+                raise self.unknown_account(error.url) from None
+            if type(error) is NotFoundError and missing is UnknownRunError:
+                raise UnknownRunError(
+                    "This run is unknown, deleted, or of another report or account.",
+                    account=self.account,
+                    report=report,
+                    run_id=run_id,
+                    url=error.url,
                 ) from None
             error.located(account=self.account, report=report, run_id=run_id)
             raise
-
-
-_MISSING = {
-    UnknownAccountError: "This account does not exist, or this token can't see it.",
-    UnknownRunError: "This run is unknown, deleted, or of another report or account.",
-}
 
 
 def _readable(items: Iterable[Any], read: Callable[[Any], _Item]) -> Iterator[_Item]:
@@ -209,11 +262,23 @@ def _expected(run: ReportRun, report: str) -> ReportRun:
     return run
 
 
-def _term(item: Any) -> dict[str, Any]:
-    """Return a term if it has an id."""
+def _with_id(what: str, item: Any) -> dict[str, Any]:
+    """Return a term or an account if it has an id."""
     if not isinstance(item, dict) or not str(item.get("id")).isdecimal():
-        raise UnexpectedAnswerError("Canvas sent a term without an id.")
+        raise UnexpectedAnswerError(f"Canvas sent {what} without an id.")
     return item
+
+
+def _near_accounts(spelling: str, accounts: Iterable[Mapping[str, Any]]) -> str:
+    """Return a "Did you mean ...?" sentence with the accounts of similar names or SIS ids."""
+    known: dict[str, str] = {}
+    for account in accounts:
+        sis_id, name = account.get("sis_account_id"), str(account.get("name") or "")
+        usable = f"sis_account_id:{sis_id}" if sis_id else str(account["id"])
+        known |= {text.casefold(): f"{usable!r} ({name})" for text in (str(sis_id or ""), name) if text}
+    close = close_to(spelling.rpartition(":")[2].casefold(), known)
+    found = dict.fromkeys(known[each] for each in close)
+    return f"Did you mean {' or '.join(found)}? " if found else ""
 
 
 def _quoted(report: str) -> str:

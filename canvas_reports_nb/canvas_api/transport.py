@@ -74,7 +74,8 @@ _CACHE_SECONDS = {
     # Each pattern matches a whole path, so that the status of a run (".../reports/x/42") is never cached.
     re.compile(r"^[^?]*/api/v1/accounts/[^/?]+/reports(\?.*)?$"): 600,
     re.compile(r"^[^?]*/api/v1/accounts/[^/?]+(\?.*)?$"): 3600,
-    re.compile(r"^[^?]*/api/v1/accounts/[^/?]+/terms(\?.*)?$"): 600,
+    re.compile(r"^[^?]*/api/v1/accounts/[^/?]+/(terms|sub_accounts)(\?.*)?$"): 600,
+    re.compile(r"^[^?]*/api/v1/accounts(\?.*)?$"): 600,
 }
 
 

@@ -32,12 +32,18 @@ _FALSE = frozenset({"false", "0", "no", "n", "f", "off"})
 _ON_WHEN_SENT = frozenset({"skip_message", "created_by_sis"})
 
 
-def near(name: str, known: Collection[str]) -> str:
-    """Return a "Did you mean ...?" sentence; empty if nothing is close."""
+def close_to(name: str, known: Collection[str]) -> list[str]:
+    """Return up to three known names that are similar, the closest first."""
     found = difflib.get_close_matches(name, list(known), n=3, cutoff=0.55)
     if len(name) > 2:  # noqa: PLR2004 - "id" is a part of nearly every name
         found += [k for k in known if k not in found and (name in k or k in name)]
-    return f"Did you mean {' or '.join(repr(k) for k in found[:3])}? " if found else ""
+    return found[:3]
+
+
+def near(name: str, known: Collection[str]) -> str:
+    """Return a "Did you mean ...?" sentence; empty if nothing is close."""
+    found = close_to(name, known)
+    return f"Did you mean {' or '.join(map(repr, found))}? " if found else ""
 
 
 def is_blank(value: Any) -> bool:

@@ -10,7 +10,7 @@ from canvas_reports_nb.catalog.parameters import near
 from canvas_reports_nb.exceptions import InvalidTermError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 # Canvas resolves these itself, and they can't mean another term later.
 _CANVAS_READS = re.compile(r"\d+(~\d+)?|(hex:sis_term|hex:sis_integration|sis_integration)_id:.+")
@@ -61,7 +61,7 @@ def _ambiguous(text: str, terms: Sequence[dict[str, Any]]) -> InvalidTermError:
 def _fits(text: str, term: dict[str, Any], now: datetime) -> bool:
     sis_id = term.get("sis_term_id")
     if text == "current":
-        return _is_current(term, now)
+        return is_current(term, now)
     if text.startswith(_SIS):
         return bool(sis_id == text.removeprefix(_SIS))
     name = _DEFAULT_NAME if text == "default" else text.casefold()
@@ -81,7 +81,7 @@ def _unlisted(text: str, terms: Sequence[dict[str, Any]]) -> str:
     raise InvalidTermError(f"No term matches {text!r}.", hint=hint)
 
 
-def _is_current(term: dict[str, Any], now: datetime) -> bool:
+def is_current(term: Mapping[str, Any], now: datetime) -> bool:
     """Canvas's own rule: active, with at least one date, and today between them."""
     starts, ends = (_moment(term.get(key)) for key in ("start_at", "end_at"))
     return (

@@ -40,6 +40,8 @@ def cli(context: click.Context, *, verbose: bool) -> None:
 
 for command in (
     runs.list_,
+    runs.terms,
+    runs.accounts,
     run.run,
     runs.history,
     runs.status,

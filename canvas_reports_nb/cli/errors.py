@@ -94,7 +94,10 @@ def print_error(error: Exception) -> None:
     """Print an error in one line on stderr."""
     text, hint = str(error), getattr(error, "hint", None)
     if hint:
-        text = text.removesuffix(hint) + (_next_command(error) or hint)
+        command = _next_command(error) or hint
+        for lister in ("terms", "accounts"):
+            command = command.replace(f"canvas.{lister}()", f"canvas-reports {lister}")
+        text = text.removesuffix(hint) + command
     click.echo(f"Error: {plain(text)}", err=True)
 
 

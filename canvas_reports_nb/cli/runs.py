@@ -1,4 +1,4 @@
-"""The commands list, history, status, abort and delete."""
+"""The commands list, terms, accounts, history, status, abort and delete."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from canvas_reports_nb.runs.job import ReportJob
 
 _SHOWN = ("run_id", "status", "created_at", "ended_at", "rows", "parameters")
+_TERMS_SHOWN = ("term_id", "name", "sis_term_id", "start_at", "end_at", "state", "is_current")
 
 
 @click.command("list")
@@ -25,6 +26,24 @@ def list_(account: str, *, as_json: bool, on_demo: bool) -> None:
     """List the reports this account offers."""
     with exit_on_error(), connection(account, on_demo=on_demo) as canvas:
         print_table(canvas.reports(), ("report", "title", "parameters"), as_json=as_json, header=False)
+
+
+@click.command()
+@json_option
+@connecting
+def terms(account: str, *, as_json: bool, on_demo: bool) -> None:
+    """List the terms, newest first."""
+    with exit_on_error(), connection(account, on_demo=on_demo) as canvas:
+        print_table(canvas.terms(), _TERMS_SHOWN, as_json=as_json)
+
+
+@click.command()
+@json_option
+@connecting
+def accounts(account: str, *, as_json: bool, on_demo: bool) -> None:
+    """List the account and all accounts below it."""
+    with exit_on_error(), connection(account, on_demo=on_demo) as canvas:
+        print_table(canvas.accounts(), ("account_id", "sis_account_id", "path"), as_json=as_json)
 
 
 @click.command()

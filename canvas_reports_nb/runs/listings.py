@@ -1,16 +1,19 @@
-"""The account's reports, and the past runs of one report, as frames."""
+"""The account's reports, terms and sub-accounts, and the past runs of one report, as frames."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from canvas_reports_nb.canvas_api.models import parse_time
 from canvas_reports_nb.catalog.parameters import asked_of
+from canvas_reports_nb.catalog.terms import is_current
 from canvas_reports_nb.frames.provenance import HISTORY_KEY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
 
     from canvas_reports_nb.canvas_api.models import AvailableReport, ReportRun
 
@@ -41,6 +44,77 @@ def reports_frame(offers: Iterable[AvailableReport]) -> pd.DataFrame:
         "last_run_id": "Int64",
     }
     return pd.DataFrame(rows, columns=list(types)).astype(types)
+
+
+def terms_frame(terms: Iterable[Mapping[str, Any]], now: datetime) -> pd.DataFrame:
+    """Return one row per term, in the order given, with the columns of `Connection.terms`."""
+    rows = {
+        int(term["id"]): {
+            "term_id": int(term["id"]),
+            "name": _text(term.get("name")),
+            "sis_term_id": _text(term.get("sis_term_id")),
+            "start_at": parse_time(term.get("start_at")),
+            "end_at": parse_time(term.get("end_at")),
+            "state": term.get("workflow_state"),
+            "is_current": is_current(term, now),
+        }
+        for term in terms
+    }
+    types = {
+        "term_id": "Int64",
+        "name": "str",
+        "sis_term_id": "str",
+        "start_at": _TIME,
+        "end_at": _TIME,
+        "state": "str",
+        "is_current": "boolean",
+    }
+    return pd.DataFrame(list(rows.values()), columns=list(types)).astype(types)
+
+
+def accounts_frame(accounts: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """Return one row per account, parents before children, with the columns of `Connection.accounts`."""
+    known = {int(account["id"]): account for account in accounts}
+    parents = {each: _id(account.get("parent_account_id")) for each, account in known.items()}
+
+    def line(account_id: int) -> list[int]:
+        """Return the ids from the top to an account."""
+        ids = [account_id]
+        while (up := parents[ids[0]]) in known and up not in ids:
+            ids.insert(0, up)
+        return ids
+
+    lines = {each: line(each) for each in known}
+    names = {each: str(account.get("name") or "") for each, account in known.items()}
+    rows = [
+        {
+            "account_id": each,
+            "name": _text(known[each].get("name")),
+            "sis_account_id": _text(known[each].get("sis_account_id")),
+            "parent_id": parents[each],
+            "path": " / ".join(names[up] for up in lines[each]),
+            "depth": len(lines[each]) - 1,
+        }
+        for each in sorted(known, key=lambda each: [(names[up].casefold(), up) for up in lines[each]])
+    ]
+    types = {
+        "account_id": "Int64",
+        "name": "str",
+        "sis_account_id": "str",
+        "parent_id": "Int64",
+        "path": "str",
+        "depth": "Int64",
+    }
+    return pd.DataFrame(rows, columns=list(types)).astype(types)
+
+
+def _text(value: object) -> str | None:
+    """Return a text that may be sent as a number; blank means missing."""
+    return None if value is None or value == "" else str(value)
+
+
+def _id(value: object) -> int | None:
+    return int(str(value)) if str(value).isdecimal() else None
 
 
 def history_frame(report: str, runs: Iterable[ReportRun], account: str | None = None) -> pd.DataFrame:

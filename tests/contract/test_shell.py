@@ -124,6 +124,12 @@ def test_a_wrong_call_starts_nothing(shell: Callable[..., Shell], arguments: lis
     assert wrong.starts == 0
 
 
+def test_an_unknown_account(shell: Callable[..., Shell]) -> None:
+    line = shell().error_line("list", "--account", "sis_account_id:ENGG", code=2)
+    assert "Did you mean 'sis_account_id:ENG' (Engineering)" in line
+    assert "canvas-reports accounts lists the accounts." in line
+
+
 def test_an_output_that_can_not_be_written_starts_nothing(
     shell: Callable[..., Shell], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -300,6 +306,9 @@ def test_json_lines_agree_with_the_frames(shell: Callable[..., Shell], tmp_path:
     asked = shell()
     printed, canvas = asked.json_lines, crn.connect(**asked.timing)
     assert [each["report"] for each in printed("list")] == canvas.reports()["report"].tolist()
+    assert [each["term_id"] for each in printed("terms")] == canvas.terms()["term_id"].tolist()
+    below = canvas.account(7).accounts()["path"].tolist()
+    assert [each["path"] for each in printed("accounts", "--account", "7")] == below
     made = {each["table"]: each for each in printed(*PEOPLE, "-o", "people.zip")}
     frames = canvas.read_tables("provisioning_csv", users=True, terms=True, progress=False)
     assert {name: each["rows"] for name, each in made.items()} == {n: len(f) for n, f in frames.items()}
@@ -333,6 +342,8 @@ def test_tables_without_json(shell: Callable[..., Shell], tmp_path: Path) -> Non
     assert header.split()[:2] == ["run_id", "status"]
     assert row.split()[1] == "complete"
     assert "users=True, terms=True" in row
+    assert "13       Spring 2026" in busy("terms").stdout
+    assert "ENG             Meridian University / Engineering\n" in busy("accounts").stdout
     address, header, row, total = busy("store").stdout.splitlines()
     assert address == str(tmp_path / "store")
     assert row.startswith("provisioning_csv")

@@ -38,6 +38,11 @@ def six_calls(canvas: crn.Connection) -> None:
     assert_type(canvas.attach("grade_export_csv", 81234), crn.ReportJob)
 
 
+def lists(canvas: crn.Connection) -> None:
+    assert_type(canvas.terms(), pd.DataFrame)
+    assert_type(canvas.accounts(), pd.DataFrame)
+
+
 def a_job(job: crn.ReportJob) -> None:
     assert_type(job.run, crn.ReportRun)
     assert_type(job.run.id, int)

@@ -83,6 +83,42 @@ def test_terms_that_may_not_be_listed(refused: Exception) -> None:
     assert "Reports - manage" not in str(caught.value)
 
 
+class Lists(Answering):
+    """A transport with one response, or error, per path."""
+
+    def pages(self, path: str, **_: Any) -> Iterator[Any]:
+        answer = self.answer[path]
+        if isinstance(answer, Exception):
+            raise answer
+        yield answer
+
+    def json(self, _method: str, path: str, **_: Any) -> Any:
+        return next(self.pages(path))
+
+
+def test_accounts_below_that_may_not_be_listed() -> None:
+    refused = NotPermittedError("no")
+    lists = {"accounts/self": {"id": 1}, "accounts/1/sub_accounts": refused}
+    with pytest.raises(NotPermittedError, match="may not list the accounts"):
+        api_of(lists).accounts()
+    with pytest.raises(NotPermittedError, match="may not list the accounts"):
+        api_of({"accounts/self": refused, "accounts": []}).accounts()
+
+
+def test_nested_accounts_of_one_admin_are_listed_once() -> None:
+    lists = {
+        "accounts/self": NotPermittedError("no"),
+        "accounts": [{"id": 7}, *ODD, {"id": 9}, {"id": "10"}],
+        "accounts/7/sub_accounts": [{"id": 8}, None, {"id": 9}],
+        "accounts/10/sub_accounts": [],
+    }
+    assert [int(each["id"]) for each in api_of(lists).accounts()] == [7, 8, 9, 10]
+
+
+def api_of(lists: dict[str, Any]) -> AccountReports:
+    return AccountReports(Lists(lists), "self")  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("title", ["Student Competency", " student competency "])
 def test_a_title_instead_of_a_name(title: str) -> None:
     offers = api([{"report": "outcome_export_csv", "title": "Outcomes"}]).available()
