@@ -143,8 +143,8 @@ def _no_keyword(reader: str, name: str, near: list[str], keywords: list[str]) ->
 class Readers:
     """The methods that read reports. The package offers them too, for the newest connection."""
 
-    # fmt: off - the formatter would put every keyword of every overload on its own line
-
+    # The formatter would put every keyword of every overload on its own line.
+    # fmt: off
     @property
     def _runs(self) -> AccountRuns:
         raise NotImplementedError
@@ -154,142 +154,64 @@ class Readers:
         raise NotImplementedError
 
     def obtain(
-        self,
-        report: str,
-        *,
-        parameters: Parameters | None = None,
-        tables: Iterable[str | None] = (),
-        max_age: Age = _ONE_DAY,
-        run_id: int | None = None,
-        offline: bool = False,
-        progress: Progress = "auto",
-        timeout: float | None = None,
-        on_interrupt: OnInterrupt = "detach",
+        self, report: str, *, parameters: Parameters | None = None, tables: Iterable[str | None] = (),
+        max_age: Age = _ONE_DAY, run_id: int | None = None, offline: bool = False,
+        progress: Progress = "auto", timeout: float | None = None, on_interrupt: OnInterrupt = "detach",
         **report_parameters: Any,
     ) -> ReportResult:
         """Return the result behind `read_report`; ``tables`` are checked before a run is started."""
         most = math.inf if offline and max_age is _ONE_DAY else seconds(max_age)
         return read_one(
-            self._runs,
-            report,
-            merged(report, parameters, report_parameters),
-            tables=tables,
-            max_age=most,
-            run_id=run_id,
-            offline=offline,
-            progress=progress,
-            timeout=timeout,
+            self._runs, report, merged(report, parameters, report_parameters), tables=tables,
+            max_age=most, run_id=run_id, offline=offline, progress=progress, timeout=timeout,
             on_interrupt=on_interrupt,
         )
 
     def obtain_reports(
-        self,
-        requests: Any,
-        *,
-        table: str | None = None,
-        one_table: bool = False,
-        on_error: OnError = "raise",
-        max_age: Age = _ONE_DAY,
-        progress: Progress = "auto",
-        timeout: float | None = None,
-        on_interrupt: OnInterrupt = "detach",
+        self, requests: Any, *, table: str | None = None, one_table: bool = False,
+        on_error: OnError = "raise", max_age: Age = _ONE_DAY, progress: Progress = "auto",
+        timeout: float | None = None, on_interrupt: OnInterrupt = "detach",
     ) -> ReportsResult:
         """Return the results behind `read_reports`; with ``one_table`` each request must give exactly one."""
         return read_many(
-            requests,
-            self._runs_of,
-            table=table,
-            one_table=one_table,
-            on_error=on_error,
-            max_age=seconds(max_age),
-            progress=progress,
-            timeout=timeout,
-            on_interrupt=on_interrupt,
+            requests, self._runs_of, table=table, one_table=one_table, on_error=on_error,
+            max_age=seconds(max_age), progress=progress, timeout=timeout, on_interrupt=on_interrupt,
         )
 
     @overload
     def read_report(
-        self,
-        report: str,
-        *,
-        parameters: Parameters | None = ...,
-        table: str | None = ...,
-        columns: Sequence[str] | None = ...,
-        engine: Literal["pandas"] = ...,
-        max_age: Age = ...,
-        run_id: int | None = ...,
-        offline: bool = ...,
-        progress: Progress = ...,
-        timeout: float | None = ...,
-        on_interrupt: OnInterrupt = ...,
-        **report_parameters: Any,
+        self, report: str, *, parameters: Parameters | None = ..., table: str | None = ...,
+        columns: Sequence[str] | None = ..., engine: Literal["pandas"] = ...,
+        max_age: Age = ..., run_id: int | None = ..., offline: bool = ..., progress: Progress = ...,
+        timeout: float | None = ..., on_interrupt: OnInterrupt = ..., **report_parameters: Any,
     ) -> pd.DataFrame: ...
     @overload
     def read_report(
-        self,
-        report: str,
-        *,
-        parameters: Parameters | None = ...,
-        table: str | None = ...,
-        columns: Sequence[str] | None = ...,
-        engine: Literal["polars"],
-        max_age: Age = ...,
-        run_id: int | None = ...,
-        offline: bool = ...,
-        progress: Progress = ...,
-        timeout: float | None = ...,
-        on_interrupt: OnInterrupt = ...,
-        **report_parameters: Any,
+        self, report: str, *, parameters: Parameters | None = ..., table: str | None = ...,
+        columns: Sequence[str] | None = ..., engine: Literal["polars"],
+        max_age: Age = ..., run_id: int | None = ..., offline: bool = ..., progress: Progress = ...,
+        timeout: float | None = ..., on_interrupt: OnInterrupt = ..., **report_parameters: Any,
     ) -> pl.DataFrame: ...
     @overload
     def read_report(
-        self,
-        report: str,
-        *,
-        parameters: Parameters | None = ...,
-        table: str | None = ...,
-        columns: Sequence[str] | None = ...,
-        engine: Literal["arrow"],
-        max_age: Age = ...,
-        run_id: int | None = ...,
-        offline: bool = ...,
-        progress: Progress = ...,
-        timeout: float | None = ...,
-        on_interrupt: OnInterrupt = ...,
-        **report_parameters: Any,
+        self, report: str, *, parameters: Parameters | None = ..., table: str | None = ...,
+        columns: Sequence[str] | None = ..., engine: Literal["arrow"],
+        max_age: Age = ..., run_id: int | None = ..., offline: bool = ..., progress: Progress = ...,
+        timeout: float | None = ..., on_interrupt: OnInterrupt = ..., **report_parameters: Any,
     ) -> pa.Table: ...
     @overload
     def read_report(
-        self,
-        report: str,
-        *,
-        parameters: Parameters | None = ...,
-        table: str | None = ...,
-        columns: Sequence[str] | None = ...,
-        engine: Literal["dask"],
-        max_age: Age = ...,
-        run_id: int | None = ...,
-        offline: bool = ...,
-        progress: Progress = ...,
-        timeout: float | None = ...,
-        on_interrupt: OnInterrupt = ...,
-        **report_parameters: Any,
+        self, report: str, *, parameters: Parameters | None = ..., table: str | None = ...,
+        columns: Sequence[str] | None = ..., engine: Literal["dask"],
+        max_age: Age = ..., run_id: int | None = ..., offline: bool = ..., progress: Progress = ...,
+        timeout: float | None = ..., on_interrupt: OnInterrupt = ..., **report_parameters: Any,
     ) -> Any: ...
     @_reader()
     def read_report(
-        self,
-        report: str,
-        *,
-        parameters: Parameters | None = None,
-        table: str | None = None,
-        columns: Sequence[str] | None = None,
-        engine: Engine = "pandas",
-        max_age: Age = _ONE_DAY,
-        run_id: int | None = None,
-        offline: bool = False,
-        progress: Progress = "auto",
-        timeout: float | None = None,
-        on_interrupt: OnInterrupt = "detach",
+        self, report: str, *, parameters: Parameters | None = None, table: str | None = None,
+        columns: Sequence[str] | None = None, engine: Engine = "pandas",
+        max_age: Age = _ONE_DAY, run_id: int | None = None, offline: bool = False,
+        progress: Progress = "auto", timeout: float | None = None, on_interrupt: OnInterrupt = "detach",
         **report_parameters: Any,
     ) -> Any:
         """Reuse a run or start one, wait for it with a progress bar, and load a table.
@@ -316,102 +238,46 @@ class Readers:
         """
         frames.check_engine(engine)
         result = self.obtain(
-            report,
-            parameters=parameters,
-            tables=[table],
-            max_age=max_age,
-            run_id=run_id,
-            offline=offline,
-            progress=progress,
-            timeout=timeout,
-            on_interrupt=on_interrupt,
-            **report_parameters,
+            report, parameters=parameters, tables=[table],
+            max_age=max_age, run_id=run_id, offline=offline, progress=progress, timeout=timeout,
+            on_interrupt=on_interrupt, **report_parameters,
         )
         return result.load(engine, table, columns)
 
     @overload
     def read_tables(
-        self,
-        report: str,
-        *,
-        parameters: Parameters | None = ...,
-        table: str | Sequence[str] | None = ...,
-        columns: Sequence[str] | Mapping[str, Sequence[str]] | None = ...,
-        engine: Literal["pandas"] = ...,
-        max_age: Age = ...,
-        run_id: int | None = ...,
-        offline: bool = ...,
-        progress: Progress = ...,
-        timeout: float | None = ...,
-        on_interrupt: OnInterrupt = ...,
-        **report_parameters: Any,
+        self, report: str, *, parameters: Parameters | None = ..., table: str | Sequence[str] | None = ...,
+        columns: Sequence[str] | Mapping[str, Sequence[str]] | None = ..., engine: Literal["pandas"] = ...,
+        max_age: Age = ..., run_id: int | None = ..., offline: bool = ..., progress: Progress = ...,
+        timeout: float | None = ..., on_interrupt: OnInterrupt = ..., **report_parameters: Any,
     ) -> dict[str, pd.DataFrame]: ...
     @overload
     def read_tables(
-        self,
-        report: str,
-        *,
-        parameters: Parameters | None = ...,
-        table: str | Sequence[str] | None = ...,
-        columns: Sequence[str] | Mapping[str, Sequence[str]] | None = ...,
-        engine: Literal["polars"],
-        max_age: Age = ...,
-        run_id: int | None = ...,
-        offline: bool = ...,
-        progress: Progress = ...,
-        timeout: float | None = ...,
-        on_interrupt: OnInterrupt = ...,
-        **report_parameters: Any,
+        self, report: str, *, parameters: Parameters | None = ..., table: str | Sequence[str] | None = ...,
+        columns: Sequence[str] | Mapping[str, Sequence[str]] | None = ..., engine: Literal["polars"],
+        max_age: Age = ..., run_id: int | None = ..., offline: bool = ..., progress: Progress = ...,
+        timeout: float | None = ..., on_interrupt: OnInterrupt = ..., **report_parameters: Any,
     ) -> dict[str, pl.DataFrame]: ...
     @overload
     def read_tables(
-        self,
-        report: str,
-        *,
-        parameters: Parameters | None = ...,
-        table: str | Sequence[str] | None = ...,
-        columns: Sequence[str] | Mapping[str, Sequence[str]] | None = ...,
-        engine: Literal["arrow"],
-        max_age: Age = ...,
-        run_id: int | None = ...,
-        offline: bool = ...,
-        progress: Progress = ...,
-        timeout: float | None = ...,
-        on_interrupt: OnInterrupt = ...,
-        **report_parameters: Any,
+        self, report: str, *, parameters: Parameters | None = ..., table: str | Sequence[str] | None = ...,
+        columns: Sequence[str] | Mapping[str, Sequence[str]] | None = ..., engine: Literal["arrow"],
+        max_age: Age = ..., run_id: int | None = ..., offline: bool = ..., progress: Progress = ...,
+        timeout: float | None = ..., on_interrupt: OnInterrupt = ..., **report_parameters: Any,
     ) -> dict[str, pa.Table]: ...
     @overload
     def read_tables(
-        self,
-        report: str,
-        *,
-        parameters: Parameters | None = ...,
-        table: str | Sequence[str] | None = ...,
-        columns: Sequence[str] | Mapping[str, Sequence[str]] | None = ...,
-        engine: Literal["dask"],
-        max_age: Age = ...,
-        run_id: int | None = ...,
-        offline: bool = ...,
-        progress: Progress = ...,
-        timeout: float | None = ...,
-        on_interrupt: OnInterrupt = ...,
-        **report_parameters: Any,
+        self, report: str, *, parameters: Parameters | None = ..., table: str | Sequence[str] | None = ...,
+        columns: Sequence[str] | Mapping[str, Sequence[str]] | None = ..., engine: Literal["dask"],
+        max_age: Age = ..., run_id: int | None = ..., offline: bool = ..., progress: Progress = ...,
+        timeout: float | None = ..., on_interrupt: OnInterrupt = ..., **report_parameters: Any,
     ) -> dict[str, Any]: ...
     @_reader(_TABLES)
     def read_tables(
-        self,
-        report: str,
-        *,
-        parameters: Parameters | None = None,
-        table: str | Sequence[str] | None = None,
-        columns: Sequence[str] | Mapping[str, Sequence[str]] | None = None,
-        engine: Engine = "pandas",
-        max_age: Age = _ONE_DAY,
-        run_id: int | None = None,
-        offline: bool = False,
-        progress: Progress = "auto",
-        timeout: float | None = None,
-        on_interrupt: OnInterrupt = "detach",
+        self, report: str, *, parameters: Parameters | None = None, table: str | Sequence[str] | None = None,
+        columns: Sequence[str] | Mapping[str, Sequence[str]] | None = None, engine: Engine = "pandas",
+        max_age: Age = _ONE_DAY, run_id: int | None = None, offline: bool = False,
+        progress: Progress = "auto", timeout: float | None = None, on_interrupt: OnInterrupt = "detach",
         **report_parameters: Any,
     ) -> Any:
         """Do as `read_report`, but load every table of the run, or those named.
@@ -423,33 +289,18 @@ class Readers:
         """
         frames.check_engine(engine)
         result = self.obtain(
-            report,
-            parameters=parameters,
-            tables=[table] if isinstance(table, str) else table or (),
-            max_age=max_age,
-            run_id=run_id,
-            offline=offline,
-            progress=progress,
-            timeout=timeout,
-            on_interrupt=on_interrupt,
-            **report_parameters,
+            report, parameters=parameters, tables=[table] if isinstance(table, str) else table or (),
+            max_age=max_age, run_id=run_id, offline=offline, progress=progress, timeout=timeout,
+            on_interrupt=on_interrupt, **report_parameters,
         )
         return _load_tables(result, engine, table, columns)
 
     @_reader()
     def scan_report(
-        self,
-        report: str,
-        *,
-        parameters: Parameters | None = None,
-        table: str | None = None,
+        self, report: str, *, parameters: Parameters | None = None, table: str | None = None,
         columns: Sequence[str] | None = None,
-        max_age: Age = _ONE_DAY,
-        run_id: int | None = None,
-        offline: bool = False,
-        progress: Progress = "auto",
-        timeout: float | None = None,
-        on_interrupt: OnInterrupt = "detach",
+        max_age: Age = _ONE_DAY, run_id: int | None = None, offline: bool = False,
+        progress: Progress = "auto", timeout: float | None = None, on_interrupt: OnInterrupt = "detach",
         **report_parameters: Any,
     ) -> pl.LazyFrame:
         """Do as `read_report`, but return a lazy polars frame over the stored Parquet file.
@@ -461,102 +312,53 @@ class Readers:
         polars.LazyFrame
         """
         result = self.obtain(
-            report,
-            parameters=parameters,
-            tables=[table],
-            max_age=max_age,
-            run_id=run_id,
-            offline=offline,
-            progress=progress,
-            timeout=timeout,
-            on_interrupt=on_interrupt,
-            **report_parameters,
+            report, parameters=parameters, tables=[table],
+            max_age=max_age, run_id=run_id, offline=offline, progress=progress, timeout=timeout,
+            on_interrupt=on_interrupt, **report_parameters,
         )
         return result.scan(table, columns)
 
     @overload
     def read_reports(
-        self,
-        requests: Any,
-        *,
-        table: str | None = ...,
-        columns: Sequence[str] | None = ...,
-        engine: Literal["pandas"] = ...,
-        on_error: Literal["raise"] = ...,
-        max_age: Age = ...,
-        progress: Progress = ...,
-        timeout: float | None = ...,
+        self, requests: Any, *, table: str | None = ..., columns: Sequence[str] | None = ...,
+        engine: Literal["pandas"] = ..., on_error: Literal["raise"] = ...,
+        max_age: Age = ..., progress: Progress = ..., timeout: float | None = ...,
         on_interrupt: OnInterrupt = ...,
     ) -> pd.DataFrame: ...
     @overload
     def read_reports(
-        self,
-        requests: Any,
-        *,
-        table: str | None = ...,
-        columns: Sequence[str] | None = ...,
-        engine: Literal["polars"],
-        on_error: Literal["raise"] = ...,
-        max_age: Age = ...,
-        progress: Progress = ...,
-        timeout: float | None = ...,
+        self, requests: Any, *, table: str | None = ..., columns: Sequence[str] | None = ...,
+        engine: Literal["polars"], on_error: Literal["raise"] = ...,
+        max_age: Age = ..., progress: Progress = ..., timeout: float | None = ...,
         on_interrupt: OnInterrupt = ...,
     ) -> pl.DataFrame: ...
     @overload
     def read_reports(
-        self,
-        requests: Any,
-        *,
-        table: str | None = ...,
-        columns: Sequence[str] | None = ...,
-        engine: Literal["arrow"],
-        on_error: Literal["raise"] = ...,
-        max_age: Age = ...,
-        progress: Progress = ...,
-        timeout: float | None = ...,
+        self, requests: Any, *, table: str | None = ..., columns: Sequence[str] | None = ...,
+        engine: Literal["arrow"], on_error: Literal["raise"] = ...,
+        max_age: Age = ..., progress: Progress = ..., timeout: float | None = ...,
         on_interrupt: OnInterrupt = ...,
     ) -> pa.Table: ...
     @overload
     def read_reports(
-        self,
-        requests: Any,
-        *,
-        table: str | None = ...,
-        columns: Sequence[str] | None = ...,
-        engine: Literal["dask"],
-        on_error: Literal["raise"] = ...,
-        max_age: Age = ...,
-        progress: Progress = ...,
-        timeout: float | None = ...,
+        self, requests: Any, *, table: str | None = ..., columns: Sequence[str] | None = ...,
+        engine: Literal["dask"], on_error: Literal["raise"] = ...,
+        max_age: Age = ..., progress: Progress = ..., timeout: float | None = ...,
         on_interrupt: OnInterrupt = ...,
     ) -> Any: ...
     @overload
     def read_reports(
-        self,
-        requests: Any,
-        *,
-        table: str | None = ...,
-        columns: Sequence[str] | None = ...,
-        engine: Engine = ...,
-        on_error: Literal["return"],
-        max_age: Age = ...,
-        progress: Progress = ...,
-        timeout: float | None = ...,
+        self, requests: Any, *, table: str | None = ..., columns: Sequence[str] | None = ...,
+        engine: Engine = ..., on_error: Literal["return"],
+        max_age: Age = ..., progress: Progress = ..., timeout: float | None = ...,
         on_interrupt: OnInterrupt = ...,
     ) -> tuple[Any, pd.DataFrame]: ...
     @_reader()
     def read_reports(
-        self,
-        requests: Any,
-        *,
-        table: str | None = None,
-        columns: Sequence[str] | None = None,
+        self, requests: Any, *, table: str | None = None, columns: Sequence[str] | None = None,
         engine: Engine = "pandas",
-        on_error: OnError = "raise",
-        max_age: Age = _ONE_DAY,
-        progress: Progress = "auto",
-        timeout: float | None = None,
-        on_interrupt: OnInterrupt = "detach",
+        on_error: OnError = "raise", max_age: Age = _ONE_DAY, progress: Progress = "auto",
+        timeout: float | None = None, on_interrupt: OnInterrupt = "detach",
     ) -> Any:
         """Read many reports at once and stack them: each run is reused or started, and all are watched together.
 
@@ -578,73 +380,39 @@ class Readers:
         """
         frames.check_engine(engine)
         found = self.obtain_reports(
-            requests,
-            table=table,
-            one_table=True,
-            on_error=on_error,
-            max_age=max_age,
-            progress=progress,
-            timeout=timeout,
-            on_interrupt=on_interrupt,
+            requests, table=table, one_table=True, on_error=on_error, max_age=max_age, progress=progress,
+            timeout=timeout, on_interrupt=on_interrupt,
         )
         frame = found.load(engine, table, columns)
         return frame if on_error == "raise" else (frame, found.status)
 
     @overload
     def scan_reports(
-        self,
-        requests: Any,
-        *,
-        table: str | None = ...,
-        columns: Sequence[str] | None = ...,
-        engine: Literal["polars"] = ...,
-        on_error: Literal["raise"] = ...,
-        max_age: Age = ...,
-        progress: Progress = ...,
-        timeout: float | None = ...,
+        self, requests: Any, *, table: str | None = ..., columns: Sequence[str] | None = ...,
+        engine: Literal["polars"] = ..., on_error: Literal["raise"] = ...,
+        max_age: Age = ..., progress: Progress = ..., timeout: float | None = ...,
         on_interrupt: OnInterrupt = ...,
     ) -> pl.LazyFrame: ...
     @overload
     def scan_reports(
-        self,
-        requests: Any,
-        *,
-        table: str | None = ...,
-        columns: Sequence[str] | None = ...,
-        engine: Literal["dask"],
-        on_error: Literal["raise"] = ...,
-        max_age: Age = ...,
-        progress: Progress = ...,
-        timeout: float | None = ...,
+        self, requests: Any, *, table: str | None = ..., columns: Sequence[str] | None = ...,
+        engine: Literal["dask"], on_error: Literal["raise"] = ...,
+        max_age: Age = ..., progress: Progress = ..., timeout: float | None = ...,
         on_interrupt: OnInterrupt = ...,
     ) -> Any: ...
     @overload
     def scan_reports(
-        self,
-        requests: Any,
-        *,
-        table: str | None = ...,
-        columns: Sequence[str] | None = ...,
-        engine: Literal["polars", "dask"] = ...,
-        on_error: Literal["return"],
-        max_age: Age = ...,
-        progress: Progress = ...,
-        timeout: float | None = ...,
+        self, requests: Any, *, table: str | None = ..., columns: Sequence[str] | None = ...,
+        engine: Literal["polars", "dask"] = ..., on_error: Literal["return"],
+        max_age: Age = ..., progress: Progress = ..., timeout: float | None = ...,
         on_interrupt: OnInterrupt = ...,
     ) -> tuple[Any, pd.DataFrame]: ...
     @_reader(_LAZY)
     def scan_reports(
-        self,
-        requests: Any,
-        *,
-        table: str | None = None,
-        columns: Sequence[str] | None = None,
+        self, requests: Any, *, table: str | None = None, columns: Sequence[str] | None = None,
         engine: Literal["polars", "dask"] = "polars",
-        on_error: OnError = "raise",
-        max_age: Age = _ONE_DAY,
-        progress: Progress = "auto",
-        timeout: float | None = None,
-        on_interrupt: OnInterrupt = "detach",
+        on_error: OnError = "raise", max_age: Age = _ONE_DAY, progress: Progress = "auto",
+        timeout: float | None = None, on_interrupt: OnInterrupt = "detach",
     ) -> Any:
         """Do as `read_reports`, but return a lazy frame over the stored Parquet files.
 
@@ -658,18 +426,11 @@ class Readers:
         """
         if engine not in ("polars", "dask"):
             raise ParameterError(
-                f"scan_reports can't return a lazy frame of engine={engine!r}.",
-                hint='Use "polars" or "dask".',
+                f"scan_reports can't return a lazy frame of engine={engine!r}.", hint='Use "polars" or "dask".'
             )
         found = self.obtain_reports(
-            requests,
-            table=table,
-            one_table=True,
-            on_error=on_error,
-            max_age=max_age,
-            progress=progress,
-            timeout=timeout,
-            on_interrupt=on_interrupt,
+            requests, table=table, one_table=True, on_error=on_error, max_age=max_age, progress=progress,
+            timeout=timeout, on_interrupt=on_interrupt,
         )
         frame = found.scan(table, columns) if engine == "polars" else found.load(engine, table, columns)
         return frame if on_error == "raise" else (frame, found.status)
