@@ -65,7 +65,7 @@ _MAX_RETRY_AFTER = 60.0  # a server may ask for hours, but the caller's timeout 
 _TEMPORARY = (ThrottledError, NotReachedError, ServerError)
 _ADDRESS = "Check that the address is that of your Canvas."
 _START_AGAIN = "Start the report again, for example with max_age=0."
-_GONE = (404, 410)
+_GONE, _REJECTED = (404, 410), (400, 401, 403, 404, 410)
 _PER_PAGE = 100
 _MAX_PAGES = 1000
 _CACHE_WAIT = 1.0  # seconds for another process to release the cache
@@ -366,18 +366,23 @@ class Transport:
             yield response
 
     def _open_file(self, url: str, headers: Mapping[str, str]) -> _Attempt:
-        tried = self._send(self._plain, "GET", url, {"stream": True, "headers": headers})
+        request = {"stream": True, "headers": headers}
+        tried = self._send(self._plain, "GET", url, request)
+        if _is_rejected_link(tried):
+            tried = self._send(self._plain, "GET", url, request)  # Canvas redirects to a new link
         response = tried.response
         if response is None or tried.error is None:
             return tried
         if response.status_code == requests.codes.requested_range_not_satisfiable:
             return _Attempt(response)
-        response.close()
-        error: CanvasReportsError = tried.error
+        return self._file_error(tried, response, url)
+
+    def _file_error(self, tried: _Attempt, response: Response, url: str) -> _Attempt:
+        error = tried.error
         is_elsewhere = origin(response.url) != origin(self._settings.url)
         if is_elsewhere and response.status_code in _GONE:
             error = NotFoundError("The file is no longer in the file storage.", hint=_START_AGAIN, url=url)
-        elif is_elsewhere:
+        elif is_elsewhere and type(error) not in _TEMPORARY:
             # A storage checks only its links, which expire within minutes.
             message = f"The file storage rejected the link ({response.status_code})."
             error = ServerError(message, hint="Call again to get a new link.", url=url)
@@ -388,7 +393,17 @@ class Transport:
                 hint="Ask a Canvas admin for permission to read the account's files.",
                 url=url,
             )
-        return _Attempt(error=error, pause=tried.pause)
+        return _Attempt(error=error, pause=tried.pause, may_retry=type(tried.error) in _TEMPORARY)
+
+
+def _is_rejected_link(tried: _Attempt) -> bool:
+    """Return whether the server of a file rejected its link, most likely because it expired."""
+    response, error = tried.response, tried.error
+    if response is None or response.status_code not in _REJECTED or isinstance(error, ThrottledError):
+        return False
+    if isinstance(error, NotPermittedError):
+        return False  # JSON from Canvas's own permission check
+    return bool(response.history) or response.status_code == requests.codes.forbidden
 
 
 def _outcome(state: RetryCallState) -> _Attempt:

@@ -459,29 +459,65 @@ def test_no_redirect_to_plain_http(transport: Made) -> None:
 @pytest.mark.parametrize(
     ("host", "status", "error"),
     [
+        (CANVAS, 400, exc.ParameterError),
         (CANVAS, 401, exc.AuthenticationError),
         (CANVAS, 403, exc.NotPermittedError),
         (CANVAS, 404, exc.NotFoundError),
+        (STORAGE, 400, exc.ServerError),
         (STORAGE, 401, exc.ServerError),
         (STORAGE, 403, exc.ServerError),
         (STORAGE, 404, exc.NotFoundError),
         (STORAGE, 410, exc.NotFoundError),
     ],
 )
-def test_a_rejected_download(transport: Made, host: str, status: int, error: type[Exception]) -> None:
-    tries = 4 if error is exc.ServerError else 1  # a new link is requested for an expired one
-    made, wire = transport(
-        *[
-            (302, b"", {"Location": f"{host}/a?token=signed"}),
-            (status, b"<Error/>", {"Content-Type": "text/xml"}),
-        ]
-        * tries
+def test_a_rejected_link_is_renewed_once_on_any_host(
+    transport: Made, slept: list[float], host: str, status: int, error: type[Exception]
+) -> None:
+    rejected = (
+        (302, b"", {"Location": f"{host}/a?token=signed"}),
+        (status, b"<Error/>", {"Content-Type": "text/xml"}),
     )
+    renewed = (
+        (302, b"", {"Location": f"{host}/a?token=new"}),
+        (200, b"a\n1\n", {"Content-Type": "text/csv"}),
+    )
+    made, wire = transport(*rejected, *renewed)
+    with made.download(f"{CANVAS}/files/7?verifier=signed") as response:
+        assert response.raw.read() == b"a\n1\n"
+    assert str(wire.requests[-1].url).endswith("token=new")
+    wire.answers = [*rejected, *rejected]
     with pytest.raises(error) as caught, made.download(f"{CANVAS}/files/7?verifier=signed"):
         pass
     assert type(caught.value) is error
     assert not wire.answers
+    assert not slept
     assert "signed" not in f"{caught.value} {caught.value!r} {vars(caught.value)}"
+
+
+def test_a_link_that_canvas_itself_rejects(transport: Made) -> None:
+    kind = {"Content-Type": "application/xml"}
+    made, wire = transport((403, b"<Error/>", kind), (200, b"a\n1\n", {"Content-Type": "text/csv"}))
+    with made.download(f"{CANVAS}/files/7") as response:
+        assert response.raw.read() == b"a\n1\n"
+    for answer, error in [((404, b"<html/>", {"Content-Type": "text/html"}), exc.NotFoundError)] + [
+        ((status, {"status": "unauthorized"}), exc.NotPermittedError) for status in (401, 403)
+    ]:
+        wire.answers = [answer]  # its permission check, or a file that was removed: a new link is the same
+        with pytest.raises(error), made.download(f"{CANVAS}/files/7"):
+            pass
+        assert not wire.answers
+
+
+@pytest.mark.parametrize("host", [CANVAS, STORAGE])
+def test_a_storage_that_is_busy_is_asked_again_after_a_pause(
+    transport: Made, slept: list[float], host: str
+) -> None:
+    redirect = (302, b"", {"Location": f"{host}/a?token=signed"})
+    made, wire = transport(redirect, THROTTLED, redirect, (503, b""), redirect, (200, b"a\n1\n"))
+    with made.download(f"{CANVAS}/files/7") as response:
+        assert response.raw.read() == b"a\n1\n"
+    assert not wire.answers
+    assert len(slept) == 2
 
 
 @pytest.mark.parametrize(
