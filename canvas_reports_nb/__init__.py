@@ -15,6 +15,7 @@ from typing import Any as _Any
 from canvas_reports_nb import accessors, demo_canvas, exceptions
 from canvas_reports_nb.accessors.functions import provenance, refresh
 from canvas_reports_nb.analysis.diffing import Diff, diff
+from canvas_reports_nb.analysis.excel import to_excel
 from canvas_reports_nb.analysis.privacy.pseudonyms import check_pseudonymized, pseudonymize
 from canvas_reports_nb.analysis.privacy.spreadsheets import for_spreadsheet
 from canvas_reports_nb.analysis.privacy.suppression import suppress_small_cells
@@ -84,6 +85,7 @@ __all__ = [
     "scan_report",
     "scan_reports",
     "suppress_small_cells",
+    "to_excel",
 ]
 
 _logging.getLogger(__name__).addHandler(_logging.NullHandler())

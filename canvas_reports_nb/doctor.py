@@ -48,6 +48,7 @@ _EXTRAS = {
     "demo": ("starlette", "uvicorn", "jupyterlab"),
     "plot": ("matplotlib",),
     "dask": ("dask",),
+    "excel": ("xlsxwriter",),
     "keyring": ("keyring",),
 }
 

@@ -11,6 +11,7 @@ import pandas as pd
 from canvas_reports_nb import opening
 from canvas_reports_nb.accessors.functions import provenance, refresh
 from canvas_reports_nb.analysis.diffing import Diff, diff
+from canvas_reports_nb.analysis.excel import to_excel
 from canvas_reports_nb.analysis.privacy.pseudonyms import pseudonymize
 from canvas_reports_nb.exceptions import ParameterError
 from canvas_reports_nb.frames.describe import dictionary
@@ -121,6 +122,7 @@ class FrameAccessor:
 
     refresh = on_frame(refresh)
     pseudonymize = on_frame(pseudonymize)
+    to_excel = on_frame(to_excel)
     read_reports = on_frame(opening.read_reports)
     scan_reports = on_frame(opening.scan_reports)
 

@@ -28,7 +28,8 @@ def conda(name: str) -> tuple[dict[str, object], list[str], list[str]]:
 def required() -> set[str]:
     """Return what the package and its demo require on Unix, with conda's names."""
     extras = PROJECT["optional-dependencies"]
-    requirements = [*PROJECT["dependencies"], *extras["demo"], *extras["plot"], *extras["dask"]]
+    named = ("demo", "plot", "dask", "excel")
+    requirements = [*PROJECT["dependencies"], *(need for name in named for need in extras[name])]
     # Conda's dask package includes what pip calls the extras of dask.
     plain = [
         re.sub(r"^dask\[.*\]", "dask", need)

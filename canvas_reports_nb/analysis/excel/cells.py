@@ -1,0 +1,338 @@
+"""What the columns of a frame become in a workbook: header, cells, number format, width and place."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+import polars as pl
+from polars.exceptions import PolarsError
+
+from canvas_reports_nb.catalog.schemas import Column, fold, reports, schema
+from canvas_reports_nb.frames.describe import table_of
+from canvas_reports_nb.frames.exchange import to_lazy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+Format: TypeAlias = Literal[
+    "text",
+    "formula",
+    "id",
+    "count",
+    "number",
+    "score",
+    "share",
+    "boolean",
+    "time",
+    "date",
+    "clock",
+    "duration",
+]
+Role: TypeAlias = Literal["name", "email", "reason", "other", "id"]
+
+LONGEST_TEXT = 32_767  # in UTF-16 units
+CUT = " … [cut]"
+NARROWEST, WIDEST = 8, 60
+_LONGEST_HEADER = 250
+_LARGEST_NUMBER = 10**15  # Excel keeps 15 digits
+# Before March 1900, Excel counts a day that did not exist.
+_FIRST_DAY, _LAST_DAY = datetime(1900, 3, 1), datetime(9999, 12, 31, 23, 59, 59)  # noqa: DTZ001 - as Excel's own
+_EPOCH, _DAY = datetime(1899, 12, 30), 86_400_000_000  # noqa: DTZ001 - as Excel's own
+
+# Text that a spreadsheet would run, as OWASP lists it under "CSV injection". Zero-width characters are not blanks to
+# a pattern, but invisible to readers and skipped by some programs.
+_FORMULA = re.compile("[\\s\"'`\u200b\u2060\ufeff]*[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+# A signed number is harmless.
+_NUMBER = re.compile(r"[+-][0-9][0-9.,]*")
+
+_WORDS = re.compile(r"[^\W_]+")
+_NAMES = frozenset({"name", "names", "student", "teacher", "person", "people"})
+_REASONS = frozenset({"reason", "reasons", "finding", "findings", "urgent", "status", "change"})
+_SHARES = frozenset({"share", "rate", "dfw", "dfwi", "success", "completion", "proportion"})
+_BESIDE_SHARES = frozenset({"low", "high", "gap", "moe", "reference"})
+_IDS = frozenset({"id", "ids", "sis", "guid", "uuid", "key", "crn"})
+_WIDTHS: dict[Format, int] = {"boolean": 8, "time": 17, "date": 12, "clock": 10, "duration": 12}
+
+
+@dataclass(frozen=True, slots=True)
+class SheetColumn:
+    """One column of a sheet; ``known`` is its description in the catalog, ``cut`` how many texts were too long."""
+
+    header: str
+    source: str
+    role: Role
+    format: Format
+    cells: pl.Series
+    width: int
+    known: Column | None
+    cut: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """One data sheet: its name, the frame behind it, and its columns."""
+
+    name: str
+    frame: Any
+    columns: list[SheetColumn]
+
+    @property
+    def rows(self) -> int:
+        """The number of data rows."""
+        return len(self.columns[0].cells) if self.columns else 0
+
+
+def sheet_columns(frame: Any, zone: str) -> list[SheetColumn]:
+    """Return the columns of a frame as a sheet shows them: names first, ids last."""
+    found = _series(frame)
+    describe = _descriptions(frame)
+    has_shares = any(_is_share(name, cells, _SHARES) for name, cells in found)
+    made = [
+        column
+        for name, cells in found
+        for column in _columns(name, cells, describe(name), zone, has_shares=has_shares)
+    ]
+    order: list[Role] = ["name", "email", "reason", "other", "id"]
+    return _with_unique_headers(sorted(made, key=lambda column: order.index(column.role)))
+
+
+def _series(frame: Any) -> list[tuple[str, pl.Series]]:
+    """Return the columns of a frame of any kind, with the labels of a pandas index that has a name."""
+    if not isinstance(frame, pd.DataFrame):
+        return [(column.name, column) for column in to_lazy(frame).collect().get_columns()]
+    kept = [level for level, name in enumerate(frame.index.names) if name is not None]
+    labels = [frame.index.get_level_values(level).to_series(name=frame.index.names[level]) for level in kept]
+    # By position, because two columns may have the same name.
+    columns = [*labels, *(frame.iloc[:, place] for place in range(frame.shape[1]))]
+    return [(_label(column.name), _to_polars(column)) for column in columns]
+
+
+def _label(name: Any) -> str:
+    return " ".join(str(part) for part in name if part != "") if isinstance(name, tuple) else str(name)
+
+
+def _to_polars(column: pd.Series[Any]) -> pl.Series:
+    values = column.reset_index(drop=True)
+    try:
+        return pl.from_pandas(values)
+    except (TypeError, ValueError, NotImplementedError, PolarsError):
+        # Cells of several types, such as counts beside "<10".
+        return pl.Series([None if pd.isna(each) is True else each for each in values], dtype=pl.Object)
+
+
+def _descriptions(frame: Any) -> Callable[[str], Column | None]:
+    """Return what finds a column in the frame's table, else by its exact name in any table."""
+    table = table_of(frame)
+    return lambda name: (table.column(name) if table else None) or _by_name().get(fold(name))
+
+
+@lru_cache(maxsize=1)
+def _by_name() -> dict[str, Column]:
+    """Return the columns of all reports; of several with one name, a personal one."""
+    found: dict[str, Column] = {}
+    for report in filter(None, map(schema, reports())):
+        for table in report.tables.values():
+            for column in table.columns:
+                present = found.get(fold(column.name))
+                if present is None or (column.personal and not present.personal):
+                    found[fold(column.name)] = column
+    return found
+
+
+def _columns(
+    name: str, cells: pl.Series, known: Column | None, zone: str, *, has_shares: bool
+) -> Iterable[SheetColumn]:
+    """Yield the column of a sheet, and its twin in UTC if the zone's clock shows one of its times twice."""
+    column = SheetColumn(name, name, _role(name, known), "text", cells, 0, known)
+    dtype = cells.dtype
+    if isinstance(dtype, pl.Datetime) and dtype.time_zone:
+        local = cells.dt.convert_time_zone(zone).dt.replace_time_zone(None)
+        yield _times(replace(column, header=f"{name} ({zone})"), local)
+        unclear = local.dt.replace_time_zone(zone, ambiguous="null", non_existent="null")
+        if unclear.null_count() > local.null_count():
+            universal = cells.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+            yield _times(replace(column, header=f"{name} (UTC)"), universal)
+    elif dtype.is_temporal():
+        yield _temporal(column, cells)
+    elif dtype == pl.Boolean:
+        yield _measured(column, "boolean", cells)
+    elif dtype.is_integer():
+        yield _whole_numbers(column, cells)
+    elif dtype.is_numeric():
+        yield _fractions(column, cells.cast(pl.Float64).fill_nan(None), has_shares=has_shares)
+    elif dtype in (pl.String, pl.Categorical, pl.Enum):
+        yield _texts(column, cells.cast(pl.String))
+    else:
+        yield _mixed(column, cells, zone)
+
+
+def _temporal(column: SheetColumn, cells: pl.Series) -> SheetColumn:
+    """Return times without a zone, dates, times of day and durations."""
+    if cells.dtype == pl.Time:
+        return _measured(column, "clock", cells.cast(pl.Int64) / (_DAY * 1000))
+    if cells.dtype == pl.Duration:
+        return _measured(column, "duration", cells.dt.total_microseconds() / _DAY)
+    if cells.dtype == pl.Date:
+        days = _times(column, cells.cast(pl.Datetime("us")))
+        return replace(days, format="date", width=_WIDTHS["date"])
+    return _times(column, cells)
+
+
+def _role(name: str, known: Column | None) -> Role:
+    words = _WORDS.findall(name.casefold())
+    kind = known.kind if known else None
+    if kind in {"canvas_id", "sis_id", "guid", "token"} or (words and words[-1] in _IDS):
+        return "id"
+    if kind == "name" or words in (["name"], ["names"]) or (kind is None and set(words) <= _NAMES and words):
+        return "name"
+    if kind == "email" or {"email", "emails"} & set(words):
+        return "email"
+    return "reason" if words and words[-1] in _REASONS else "other"
+
+
+def _is_share(name: str, cells: pl.Series, words: frozenset[str]) -> bool:
+    if not cells.dtype.is_float() or not words & set(_WORDS.findall(name.casefold())):
+        return False
+    return bool((cells.drop_nulls().drop_nans().abs() <= 1).all())
+
+
+def _measured(column: SheetColumn, kind: Format, cells: pl.Series) -> SheetColumn:
+    return replace(column, format=kind, cells=cells, width=_WIDTHS[kind])
+
+
+def _times(column: SheetColumn, cells: pl.Series) -> SheetColumn:
+    """Return times as Excel counts them, in days; those it has no number for as text."""
+    days = (cells.cast(pl.Datetime("us")) - _EPOCH).dt.total_microseconds() / _DAY
+    odd = (cells < _FIRST_DAY) | (cells > _LAST_DAY)
+    if odd.any():
+        texts = cells.dt.strftime("%Y-%m-%d %H:%M").to_list()
+        mixed = [text if is_odd else day for text, is_odd, day in zip(texts, odd, days, strict=True)]
+        days = pl.Series(mixed, dtype=pl.Object)
+    return _measured(column, "time", days)
+
+
+def _whole_numbers(column: SheetColumn, cells: pl.Series) -> SheetColumn:
+    """Return whole numbers; those that Excel would round, as text."""
+    known = column.known.kind if column.known else None
+    is_id = column.role == "id" or known == "canvas_id" or column.source.casefold() == "year"
+    ends = [abs(int(end)) for end in (cells.min(), cells.max()) if end is not None]  # type: ignore[arg-type]
+    shown = f"{max(ends, default=0):,}"
+    width = len(shown.replace(",", "") if is_id else shown)
+    if max(ends, default=0) >= _LARGEST_NUMBER:
+        texts = [str(each) if each and abs(each) >= _LARGEST_NUMBER else each for each in cells.to_list()]
+        cells = pl.Series(texts, dtype=pl.Object)
+    return replace(column, format="id" if is_id else "count", cells=cells, width=width)
+
+
+def _fractions(column: SheetColumn, cells: pl.Series, *, has_shares: bool) -> SheetColumn:
+    infinite = cells.is_infinite()
+    finite = cells.filter(~infinite)
+    # pandas turns whole numbers beside blanks into floats.
+    if column.known is None and not infinite.any() and _are_whole(column, finite.drop_nulls()):
+        return _whole_numbers(column, cells.cast(pl.Int64))
+    kind: Format = "number"
+    if _is_share(column.source, finite, _SHARES | _BESIDE_SHARES if has_shares else _SHARES):
+        kind = "share"
+    elif (column.known and column.known.education_record) or "score" in column.source.casefold():
+        kind = "score"
+    if infinite.any():
+        cells = pl.Series(
+            [str(each) if odd else each for each, odd in zip(cells, infinite, strict=True)], dtype=pl.Object
+        )
+    largest: Any = finite.abs().max()
+    return replace(column, format=kind, cells=cells, width=len(f"{largest or 0:,.2f}"))
+
+
+def _are_whole(column: SheetColumn, cells: pl.Series) -> bool:
+    if cells.is_empty() or _is_share(column.source, cells, _SHARES | _BESIDE_SHARES):
+        return False
+    return bool((cells.abs() < _LARGEST_NUMBER).all() and (cells % 1 == 0).all())
+
+
+def _texts(column: SheetColumn, cells: pl.Series) -> SheetColumn:
+    """Return texts, those that are too long for a cell cut."""
+    cells = cells.set(cells.str.len_bytes() == 0, None)
+    long = (cells.str.len_bytes() > LONGEST_TEXT).fill_null(value=False)
+    cut = 0
+    if long.any():
+        short = [_cut(text) if is_long else text for text, is_long in zip(cells, long, strict=True)]
+        cut = sum(text != was for text, was in zip(short, cells, strict=True))
+        cells = pl.Series(short, dtype=pl.String)
+    longest: Any = cells.str.len_chars().max()
+    return replace(column, format="text", cells=cells, width=longest or 0, cut=cut)
+
+
+def _cut(text: str) -> str:
+    units = text.encode("utf-16-le", "surrogatepass")
+    if len(units) <= 2 * LONGEST_TEXT:
+        return text
+    return units[: 2 * (LONGEST_TEXT - len(CUT))].decode("utf-16-le", "ignore") + CUT
+
+
+def _mixed(column: SheetColumn, cells: pl.Series, zone: str) -> SheetColumn:
+    """Return cells of several types, lists joined by semicolons and times as text."""
+    values = [_plain(each, zone) for each in cells.to_list()]
+    texts = _texts(
+        column, pl.Series([each if isinstance(each, str) else None for each in values], dtype=pl.String)
+    )
+    joined = [value if text is None else text for value, text in zip(values, texts.cells, strict=True)]
+    joined = [None if value == "" else value for value in joined]
+    width = max((len(str(each)) for each in joined if each is not None), default=0)
+    kind: Format = "id" if column.role == "id" else "count"
+    if all(each is None or isinstance(each, str) for each in joined):
+        return replace(texts, width=width)
+    if any(isinstance(each, float) and each % 1 for each in joined):
+        kind = "share" if _SHARES & set(_WORDS.findall(column.source.casefold())) else "number"
+    return replace(texts, format=kind, cells=pl.Series(joined, dtype=pl.Object), width=width)
+
+
+def _plain(value: Any, zone: str) -> Any:
+    """Return a cell as a text, number, boolean or nothing."""
+    if value is None or isinstance(value, bool | str):
+        return value
+    if isinstance(value, list | tuple | pl.Series):
+        return "; ".join(str(_plain(each, zone)) for each in value if each is not None)
+    if isinstance(value, datetime) and value.tzinfo:
+        return f"{value.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M} {zone}"
+    try:
+        number = float(value)
+        whole = int(value)
+    except (TypeError, ValueError, OverflowError):
+        return str(value)
+    if whole != value:
+        return number
+    return whole if abs(whole) < _LARGEST_NUMBER else str(whole)
+
+
+def _with_unique_headers(columns: list[SheetColumn]) -> list[SheetColumn]:
+    """Give headers the form that an Excel table requires: one line, not blank, no two alike in any case."""
+    taken: set[str] = set()
+    return [
+        replace(column, header=unique(_clean(column.header, number), taken, _LONGEST_HEADER))
+        for number, column in enumerate(columns, 1)
+    ]
+
+
+def _clean(header: str, number: int) -> str:
+    return " ".join("".join(c if c.isprintable() else " " for c in header).split()) or f"Column {number}"
+
+
+def unique(name: str, taken: set[str], longest: int) -> str:
+    """Return a name that is new in any case, cut to the longest length, and remember it."""
+    made, number = name[:longest], 2
+    while made.casefold() in taken or made.lower() in taken:
+        suffix = f" ({number})"
+        made, number = name[: longest - len(suffix)] + suffix, number + 1
+    taken |= {made.casefold(), made.lower()}
+    return made
+
+
+def is_formula(text: str) -> bool:
+    """Return whether a spreadsheet might run a text that is entered in a cell."""
+    return _FORMULA.match(text) is not None and not _NUMBER.fullmatch(text)
