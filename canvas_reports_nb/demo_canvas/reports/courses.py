@@ -45,7 +45,8 @@ def recently_deleted_courses(request: Request) -> Rows:
 
 def course_storage(request: Request) -> Rows:
     """Return the megabytes of each course."""
-    present = request.courses().filter(_PRESENT)
+    megabytes = pl.col("storage_mb", "files_mb").fill_null(0.0)
+    present = request.courses().filter(_PRESENT).with_columns(megabytes)
     return Rows(attach(present, request.world.accounts, "account_id", account="name", account_sis="sis_id"))
 
 

@@ -51,13 +51,18 @@ def _limited(request: Request) -> pl.Expr:
     return (state == "active") | pl.col("course_id").is_in(courses) | left
 
 
+def _listed(request: Request, courses: pl.DataFrame) -> pl.DataFrame:
+    """Return the courses of which batches are made."""
+    return courses if request.deleted else courses.filter(pl.col("status") != "deleted")
+
+
 def _enrolled(request: Request, courses: pl.DataFrame, *, by_course: bool) -> pl.DataFrame:
     """Return the student enrollments of the export in Canvas's order.
 
     Courses are exported in batches; inside a batch the enrollments are numbered per slice (or, `by_course`, per
     course of each slice), and the file is sorted by batch and number, so that slices interleave.
     """
-    listed = courses if request.deleted else courses.filter(pl.col("status") != "deleted")
+    listed = _listed(request, courses)
     size = min(max(round(listed.height / 99), 25), 1_000)
     batches = listed.sort("id").select("id", "term_id", "status", batch=pl.int_range(pl.len()) // size)
     if not request.deleted:
@@ -79,8 +84,7 @@ def _enrolled(request: Request, courses: pl.DataFrame, *, by_course: bool) -> pl
 
 def _named(request: Request, courses: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     """Return enrollments with the names and ids of their people, courses, sections and terms."""
-    frame = restrict(rows, request.best_logins(), "user_id", "integration_id", "user_sis")
-    frame = restrict(frame, request.world.users, "user_id", "name")
+    frame = restrict(request.with_login(rows), request.world.users, "user_id", "name")
     frame = restrict(frame, courses, "course_id", *(name for name in courses.columns if name != "id"))
     frame = attach(frame, request.world.sections, "section_id", section="name", section_sis="sis_id")
     return frame.with_columns(pl.col("state").cast(pl.String).replace({"completed": "concluded"}))
@@ -156,7 +160,7 @@ def period_tables(request: Request) -> list[Table]:
     for term, name in _chosen_terms(request).select("id", "name").iter_rows():
         chosen = world.courses.filter(request.within_account(), term_id=term)
         periods = world.grading_periods.filter(term_id=term)
-        batched |= periods.is_empty() or not chosen.is_empty()
+        batched |= periods.is_empty() or not _listed(request, chosen).is_empty()
         if periods.is_empty():
             table = Table(name, [(_NO_PERIODS, "")], Rows(pl.DataFrame()))
         else:

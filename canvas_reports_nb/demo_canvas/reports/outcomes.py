@@ -8,7 +8,7 @@ import polars as pl
 
 from canvas_reports_nb.demo_canvas.data import attach
 from canvas_reports_nb.demo_canvas.settings import Settings
-from canvas_reports_nb.demo_canvas.world.learning import outcome_marks
+from canvas_reports_nb.demo_canvas.world.learning import best_first, outcome_marks
 
 from .csv_out import Rows
 from .parameters import Request
@@ -59,20 +59,23 @@ def _assessed(request: Request) -> pl.DataFrame:
 def _printed(request: Request, rows: pl.DataFrame, *, results: bool) -> pl.DataFrame:
     """Return the rows with everything that both reports print."""
     world = request.world
-    outcomes = attach(world.outcomes, world.outcome_groups, "group_id", group_title="title")
-    of_outcome = ("title", "friendly", "mastery", "ratings", "group_id", "group_title")
+    linked = world.outcomes.filter(account_id=request.account_id)
+    if results:  # merged, while the other report has a row per group that holds the outcome
+        linked = linked.unique("id", keep="first", maintain_order=True)
+    outcomes = attach(linked, world.outcome_groups, "group_id", group_title="title")
+    of_outcome = ("title", "display_name", "mastery", "ratings", "group_id", "group_title")
     courses = attach(world.courses, world.accounts, "account_id", account="name")
     frame = attach(rows, outcomes, "outcome_id", *of_outcome)
     frame = attach(in_places(world, frame), courses, "course_id", "account_id", "account")
     frame = attach(frame, world.users, "user_id", "sortable")
-    frame = outcome_marks(world.draws, frame, world.outcomes)
+    frame = outcome_marks(world.draws, frame, linked)
     if results:
         frame = frame.filter(pl.col("submitted_at").is_not_null())
     address = "https://{}/courses/{}/assignments/{}"
-    rating = pl.col("rating").struct
+    assignment, rating = pl.col("assignment_id").cast(pl.String).fill_null(""), pl.col("rating").struct
     hidden = {"outcome_score", "rating_points", "points_possible", "mastery"}
     frame = frame.with_columns(
-        url=pl.format(address, pl.lit(world.host), "course_id", "assignment_id"),
+        url=pl.format(address, pl.lit(world.host), "course_id", assignment),
         rating=rating.field("description"),
         rating_points=rating.field("points"),
     )
@@ -93,9 +96,13 @@ def outcome_results(request: Request) -> Rows:
 
 
 def student_assignment_outcome_map(request: Request) -> Rows:
-    """Return one row per student, login, section, state and aligned assignment, graded or not."""
+    """Return one row per student, login, section, state and aligned assignment, graded or not.
+
+    Quizzes are not among them: their outcomes are aligned with question banks.
+    """
     once = ["user_id", "section_id", "login_id", "assignment_id", "outcome_id", "state"]
-    source = _assessed(request).unique(once, keep="first", maintain_order=True)
+    assessed = _assessed(request).filter(pl.col("kind") == "assignment")
+    source = assessed.unique(once, keep="first", maintain_order=True)
     return Rows(source, partial(_printed, request, results=False), _NOTHING)
 
 
@@ -121,14 +128,14 @@ def _outcome_cells(row: Mapping[str, Any], guids: Mapping[int, str], settings: S
         "friendly_description": row["friendly"],
         "calculation_method": row["method"],
         "calculation_int": row["method_int"],
-        "parent_guids": guids.get(row["group_id"]),
+        "parent_guids": " ".join(guids[group] for group in sorted(row["groups"] or ())) or None,
         "workflow_state": "active",
         "mastery_points": settings.number(row["mastery"]),
     }
 
 
 def _rating_cells(row: Mapping[str, Any], settings: Settings) -> Iterator[object]:
-    for rating in () if settings.mastery_scales else row["ratings"]:
+    for rating in () if settings.mastery_scales else best_first(row["ratings"]):
         yield from (settings.number(rating["points"]), rating["description"])
 
 
@@ -143,6 +150,8 @@ def outcome_export_cells(request: Request) -> Iterator[list[object]]:
     guids = {row["id"]: row["guid"] or f"canvas_outcome_group:{row['id']}" for row in groups.to_dicts()}
     for row in _by_depth(groups):
         yield [_group_cells(row, guids).get(name) for name in plain]
-    for row in world.outcomes.filter(account_id=request.account_id).sort("id").to_dicts():
+    linked = world.outcomes.filter(account_id=request.account_id)
+    holding = linked.filter(pl.col("group_id").is_in(list(guids))).group_by("id").agg(groups="group_id")
+    for row in attach(linked.unique("id", keep="first"), holding, "id", "groups").sort("id").to_dicts():
         cells = _outcome_cells(row, guids, settings)
         yield [*(cells.get(name) for name in plain), *_rating_cells(row, settings)]

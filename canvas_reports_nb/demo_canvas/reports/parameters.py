@@ -8,9 +8,11 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from canvas_reports_nb.demo_canvas.data import attach, restrict
 from canvas_reports_nb.demo_canvas.world import World
 
 ROOT, DEFAULT_TERM = 1, 1
+_SHORTEST_UUID = 36
 _YES = {"yes", "y", "true", "t", "on", "1"}
 _NO = {"no", "n", "false", "f", "off", "0", ""}
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -69,6 +71,7 @@ def leading_integer(text: str) -> int:
 
 def _find(frame: pl.DataFrame, text: str, kind: str) -> int | None:
     """Return the id of the row that a Canvas id, or a prefix such as `sis_term_id:`, names."""
+    text = text.strip()
     if text.startswith("hex:"):
         prefix, _, digits = text.removeprefix("hex:").partition(":")
         try:
@@ -80,8 +83,9 @@ def _find(frame: pl.DataFrame, text: str, kind: str) -> int | None:
     else:
         prefix, _, wanted = text.partition(":")
         prefixes = {f"sis_{kind}_id": "sis_id", "sis_integration_id": "integration_id"}
-        column = prefixes.get(prefix, prefix)  # lti_context_id and uuid, where a frame has them
-        if column not in frame.columns or column == "id" or ":" not in text:
+        prefixes |= {name: name for name in ("lti_context_id", "uuid")}  # where a frame has them
+        column = prefixes.get(prefix, "")
+        if column not in frame.columns or (column == "uuid" and len(wanted) < _SHORTEST_UUID):
             return None
         found = frame.filter(pl.col(column).cast(pl.String) == wanted)
     return int(found["id"][0]) if found.height else None
@@ -89,10 +93,8 @@ def _find(frame: pl.DataFrame, text: str, kind: str) -> int | None:
 
 def _one_term(world: World, text: str) -> int | None:
     text = text.strip()
-    if text == "default":
-        return DEFAULT_TERM
     if text != "current":
-        return _find(world.terms, text, "term")
+        return _find(world.terms, str(DEFAULT_TERM) if text == "default" else text, "term")
     start, end = pl.col("start_at"), pl.col("end_at")
     running = world.terms.filter(
         pl.col("status") == "active",
@@ -179,7 +181,7 @@ class Request:
         value = self.parameters.get(name)
         if not is_given(value):
             return None
-        parts = value if isinstance(value, (list, tuple)) else as_text(value).split(",")
+        parts = value if isinstance(value, (list, tuple)) else str(value).split(",")
         return [word for word in known if word in parts]
 
     @property
@@ -242,22 +244,55 @@ class Request:
         people = pl.concat([frame["user_id"] for frame in (enrolled, roles, members)]).unique()
         return pl.col(column).is_in(people.implode())
 
-    def best_logins(self) -> pl.DataFrame:
-        """Return the login that represents each person, as `user_sis` and `integration_id` by `id`."""
+    @property
+    def logins(self) -> pl.DataFrame:
+        """The logins of the school and, where it trusts other schools, of those; `host` is null in its own."""
         logins = self.world.logins
-        if not self.deleted:
-            logins = logins.filter(pl.col("status") != "deleted")
-        return _first_logins(logins, pl.col("status"))
+        return logins if "host" in logins.columns else logins.with_columns(host=pl.lit(None, dtype=pl.String))
+
+    @property
+    def own_logins(self) -> pl.DataFrame:
+        """The logins of the school itself."""
+        return self.logins.filter(pl.col("host").is_null())
+
+    def _usable_logins(self) -> pl.DataFrame:
+        """Return the logins that may represent a person."""
+        usable = pl.lit(True) if self.deleted else pl.col("status") != "deleted"
+        trusted = pl.lit(True) if self.world.settings.trusted_accounts else pl.col("host").is_null()
+        return self.logins.filter(usable, trusted)
+
+    def best_logins(self) -> pl.DataFrame:
+        """Return the login that represents each person, by `id`: one of the school before one it trusts."""
+        return self._ids(_first_logins(self._usable_logins(), pl.col("host").is_not_null(), pl.col("status")))
 
     def joined_logins(self, *allowed: str) -> pl.DataFrame:
-        """Return each person's first login in an allowed state, SIS logins first."""
-        return _first_logins(self.world.logins.filter(pl.col("status").is_in(allowed)))
+        """Return each person's first login in an allowed state, SIS logins first, if it is the school's."""
+        first = _first_logins(self.logins.filter(pl.col("status").is_in(allowed)))
+        return self._ids(first.filter(pl.col("host").is_null()))
+
+    def _ids(self, logins: pl.DataFrame, key: str = "user_id") -> pl.DataFrame:
+        host = pl.col("host").fill_null(self.world.host)
+        return logins.select("integration_id", "status", id=key, user_sis="sis_id", root_account=host)
+
+    def with_login(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Return the rows of people with a usable login, with `user_sis`, `integration_id` and `root_account`.
+
+        It is the best one of the person, or the one to which an enrollment is tied by `login_id`.
+        """
+        cells = ("user_sis", "integration_id", "root_account")
+        if "login_id" not in rows.columns:
+            return restrict(rows, self.best_logins(), "user_id", *cells)
+        frame = attach(rows, self.best_logins(), "user_id", *cells)
+        tied = self._ids(self._usable_logins(), "id").rename({cell: f"{cell} tied" for cell in cells})
+        frame = attach(frame, tied, "login_id", *(f"{cell} tied" for cell in cells))
+        is_tied = pl.col("root_account tied").is_not_null()
+        frame = frame.with_columns(
+            pl.when(is_tied).then(f"{cell} tied").otherwise(cell).alias(cell) for cell in cells
+        )
+        return frame.filter(pl.col("root_account").is_not_null()).drop(f"{cell} tied" for cell in cells)
 
 
 def _first_logins(logins: pl.DataFrame, *order: pl.Expr) -> pl.DataFrame:
     by_name = pl.col("login").str.to_lowercase()
-    return (
-        logins.sort(*order, pl.col("sis_id").is_null(), by_name, "id")
-        .unique("user_id", keep="first", maintain_order=True)
-        .select("integration_id", "status", id="user_id", user_sis="sis_id")
-    )
+    ordered = logins.sort(*order, pl.col("sis_id").is_null(), by_name, "id")
+    return ordered.unique("user_id", keep="first", maintain_order=True)

@@ -23,8 +23,12 @@ _KEPT_DAYS = 120
 _PRESENT, _HAS_SIS_ID = pl.col("status") != "deleted", pl.col("sis_id").is_not_null()
 _SIS_BATCH = pl.col("created_by_sis")
 _EVERYTHING = pl.lit(True)
-_PRONOUNS = {"she/her": "She/Her", "he/him": "He/Him", "they/them": "They/Them"}
-"""How Canvas prints its built-in choices; own texts stay as typed."""
+_PRONOUNS = {
+    stored.replace("/", mark): stored.title()
+    for stored in ("she/her", "he/him", "they/them")
+    for mark in "/_"
+}
+"""How Canvas prints its built-in choices, which it stores as she_her; own texts stay as typed."""
 _SUFFIX = r"(?i)^(sn?r|senior|jn?r|junior|ii|iii|iv|v|vi|esq|esquire)\.?$"
 """A third part of a sortable name that is not a given name."""
 
@@ -78,9 +82,8 @@ def _real_people(request: Request) -> pl.DataFrame:
 
 
 def _of_people(request: Request, rows: pl.DataFrame, *same: str) -> pl.DataFrame:
-    """Return the rows of people with a usable login, with its SIS id."""
-    frame = restrict(rows, _real_people(request), "user_id", *same)
-    return restrict(frame, request.best_logins(), "user_id", "user_sis")
+    """Return the rows of people with a usable login, with its ids."""
+    return request.with_login(restrict(rows, _real_people(request), "user_id", *same))
 
 
 def users(request: Request, report: str) -> Rows:
@@ -88,7 +91,7 @@ def users(request: Request, report: str) -> Rows:
     shown = pl.col("pronouns").replace(_PRONOUNS)
     people = _real_people(request).with_columns(shown, **_name_parts("sortable"))
     people = people.select(pl.exclude("sis_id", "integration_id", "created_at", "test", "usable", "known"))
-    logins = request.world.logins.filter(_by_sis_id(request, report), request.associated())
+    logins = request.own_logins.filter(_by_sis_id(request, report), request.associated())
 
     def build(rows: pl.DataFrame) -> pl.DataFrame:
         frame = rows.join(people, left_on="user_id", right_on="id", maintain_order="left")
@@ -186,7 +189,8 @@ def enrollments(request: Request, report: str) -> Rows:
     """Return one row per enrollment of a person with a usable login, by enrollment id."""
     wanted = _wanted_enrollments(request, report)
     sections = _in_courses(request)
-    roles = pl.DataFrame({"id": list(ROLES), "role": list(ROLES.values())}).cast({"id": pl.UInt8})
+    roles = pl.DataFrame({"id": list(ROLES), "role": list(ROLES.values())})
+    base = pl.col("type").cast(pl.String).str.strip_suffix("Enrollment").str.to_lowercase()
     words = {"completed": "concluded", "creation_pending": "invited"}
     gone = (pl.col("section_status") == "deleted") | ~_COURSE_PRESENT
 
@@ -194,13 +198,12 @@ def enrollments(request: Request, report: str) -> Rows:
         frame = restrict(rows.drop("course_id"), sections, "section_id", "course_id", "course_sis",
                          "course_status", section_sis="sis_id", section_status="status")  # fmt: skip
         frame = _of_people(request, frame.filter(wanted))
-        frame = attach(frame, roles, "role_id", "role")
+        frame = attach(frame, roles.cast({"id": frame["role_id"].dtype}), "role_id", "role")
         frame = attach(frame, request.best_logins(), "associated_user_id", associated_sis="user_sis")
         status = pl.col("state").cast(pl.String).replace(words)
         status = pl.when(gone).then(pl.lit("deleted")).otherwise(status)
-        return _with_source(
-            request, frame.with_columns(status=status, root_account=pl.lit(request.world.host))
-        )
+        frame = frame.with_columns(status=status, role=pl.coalesce("role", base))
+        return _with_source(request, frame)
 
     return Rows(request.world.enrollments.sort("id"), build)
 
@@ -243,7 +246,10 @@ def _with_context(request: Request, frame: pl.DataFrame) -> Rows:
 def groups(request: Request, report: str) -> Rows:
     """Return one row per group."""
     chosen = _in_context(request, live=True) & _by_sis_id(request, report)
-    return _with_context(request, request.world.groups.filter(chosen))
+    sets = request.world.group_sets.with_columns(known=pl.lit(True))
+    found = attach(request.world.groups.filter(chosen), sets, "set_id", "known", set_sis="sis_id")
+    set_sis = pl.when("known").then("set_sis").otherwise("set_sis_id")
+    return _with_context(request, found.with_columns(set_sis_id=set_sis))
 
 
 def group_categories(request: Request, report: str) -> Rows:
@@ -257,7 +263,9 @@ def group_membership(request: Request, report: str) -> Rows:
     """Return one row per membership of a person with a usable login."""
     live = _PRESENT & (pl.col("group_status") != "deleted")
     chosen = _selected(request, report, default=live, widened=live | _SIS_BATCH, sis=_SIS_BATCH)
-    found = restrict(request.world.memberships, request.world.groups, "group_id", group_status="status")
+    rows = request.world.memberships.drop("group_sis_id", "context_type", "context_id")
+    of_group = {"group_status": "status", "group_sis_id": "sis_id"}
+    found = restrict(rows, request.world.groups, "group_id", "context_type", "context_id", **of_group)
     return Rows(_of_people(request, found.filter(_in_context(request, live=True), chosen)))
 
 
@@ -266,7 +274,7 @@ def user_observers(request: Request, report: str) -> Rows:
     world = request.world
     pairs = world.observer_links.filter(request.associated("student_id"))
     for role in ("observer", "student"):
-        logins = world.logins.select(
+        logins = request.own_logins.select(
             pl.col("user_id").alias(f"{role}_id"),
             pl.col("sis_id").alias(f"{role}_sis"),
             pl.col("status").alias(f"{role}_login"),
@@ -282,7 +290,7 @@ def admins(request: Request, report: str) -> Rows:
     """Return one row per admin role of a person with a usable login."""
     chosen = _selected(request, report, default=_PRESENT, widened=_EVERYTHING, sis=_SIS_BATCH, batch=False)
     found = request.world.admins.filter(request.within_account(live=True), chosen)
-    frame = _of_people(request, found, "name").with_columns(root_account=pl.lit(request.world.host))
+    frame = _of_people(request, found, "name")
     return Rows(attach(frame, request.world.accounts, "account_id", account_sis="sis_id"))
 
 

@@ -49,7 +49,7 @@ def in_places(world: World, rows: pl.DataFrame) -> pl.DataFrame:
 def last_user_access(request: Request) -> Rows:
     """Return one row per login with its last use; a chosen course overrides a chosen term."""
     world, (term, course) = request.world, (request.term(), request.course())
-    logins = world.logins.filter(request.associated())
+    logins = request.own_logins.filter(request.associated())
     if not request.deleted:
         logins = logins.filter(pl.col("status") != "deleted")
     if term is not None or course is not None:
@@ -68,16 +68,13 @@ def _chosen(request: Request) -> pl.DataFrame:
 
 
 def last_enrollment_activity(request: Request) -> Rows:
-    """Return the latest activity of each person who was ever active, by user id.
-
-    Test students are left out: the rules list enrollments of every type, but name no test students.
-    """
+    """Return the latest activity of each person who was ever active, by user id; every type of enrollment counts."""
     taught = pl.col("course_id").is_in(_chosen(request)["id"].implode())
     active = request.world.enrollments.filter(
         taught, request.associated(), pl.col("last_activity_at").is_not_null()
     )
     latest = active.group_by("user_id").agg(pl.col("last_activity_at").max()).sort("user_id")
-    return Rows(restrict(latest, request.world.users.filter(~pl.col("test")), "user_id", "sortable"))
+    return Rows(restrict(latest, request.world.users, "user_id", "sortable"))
 
 
 def _students(request: Request, courses: pl.DataFrame, *wanted: pl.Expr) -> pl.DataFrame:

@@ -33,7 +33,9 @@ def lti_report(request: Request) -> Rows:
 
 def developer_key_report(request: Request) -> Rows:
     """Return the keys owned by this very account, then the site-wide ones, which it inherits."""
-    keys = request.world.developer_keys
+    keys = request.world.developer_keys.sort("inherited", maintain_order=True)
+    blank = {"placements": "None", "status": "Allow", "endpoints": "All"}
+    keys = keys.with_columns(pl.col(name).fill_null(word) for name, word in blank.items())
     return Rows(keys if request.account_id == ROOT else keys.filter("inherited"))
 
 
@@ -51,8 +53,11 @@ def user_access_tokens(request: Request) -> Rows:
     frame = restrict(restrict(tokens, logins, "user_id"), world.users, "user_id", "sortable")
     frame = frame.sort("user_id", "sortable", "used_at", descending=[False, False, True], nulls_last=False)
     never = iso_text(pl.col("created_at", "expires_at", "used_at"), world.zone).fill_null("never")
-    by_hand = pl.col("key_id").is_null()
-    return Rows(frame.with_columns(never, visible=pl.when(by_hand).then(pl.format("{}...", "hint"))))
+    # Canvas may store its own key, of this name, for tokens made by hand.
+    by_hand = pl.col("key_id").is_null() | (pl.col("key_name") == "User-Generated").fill_null(False)
+    hint = pl.col("hint").str.slice(0, 5)
+    visible = pl.when(by_hand).then(pl.format("{}...", hint))
+    return Rows(frame.with_columns(never, hint=hint, visible=visible))
 
 
 def eportfolio_report(request: Request) -> Rows:
@@ -62,7 +67,7 @@ def eportfolio_report(request: Request) -> Rows:
     if request.flag("no_enrollments"):
         enrolled = world.enrollments.select("user_id")
         frame = frame.join(enrolled, on="user_id", how="anti", maintain_order="left")
-    logins = world.logins.select("user_id", "sis_id", "login")
+    logins = request.own_logins.select("user_id", "sis_id", "login")
     frame = frame.join(logins, on="user_id", maintain_order="left_right")
     frame = frame.with_columns(
         utc_text("created_at"), utc_text("updated_at"), pl.col("public").cast(pl.String).fill_null("")

@@ -37,6 +37,10 @@ class World:
         IANA name of the time zone of the root account.
     current_term
         Id of the newest term that has begun.
+    logins
+        If the school trusts others, `host` names the school of a login; null is its own.
+    enrollments
+        May have `login_id`, the login that a SIS import tied to an enrollment.
     """
 
     seed: int
@@ -122,6 +126,8 @@ def build_world(
         draws, pools, courses, plan=plan, classes=classes, count=enrollments, calendar=calendar
     )
     logins = people.logins(draws, pools, enrolled, now)
+    if settings is not None and settings.trusted_accounts:
+        logins = people.with_hosts(logins)
     users = people.with_best_login(people.users(draws, pools, now), logins)
     sets, outcomes = belonging.group_sets(draws, courses), table("outcomes")
     groups = belonging.groups(draws, sets)

@@ -172,7 +172,7 @@ def _drawn(
     born = courses["created_at"].dt.epoch("s").to_numpy()[at.course]
     # Who was never active was active in no section of the course, hence a draw by person and course.
     never = np.isin(state, _NOT_YET_IN) | (phase == _TO_COME)
-    never |= draws.chance("never active", pair_key(user, course_id), 0.015)
+    never |= draws.chance("never active", pair_key(user, course_id), 0.015) | (at.kind == _VIEWS)
     sis = courses["created_by_sis"].to_numpy()[at.course] & (at.kind < _OBSERVERS)
     return pl.DataFrame(
         {

@@ -4,7 +4,9 @@ Scores and submissions are functions of person and course, computed for the rows
 twenty million enrollments need not store them.
 """
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -117,11 +119,16 @@ def assessments(draws: Draws, courses: pl.DataFrame, outcomes: pl.DataFrame, now
     return pl.concat(parts).sort("course_id", "assignment_id", "question_id")
 
 
+def best_first(ratings: Iterable[Mapping[str, Any]] | None) -> list[Mapping[str, Any]]:
+    """Return the ratings of an outcome as Canvas stores them."""
+    return sorted(ratings or (), key=lambda rating: rating["points"], reverse=True)
+
+
 def _rating(outcomes: pl.DataFrame, score: pl.Expr) -> pl.Expr:
     """Return the highest rating whose points a score reaches, by `outcome_id`."""
     found: pl.Expr = pl.lit(None, dtype=outcomes["ratings"].dtype.inner)  # type: ignore[attr-defined]  # a list's type
     for outcome in outcomes.iter_rows(named=True):
-        for rating in reversed(outcome["ratings"]):
+        for rating in reversed(best_first(outcome["ratings"])):
             reached = (pl.col("outcome_id") == outcome["id"]) & (score >= rating["points"])
             literal = pl.struct(pl.lit(value).alias(name) for name, value in rating.items())
             found = pl.when(reached).then(literal).otherwise(found)
@@ -131,17 +138,18 @@ def _rating(outcomes: pl.DataFrame, score: pl.Expr) -> pl.Expr:
 def outcome_marks(draws: Draws, rows: pl.DataFrame, outcomes: pl.DataFrame) -> pl.DataFrame:
     """Return rows of person x assessment with submission, score, rating and mastery; null if not submitted."""
     user = rows["user_id"].to_numpy()
-    key = pair_key(user, rows["assignment_id"].to_numpy())
+    key = pair_key(user, rows["assignment_id"].fill_null(0).to_numpy())
     fine = key + rows["question_id"].fill_null(0).to_numpy().astype(np.uint64)
     talent = 0.6 * draws.normal("talent", user) + 0.6 * draws.normal("outcome day", fine)
     share = np.clip(0.78 + 0.18 * talent, 0.0, 1.0)
     early = draws.below("hand-in hour", key, 40 * 3_600)
-    submitted = moments(waking(draws, key, rows["due_at"].dt.epoch("s").to_numpy() - early))
+    due = rows.select(pl.coalesce("due_at", "last_activity_at").dt.epoch("s").fill_null(0)).to_series()
+    submitted = moments(waking(draws, key, due.to_numpy() - early))
     came = pl.col("last_activity_at").is_not_null() & pl.Series(draws.chance("handed in", key, 0.9))
-    most = pl.col("ratings").list.first().struct.field("points")
+    most = pl.col("ratings").list.eval(pl.element().struct.field("points")).list.max()
     score = pl.col("outcome_score")
     return rows.with_columns(
-        points_possible=most,
+        points_possible=pl.when(came).then(most),
         submitted_at=pl.when(came).then(submitted),
         submission_score=pl.when(came).then(pl.Series(np.round(share * 100.0, 1))),
         attempt=pl.when(came).then(pl.Series(1 + draws.below("attempt", key, 2))),

@@ -160,6 +160,11 @@ def logins(draws: Draws, pools: Pools, enrollments: pl.DataFrame, now: datetime)
     )
 
 
+def with_hosts(logins: pl.DataFrame) -> pl.DataFrame:
+    """Return the logins with the school of each as `host`, null for those of this one: the guest's is elsewhere."""
+    return logins.with_columns(host=pl.when(user_id=GUEST).then(pl.lit("canvas.partner.example.org")))
+
+
 def with_best_login(users: pl.DataFrame, logins: pl.DataFrame) -> pl.DataFrame:
     """Return the users with the SIS ids of the login that Canvas prefers if there are several.
 

@@ -155,6 +155,16 @@ def test_a_term_with_periods_but_no_course_is_a_header_if_another_term_made_a_ba
     assert members["Spring 2026"][0].count("Half current score") == 1
 
 
+@pytest.mark.parametrize(("asked", "is_blank"), [({}, True), ({"include_deleted": 1}, False)])
+def test_a_term_whose_courses_are_all_deleted_makes_a_batch_only_with_include_deleted(
+    run, school, asked, is_blank
+):
+    world = school(grading_periods=SET, courses=[course(501, status="deleted")])
+    product = run(world, PERIODS, enrollment_term_id="13", **asked)
+    assert (product.files[0].read_bytes() == b"\n") == is_blank
+    assert product.as_zip != is_blank
+
+
 def test_terms_of_one_name_share_a_member_under_the_later_header(run, school):
     terms = [{"id": n, "name": "Spring 2026", "status": "active"} for n in (13, 14)]
     world = school(

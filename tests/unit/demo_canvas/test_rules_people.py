@@ -182,26 +182,32 @@ def test_last_user_access_of_a_term_or_course(*, rows, school, row, asked, liste
 
 def test_last_enrollment_activity_is_the_latest_of_all_types_and_states(rows, school):
     world = school(
-        courses=[course(501, status="deleted"), course(502, term_id=12, account_id=7)],
+        courses=[
+            course(501, status="deleted"),
+            course(502, term_id=12, account_id=7),
+            course(503, term_id=99),
+        ],
         sections=[section(601), section(602, course_id=502)],
         enrollments=[
             enrollment(2, state="deleted", last_activity_at=NOW - DAY),
             enrollment(1, type="TeacherEnrollment", last_activity_at=NOW - 9 * DAY),
             enrollment(1, course_id=502, section_id=602, last_activity_at=NOW - 5 * DAY),
             enrollment(3),
+            enrollment(4, type="StudentViewEnrollment", course_id=503, last_activity_at=NOW - DAY),
         ],
-        users=[user(1), user(2), user(3)],
+        users=[user(1), user(2), user(3), user(4, test=True)],
     )
 
     def seen(account=1, **asked):
         found = rows(world, "last_enrollment_activity_csv", account, **asked)
         return {row["user id"]: row["last activity at"][:10] for row in found}
 
-    assert list(seen()) == ["1", "2"]
-    assert seen() == {"1": "2026-02-25", "2": "2026-03-01"}
+    assert list(seen()) == ["1", "2", "4"]
+    assert seen() == {"1": "2026-02-25", "2": "2026-03-01", "4": "2026-03-01"}
     assert seen(course_id="501") == {"1": "2026-02-21", "2": "2026-03-01"}
     assert seen(enrollment_term_id="12") == seen(7) == {"1": "2026-02-25"}
     assert seen(course_id="501", enrollment_term_id="12") == {}
+    assert seen(enrollment_term_id="99") == {"4": "2026-03-01"}, "test students count"
 
 
 # Tokens, tools, portfolios, keys.
@@ -236,6 +242,15 @@ def test_tokens(rows, school):
     assert (by_id["1"]["visible token"], by_id["2"]["visible token"]) == ("abcde...", "")
     assert by_id["2"]["dev key id"] == "12340000000000011"
     assert (by_id["3"]["last used"], by_id["3"]["expiration"]) == ("never", "never")
+
+
+def test_tokens_made_by_hand_may_have_the_key_of_canvas(rows, school):
+    token = {"user_id": 1, "hint": "abcdefgh", "status": "active", "created_at": NOW, "key_id": 7}
+    keys = ("User-Generated", "Sync", None)
+    world = school(users=[user(1)], logins=[login(1)], tokens=[{**token, "key_name": name} for name in keys])
+    found = rows(world, "user_access_tokens_csv")
+    assert [row["visible token"] for row in found] == ["abcde...", "", ""]
+    assert {row["token hint"] for row in found} == {"abcde"}
 
 
 @pytest.mark.parametrize(("tool", "account", "default", "deleted"), [
@@ -291,7 +306,11 @@ def test_developer_keys_of_this_very_account_and_the_site(rows, school):
     keys = [{"id": n, "inherited": inherited, "status": "On"} for n, inherited in ((1, False), (2, True))]
     world = school(developer_keys=keys)
     assert [row["Global ID"] for row in rows(world, "developer_key_report_csv")] == ["1", "2"]
-    assert [row["Global ID"] for row in rows(world, "developer_key_report_csv", 7)] == ["2"]
+    (site,) = rows(world, "developer_key_report_csv", 7)
+    assert (site["Global ID"], site["Placements"], site["Permitted API Endpoints"]) == ("2", "None", "All")
+    unbound = school(developer_keys=[{"id": 2, "inherited": True}, {"id": 3, "inherited": False}])
+    found = rows(unbound, "developer_key_report_csv")
+    assert [(row["Global ID"], row["Status"]) for row in found] == [("3", "Allow"), ("2", "Allow")]
 
 
 # Outcome reports.
@@ -385,6 +404,58 @@ def test_the_map_has_ungraded_assignments_too(rows, school):
     blank = next(row for row in found_in(rows, world, MAP) if row["student id"] not in graded)
     assert (blank["submission date"], blank["submission score"], blank["outcome score"]) == ("", "", "")
     assert blank["assignment url"] == f"https://{world.host}/courses/501/assignments/81"
+
+
+def test_ungraded_rows_have_no_cell_of_a_result(rows, school):
+    outcome = {"id": 401, "account_id": 1, "title": "O", "display_name": "Shown", "friendly": "I can",
+               "mastery": 3.0, "ratings": RATINGS}  # fmt: skip
+    world = outcomes_world(school, enrollments=[enrollment(1)], outcomes=[outcome])
+    (row,) = found_in(rows, world, MAP)
+    assert {name for name, cell in row.items() if not cell} == {
+        "student sis id", "submission date", "submission score", "attempt", "outcome score", "course sis id",
+        "section sis id", "learning outcome points possible", "learning outcome mastered",
+        "learning outcome rating", "learning outcome rating points", "learning outcome group title",
+        "learning outcome group id",
+    }  # fmt: skip
+    assert (row["learning outcome mastery score"], row["learning outcome friendly name"]) == ("3.0", "Shown")
+
+
+@pytest.mark.parametrize(("report", "per_person"), [(RESULTS, 1), (MAP, 2)])
+def test_an_outcome_in_two_groups_and_in_another_account(rows, school, report, per_person):
+    outcome = {"id": 401, "account_id": 1, "title": "O", "mastery": 3.0, "ratings": RATINGS}
+    links = [{**outcome, "group_id": 301}, {**outcome, "group_id": 302}, {**outcome, "account_id": 11}]
+    found = found_in(rows, outcomes_world(school, outcomes=links), report)
+    counts = [sum(row["student id"] == who for row in found) for who in {row["student id"] for row in found}]
+    assert set(counts) == {per_person}
+
+
+def test_questions_of_quizzes_are_results_but_not_aligned_assignments(rows, school):
+    quiz = {"course_id": 501, "assignment_id": 82, "outcome_id": 401, "kind": "quiz", "question": "Q",
+            "question_id": 9, "due_at": NOW - 30 * DAY}  # fmt: skip
+    free = {"course_id": 501, "outcome_id": 401}
+    world = outcomes_world(school, assessments=[quiz, free])
+    found = found_in(rows, world, RESULTS)
+    cells = {tuple(row[name] for name in ("assessment type", "assessment question id")) for row in found}
+    assert cells == {("quiz", "9"), ("", "")}
+    assert {row["assignment url"].rsplit("/", 1)[1] for row in found} == {"82", ""}
+    assert not found_in(rows, world, MAP)
+
+
+def test_an_outcome_names_all_its_groups_and_lists_its_ratings_best_first(run, school):
+    points = (0.0, 10.0, 2.0)
+    outcome = {"id": 401, "account_id": 1, "title": "O", "mastery": 3.0,
+               "ratings": [{"points": each, "description": f"R{each:.0f}"} for each in points]}  # fmt: skip
+    world = school(
+        outcome_groups=[
+            {"id": n, "account_id": 1, "guid": guid, "title": "G"} for n, guid in ((302, None), (301, "a"))
+        ],
+        outcomes=[{**outcome, "group_id": group} for group in (302, 301, None)]
+        + [{"id": 402, "account_id": 1, "title": "P"}],
+    )
+    _, _, _, first, second = lines(run(world, EXPORT).files[0])
+    assert first[8] == "a canvas_outcome_group:302"
+    assert first[11:] == ["10.0", "R10", "2.0", "R2", "0.0", "R0"]
+    assert second[10:] == [""], "without ratings there are no cells for them"
 
 
 def test_the_outcome_export(run, school):

@@ -382,6 +382,48 @@ def test_other_cells(rows, school):
     assert {row["password"] for row in rows(world, SIS, users=1)} == {""}
 
 
+@pytest.mark.parametrize(("kind", "role_id", "role"), [
+    ("DesignerEnrollment", 6, "designer"), ("StudentEnrollment", 41, "Suspended Student"),
+    ("TaEnrollment", 99, "ta"), ("TeacherEnrollment", None, "teacher"),
+])  # fmt: skip
+def test_the_role_is_a_custom_name_or_that_of_the_type(*, rows, school, kind, role_id, role):
+    world = school(
+        courses=[course(501)],
+        sections=[section(601)],
+        users=[user(1)],
+        logins=[login(1)],
+        enrollments=[enrollment(1, type=kind, role_id=role_id)],
+    )
+    (row,) = rows(world, PROVISIONING, enrollments=1)
+    assert (row["role"], row["base_role_type"]) == (role, kind)
+
+
+def test_groups_and_memberships_show_the_ids_of_their_set_and_group(rows, school):
+    where = {"context_type": "Account", "context_id": 7}
+    world = school(
+        users=[user(1)],
+        logins=[login(1)],
+        group_sets=[{"id": 51, "sis_id": "SET", "status": "active", **where}],
+        groups=[
+            {"id": 61, "sis_id": "G", "set_id": 51, "status": "available", "created_by_sis": True, **where},
+            {"id": 62, "set_id": 52, "set_sis_id": "OTHER", "status": "available", **where},
+        ],
+        memberships=[{"group_id": 61, "user_id": 1, "status": "accepted", "created_by_sis": True}],
+    )
+    assert [row["group_category_id"] for row in rows(world, PROVISIONING, 7, groups=1)] == ["SET", "OTHER"]
+    for report in (PROVISIONING, SIS):
+        assert [row["group_id"] for row in rows(world, report, 7, group_membership=1)] == ["G"]
+    assert rows(world, PROVISIONING, 9, group_membership=1) == []
+
+
+@pytest.mark.parametrize(("stored", "printed"), [
+    ("she_her", "She/Her"), ("he/him", "He/Him"), ("they_them", "They/Them"), ("human/being", "human/being"),
+])  # fmt: skip
+def test_pronouns(rows, school, stored, printed):
+    world = school(users=[user(1, pronouns=stored)], logins=[login(1)])
+    assert [row["pronouns"] for row in rows(world, PROVISIONING, users=1)] == [printed]
+
+
 def test_enrollments_come_by_id_and_group_sets_too(rows, school):
     world = school(
         courses=[course(501)],

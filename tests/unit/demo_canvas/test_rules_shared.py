@@ -1,7 +1,9 @@
 """The rules that all reports share: parameters, terms, dates, accounts, logins, names, cells, summaries."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import polars as pl
 import pytest
 
 from canvas_reports_nb.demo_canvas.reports import (
@@ -13,6 +15,7 @@ from canvas_reports_nb.demo_canvas.reports import (
 )
 from canvas_reports_nb.demo_canvas.reports.csv_out import float_text
 from canvas_reports_nb.demo_canvas.reports.parameters import Request, truth
+from canvas_reports_nb.demo_canvas.settings import Settings
 from canvas_reports_nb.demo_canvas.world import NOW
 
 from .conftest import course, enrollment, login, section, user
@@ -41,7 +44,7 @@ def test_a_parameter_counts_when_it_is_not_blank(value, given):
     ("TeacherEnrollment,TaEnrollment", ["TaEnrollment", "TeacherEnrollment"]),
     ("TeacherEnrollment, TaEnrollment", ["TeacherEnrollment"]),
     (["TaEnrollment", "nonsense"], ["TaEnrollment"]),
-    ("teacherenrollment", []), ("nonsense", []), ([], None), ("", None),
+    (" TeacherEnrollment", []), ("teacherenrollment", []), ("nonsense", []), ([], None), ("", None),
 ])  # fmt: skip
 def test_lists_split_at_commas_without_trimming_and_drop_unknown_words(school, value, kept):
     found = Request(school(), {"f": value}, 1).words("f", ("TaEnrollment", "TeacherEnrollment"))
@@ -51,6 +54,7 @@ def test_lists_split_at_commas_without_trimming_and_drop_unknown_words(school, v
 @pytest.mark.parametrize(("text", "term"), [
     ("12", 12), (" 12 ", 12), ("sis_term_id:FA25", 12), ("hex:sis_term_id:46413235", 12), ("default", 1),
     ("current", 13), ("99", 99), ("sis_term_id:OLD", 99), ("Fall 2025", None), ("FA25", None),
+    ("name:Fall 2025", None), ("status:active", None), ("sis_account_id:FA25", None),
     ("sis_term_id:XX", None), ("hex:sis_term_id:zz", None), ('["12"]', None), ("active_terms", 13), ("x,12", 12),
 ])  # fmt: skip
 def test_spellings_of_a_term_at_the_start(school, text, term):
@@ -82,7 +86,7 @@ def test_a_list_is_printed_as_ruby_does():
 
 @pytest.mark.parametrize(("text", "found"), [
     ("7", 7), ("self", 1), ("default", 1), ("sis_account_id:ENG", 7), ("sis_integration_id:int-eng", 7),
-    ("hex:sis_account_id:454e47", 7), ("sis_account_id:", None), ("x", None), ("8", None),
+    ("hex:sis_account_id:454e47", 7), ("sis_account_id:", None), ("name:Eng", None), ("x", None), ("8", None),
 ])  # fmt: skip
 def test_spellings_of_an_account(school, text, found):
     assert resolve_account(school(), text) == found
@@ -102,6 +106,21 @@ def test_spellings_of_a_course(rows, school, text, courses, name):
     )
     found = rows(world, "zero_activity_csv", **{name: text})
     assert {row["course id"] for row in found} == courses
+
+
+@pytest.mark.parametrize(("text", "found"), [
+    (f"uuid:{'a' * 40}", 501), ("uuid:short", None), ("lti_context_id:L", 501), ("name:Course 501", None),
+])  # fmt: skip
+def test_spellings_of_a_course_whose_frame_has_more_ids(school, text, found):
+    world = school(courses=[course(501)])
+    named = {"uuid": "a" * 40 if found else "short", "lti_context_id": "L"}
+    world = replace(world, courses=world.courses.with_columns(**{k: pl.lit(v) for k, v in named.items()}))
+    request = Request(world, {"course_id": text}, 1)
+    if found:
+        assert request.course() == found
+        return
+    with pytest.raises(ReportFailed):
+        request.course()
 
 
 def test_an_unknown_course_ends_the_run_in_error_only_where_it_is_read(run, rows, school):
@@ -201,6 +220,63 @@ def test_the_best_login_in_the_root(rows, school, logins, default, deleted):
         for switch, wanted in ((0, default), (1, deleted)):
             found = rows(world, report, include_deleted=switch, **asked)
             assert [row[column] for row in found] == ([] if wanted is None else [wanted]), (report, switch)
+
+
+# The login to which the enrollment is tied; the best login of the person is B.
+@pytest.mark.parametrize(("tied", "default", "deleted"), [
+    (None, "B", "B"), ("X", "X", "X"), ("S", "S", "S"), ("D", "B", "D"),
+])  # fmt: skip
+def test_the_login_to_which_an_enrollment_is_tied(*, rows, school, tied, default, deleted):
+    states = {"B": "active", "X": "active", "S": "suspended", "D": "deleted"}
+    logins = [
+        login(1, id=n, sis_id=sis, login=f"{n}{sis}", status=state)
+        for n, (sis, state) in enumerate(states.items(), start=1)
+    ]
+    world = school(
+        courses=[course(501)],
+        sections=[section(601)],
+        users=[user(1)],
+        logins=logins,
+        enrollments=[enrollment(1)],
+    )
+    number = list(states).index(tied) + 1 if tied else None
+    ties = world.enrollments.with_columns(login_id=pl.lit(number, dtype=pl.Int64))
+    world = replace(world, enrollments=ties)
+    for report, column, asked in (
+        (GRADES, "student sis", {}),
+        ("provisioning_csv", "user_id", {"enrollments": 1}),
+    ):
+        for switch, wanted in ((0, default), (1, deleted)):
+            found = rows(world, report, include_deleted=switch, **asked)
+            assert [row[column] for row in found] == [wanted], (report, switch)
+
+
+@pytest.mark.parametrize(("trusting", "own", "represented"), [
+    (True, [], ("P", "partner.example.org")), (False, [], None),
+    (True, [{"sis_id": "O"}], ("O", "canvas.example.edu")), (False, [{"sis_id": "O"}], ("O", None)),
+    (True, [{"sis_id": "O", "status": "deleted"}], ("P", "partner.example.org")),
+])  # fmt: skip
+def test_logins_of_trusted_schools_come_after_its_own(*, rows, school, trusting, own, represented):
+    world = school(
+        courses=[course(501)],
+        sections=[section(601)],
+        users=[user(1)],
+        logins=[login(1, sis_id="P", login="a"), *(login(1, **each) for each in own)],
+        enrollments=[enrollment(1)],
+        admins=[{"user_id": 1, "account_id": 1, "role": "AccountAdmin", "status": "active"}],
+        settings=Settings.of({"trusted_accounts": trusting}),
+    )
+    elsewhere = pl.when(sis_id="P").then(pl.lit("partner.example.org"))
+    world = replace(world, logins=world.logins.with_columns(host=elsewhere))
+    for file in ("enrollments", "admins"):
+        found = rows(world, "provisioning_csv", **{file: 1})
+        assert [(row["user_id"], row.get("root_account")) for row in found] == [represented] * bool(
+            represented
+        )
+    assert len(rows(world, "provisioning_csv", users=1, include_deleted=1)) == len(own), "its own logins only"
+    assert len(rows(world, "last_user_access_csv", include_deleted=1)) == len(own)
+    chosen = rows(world, "students_with_no_submissions_csv")
+    assert chosen == [], "the first login of all accounts is that of the partner"
 
 
 @pytest.mark.parametrize(("sortable", "first", "last"), [

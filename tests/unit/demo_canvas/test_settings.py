@@ -56,6 +56,14 @@ def test_a_setting_adds_columns(table, report, asked, setting, columns):
     assert [[row[n] for n in kept] for row in rows_on] == rows_off
 
 
+def test_the_guest_has_the_host_of_the_trusted_school(run):
+    world = build_world(enrollments=50, settings=Settings.of({"trusted_accounts": True}))
+    header, *found = lines(run(world, PROVISIONING, enrollments=1).files[0])
+    hosts = {row[header.index("canvas_user_id")]: row[header.index("root_account")] for row in found}
+    assert hosts.pop("12340000000000567") == "canvas.partner.example.org"
+    assert set(hosts.values()) == {world.host}
+
+
 def test_each_period_loses_its_override_columns_too(table):
     hidden, _ = table("mgp_grade_export_csv", {"enrollment_term_id": 13}, integration_ids=False)
     assert "student integration id" not in hidden
