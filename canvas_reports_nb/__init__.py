@@ -14,6 +14,7 @@ from typing import Any as _Any
 
 from canvas_reports_nb import accessors, demo_canvas, exceptions
 from canvas_reports_nb.accessors.functions import provenance, refresh
+from canvas_reports_nb.analysis.definitions import definition
 from canvas_reports_nb.analysis.diffing import Diff, diff
 from canvas_reports_nb.analysis.excel import to_excel
 from canvas_reports_nb.analysis.privacy.pseudonyms import check_pseudonymized, pseudonymize
@@ -65,6 +66,7 @@ __all__ = [
     "check_file",
     "check_pseudonymized",
     "connect",
+    "definition",
     "demo",
     "demo_canvas",
     "dictionary",

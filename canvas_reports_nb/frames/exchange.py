@@ -1,7 +1,7 @@
 """A frame of any kind in, the same kind out: the edges of every analysis.
 
-In between is one polars query, so pandas, polars, lazy polars, Arrow and Dask give the same numbers, and no analysis
-is written twice.
+In between is one polars query, so pandas, polars, lazy polars, Arrow, Dask and DuckDB give the same numbers, and no
+analysis is written twice.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import pandas as pd
 import polars as pl
+import polars.selectors as cs
 import pyarrow as pa
 
 from canvas_reports_nb.catalog.parameters import near
@@ -22,23 +23,27 @@ if TYPE_CHECKING:
 #: All Canvas ids are smaller, and all pseudonyms of ids are at least this large.
 LOWEST_PSEUDONYM = 2**62
 
-#: pandas, polars (eager or lazy), Arrow or Dask; the result is of the same kind.
+#: pandas, polars (eager or lazy), Arrow, Dask or a DuckDB relation; the result is of the same kind.
 FrameT = TypeVar("FrameT")
 
 _JOIN_HINT = "Read both frames with read_report, and pseudonymize both or neither, with one key."
 
 
 def to_lazy(frame: Any, columns: Collection[str] | None = None) -> pl.LazyFrame:
-    """Turn a frame of any kind into a polars query; only ``columns`` are converted, and computed by Dask."""
+    """Turn a frame of any kind into a polars query; only ``columns`` are converted, and computed by Dask or DuckDB."""
     import narwhals as nw  # noqa: PLC0415 - only analyses need it
 
     if isinstance(frame, pl.LazyFrame):
         return frame
     if nw.dependencies.is_dask_dataframe(frame):
         frame = frame[[name for name in frame.columns if columns is None or name in columns]].compute()
-    known = _wrapped(frame, eager_only=True)
+    known = _wrapped(frame)
     if columns is not None:
         known = known.select(name for name in known.collect_schema().names() if name in columns)
+    if isinstance(known, nw.LazyFrame):
+        # A database labels times with the zone of its session; the reports are in UTC.
+        times = cs.datetime(time_zone="*").dt.convert_time_zone("UTC")
+        return cast("pl.LazyFrame", known.collect("polars").to_native().lazy().with_columns(times))
     return cast("pl.LazyFrame", known.lazy("polars").to_native())
 
 
@@ -57,7 +62,7 @@ def _wrapped(frame: Any, **options: Any) -> Any:
     except TypeError:
         raise ParameterError(
             f"Expected a frame, not {type(frame).__name__}.",
-            hint="Pass a pandas, polars, Arrow or Dask frame, such as read_report returns.",
+            hint="Pass a pandas, polars, Arrow or Dask frame, such as read_report returns, or a DuckDB relation.",
         ) from None
     except nw.exceptions.DuplicateError:
         names = [str(name) for name in getattr(frame, "column_names", None) or frame.columns]
@@ -85,27 +90,34 @@ def as_kind_of(result: pl.LazyFrame, frame: FrameT, *others: Any) -> FrameT:
     """Turn a query's result into the kind of ``frame``; a lazy frame stays lazy.
 
     Columns keep their dtypes, and enumerations all their values, also those joined from ``others``. pandas and Arrow
-    frames keep their provenance.
+    frames keep their provenance. Frames of kinds that only narwhals knows become Arrow tables.
     """
     import narwhals as nw  # noqa: PLC0415 - only analyses need it
 
     from canvas_reports_nb.frames.engines import dask_frame, to_pandas  # noqa: PLC0415 - slow to import
 
-    if isinstance(frame, pl.LazyFrame):
-        return cast("FrameT", result)
-    if isinstance(frame, pl.DataFrame):
-        return cast("FrameT", result.collect())
+    if isinstance(frame, pl.LazyFrame | pl.DataFrame):
+        return cast("FrameT", result if isinstance(frame, pl.LazyFrame) else result.collect())
     enumerations: dict[str, list[str]] = {}
     for each in (*reversed(others), frame):
         enumerations |= _enumerations(each)
     table = _with_our_types(result.collect().to_arrow(), enumerations)
     if nw.dependencies.is_pyarrow_table(frame):
         return cast("FrameT", table.replace_schema_metadata(frame.schema.metadata))
+    if nw.dependencies.is_duckdb_relation(frame):
+        return cast("FrameT", _relation(table, frame))
     made = to_pandas(table)
     if nw.dependencies.is_dask_dataframe(frame):
         return cast("FrameT", dask_frame(lambda _: made, [0], made.iloc[:0]))
+    if not nw.dependencies.is_pandas_dataframe(frame):
+        return cast("FrameT", table)
     made.attrs = deepcopy(getattr(frame, "attrs", {}))
     return cast("FrameT", made)
+
+
+def _relation(result: pa.Table, beside: Any) -> Any:  # noqa: ARG001 - DuckDB looks the table up by its name here
+    """Turn a table into a relation of the same DuckDB connection, so that both can be joined."""
+    return beside.query("canvas_reports", "SELECT * FROM result")
 
 
 def _enumerations(frame: Any) -> dict[str, list[str]]:
@@ -114,7 +126,7 @@ def _enumerations(frame: Any) -> dict[str, list[str]]:
 
     if isinstance(frame, pa.Table):
         return {field.name: documented(field) for field in frame.schema if pa.types.is_dictionary(field.type)}
-    if isinstance(frame, pl.DataFrame | pl.LazyFrame):
+    if not hasattr(getattr(frame, "dtypes", None), "items"):
         return {}
     return {
         str(name): [str(value) for value in dtype.categories]

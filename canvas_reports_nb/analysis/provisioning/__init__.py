@@ -1,7 +1,7 @@
 """Analyses of the tables of one provisioning_csv run.
 
 Every function takes the tables by name, as ``canvas.read_tables`` returns them, and returns a frame of the same
-kind: pandas, polars, lazy polars (``{"users": canvas.scan_report(..., table="users"), ...}``), Arrow or Dask.
+kind: pandas, polars, lazy polars (``{"users": canvas.scan_report(..., table="users"), ...}``), Arrow, Dask or DuckDB.
 """
 
 from canvas_reports_nb.analysis.provisioning.courses import account_tree, vacant_courses, vacant_sections
@@ -12,15 +12,18 @@ from canvas_reports_nb.analysis.provisioning.people import (
     roster,
     suspended_but_enrolled,
 )
+from canvas_reports_nb.analysis.provisioning.places import contacts, places
 from canvas_reports_nb.analysis.provisioning.records import made_by_hand, origins, references, sis_id_clashes
 
 __all__ = [
     "account_tree",
+    "contacts",
     "cross_lists",
     "enrollment_counts",
     "made_by_hand",
     "origins",
     "people",
+    "places",
     "references",
     "roster",
     "sis_id_clashes",

@@ -169,7 +169,7 @@ def _arrange(accounts: pl.DataFrame, used: pl.Series) -> tuple[pl.LazyFrame, pl.
     parents = dict(accounts.select("canvas_account_id", "canvas_parent_id").iter_rows())
     names = dict(accounts.select("canvas_account_id", "name").iter_rows())
     ids = {*parents, *parents.values(), *used} - {None}
-    lines = {account: _line(account, parents) for account in ids}
+    lines = {account: line_of(account, parents) for account in ids}
     order = sorted(ids, key=lambda account: [(names.get(up) or "", up) for up in lines[account]])
     paths = [" / ".join(filter(None, map(names.get, lines[account]))) or None for account in order]
     # Ids may be text, if they are in all tables.
@@ -187,7 +187,7 @@ def _arrange(accounts: pl.DataFrame, used: pl.Series) -> tuple[pl.LazyFrame, pl.
     return tree.select(*accounts.columns, "path", "depth"), ancestors.explode("above")
 
 
-def _line(account: int, parents: Mapping[int, int | None]) -> list[int]:
+def line_of(account: int, parents: Mapping[int, int | None]) -> list[int]:
     """Return the accounts from the top down to this one, cutting a circle in a damaged file."""
     line: list[int] = []
     above: int | None = account

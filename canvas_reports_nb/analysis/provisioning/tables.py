@@ -8,6 +8,7 @@ from typing import Any, Concatenate, NamedTuple, ParamSpec, Protocol
 
 import polars as pl
 
+from canvas_reports_nb.analysis.definitions import defined
 from canvas_reports_nb.catalog.schemas import schema
 from canvas_reports_nb.exceptions import ParameterError
 from canvas_reports_nb.frames.exchange import (
@@ -79,7 +80,8 @@ def takes_tables(*known: str, **needed: Sequence[str]) -> _Wrap:
             first, *others = (tables[name] for name in given)
             return as_kind_of(analysis(given, *args, **kwargs), first, *others)
 
-        return wrapped
+        summary = (analysis.__doc__ or "").partition("\n")[0].removeprefix("Return ")
+        return defined(f"{summary[:1].upper()}{summary[1:]}")(wrapped)
 
     return wrap
 

@@ -10,6 +10,7 @@ import dask.dataframe as dd
 import duckdb
 import pandas as pd
 import polars as pl
+import polars.selectors as cs
 import pyarrow as pa
 import pytest
 
@@ -18,7 +19,7 @@ from canvas_reports_nb import demo_canvas
 from canvas_reports_nb.frames.engines import to_pandas
 
 Rows = tuple[list[str], list[tuple[Any, ...]]]
-KINDS = ("pandas", "polars", "lazy", "arrow", "dask")
+KINDS = ("pandas", "polars", "lazy", "arrow", "dask", "duckdb")
 
 
 def as_kind(table: pa.Table, kind: str) -> Any:
@@ -35,12 +36,19 @@ def as_kind(table: pa.Table, kind: str) -> Any:
         "polars": pl.from_arrow,
         "lazy": lambda one: pl.from_arrow(one).lazy(),
         "arrow": lambda one: one,
+        "duckdb": duckdb.from_arrow,
     }
     return makers[kind](table)
 
 
 def kind_of(frame: Any) -> str:
-    types = {pd.DataFrame: "pandas", pl.DataFrame: "polars", pl.LazyFrame: "lazy", pa.Table: "arrow"}
+    types = {
+        pd.DataFrame: "pandas",
+        pl.DataFrame: "polars",
+        pl.LazyFrame: "lazy",
+        pa.Table: "arrow",
+        duckdb.DuckDBPyRelation: "duckdb",
+    }
     return types.get(type(frame), "dask")
 
 
@@ -49,6 +57,8 @@ def rows_of(frame: Any) -> Rows:
     match kind_of(frame):
         case "dask":
             return rows_of(frame.compute())
+        case "duckdb":
+            return rows_of(frame.pl().with_columns(cs.datetime(time_zone="*").dt.convert_time_zone("UTC")))
         case "lazy":
             return rows_of(frame.collect(engine="streaming"))
         case "polars":

@@ -48,11 +48,13 @@ ANALYSES: dict[str, Callable[[Tables], Any]] = {
     "grades.inflation": lambda of: grades.inflation(of["grades"]),
     "grades.inflation dated": lambda of: grades.inflation(of["grades"], terms=of["terms"]),
     "provisioning.account_tree": provisioning.account_tree,
+    "provisioning.contacts": provisioning.contacts,
     "provisioning.cross_lists": provisioning.cross_lists,
     "provisioning.enrollment_counts": provisioning.enrollment_counts,
     "provisioning.made_by_hand": provisioning.made_by_hand,
     "provisioning.origins": provisioning.origins,
     "provisioning.people": provisioning.people,
+    "provisioning.places": provisioning.places,
     "provisioning.references": provisioning.references,
     "provisioning.roster": provisioning.roster,
     "provisioning.sis_id_clashes": provisioning.sis_id_clashes,
@@ -82,7 +84,13 @@ ANY_ORDER = [
     name
     for name in ANALYSES
     if name.startswith(("grades.summary", "grades.inflation", "activity."))
-    or name in {"provisioning.account_tree", "provisioning.enrollment_counts", "provisioning.references"}
+    or name
+    in {
+        "provisioning.account_tree",
+        "provisioning.contacts",
+        "provisioning.enrollment_counts",
+        "provisioning.references",
+    }
 ]
 
 

@@ -72,6 +72,7 @@ AS = {
     "lazy": lambda frame: frame.lazy(),
     "arrow": lambda frame: frame.to_arrow(),
     "dask": lambda frame: dd.from_pandas(as_pandas(frame), npartitions=2),
+    "duckdb": lambda frame: duckdb.from_arrow(frame.to_arrow()),
 }
 
 
@@ -86,6 +87,9 @@ def as_polars(frame: Any, kind: str) -> pl.DataFrame:
         case "arrow":
             assert isinstance(frame, pa.Table)
             made = pl.from_arrow(frame)
+        case "duckdb":
+            assert isinstance(frame, duckdb.DuckDBPyRelation)
+            made = frame.pl().with_columns(cs.datetime().dt.convert_time_zone("UTC"))
         case "lazy":
             assert isinstance(frame, pl.LazyFrame)
             made = frame.collect()

@@ -18,7 +18,7 @@ Tables = Mapping[str, pl.DataFrame]
 
 # `references` is compared pointer by pointer below.
 WITH_SQL = sorted(set(provisioning.__all__) - {"references"})
-KINDS = ("pandas", "polars", "lazy", "arrow", "dask")
+KINDS = ("pandas", "polars", "lazy", "arrow", "dask", "duckdb")
 
 POINTERS = (Path(__file__).parent / "sql" / "pointers.txt").read_text().splitlines()
 
@@ -152,6 +152,7 @@ COLUMNS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     },
     "enrollments": {
         "canvas_course_id": COURSE,
+        "course_id": SIS,
         "canvas_user_id": PERSON,
         "user_id": SIS,
         "role": st.sampled_from(["student", "teacher", "Pathology grader"]),

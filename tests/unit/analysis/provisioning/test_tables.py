@@ -56,6 +56,8 @@ JOINED = {
     "enrollment_counts": ("terms", "canvas_term_id"),
     "suspended_but_enrolled": ("enrollments", "canvas_user_id"),
     "account_tree": ("accounts", "canvas_parent_id"),
+    "places": ("accounts", "canvas_account_id"),
+    "contacts": ("users", "canvas_user_id"),
 }
 
 
