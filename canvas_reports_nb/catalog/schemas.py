@@ -126,6 +126,8 @@ class Table:
     ----------
     grain
         What one row represents.
+    selection
+        Which of them the table holds, by default and with ``include_deleted``.
     key, older_key
         Columns that identify a row; `older_key` uses only columns that older files also have.
     key_note
@@ -143,6 +145,7 @@ class Table:
     name: str
     report: str
     grain: str
+    selection: str
     key: tuple[str, ...]
     older_key: tuple[str, ...] | None
     key_note: str
@@ -207,7 +210,7 @@ class Report:
     output
         ``"csv"``, or ``"csv-or-zip"`` if it depends on the parameters.
     locale_csv
-        Whether byte order mark, separator and decimal separator follow the requesting user's settings.
+        Whether separator, byte order mark and, in the outcome export, the decimal separator depend on settings.
     """
 
     report: str
@@ -260,6 +263,7 @@ def _table(report: str, name: str, raw: Mapping[str, Any]) -> Table:
         name=name,
         report=report,
         grain=raw["grain"],
+        selection=raw["selection"],
         key=_texts(raw["key"]),
         older_key=_texts(raw["older_key"]) if "older_key" in raw else None,
         key_note=raw["key_note"],

@@ -77,7 +77,7 @@ def readme_rows(
 
 def _contents(sheet: Sheet) -> str:
     table = table_of(sheet.frame)
-    grain = f" One row per {table.grain.removeprefix('one ').rstrip('.')}." if table else ""
+    grain = f" One row per {table.grain.removeprefix('one ').rstrip('.')}. {table.selection}" if table else ""
     return f"{sheet.rows:,} rows, {len(sheet.columns)} columns.{grain}"
 
 
