@@ -205,16 +205,15 @@ class Connection(Readers):
     def report(self, report: str) -> AvailableReport:
         """Return one report this account offers, with its parameters and columns.
 
+        The parameters are those that Canvas lists, those in its own form, and those it accepts without listing
+        them.
+
         Raises
         ------
         UnknownReportError
             The account offers no such report. Similar names are suggested.
         """
-        offers = self.api.available(html=True)
-        for offer in offers:
-            if offer.report == report:
-                return offer
-        raise self.api.not_offered(report, offers)
+        return self.api.describe(report)
 
     def start(self, report: str, *, parameters: Parameters | None = None, **named: Any) -> ReportJob:
         """Start a run, or join an equal one that is already running.

@@ -43,6 +43,10 @@ _SECONDS = 10.0
 _SKEW_SECONDS = 120.0
 _ROOM = 1_000_000_000
 _SHOWN = 5
+_INVITATION = (
+    "The columns of unknown reports load as text. To get types, send this package's maintainers the first line of "
+    "such a file with the report's name. Send the header only, never rows: they contain names."
+)
 _NEEDED = ("pandas", "polars", "pyarrow", "requests", "requests-cache", "ipywidgets")
 _EXTRAS = {
     "demo": ("starlette", "uvicorn", "jupyterlab"),
@@ -233,13 +237,19 @@ def _offered(listed: list[AvailableReport] | CanvasReportsError) -> Finding:
     if not offered:
         do = "Ask a Canvas admin which account has reports, and for permission to use them."
         return Finding("reports", False, "the account has no reports", do)
-    known = set(schemas.reports())
-    absent = sorted(known - offered)
+    known = {*schemas.reports(), *schemas.hosted_reports()}
+    absent = sorted(set(schemas.reports()) - offered)
+    unknown = sorted(offered - known)
     parts = [f"{len(offered)} offered, {len(offered & known)} of them known to this package"]
-    if absent:
-        more = f" and {len(absent) - _SHOWN} more" if len(absent) > _SHOWN else ""
-        parts.append(f"not offered: {', '.join(absent[:_SHOWN])}{more}")
-    return Finding("reports", True, "; ".join(parts))
+    parts += [
+        f"{what}: {_some(names)}" for what, names in (("not offered", absent), ("unknown", unknown)) if names
+    ]
+    return Finding("reports", True, "; ".join(parts), _INVITATION if unknown else "")
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
 
 
 def _store(root: Path) -> Finding:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
-from canvas_reports_nb.canvas_api.models import AvailableReport, ReportRun
-from canvas_reports_nb.catalog.parameters import close_to, named_report, near, numbered
+from canvas_reports_nb.canvas_api.models import AvailableReport, ReportParameter, ReportRun
+from canvas_reports_nb.catalog.parameters import close_to, declared_as, named_report, near, numbered
 from canvas_reports_nb.catalog.schemas import schema
+from canvas_reports_nb.catalog.terms import terms_in_form
 from canvas_reports_nb.exceptions import (
     CanvasReportsError,
     NotFoundError,
@@ -67,6 +70,23 @@ class AccountReports:
         self.offered = {offer.report: tuple(offer.parameters) for offer in offers}
         return offers
 
+    def describe(self, report: str) -> AvailableReport:
+        """Return a report with every parameter it takes: those listed, those in its form, those in the catalog."""
+        offers = self.available(html=True)
+        offer = next((each for each in offers if each.report == report), None)
+        if offer is None:
+            raise self.not_offered(report, offers)
+        known = schema(report)
+        declared = known.parameters if known else {}
+        parameters: dict[str, ReportParameter] = dict(offer.parameters)
+        for name in (*declared, *sorted(offer.in_form)):
+            target, about = declared_as(report, name)
+            found = parameters.get(target, ReportParameter(target))
+            parameters[target] = replace(
+                found, description=found.description or (about.description if about else None)
+            )
+        return replace(offer, parameters=MappingProxyType(parameters))
+
     def start(self, report: str, parameters: Mapping[str, Any]) -> ReportRun:
         """Start a run: ``POST reports/:report``. ``parameters`` are sent unchanged."""
         with self._located(report=report):
@@ -100,7 +120,10 @@ class AccountReports:
             return self.show(report, run_id)
 
     def terms(self, *, cache: Cache = "yes") -> list[dict[str, Any]]:
-        """Return the terms of the root account; Canvas refuses those of a sub-account."""
+        """Return the terms of the root account; Canvas refuses those of a sub-account.
+
+        If the token may not list them, the form of a report may still offer them, without their dates.
+        """
         # An admin of a sub-account may read the terms of "self", the root, but nothing else about it.
         about = {} if self.account == "self" else self.about(cache="only" if cache == "only" else "yes")
         root = about.get("root_account_id")
@@ -116,12 +139,20 @@ class AccountReports:
                         raise UnexpectedAnswerError("Canvas sent something other than a list of terms.")
                     found += _readable(listed, partial(_with_id, "a term"))
             except (NotPermittedError, ParameterError) as error:
+                if offered := self._terms_in_forms(cache):
+                    return offered
                 raise NotPermittedError(
                     "This token may not list the terms, so a term can't be found by its name.",
                     hint='Give its Canvas id or "sis_term_id:X", or ask a Canvas admin for access to the terms.',
                     url=error.url,
                 ) from None
             return found
+
+    def _terms_in_forms(self, cache: Cache) -> list[dict[str, Any]]:
+        with suppress(CanvasReportsError):
+            forms = (terms_in_form(offer.parameters_html) for offer in self.available(cache=cache, html=True))
+            return next(filter(None, forms), [])
+        return []
 
     def accounts(self, *, cache: Cache = "yes") -> list[dict[str, Any]]:
         """Return this account and all accounts below it.
@@ -164,7 +195,7 @@ class AccountReports:
         """Return the error for an account that does not exist, with similar ones that do."""
         close = ""
         with suppress(CanvasReportsError):
-            close = _near_accounts(self.account, AccountReports(self._transport, "self").accounts())
+            close = _near_accounts(self.account, AccountReports(self._transport, "self").accounts(cache="no"))
         return UnknownAccountError(
             "This account does not exist, or this token can't see it.",
             hint=f"{close}canvas.accounts() lists the accounts.",

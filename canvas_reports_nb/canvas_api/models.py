@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
@@ -30,6 +31,7 @@ class RunStatus(StrEnum):
     DELETED = "deleted"
 
 
+_IN_FORM = re.compile(r"""name=["']parameters\[([^\]"']+)\]""")
 _ENDED = frozenset({RunStatus.COMPLETE, RunStatus.ERROR, RunStatus.ABORTED, RunStatus.DELETED})
 _TOO_LARGE = 2**63  # JSON allows larger numbers, but a frame's integer column does not
 
@@ -253,6 +255,11 @@ class AvailableReport:
             description_html=data.get("description_html"),
             parameters_html=data.get("parameters_html"),
         )
+
+    @property
+    def in_form(self) -> frozenset[str]:
+        """The names of the parameters in the server's own form, some of which its list may lack."""
+        return frozenset(_IN_FORM.findall(self.parameters_html or ""))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.report!r}, {len(self.parameters)} parameters)"

@@ -162,7 +162,7 @@ def check_names(report: str, parameters: Mapping[str, Any], listed: Collection[s
         return
     own = {*(listed or ()), *(known.parameters if known else ())}
     for name in parameters:
-        if name in own or name in COMMON_PARAMETERS or declared_as(report, name)[1]:
+        if name in own or is_declared(report, name):
             continue
         offer = f"It takes: {', '.join(sorted(own))}." if own else "It takes no parameters."
         raise UnknownParameterError(
@@ -170,6 +170,11 @@ def check_names(report: str, parameters: Mapping[str, Any], listed: Collection[s
             hint=near(name, own) + offer,
             report=report,
         )
+
+
+def is_declared(report: str, name: str) -> bool:
+    """Whether the catalog knows a parameter of a report under this name."""
+    return name in COMMON_PARAMETERS or declared_as(report, name)[1] is not None
 
 
 def declared_as(report: str, name: str) -> tuple[str, Parameter | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
@@ -15,7 +16,7 @@ from canvas_reports_nb.catalog.parameters import (
     switches,
     wire_value,
 )
-from canvas_reports_nb.catalog.schemas import schema
+from canvas_reports_nb.catalog.schemas import reports, schema
 from canvas_reports_nb.catalog.terms import find_term, is_id
 from canvas_reports_nb.exceptions import InvalidTermError, ParameterError
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     Terms = Sequence[dict[str, Any]]
+
+_TERM = "enrollment_term_id"
+_SEVERAL_TERMS = re.compile(r"[,\[]|^active_terms$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +90,7 @@ class Query:
         known: Terms = terms() if term in wire and not is_id(wire[term]) else ()
         if term in wire:
             try:
-                wire[term] = find_term(wire[term], known, now)
+                wire[term] = _resolved(report, wire[term], known, now)
             except InvalidTermError as error:
                 error.parameter = term
                 raise
@@ -121,9 +125,21 @@ class Query:
 
 
 def term_parameter(report: str) -> str | None:
-    """Return the name of the parameter that takes a term."""
+    """Return the name of the parameter that takes a term; hosted reports name it as the others do."""
+    if report not in reports():
+        return _TERM
     known = schema(report)
     return next((p.name for p in known.parameters.values() if p.type == "term"), None) if known else None
+
+
+def _resolved(report: str, spelling: Any, terms: Terms, now: datetime) -> Any:
+    """Return the id of a term, or what only a hosted report can read: a list of terms, ``active_terms``."""
+    try:
+        return find_term(spelling, terms, now)
+    except InvalidTermError:
+        if report in reports() or not _SEVERAL_TERMS.search(str(spelling)):
+            raise
+        return spelling
 
 
 def key_of(report: str, stored: Mapping[str, Any], *, terms: Terms = (), at: datetime | None = None) -> str:
@@ -135,7 +151,8 @@ def key_of(report: str, stored: Mapping[str, Any], *, terms: Terms = (), at: dat
     name = term_parameter(report)
     if terms and at is not None and name in found and not is_id(found[name]):
         try:
-            found[name] = str(find_term(found[name], terms, at))
+            resolved = _resolved(report, found[name], terms, at)
+            found[name] = str(resolved) if isinstance(resolved, int) else resolved
         except InvalidTermError:
             found[name] = f"unknown term {found[name]}"  # equals no request
     return json.dumps(found, sort_keys=True, ensure_ascii=False)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from canvas_reports_nb.catalog.schemas import Table, fold, reports, schema
+from canvas_reports_nb.catalog.schemas import Table, fold, hosted_reports, reports, schema
 
 # The share of known columns times the share of expected columns found, below which a file resembles no table.
 THRESHOLD = 0.5
@@ -118,7 +118,7 @@ def _fits(columns: tuple[str, ...], words: str) -> Iterator[_Fit]:
 
 
 def _tables() -> Iterator[Table]:
-    found = (schema(report) for report in reports())
+    found = map(schema, (*reports(), *hosted_reports()))
     return chain.from_iterable(report.tables.values() for report in found if report)
 
 

@@ -1,7 +1,8 @@
-"""The reports of open-source Canvas: their parameters, tables and columns.
+"""The reports of Canvas: their parameters, tables and columns.
 
 There is one JSON file per report in ``catalog/data``, read on first use. Everything here is immutable. Schools
-hosted by Instructure may see more report types; for those `schema` returns ``None``.
+hosted by Instructure may see more report types: the few whose header is known are in ``catalog/data/hosted``, and for
+all others `schema` returns ``None``.
 """
 
 import json
@@ -10,7 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from types import MappingProxyType
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
 
 Kind = Literal[
     "canvas_id", "sis_id", "guid", "text", "name", "login", "email", "url", "host", "ip", "token", "html",
@@ -292,26 +296,35 @@ def _parameter(name: str, raw: Mapping[str, Any]) -> Parameter:
 
 @cache
 def reports() -> tuple[str, ...]:
-    """Return the names of the reports in the catalog, sorted."""
+    """Return the names of the reports of open-source Canvas, sorted."""
+    return _names_in("data")
+
+
+@cache
+def hosted_reports() -> tuple[str, ...]:
+    """Return the names of the reports in the catalog that only hosted schools have, sorted."""
+    return _names_in("data/hosted")
+
+
+def _names_in(folder: str) -> tuple[str, ...]:
+    names = (file.name for file in _catalog().joinpath(folder).iterdir())
+    return tuple(sorted(name.removesuffix(".json") for name in names if name.endswith(".json")))
+
+
+def _catalog() -> "Traversable":
     # At the top, importlib.resources would double the import time of this module.
     from importlib.resources import files  # noqa: PLC0415  (see above)
 
-    data = files("canvas_reports_nb.catalog") / "data"
-    return tuple(
-        sorted(file.name.removesuffix(".json") for file in data.iterdir() if file.name.endswith(".json"))
-    )
+    return files("canvas_reports_nb.catalog")
 
 
 @cache
 def schema(report: str) -> Report | None:
     """Return the catalog's description of a report, or ``None`` for a report that is not in the catalog."""
-    if report not in reports():
+    folder = "data" if report in reports() else "data/hosted" if report in hosted_reports() else None
+    if folder is None:
         return None
-    from importlib.resources import files  # noqa: PLC0415  (as above)
-
-    raw = json.loads(
-        (files("canvas_reports_nb.catalog") / "data" / f"{report}.json").read_text(encoding="utf-8")
-    )
+    raw = json.loads(_catalog().joinpath(folder, f"{report}.json").read_text(encoding="utf-8"))
     parameters = {name: _parameter(name, value) for name, value in raw["parameters"].items()}
     tables = {name: _table(report, name, value) for name, value in raw["tables"].items()}
     return Report(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 
 from canvas_reports_nb.catalog.parameters import near
@@ -15,8 +16,44 @@ if TYPE_CHECKING:
 # Canvas resolves these itself, and they can't mean another term later.
 _CANVAS_READS = re.compile(r"\d+(~\d+)?|(hex:sis_term|hex:sis_integration|sis_integration)_id:.+")
 _SIS = "sis_term_id:"
+_TERM_FIELDS = ("parameters[enrollment_term_id]", "parameters[enrollment_term]")
 _DEFAULT_NAME = "default term"
 _SPELLINGS = 'Use a Canvas id, a SIS id, the exact name, "current" or "default".'
+
+
+class _TermReader(HTMLParser):
+    """Collects the choices of the term in the HTML form that Canvas sends with a report."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.terms: list[dict[str, Any]] = []
+        self._is_inside = self._is_open = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        if tag == "select":
+            self._is_inside = given.get("name") in _TERM_FIELDS
+        elif tag == "option":
+            self._is_open = self._is_inside and given.get("value", "").isdecimal()
+            if self._is_open:
+                self.terms.append({"id": int(given["value"]), "name": ""})
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in ("option", "select"):
+            self._is_open = False
+            self._is_inside = self._is_inside and tag == "option"
+
+    def handle_data(self, data: str) -> None:
+        if self._is_open:
+            self.terms[-1]["name"] = f"{self.terms[-1]['name']} {data}".strip()
+
+
+def terms_in_form(markup: str | None) -> list[dict[str, Any]]:
+    """Return the terms that a report's HTML form offers: their ids and names, without dates."""
+    reader = _TermReader()
+    reader.feed(markup or "")
+    reader.close()
+    return reader.terms
 
 
 def is_id(spelling: object) -> bool:
@@ -74,6 +111,11 @@ def _unlisted(text: str, terms: Sequence[dict[str, Any]]) -> str:
     sees_sis_ids = any("sis_term_id" in term for term in terms)
     if text == "default" or (text.startswith(_SIS) and not sees_sis_ids):
         return text
+    if text == "current" and terms and not any("start_at" in term for term in terms):
+        raise InvalidTermError(
+            "This token may not see the dates of the terms, so the current one is unknown.",
+            hint="Use the exact name or the Canvas id of a term.",
+        )
     if text == "current":
         raise InvalidTermError("No term is current today.", hint=_SPELLINGS)
     known = {str(term[key]) for key in ("name", "sis_term_id") for term in terms if term.get(key)}

@@ -11,7 +11,7 @@ from canvas_reports_nb import _html
 from canvas_reports_nb.canvas_api.models import parse_time
 from canvas_reports_nb.catalog.parameters import switches
 from canvas_reports_nb.catalog.query import Query
-from canvas_reports_nb.catalog.schemas import schema
+from canvas_reports_nb.catalog.schemas import reports, schema
 from canvas_reports_nb.exceptions import InvalidTermError, ParameterError
 from canvas_reports_nb.notebook.controls import Field, FieldKind, discard, label_of
 from canvas_reports_nb.notebook.server_form import read_form
@@ -36,7 +36,8 @@ _KINDS: dict[str, FieldKind] = {
 
 def fields_of(offer: AvailableReport) -> list[Field]:
     """Make the fields of a report, from the catalog or else from the server's own form."""
-    known = schema(offer.report)
+    # Of a hosted report, the catalog may not know all parameters.
+    known = schema(offer.report) if offer.report in reports() else None
     fields = _catalog_fields(offer, known) if known else read_form(offer.parameters_html)
     names = {field.name for field in fields}
     if known:

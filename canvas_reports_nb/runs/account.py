@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import math
-import re
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from canvas_reports_nb.catalog.parameters import is_declared
 from canvas_reports_nb.catalog.query import Query
 from canvas_reports_nb.catalog.schemas import schema
 from canvas_reports_nb.exceptions import (
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 _PAGE = 100
-_IN_FORM = re.compile(r"""name=["']parameters\[([^\]"']+)\]""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +96,7 @@ class AccountRuns:
             raise
 
     def _listed(self, report: str, asked: Mapping[str, Any], cache: Cache) -> set[str] | None:
-        """Return the parameters the server lists; of a report outside the catalog, those in its own form, too."""
+        """Return the parameters the server lists; if these and the catalog's are not enough, those in its form, too."""
         if cache == "only":
             return self._remembered_names(report, asked)
         offers = self._offers(cache)
@@ -106,8 +105,8 @@ class AccountRuns:
         if report not in offers:
             raise self.api.not_offered(report, offers.values())
         names = set(offers[report].parameters)
-        if schema(report) is None and not names.issuperset(asked):
-            names |= set(_IN_FORM.findall(self._offers(cache, html=True)[report].parameters_html or ""))
+        if not all(is_declared(report, name) for name in asked.keys() - names):
+            names |= self._offers(cache, html=True)[report].in_form
         return names
 
     def _remembered_names(self, report: str, asked: Mapping[str, Any]) -> set[str] | None:

@@ -56,7 +56,8 @@ def terms_frame(terms: Iterable[Mapping[str, Any]], now: datetime) -> pd.DataFra
             "start_at": parse_time(term.get("start_at")),
             "end_at": parse_time(term.get("end_at")),
             "state": term.get("workflow_state"),
-            "is_current": is_current(term, now),
+            # The form of a report, which may be all a token can see, has no dates.
+            "is_current": is_current(term, now) if "start_at" in term else None,
         }
         for term in terms
     }

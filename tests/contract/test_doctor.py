@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from canvas_reports_nb.canvas_api.client import AccountReports
+from canvas_reports_nb.canvas_api.models import AvailableReport
 from canvas_reports_nb.catalog.schemas import reports
 from canvas_reports_nb.cli import cli
 from canvas_reports_nb.doctor import Finding, examine
 
+OFFERED = [AvailableReport(report, "") for report in reports()]
 CALLS = ("token accepted", "permission", "reports")
 
 
@@ -37,6 +40,20 @@ def test_every_check_passes_on_the_demo(demo: Callable[..., Any], tmp_path: Path
     assert list((tmp_path / "store").rglob("*")) == [], "no response is cached"
 
 
+def test_an_unknown_report_is_an_invitation_to_send_its_header(
+    demo: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = demo().server
+    assert seen(server, tmp_path)["reports"].do == ""
+    offers = [*map(AvailableReport, ("our_own_csv", "user_course_access_log_csv"), ("", "")), *OFFERED]
+    monkeypatch.setattr(AccountReports, "available", lambda _: offers)
+    found = seen(server, tmp_path)["reports"]
+    assert found.ok
+    assert found.says.endswith("; unknown: our_own_csv")
+    assert "first line" in found.do
+    assert "never rows" in found.do
+
+
 @pytest.mark.parametrize(
     ("scenario", "old", "account", "fails", "says"),
     [
@@ -49,6 +66,7 @@ def test_every_check_passes_on_the_demo(demo: Callable[..., Any], tmp_path: Path
 def test_a_rejected_call(
     demo: Callable[..., Any],
     tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
     *,
     scenario: str | None,
     old: bool,
@@ -57,7 +75,9 @@ def test_a_rejected_call(
     says: str,
 ) -> None:
     server = demo(scenarios=[scenario] if scenario else [], old=old).server
-    found = seen(server, tmp_path, account=account)
+    monkeypatch.chdir(tmp_path)
+    found = seen(server, tmp_path / "store", account=account)
+    assert list(tmp_path.rglob("*")) == [tmp_path / "store"], "no response is cached"
     before = CALLS.index(fails)
     assert [found[name].ok for name in CALLS] == [True] * before + [False] + [None] * (2 - before)
     assert says in found[fails].says

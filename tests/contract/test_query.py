@@ -1,6 +1,7 @@
 """One request has one meaning, however it is spelled and wherever it is asked: online, offline, with Canvas down."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from typing import Any
@@ -215,3 +216,47 @@ def test_a_query_shows_what_it_asks_for() -> None:
     assert query.label == "provisioning_csv, account 7, users=yes, enrollment_states=Active"
     assert query.wire == {"skip_message": True, "users": True, "enrollment_states": ["active"]}
     assert query.tables == ("users",)
+
+
+def hosted(report: str, **asked: Any) -> Query:
+    """Check a request for a report that the catalog does not have."""
+    now = datetime(2026, 3, 2, tzinfo=UTC)
+    terms = [{"id": 13, "name": "Spring, late", "sis_term_id": "SP26", "start_at": None}]
+    return Query.checked(report, asked, account="self", listed=set(asked), terms=lambda: terms, now=now)
+
+
+@pytest.mark.parametrize("report", ["our_own_csv", "user_course_access_log_csv"])
+def test_a_hosted_report_takes_a_term_as_every_other(report: str) -> None:
+    for term in (13, "13", "SP26", "sis_term_id:SP26", "spring, late"):
+        query = hosted(report, enrollment_term_id=term)
+        assert query.key == hosted(report, enrollment_term_id=13).key
+    with pytest.raises(ex.InvalidTermError, match="Did you mean"):
+        hosted(report, enrollment_term_id="Spring")
+
+
+@pytest.mark.parametrize("several", ["active_terms", "12,13", [12, 13]])
+def test_a_hosted_report_may_take_several_terms(several: Any) -> None:
+    query = hosted("our_own_csv", enrollment_term_id=several)
+    assert query.wire["enrollment_term_id"] == several
+    assert query.is_same({"enrollment_term_id": several}, datetime(2026, 3, 2, tzinfo=UTC))
+
+
+def test_a_parameter_that_only_the_form_of_a_report_has(
+    canvas: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection, available = canvas(), connection_of_forms
+    monkeypatch.setattr(type(connection.api), "available", available(type(connection.api).available))
+    query = connection._runs.query(GRADES, {"roles": ["x"]})
+    assert query.wire["roles"] == ["x"]
+    with pytest.raises(ex.UnknownParameterError, match="roles"):
+        connection._runs.query(GRADES, {"role": ["x"]})
+
+
+def connection_of_forms(available: Callable[..., Any]) -> Callable[..., Any]:
+    """Return ``available``, with a form for each report if forms are asked for."""
+
+    def with_forms(self: Any, *, html: bool = False, **rest: Any) -> Any:
+        form = '<select name="parameters[roles][]">' if html else None
+        return [replace(offer, parameters_html=form) for offer in available(self, html=html, **rest)]
+
+    return with_forms

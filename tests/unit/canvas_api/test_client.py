@@ -83,6 +83,21 @@ def test_terms_that_may_not_be_listed(refused: Exception) -> None:
     assert "Reports - manage" not in str(caught.value)
 
 
+@pytest.mark.parametrize("account", ["self", "7"])
+def test_terms_from_the_form_of_a_report(account: str) -> None:
+    form = '<select name="parameters[enrollment_term_id]"><option value="12">Fall</option></select>'
+    lists = {
+        "accounts/7": {"id": 7, "root_account_id": 1},
+        "accounts/self/terms": NotPermittedError("no"),
+        "accounts/1/terms": NotPermittedError("no"),
+        f"accounts/{account}/reports": [
+            {"report": "lti_report_csv"},
+            {"report": GRADES, "parameters_html": form},
+        ],
+    }
+    assert api_of(lists, account).terms() == [{"id": 12, "name": "Fall"}]
+
+
 class Lists(Answering):
     """A transport with one response, or error, per path."""
 
@@ -115,8 +130,20 @@ def test_nested_accounts_of_one_admin_are_listed_once() -> None:
     assert [int(each["id"]) for each in api_of(lists).accounts()] == [7, 8, 9, 10]
 
 
-def api_of(lists: dict[str, Any]) -> AccountReports:
-    return AccountReports(Lists(lists), "self")  # type: ignore[arg-type]
+def api_of(lists: dict[str, Any], account: str = "self") -> AccountReports:
+    return AccountReports(Lists(lists), account)  # type: ignore[arg-type]
+
+
+def test_a_described_report_has_every_parameter() -> None:
+    form = '<input name="parameters[enrollment_term]"><select name="parameters[roles][]"></select>'
+    listed = {"enrollment_term_id": {"required": True, "description": "Our terms"}, "include_deleted": None}
+    lists = {"accounts/self/reports": [{"report": GRADES, "parameters": listed, "parameters_html": form}]}
+    found = api_of(lists).describe(GRADES).parameters
+    assert list(found) == ["enrollment_term_id", "include_deleted", "limiting_period", "roles"]
+    assert found["enrollment_term_id"].description == "Our terms"
+    assert found["enrollment_term_id"].required
+    assert found["include_deleted"].description
+    assert found["roles"].description is None
 
 
 @pytest.mark.parametrize("title", ["Student Competency", " student competency "])

@@ -11,10 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from canvas_reports_nb.catalog.recognize import describe_nearest, recognize
-from canvas_reports_nb.catalog.schemas import reports, schema
+from canvas_reports_nb.catalog.schemas import hosted_reports, reports, schema
 
 DATA = Path(__file__).parents[2] / "data"
-TABLES = [t for report in reports() for t in schema(report).tables.values() if t.columns]
+TABLES = [
+    t for report in (*reports(), *hosted_reports()) for t in schema(report).tables.values() if t.columns
+]
 COURSE_LISTS = ("public_courses_csv", "recently_deleted_courses_csv", "unpublished_courses_csv")
 UNKNOWN_TAGS = ("institutional_tag_categories", "institutional_tags", "institutional_tag_associations")
 
@@ -48,6 +50,42 @@ def test_every_table_from_its_own_headers(table):
         assert_is(match, table)
         assert match.exact
         assert match.unknown == ()
+
+
+# Headers of earlier versions of Canvas: the report, the table, and the columns that were added later.
+NEWER = [
+    ("provisioning_csv", "users", ["integration_id", "authentication_provider_id"]),
+    ("provisioning_csv", "courses", ["blueprint_course_id"]),
+    ("provisioning_csv", "courses", ["canvas_blueprint_course_id"]),
+    (
+        "provisioning_csv",
+        "courses",
+        ["integration_id", "course_format", "canvas_blueprint_course_id", "blueprint_course_id"],
+    ),
+    ("provisioning_csv", "sections", ["integration_id"]),
+    ("sis_export_csv", "users", ["integration_id", "authentication_provider_id"]),
+    ("sis_export_csv", "enrollments", ["limit_section_privileges"]),
+    ("lti_report_csv", "lti_report_csv", ["tool_id"]),
+    ("outcome_export_csv", "outcome_export_csv", ["friendly_description"]),
+    ("developer_key_report_csv", "developer_key_report_csv", ["Placements", "Status"]),
+    (
+        "outcome_results_csv",
+        "outcome_results_csv",
+        ["learning outcome group title", "learning outcome group id"],
+    ),
+    (
+        "grade_export_csv",
+        "grade_export_csv",
+        ["current grade", "final grade", "unposted current grade", "unposted final grade"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("report", "table", "newer"), NEWER, ids=str)
+def test_an_older_header_is_recognized(report, table, newer):
+    known = schema(report).table(table)
+    for names in (full(known), always(known)):
+        assert_is(recognize([name for name in names if name not in newer]), known)
 
 
 @given(st.sampled_from(TABLES), st.data())

@@ -7,15 +7,24 @@ from importlib.resources import files
 
 import pytest
 
-from canvas_reports_nb.catalog.schemas import COMMON_PARAMETERS, KINDS, Column, Table, reports, schema
+from canvas_reports_nb.catalog.schemas import (
+    COMMON_PARAMETERS,
+    KINDS,
+    Column,
+    Table,
+    hosted_reports,
+    reports,
+    schema,
+)
 
-TABLES = [table for report in reports() for table in schema(report).tables.values()]
+REPORTS = (*reports(), *hosted_reports())
+TABLES = [table for report in REPORTS for table in schema(report).tables.values()]
 COLUMNS = [
     (table, column)
     for table in TABLES
     for column in (*table.columns, *(table.dynamic.columns if table.dynamic else ()))
 ]
-PARAMETERS = [(report, p) for report in reports() for p in schema(report).parameters.values()]
+PARAMETERS = [(report, p) for report in REPORTS for p in schema(report).parameters.values()]
 
 
 def of(case) -> str:
@@ -25,18 +34,20 @@ def of(case) -> str:
 
 
 def test_counts():
-    counts = {report: schema(report) for report in reports()}
+    counts = {report: schema(report) for report in REPORTS}
     for report, known in counts.items():
         sizes = {name: len(table.columns) for name, table in known.tables.items()}
         print(f"{report}: {len(known.parameters)} parameters, columns {sizes}")
     fixed = sum(len(table.columns) for table in TABLES)
     print(f"{len(counts)} reports, {len(TABLES)} tables, {fixed} columns, {len(PARAMETERS)} parameters")
-    assert (len(counts), len(TABLES), fixed) == (20, 48, 442)
+    assert (len(counts), len(TABLES), fixed) == (22, 50, 482)
+    assert len(reports()) == 20
 
 
-@pytest.mark.parametrize("report", reports())
+@pytest.mark.parametrize("report", REPORTS)
 def test_the_loader_returns_everything_in_a_file(report):
-    raw = json.loads((files("canvas_reports_nb.catalog") / "data" / f"{report}.json").read_text("utf-8"))
+    folder = "data" if report in reports() else "data/hosted"
+    raw = json.loads((files("canvas_reports_nb.catalog") / folder / f"{report}.json").read_text("utf-8"))
     known = schema(report)
     assert (known.report, known.title, known.output) == (report, raw["title"], raw["output"])
     assert list(known.parameters) == list(raw["parameters"])
@@ -115,7 +126,7 @@ def test_aliases(report, alias, name):
 
 
 @pytest.mark.parametrize(
-    "report", ["user_course_access_log_csv", "", "../data/grade_export_csv", "grade_export"]
+    "report", ["proserv_assignment_export_csv", "", "../data/grade_export_csv", "hosted", "grade_export"]
 )
 def test_an_unknown_report_is_none(report):
     assert schema(report) is None

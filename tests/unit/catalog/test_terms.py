@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from canvas_reports_nb.catalog.terms import find_term, is_id
+from canvas_reports_nb.catalog.terms import find_term, is_id, terms_in_form
 from canvas_reports_nb.exceptions import InvalidTermError
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
@@ -90,3 +90,19 @@ def test_without_permission_to_see_sis_ids_canvas_finds_the_term() -> None:
 
 def test_a_renamed_default_term_is_found_by_canvas() -> None:
     assert find_term("default", TERMS[1:], NOW) == "default"
+
+
+FORM = """<form><select name="parameters[course]"><option value="4">Bio</option></select>
+<select name="parameters[enrollment_term_id]"><option value="">All Terms</option><optgroup label="open">
+<option selected value="12">Fall &amp; Winter</option><option value=13>Spring</optgroup></select>
+<option value="9">stray</option></form>"""
+
+
+def test_terms_in_the_form_of_a_report() -> None:
+    terms = terms_in_form(FORM)
+    assert terms == [{"id": 12, "name": "Fall & Winter"}, {"id": 13, "name": "Spring"}]
+    assert terms_in_form(None) == []
+    assert find_term("spring", terms, NOW) == 13
+    assert find_term("sis_term_id:FA25", terms, NOW) == "sis_term_id:FA25"
+    with pytest.raises(InvalidTermError, match=r"may not see the dates[\s\S]*exact name"):
+        find_term("current", terms, NOW)

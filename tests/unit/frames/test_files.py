@@ -164,7 +164,7 @@ STRANGER = b"user,hits\n007,1e3\n"
 @pytest.mark.parametrize(
     ("name", "report"),
     [
-        ("user_course_access_log_csv_02_Mar_2026_8123420260302-31-1b2c3d.csv", "user_course_access_log_csv"),
+        ("proserv_assignment_export_csv_02_Mar_2026_8123420260302-31.csv", "proserv_assignment_export_csv"),
         ("recipes.csv", None),
     ],
 )
@@ -178,24 +178,66 @@ def test_an_undescribed_report_is_text_with_a_warning(tmp_path: Path, name: str,
 
 
 # The columns of "students with no submissions" are all here, among those of another report.
-ACCESS_LOG = (
-    b"section id,section sis id,section name,course id,course sis id,course name,term id,term sis id,term name,"
-    b"enrollment type,user id,user sis id,user name,content type,content,times viewed,times participated,"
-    b"last viewed\n"
-    b'9101,S-1,Bio A,4101,B-1,Biology,341,SP26,Spring,student,501,000481,"Q, Rae",assignments,Essay,12,1,\n'
+PAGE_LOG = (
+    b"section id,section sis id,section name,course id,course sis id,course name,user id,user sis id,user name,"
+    b"page type,page,page views\n"
+    b'9101,S-1,Bio A,4101,B-1,Biology,501,000481,"Q, Rae",wiki,Essay,12\n'
 )
 
 
 def test_a_file_that_contains_the_columns_of_a_report_is_unknown() -> None:
     with pytest.warns(
-        crn.ReportWarning, match="resembles students_with_no_submissions_csv, but .*'content type'"
+        crn.ReportWarning, match="resembles students_with_no_submissions_csv, but .*'page type'"
     ):
-        frame = crn.read_file(ACCESS_LOG)
+        frame = crn.read_file(PAGE_LOG)
     assert frame.canvas.provenance["report"] is None
     assert frame["user sis id"].tolist() == ["000481"]
     with pytest.raises(exc.NotAReportError, match="no report this package knows") as caught:
-        crn.check_file(ACCESS_LOG)
+        crn.check_file(PAGE_LOG)
     assert "pass report='students_with_no_submissions_csv'" in str(caught.value)
+
+
+# Two reports that only hosted schools have.
+ACCESS_LOG = (
+    b"section id,section sis id,section name,course id,course sis id,course name,term id,term sis id,term name,"
+    b"enrollment type,user id,user sis id,user name,content type,content,times viewed,times participated,"
+    b"last viewed\n"
+    b'9101,0E12,Bio A,4101,B-1,Biology,341,SP26,Spring,student,501,000481,"Q, Rae",wiki,Essay,12,1,'
+    b"2026-03-02T09:14:07-07:00\n"
+)
+SUBMISSIONS = (
+    b"canvas user id,sis user id,user name,canvas course id,sis course id,course name,assignment id,assignment name,"
+    b"submission date,graded date,score,points possible,submission id,workflow state,excused,post to sis,"
+    b"canvas section id,sis section id,due at,posted at,assignment workflow state,grading period id\n"
+    b'501,000481,"Q, Rae",4101,B-1,Biology,77,Essay,2026-03-02T09:14:07-07:00,,88.50,100.0,900001,graded,false,true,'
+    b"9101,0E12,,,published,\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("data", "report", "texts", "moment"),
+    [
+        (
+            ACCESS_LOG,
+            "user_course_access_log_csv",
+            {"user sis id": "000481", "section sis id": "0E12"},
+            "last viewed",
+        ),
+        (
+            SUBMISSIONS,
+            "proserv_student_submissions_csv",
+            {"sis user id": "000481", "sis section id": "0E12"},
+            "submission date",
+        ),
+    ],
+)
+def test_hosted_reports_have_types(data: bytes, report: str, texts: dict[str, str], moment: str) -> None:
+    frame = crn.read_file(data)
+    assert frame.canvas.provenance["report"] == report
+    assert frame.loc[0, list(texts)].tolist() == list(texts.values())
+    assert frame.loc[0, moment] == pd.Timestamp("2026-03-02 16:14:07", tz="UTC")
+    assert frame[frame.columns[0]].dtype == "Int64"
+    assert set(crn.check_file(data)["found"]) == {"as expected"}
 
 
 def test_undescribed_bytes_are_text_with_a_warning() -> None:
