@@ -139,6 +139,8 @@ def _check_token(canvas: Canvas, request: Request) -> None:
         raise refusals.unauthenticated()
     if sent.strip() != canvas.token:
         raise refusals.invalid_token()
+    if request.query_params.get("as_user_id", "self") not in ("self", str(USER_ID)):
+        raise refusals.invalid_masquerade()
 
 
 async def _metered(canvas: Canvas, request: Request, handler: Handler) -> Response:

@@ -117,12 +117,18 @@ def stringified(body: object) -> object:
     if isinstance(body, list):
         return [stringified(item) for item in body]
     if isinstance(body, dict):
-        return {k: str(v) if _is_id(k, v) else stringified(v) for k, v in body.items()}
+        return {k: _text_of_ids(v) if _is_id(k) else stringified(v) for k, v in body.items()}
     return body
 
 
-def _is_id(key: str, value: object) -> bool:
-    return (key == "id" or key.endswith("_id")) and isinstance(value, int) and not isinstance(value, bool)
+def _is_id(key: str) -> bool:
+    return key in ("id", "ids") or key.endswith(("_id", "_ids"))
+
+
+def _text_of_ids(value: object) -> object:
+    if isinstance(value, list):
+        return [_text_of_ids(item) for item in value]
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else stringified(value)
 
 
 def _run_time(run: Run, state: RunState, now: datetime) -> float:

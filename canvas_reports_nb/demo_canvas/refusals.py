@@ -45,24 +45,39 @@ def unauthenticated() -> Refusal:
 
 
 def invalid_token() -> Refusal:
-    """Refuse an unknown token."""
+    """Refuse an unknown token, and one of an application after its hour."""
     return Refusal(401, {"errors": [{"message": "Invalid access token."}]}, CHALLENGE)
 
 
-def expired_token(since: str) -> Refusal:
-    """Refuse a token that expired at `since`."""
+def expired_token(since: str, *, old: bool) -> Refusal:
+    """Refuse a token whose fixed expiry was at `since`; to older servers it is unknown."""
+    if old:
+        return invalid_token()
     body = {"errors": [{"message": "Expired access token.", "expired_at": since}]}
     return Refusal(401, body, CHALLENGE)
 
 
-def revoked_token() -> Refusal:
-    """Refuse a deleted token."""
+def revoked_token(*, old: bool) -> Refusal:
+    """Refuse a deleted token; to older servers it is unknown."""
+    if old:
+        return invalid_token()
     return Refusal(401, {"errors": [{"message": "Revoked access token."}]}, CHALLENGE)
 
 
 def insufficient_scopes() -> Refusal:
     """Refuse a call that is not among the scopes of the token's developer key."""
     return Refusal(401, {"errors": [{"message": "Insufficient scopes on access token."}]})
+
+
+def unverified() -> Refusal:
+    """Refuse an owner who has not confirmed an e-mail address yet."""
+    message = "Complete registration by clicking the \u201cfinish the registration process\u201d link sent to your email."
+    return Refusal(401, {"status": "unverified", "errors": [{"message": message}]})
+
+
+def invalid_masquerade() -> Refusal:
+    """Refuse to act as another user, which the token's owner may not."""
+    return Refusal(401, {"errors": "Invalid as_user_id"})
 
 
 def not_a_root_account() -> Refusal:
@@ -72,8 +87,8 @@ def not_a_root_account() -> Refusal:
 
 def no_permission(*, old: bool) -> Refusal:
     """Refuse what the token's owner may not do; older servers send 401."""
-    message = "user not authorized to perform that action"
-    return Refusal(401 if old else 403, {"status": "unauthorized", "errors": [{"message": message}]})
+    body = {"status": "unauthorized", "errors": [{"message": "user not authorized to perform that action"}]}
+    return Refusal(401 if old else 403, body, {"Cache-Control": "no-cache, no-store"})
 
 
 def no_user_agent() -> Refusal:

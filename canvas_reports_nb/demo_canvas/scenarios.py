@@ -16,7 +16,7 @@ SERVER_ERRORS = 3
 GATEWAY_ERRORS = 2
 """Calls of each path that fail in `bad_gateway`."""
 TOKEN_SECONDS = 3_600.0
-"""Life of a token in `short_lived_token`."""
+"""Life of a token in `short_lived_token`, as of those that applications get by OAuth."""
 STRICT = Limits(high_water=120.0, cost=15.0)
 """About eight calls at once, then one in 1.5 seconds."""
 
@@ -80,7 +80,9 @@ SCENARIOS: Mapping[str, Scenario] = MappingProxyType(
     {
         "bad_gateway": _refusing(lambda _: refusals.bad_gateway(), lambda call: call.nth <= GATEWAY_ERRORS),
         "expired_link": Scenario(link_seconds=lambda nth: -1.0 if nth == 1 else None),
-        "expired_token": _refusing(lambda call: refusals.expired_token(call.now), lambda _: True),
+        "expired_token": _refusing(
+            lambda call: refusals.expired_token(call.now, old=call.old), lambda _: True
+        ),
         "fails": Scenario(
             failure="Failed, please report the following error code to your system administrator: "
             "ErrorReport:4711;"
@@ -105,10 +107,14 @@ SCENARIOS: Mapping[str, Scenario] = MappingProxyType(
             lambda call: refusals.no_permission(old=call.old), lambda call: call.is_report
         ),
         "null_attachment": Scenario(attachment=lambda _attachment: None),
-        "revoked_token": _refusing(lambda _: refusals.revoked_token(), lambda _: True),
-        "short_lived_token": _refusing(
-            lambda call: refusals.expired_token(call.now), lambda call: call.age >= TOKEN_SECONDS
+        "no_terms_scope": _refusing(
+            lambda _: refusals.insufficient_scopes(), lambda call: call.path.endswith("/terms")
         ),
+        "revoked_token": _refusing(lambda call: refusals.revoked_token(old=call.old), lambda _: True),
+        "short_lived_token": _refusing(
+            lambda _: refusals.invalid_token(), lambda call: call.age >= TOKEN_SECONDS
+        ),
+        "unverified": _refusing(lambda _: refusals.unverified(), lambda _: True),
         "no_rows": Scenario(content=lambda header: header),
         "one_cell": Scenario(content=lambda _header: b"No outcomes found\n"),
         "server_error": _refusing(
