@@ -11,6 +11,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from canvas_reports_nb.canvas_api.models import ReportRun
 from canvas_reports_nb.exceptions import (
@@ -116,7 +117,15 @@ def _unauthorized(body: Any, server_text: str, url: str) -> CanvasReportsError:
     # Older servers respond to a missing permission with 401 and this status.
     if isinstance(body, dict) and body.get("status") == "unauthorized":
         return _not_permitted(url)
-    return AuthenticationError(f"Canvas did not accept the token{server_text}.", hint=_RENEW, url=url)
+    hint, reason = _RENEW, f"Canvas did not accept the token{server_text}."
+    if isinstance(body, dict) and body.get("status") == "unverified":
+        hint = "Log in to Canvas once as the token's owner and confirm the e-mail address."
+    elif "scope" in server_text.casefold():
+        reason = f"The token's scopes don't allow a call of {urlsplit(url).path}{server_text}."
+        hint = (
+            "A new token won't help. Ask a Canvas admin to add the scope of this call to its developer key."
+        )
+    return AuthenticationError(reason, hint=hint, url=url)
 
 
 def _forbidden(response: Response, body: Any, server_text: str, url: str) -> CanvasReportsError:

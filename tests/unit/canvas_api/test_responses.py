@@ -43,6 +43,12 @@ def errors(message: str, **more: Any) -> dict[str, Any]:
         (answer(401, errors("Invalid access token.")), exc.AuthenticationError, "Invalid access token."),
         (answer(401, errors("Jeton expiré.")), exc.AuthenticationError, "Jeton expiré."),
         (answer(401, errors("Insufficient scopes on access token.")), exc.AuthenticationError, "scopes"),
+        (
+            answer(401, errors("Insufficient scopes on access token.")),
+            exc.AuthenticationError,
+            "developer key",
+        ),
+        (answer(401, errors("Sign up.", status="unverified")), exc.AuthenticationError, "confirm the e-mail"),
         (answer(401, {"errors": "Invalid as_user_id"}), exc.AuthenticationError, "Invalid as_user_id"),
         (answer(401, ""), exc.AuthenticationError, "token"),
         (answer(401, UNAUTHORIZED), exc.NotPermittedError, "admin"),
