@@ -164,6 +164,8 @@ def _decode(response: Response) -> Any:
 def _printable(value: Any) -> Any:
     """Replace half surrogate pairs and terminal control characters in all texts of a JSON value."""
     if isinstance(value, str):
+        if value.isprintable():
+            return value
         text = value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
         return _CONTROL.sub("\ufffd", text)
     if isinstance(value, list):
