@@ -44,7 +44,7 @@ from canvas_reports_nb.store.store import Store
 from canvas_reports_nb.store.stored_run import ReportResult
 
 if _TYPE_CHECKING:
-    from canvas_reports_nb.analysis import activity, charts, grades, provisioning
+    from canvas_reports_nb.analysis import access, activity, charts, grades, provisioning
 
 __all__ = [
     "AvailableReport",
@@ -60,6 +60,7 @@ __all__ = [
     "RunStatus",
     "Store",
     "__version__",
+    "access",
     "accessors",
     "activity",
     "charts",
@@ -108,7 +109,7 @@ def unload_ipython_extension(ipython: _Any) -> None:
 
 
 # Loaded on first use; reading a report needs none of them.
-_ANALYSES = frozenset({"activity", "charts", "grades", "provisioning"})
+_ANALYSES = frozenset({"access", "activity", "charts", "grades", "provisioning"})
 
 
 def __getattr__(name: str) -> _Any:

@@ -4,6 +4,7 @@ Every function takes the tables by name, as ``canvas.read_tables`` returns them,
 kind: pandas, polars, lazy polars (``{"users": canvas.scan_report(..., table="users"), ...}``), Arrow, Dask or DuckDB.
 """
 
+from canvas_reports_nb.analysis.provisioning.census import census, section_sizes
 from canvas_reports_nb.analysis.provisioning.courses import account_tree, vacant_courses, vacant_sections
 from canvas_reports_nb.analysis.provisioning.people import (
     cross_lists,
@@ -17,6 +18,7 @@ from canvas_reports_nb.analysis.provisioning.records import made_by_hand, origin
 
 __all__ = [
     "account_tree",
+    "census",
     "contacts",
     "cross_lists",
     "enrollment_counts",
@@ -26,6 +28,7 @@ __all__ = [
     "places",
     "references",
     "roster",
+    "section_sizes",
     "sis_id_clashes",
     "suspended_but_enrolled",
     "vacant_courses",

@@ -14,9 +14,10 @@ import pytest
 mpl.use("Agg")
 
 import canvas_reports_nb as crn
-from canvas_reports_nb import activity, charts, grades, provisioning
+from canvas_reports_nb import access, activity, charts, grades, provisioning
 from canvas_reports_nb.canvas_api.models import ReportRun
 from canvas_reports_nb.exceptions import ReportWarning
+from canvas_reports_nb.frames.exchange import to_lazy
 from canvas_reports_nb.runs.listings import history_frame
 
 Tables = dict[str, Any]
@@ -35,6 +36,14 @@ RUNS = history_frame(
         for number in range(1, 6)
     ],
 )
+
+
+def credits_of(tables: Tables) -> pl.DataFrame:
+    """Tenths, whose sum depends on the order they are added in."""
+    ids = to_lazy(tables["courses"]).select("canvas_course_id").sort("canvas_course_id")
+    return ids.with_columns(credits=pl.int_range(pl.len()) % 7 / 10).collect()
+
+
 ANALYSES: dict[str, Callable[[Tables], Any]] = {
     "grades.one_per_student": lambda of: grades.one_per_student(of["grades"]),
     "grades.dropped": lambda of: grades.dropped(of["grades"]),
@@ -47,7 +56,12 @@ ANALYSES: dict[str, Callable[[Tables], Any]] = {
     "grades.summary account": lambda of: grades.summary(of["grades"], "account", courses=of["courses"]),
     "grades.inflation": lambda of: grades.inflation(of["grades"]),
     "grades.inflation dated": lambda of: grades.inflation(of["grades"], terms=of["terms"]),
+    "access.admins": lambda of: access.admins(of, of["access"]),
+    "access.tokens": lambda of: access.tokens(
+        of["tokens"], now="2026-03-02", admins=of["admins"], users=of["users"]
+    ),
     "provisioning.account_tree": provisioning.account_tree,
+    "provisioning.census": lambda of: provisioning.census(of, ("term", "college"), credits=credits_of(of)),
     "provisioning.contacts": provisioning.contacts,
     "provisioning.cross_lists": provisioning.cross_lists,
     "provisioning.enrollment_counts": provisioning.enrollment_counts,
@@ -57,6 +71,7 @@ ANALYSES: dict[str, Callable[[Tables], Any]] = {
     "provisioning.places": provisioning.places,
     "provisioning.references": provisioning.references,
     "provisioning.roster": provisioning.roster,
+    "provisioning.section_sizes": lambda of: provisioning.section_sizes(of, "department"),
     "provisioning.sis_id_clashes": provisioning.sis_id_clashes,
     "provisioning.suspended_but_enrolled": provisioning.suspended_but_enrolled,
     "provisioning.vacant_courses": provisioning.vacant_courses,
@@ -83,19 +98,27 @@ CHARTS: dict[str, Callable[[Tables], Any]] = {
 ANY_ORDER = [
     name
     for name in ANALYSES
-    if name.startswith(("grades.summary", "grades.inflation", "activity."))
+    if name.startswith(("access.", "grades.summary", "grades.inflation", "activity."))
     or name
     in {
         "provisioning.account_tree",
+        "provisioning.census",
         "provisioning.contacts",
         "provisioning.enrollment_counts",
         "provisioning.references",
+        "provisioning.section_sizes",
     }
 ]
 
 
 def test_no_public_analysis_is_left_out() -> None:
-    rooms = {"grades": grades, "provisioning": provisioning, "activity": activity, "charts": charts}
+    rooms = {
+        "access": access,
+        "grades": grades,
+        "provisioning": provisioning,
+        "activity": activity,
+        "charts": charts,
+    }
     public = {f"{room}.{name}" for room, module in rooms.items() for name in module.__all__}
     asked = {name.partition(" ")[0] for name in (*ANALYSES, *CHARTS)}
     assert asked == public - {"charts.alt_text", "charts.save"}
@@ -105,7 +128,7 @@ def test_no_public_analysis_is_left_out() -> None:
 def tables(larger: Callable[..., dict[str, pa.Table]]) -> dict[str, pa.Table]:
     """The reports that the analyses read, from a demo with 20,000 enrollments."""
     every = (
-        *("users", "accounts", "terms", "courses", "sections", "enrollments", "groups", "xlist"),
+        *("users", "accounts", "terms", "courses", "sections", "enrollments", "groups", "xlist", "admins"),
         "include_deleted",
     )
     found = larger("provisioning_csv", **dict.fromkeys(every, True))
@@ -115,6 +138,7 @@ def tables(larger: Callable[..., dict[str, pa.Table]]) -> dict[str, pa.Table]:
         "periods": ("mgp_grade_export_csv", {}),
         "nothing": ("students_with_no_submissions_csv", {"include_enrollment_state": True}),
         "storage": ("course_storage_csv", {}),
+        "tokens": ("user_access_tokens_csv", {}),
         "unused": ("unused_courses_csv", {}),
         "zero": ("zero_activity_csv", {}),
     }

@@ -58,6 +58,8 @@ JOINED = {
     "account_tree": ("accounts", "canvas_parent_id"),
     "places": ("accounts", "canvas_account_id"),
     "contacts": ("users", "canvas_user_id"),
+    "census": ("terms", "canvas_term_id"),
+    "section_sizes": ("sections", "canvas_section_id"),
 }
 
 
