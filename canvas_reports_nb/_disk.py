@@ -6,19 +6,23 @@ import errno
 import hashlib
 import os
 import re
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
+from uuid import uuid4
 
 from canvas_reports_nb.exceptions import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
 # Never write through a link that someone else placed here. Windows has no such flag.
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 # Encrypted folders allow 143 bytes, and a suffix is added.
 _LONGEST = 120
+_NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS}
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
 
 
@@ -59,6 +63,46 @@ def _make(folder: Path) -> None:
     folder.mkdir(mode=0o700, exist_ok=True)
     if folder.is_symlink():
         raise OSError(errno.ELOOP, f"{folder} is a link to another place")
+
+
+def try_lock(path: Path, *, is_reentrant: bool = False) -> AbstractContextManager[object] | None:
+    """Lock a file without waiting; return ``None`` if it is locked already, and raise OSError if it can't be opened.
+
+    Some file systems have no locks: then nothing is locked, and the context gives ``None``.
+
+    Parameters
+    ----------
+    is_reentrant : bool
+        Whether the thread that holds the lock may lock it again.
+    """
+    from filelock import FileLock, Timeout  # noqa: PLC0415 - slow to import, and a look at the store needs none
+
+    try:
+        return FileLock(path, mode=0o600, is_singleton=is_reentrant).acquire(blocking=False)
+    except Timeout:
+        # A refused permission looks like a lock that somebody holds, so try a file that nobody else can know.
+        return None if _has_locks(path.with_name(f".{uuid4().hex}.lock")) else nullcontext()
+    except NotImplementedError:
+        return nullcontext()
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+        return nullcontext()
+
+
+def _has_locks(probe: Path) -> bool:
+    from filelock import FileLock, Timeout  # noqa: PLC0415 - likewise
+
+    try:
+        FileLock(probe, mode=0o600).acquire(blocking=False).lock.release()
+    except Timeout:
+        return False
+    except OSError:
+        return True
+    finally:
+        with suppress(OSError):
+            probe.unlink(missing_ok=True)
+    return True
 
 
 def file_facts(path: Path) -> dict[str, Any]:

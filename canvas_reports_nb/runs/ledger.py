@@ -9,10 +9,10 @@ import hashlib
 import json
 import logging
 import os
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
-from canvas_reports_nb._disk import disk_name, make_private, open_private
+from canvas_reports_nb._disk import disk_name, make_private, open_private, try_lock
 from canvas_reports_nb.canvas_api.models import parse_time
 from canvas_reports_nb.catalog.query import key_of
 from canvas_reports_nb.exceptions import StoreError
@@ -54,22 +54,17 @@ class Ledger:
     @contextmanager
     def lock(self, query: Query, waiter: Waiter) -> Iterator[None]:
         """Let one process at a time start a run of this query; without file locks, don't wait for others."""
-        from filelock import FileLock, Timeout  # noqa: PLC0415 - slow to import, and only a start needs it
-
         folder, latest = self._folder(query.report), waiter.elapsed() + _LONGEST_START
         name = hashlib.blake2b(query.key.encode(), digest_size=8).hexdigest()
         with ExitStack() as stack:
             try:
                 make_private(self._root, folder)
-                lock = FileLock(folder / f".{name}.lock", mode=0o600)
-                while not lock.is_locked:
-                    try:
-                        stack.enter_context(lock.acquire(blocking=False))
-                    except Timeout:
-                        if waiter.is_expired or waiter.elapsed() > latest:
-                            break
-                        waiter.pause(_LOCK_POLL)
-            except (OSError, StoreError, NotImplementedError) as error:
+                while (held := try_lock(folder / f".{name}.lock")) is None:
+                    if waiter.is_expired or waiter.elapsed() > latest:
+                        break
+                    waiter.pause(_LOCK_POLL)
+                stack.enter_context(held or nullcontext())
+            except (OSError, StoreError) as error:
                 _LOG.info("%s: started without a lock: %s", query.report, error)
             yield
 

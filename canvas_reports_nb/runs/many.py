@@ -114,6 +114,15 @@ class ReportsResult:
         """Stack one table of every finished run as a lazy polars frame over the stored Parquet files."""
         return self._stack(table).scan(columns if self._finished else None)
 
+    def restore(self) -> None:
+        """Download again what another process removed from the store."""
+        for each in dict.fromkeys(self._pending):
+            if each.result is not None and not each.result.is_complete:
+                run = each.runs.api.show(each.report, each.result.provenance["run_id"])
+                each.result = ReportJob(PendingRun(each.runs, each.report), run).result(progress=False)
+        self.results = tuple(each.result for each in self._pending)
+        self.__dict__.pop("_finished", None)
+
     @cached_property
     def _finished(self) -> list[tuple[Request, ReportResult]]:
         """Each finished run once, with the first request for it."""

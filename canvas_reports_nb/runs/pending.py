@@ -118,7 +118,7 @@ class PendingRun:
             self.error, self.result, self.rows = outcome, None, None
         else:
             self.result = outcome
-            self.rows = sum(outcome.load("arrow", table, []).num_rows for table in outcome.tables)
+            self.rows = sum(outcome.provenance_of(table).rows or 0 for table in outcome.tables)
         if self.began is not None:
             self.took = self.runs.waiter.elapsed() - self.began
 

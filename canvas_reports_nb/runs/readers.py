@@ -1,23 +1,20 @@
-"""The five functions that read reports, and the help for their keywords."""
+"""The five functions that read reports."""
 
 from __future__ import annotations
 
-import difflib
-import functools
-import inspect
 import math
-import re
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from canvas_reports_nb import frames
 from canvas_reports_nb.catalog.parameters import merged
-from canvas_reports_nb.catalog.schemas import schema
-from canvas_reports_nb.exceptions import ParameterError, UnknownParameterError
+from canvas_reports_nb.exceptions import NotStoredError, ParameterError
 from canvas_reports_nb.frames.identity import choose_table
+from canvas_reports_nb.runs.keywords import LAZY, TABLES, reader
 from canvas_reports_nb.runs.many import read_many
 from canvas_reports_nb.runs.one import read_one
+from canvas_reports_nb.runs.pending import check_wait
 from canvas_reports_nb.settings import DEFAULT_MAX_AGE
 from canvas_reports_nb.store.store import seconds
 
@@ -34,110 +31,9 @@ if TYPE_CHECKING:
     from canvas_reports_nb.store.stored_run import ReportResult
     from canvas_reports_nb.typing import Age, Engine, OnError, OnInterrupt, Parameters
 
-_F = TypeVar("_F", bound="Callable[..., Any]")
-_NEAR = 0.7
+_T = TypeVar("_T")
 # An equal age that the caller gives is another object.
 _ONE_DAY = timedelta(seconds=DEFAULT_MAX_AGE)
-
-
-def _entries(text: str) -> dict[str, str]:
-    """Split the Parameters section of a docstring into one entry per keyword."""
-    return {entry.split()[0].lstrip("*"): entry for entry in re.split(r"\n(?=\S)", text.strip())}
-
-
-# The help for each keyword, shared by all readers.
-_KEYWORDS = _entries("""
-report : str
-    The report's name, such as ``grade_export_csv``.
-requests : DataFrame or list of dict
-    One row per run: a column ``report``, an optional column ``account``, and one column per parameter. A blank
-    cell is not sent. `requests_for` builds such a frame.
-parameters : mapping, optional
-    Parameters of the report, for names that clash with a keyword of this function.
-table : str, optional
-    Which table to read. Needed if the run has several.
-columns : sequence of str, optional
-    Only these, in this order; ``[]`` keeps all rows and no column. All by default.
-engine : {"pandas", "polars", "arrow", "dask"}
-    Which kind of frame to return.
-on_error : {"raise", "return"}
-    What to do if some runs fail. "raise" raises one error for all of them, with the finished runs on it.
-    "return" returns a pair: the frame of the finished runs, and the ``status`` of each request.
-max_age : float, str or timedelta
-    Reuse a finished run that is at most this old: seconds, "7d", "12h" or a timedelta. The default is one day.
-    0 starts a new run. With ``offline=True`` the default is any age.
-run_id : int, optional
-    Read exactly this run. ``canvas.history(report)`` lists the runs.
-offline : bool
-    Read from the store only; nothing is sent to Canvas.
-progress : {"auto", "widget", "tqdm", "log", False} or ProgressSink
-    How to show progress. "auto" chooses a widget, a terminal bar or log lines.
-timeout : float, optional
-    Total seconds for the call, download included. No limit by default.
-on_interrupt : {"detach", "abort"}
-    What an interrupt does to a run this call started: let it continue in Canvas, or stop it.
-**report_parameters
-    All other keywords are parameters of the report.
-""")
-_TABLES = """
-table : str or sequence of str, optional
-    Which tables to read. All by default.
-columns : sequence of str, or mapping of str to sequence of str, optional
-    Only these, in this order, of every table or of each table by name. All by default.
-"""
-_LAZY = """
-engine : {"polars", "dask"}
-    Which kind of lazy frame to return.
-"""
-
-
-def _reader(differing: str = "") -> Callable[[_F], _F]:
-    """Document every keyword of a reader, and reject misspelled ones before anything is sent."""
-
-    def decorate(method: _F) -> _F:
-        _, first, *others = inspect.signature(method).parameters.values()
-        keywords = [each.name for each in others if each.kind is each.KEYWORD_ONLY]
-        is_single = first.name == "report"
-
-        @functools.wraps(method)
-        def call(self: Readers, *positional: Any, **named: Any) -> Any:
-            report = positional[0] if positional else named.get(first.name)
-            others = named.keys() - {first.name}
-            _check_keywords(method.__name__, keywords, others, report, is_single=is_single)
-            return method(self, *positional, **named)
-
-        entries = _KEYWORDS | (_entries(differing) if differing else {})
-        section = ["Parameters", "----------", *(entries[each.name] for each in (first, *others))]
-        head, returns, rest = inspect.cleandoc(method.__doc__ or "").partition("Returns\n")
-        call.__doc__ = head + "\n".join(section) + f"\n\n{returns}{rest}"
-        return cast("_F", call)
-
-    return decorate
-
-
-def _check_keywords(
-    reader: str, keywords: list[str], named: Iterable[str], report: Any, *, is_single: bool
-) -> None:
-    """Reject a name that is not a keyword of the reader, or only looks like one.
-
-    Other names of a single report may be parameters that only Canvas knows; they are checked later.
-    """
-    known = schema(report) if isinstance(report, str) else None
-    parameters = list(known.parameters) if known else []
-    for name in set(named) - set(keywords):
-        near = difflib.get_close_matches(name, [*keywords, *parameters], 3, _NEAR)
-        looks_like_ours = name in _KEYWORDS or not set(keywords).isdisjoint(near)
-        if not is_single or (looks_like_ours and not (known and known.parameter(name))):
-            raise _no_keyword(reader, name, near, [] if is_single else keywords)
-
-
-def _no_keyword(reader: str, name: str, near: list[str], keywords: list[str]) -> UnknownParameterError:
-    hint = f"Did you mean {'= or '.join(near)}=? " if near else ""
-    if keywords:
-        hint += f"The keywords are: {', '.join(keywords)}."
-    else:
-        hint += f'If it is a parameter of the report, use parameters={{"{name}": ...}}.'
-    return UnknownParameterError(f"{reader} has no keyword {name}=.", hint=hint)
 
 
 class Readers:
@@ -206,7 +102,7 @@ class Readers:
         max_age: Age = ..., run_id: int | None = ..., offline: bool = ..., progress: Progress = ...,
         timeout: float | None = ..., on_interrupt: OnInterrupt = ..., **report_parameters: Any,
     ) -> Any: ...
-    @_reader()
+    @reader()
     def read_report(
         self, report: str, *, parameters: Parameters | None = None, table: str | None = None,
         columns: Sequence[str] | None = None, engine: Engine = "pandas",
@@ -237,12 +133,11 @@ class Readers:
         ...     grades = canvas.read_report("grade_export_csv", enrollment_term_id="current")
         """
         frames.check_engine(engine)
-        result = self.obtain(
-            report, parameters=parameters, tables=[table],
+        return self._load(
+            lambda result: result.load(engine, table, columns), engine == "dask", report, parameters=parameters, tables=[table],
             max_age=max_age, run_id=run_id, offline=offline, progress=progress, timeout=timeout,
             on_interrupt=on_interrupt, **report_parameters,
         )
-        return result.load(engine, table, columns)
 
     @overload
     def read_tables(
@@ -272,7 +167,7 @@ class Readers:
         max_age: Age = ..., run_id: int | None = ..., offline: bool = ..., progress: Progress = ...,
         timeout: float | None = ..., on_interrupt: OnInterrupt = ..., **report_parameters: Any,
     ) -> dict[str, Any]: ...
-    @_reader(_TABLES)
+    @reader(TABLES)
     def read_tables(
         self, report: str, *, parameters: Parameters | None = None, table: str | Sequence[str] | None = None,
         columns: Sequence[str] | Mapping[str, Sequence[str]] | None = None, engine: Engine = "pandas",
@@ -288,14 +183,14 @@ class Readers:
             Table name to frame.
         """
         frames.check_engine(engine)
-        result = self.obtain(
-            report, parameters=parameters, tables=[table] if isinstance(table, str) else table or (),
+        return self._load(
+            lambda result: _load_tables(result, engine, table, columns), engine == "dask", report,
+            parameters=parameters, tables=[table] if isinstance(table, str) else table or (),
             max_age=max_age, run_id=run_id, offline=offline, progress=progress, timeout=timeout,
             on_interrupt=on_interrupt, **report_parameters,
         )
-        return _load_tables(result, engine, table, columns)
 
-    @_reader()
+    @reader()
     def scan_report(
         self, report: str, *, parameters: Parameters | None = None, table: str | None = None,
         columns: Sequence[str] | None = None,
@@ -311,12 +206,11 @@ class Readers:
         -------
         polars.LazyFrame
         """
-        result = self.obtain(
-            report, parameters=parameters, tables=[table],
+        return self._load(
+            lambda result: result.scan(table, columns), True, report, parameters=parameters, tables=[table],
             max_age=max_age, run_id=run_id, offline=offline, progress=progress, timeout=timeout,
             on_interrupt=on_interrupt, **report_parameters,
         )
-        return result.scan(table, columns)
 
     @overload
     def read_reports(
@@ -353,7 +247,7 @@ class Readers:
         max_age: Age = ..., progress: Progress = ..., timeout: float | None = ...,
         on_interrupt: OnInterrupt = ...,
     ) -> tuple[Any, pd.DataFrame]: ...
-    @_reader()
+    @reader()
     def read_reports(
         self, requests: Any, *, table: str | None = None, columns: Sequence[str] | None = None,
         engine: Engine = "pandas",
@@ -379,12 +273,10 @@ class Readers:
             Some runs failed. ``error.reports`` holds the finished ones.
         """
         frames.check_engine(engine)
-        found = self.obtain_reports(
-            requests, table=table, one_table=True, on_error=on_error, max_age=max_age, progress=progress,
-            timeout=timeout, on_interrupt=on_interrupt,
+        return self._stack(
+            lambda found: found.load(engine, table, columns), engine == "dask", requests, table=table, on_error=on_error,
+            max_age=max_age, progress=progress, timeout=timeout, on_interrupt=on_interrupt,
         )
-        frame = found.load(engine, table, columns)
-        return frame if on_error == "raise" else (frame, found.status)
 
     @overload
     def scan_reports(
@@ -407,7 +299,7 @@ class Readers:
         max_age: Age = ..., progress: Progress = ..., timeout: float | None = ...,
         on_interrupt: OnInterrupt = ...,
     ) -> tuple[Any, pd.DataFrame]: ...
-    @_reader(_LAZY)
+    @reader(LAZY)
     def scan_reports(
         self, requests: Any, *, table: str | None = None, columns: Sequence[str] | None = None,
         engine: Literal["polars", "dask"] = "polars",
@@ -428,12 +320,50 @@ class Readers:
             raise ParameterError(
                 f"scan_reports can't return a lazy frame of engine={engine!r}.", hint='Use "polars" or "dask".'
             )
-        found = self.obtain_reports(
-            requests, table=table, one_table=True, on_error=on_error, max_age=max_age, progress=progress,
+        def scan(found: ReportsResult) -> Any:
+            return found.scan(table, columns) if engine == "polars" else found.load(engine, table, columns)
+
+        return self._stack(
+            scan, True, requests, table=table, on_error=on_error, max_age=max_age, progress=progress,
             timeout=timeout, on_interrupt=on_interrupt,
         )
-        frame = found.scan(table, columns) if engine == "polars" else found.load(engine, table, columns)
-        return frame if on_error == "raise" else (frame, found.status)
+
+    def _load(
+        self, load: Callable[[ReportResult], _T], is_lazy: bool, report: str, *, offline: bool,
+        timeout: float | None, on_interrupt: OnInterrupt, **how: Any,
+    ) -> _T:
+        """Obtain a run and load it; download it once more if another process removed it in between."""
+        check_wait(timeout, on_interrupt)
+        wait: dict[str, Any] = {"timeout": timeout, "on_interrupt": on_interrupt}
+        store = self._runs.store
+        with store.pin_used(), self._runs.waiter.limit(timeout):
+            result = self.obtain(report, offline=offline, **wait, **how)
+            if is_lazy:
+                store.hold(result)
+            try:
+                return load(result)
+            except NotStoredError:
+                if offline:
+                    raise
+                again = self.obtain(report, run_id=result.origin.run_id, progress=how["progress"], **wait)
+                return load(again)
+
+    def _stack(
+        self, load: Callable[[ReportsResult], Any], is_lazy: bool, requests: Any, **how: Any
+    ) -> Any:
+        """Obtain the runs and stack them, as `_load` does for one."""
+        check_wait(how["timeout"], how["on_interrupt"])
+        store = self._runs.store
+        with store.pin_used(), self._runs.waiter.limit(how["timeout"]):
+            found = self.obtain_reports(requests, one_table=True, **how)
+            for result in filter(None, found.results if is_lazy else ()):
+                store.hold(result)
+            try:
+                frame = load(found)
+            except NotStoredError:
+                found.restore()
+                frame = load(found)
+            return frame if how["on_error"] == "raise" else (frame, found.status)
 
 
 def _load_tables(

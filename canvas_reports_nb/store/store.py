@@ -12,12 +12,11 @@ Only the owner can read the folders and files.
 
 from __future__ import annotations
 
-import errno
 import logging
 import re
 import shutil
 import tempfile
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,11 +25,12 @@ from urllib.parse import unquote
 import pandas as pd
 
 from canvas_reports_nb import _html
-from canvas_reports_nb._disk import disk_name, make_private
+from canvas_reports_nb._disk import disk_name, make_private, try_lock
 from canvas_reports_nb.catalog.parameters import is_number
 from canvas_reports_nb.deadline import Waiter
 from canvas_reports_nb.exceptions import ParameterError, StoreError, StoreLockedError
 from canvas_reports_nb.settings import DEFAULT_STORE_LIMIT, host_folder
+from canvas_reports_nb.store.pins import Pins
 from canvas_reports_nb.store.stored_run import (
     QUARANTINED,
     SIDECAR,
@@ -48,8 +48,7 @@ if TYPE_CHECKING:
     from canvas_reports_nb.typing import Age
 
 _LOG = logging.getLogger(__name__)
-_LOCK_POLL = 0.1
-_NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS}
+_LOCK_POLL, _MOST_POLLS = 0.1, 3000
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 
 
@@ -98,7 +97,7 @@ class Store:
     ) -> None:
         self.path, self.limit = Path(path), limit
         self._waiter = waiter or Waiter()
-        self._pinned: list[set[Path]] = []
+        self._pins = Pins(self.path)
 
     def __repr__(self) -> str:
         return f"Store({self._shown_path!r})"
@@ -142,10 +141,10 @@ class Store:
         """Return the run if its files are intact; otherwise quarantine it and return ``None``."""
         if run is None:
             return None
+        self._pins.add(run.folder)  # before the files are read, so that no other process removes them
         if not run.is_intact():
             run.quarantine()
             return None
-        self._pin(run)
         return run
 
     def runs(self, report: str | None = None) -> Iterator[ReportResult]:
@@ -203,43 +202,36 @@ class Store:
         self, folder: Path, on_wait: Callable[[str], object], *, blocking: bool
     ) -> AbstractContextManager[object]:
         """Acquire the file lock of a run, waiting until the deadline at most."""
-        from filelock import FileLock, Timeout  # noqa: PLC0415 - slow to import, and only a writer needs it
-
-        # One object per file, so that the thread that holds the lock can acquire it again.
-        lock = FileLock(folder.parent / f".{folder.name}.lock", mode=0o600, is_singleton=True)
-        has_noted = False
-        while True:
+        for poll in range(_MOST_POLLS):
             try:
-                return lock.acquire(blocking=False)
-            except Timeout:
-                if not blocking or self._waiter.is_expired:
-                    raise StoreLockedError(
-                        f"Another process is still downloading run {folder.name}.",
-                        hint="Call again when it has finished: the run is then read from this disk. "
-                        "Or set a larger timeout=.",
-                        account=unquote(folder.parents[1].name),
-                        report=unquote(folder.parent.name),
-                    ) from None
-            except (OSError, NotImplementedError) as error:
-                if not isinstance(error, NotImplementedError) and error.errno not in _NO_LOCKS:
-                    raise StoreError(
-                        f"Can't lock a run in the store at {self.path}: {error.strerror}.",
-                        hint="Choose another folder with CANVAS_REPORTS_CACHE or store=.",
-                    ) from None
-                _LOG.warning("The store at %s has no file locks; run one kernel at a time.", self.path)
-                return nullcontext()
-            if not has_noted:
+                held = try_lock(folder.parent / f".{folder.name}.lock", is_reentrant=True)
+            except OSError as error:
+                raise StoreError(
+                    f"Can't lock a run in the store at {self.path}: {error.strerror}.",
+                    hint="Choose another folder with CANVAS_REPORTS_CACHE or store=.",
+                ) from None
+            if held is not None:
+                return held
+            if not blocking or self._waiter.is_expired:
+                break
+            if poll == 0:
                 on_wait(f"Waiting for another process that is downloading run {folder.name} ...")
-                has_noted = True
             self._waiter.pause(_LOCK_POLL)
+        raise StoreLockedError(
+            f"Another process is still downloading run {folder.name}.",
+            hint="Call again when it has finished: the run is then read from this disk. "
+            "Or set a larger timeout=.",
+            account=unquote(folder.parents[1].name),
+            report=unquote(folder.parent.name),
+        )
 
     def seal(self, folder: Path, facts: Mapping[str, Any]) -> ReportResult:
         """Write the sidecar, which completes the run."""
+        self._pins.add(folder)
         write_sidecar(folder, facts)
         sealed = read_run(folder)
         if sealed is None:
             raise StoreError(f"The store at {self.path} lost a run while it was written.", hint="Call again.")
-        self._pin(sealed)
         return sealed
 
     def discard(self, run: ReportResult) -> None:
@@ -303,29 +295,26 @@ class Store:
                         shutil.rmtree(leftover, ignore_errors=True)
 
     def evict(self, keep: ReportResult) -> None:
-        """Remove the runs stored first until the limit is met; ``keep`` and pinned runs stay."""
+        """Remove the runs stored first until the limit is met; ``keep`` stays, and what any process uses."""
         runs = sorted(self.runs(), key=lambda run: run.origin.retrieved_at or "")
         excess = sum(run.size for run in runs) - self.limit
-        pinned = {keep.folder}.union(*self._pinned)
+        if excess <= 0:
+            return
+        used = {keep.folder} | self._pins.used()
         for run in runs:
-            if excess > 0 and run.folder not in pinned:
+            if excess > 0 and run.folder not in used:
                 excess -= run.size
-                _remove(run.folder)
+                with suppress(OSError):  # another process may be removing it, or have it open
+                    _remove(run.folder)
                 _LOG.info("Removed run %s: the store at %s was over its limit.", run.folder.name, self.path)
 
-    @contextmanager
-    def pin_used(self) -> Iterator[None]:
+    def pin_used(self) -> AbstractContextManager[None]:
         """Keep every run that is stored or used inside the block, even beyond the limit."""
-        pinned: set[Path] = set()
-        self._pinned.append(pinned)
-        try:
-            yield
-        finally:
-            self._pinned = [other for other in self._pinned if other is not pinned]
+        return self._pins.keep()
 
-    def _pin(self, run: ReportResult) -> None:
-        for pinned in self._pinned:
-            pinned.add(run.folder)
+    def hold(self, run: ReportResult) -> None:
+        """Keep a run until this process ends: a lazy frame may read it at any time."""
+        self._pins.hold(run.folder)
 
 
 def _remove(folder: Path) -> None:

@@ -81,8 +81,7 @@ class ReportResult:
         try:
             return frames.load(path, self.provenance_of(self._choose(table)), engine, columns)
         except FileNotFoundError:
-            self._check_stored()  # another process may have removed it since
-            raise
+            raise self._removed() from None  # by another process, a moment ago
 
     def parquet(self, table: str | None = None) -> Path:
         """Return the path of the typed Parquet file of one table."""
@@ -117,10 +116,11 @@ class ReportResult:
 
     def _check_stored(self) -> None:
         if not (self.folder / SIDECAR).is_file():
-            message = (
-                "The run is no longer in the store: it was cleared, or removed to make room for newer runs."
-            )
-            raise NotStoredError(message, hint=_STILL_ON_CANVAS, **self._where)
+            raise self._removed()
+
+    def _removed(self) -> NotStoredError:
+        message = "The run is no longer in the store: it was cleared, or removed to make room for newer runs."
+        return NotStoredError(message, hint=_STILL_ON_CANVAS, **self._where)
 
     @property
     def _where(self) -> dict[str, Any]:
@@ -181,7 +181,10 @@ class ReportResult:
         """Bytes on disk; for a run that isn't copied yet, the bytes it will take."""
         if not self.is_complete:
             return sum(int(facts["size"]) for facts in self.files)
-        return sum(file.stat().st_size for file in self.folder.iterdir())
+        try:
+            return sum(file.stat().st_size for file in self.folder.iterdir())
+        except FileNotFoundError:
+            return 0  # another process is removing it
 
     @property
     def is_complete(self) -> bool:

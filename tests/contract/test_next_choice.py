@@ -12,6 +12,7 @@ import pytest
 import canvas_reports_nb as crn
 from canvas_reports_nb import exceptions as ex
 from canvas_reports_nb import frames
+from canvas_reports_nb.store.stored_run import ReportResult
 
 QUIET: dict[str, Any] = {"progress": False}
 GRADES = "grade_export_csv"
@@ -247,4 +248,70 @@ def test_a_new_run_with_the_id_of_a_stored_one_replaces_it(canvas: Callable[...,
     again = replace(mine._api.show(GRADES, first.origin.run_id), status="created")
     mine._api.start = lambda *_: again
     mine.read_report(GRADES, max_age=0, **QUIET)
+    assert sum(record.path.endswith("/download") for record in mine.server.log) == 2
+
+
+READERS: dict[str, Callable[..., Any]] = {
+    "read_report": lambda canvas, **how: canvas.read_report(GRADES, **how),
+    "read_tables": lambda canvas, **how: canvas.read_tables(GRADES, **how)[GRADES],
+    "scan_report": lambda canvas, **how: canvas.scan_report(GRADES, **how).collect().to_pandas(),
+    "read_reports": lambda canvas, **how: canvas.read_reports([{"report": GRADES}], **how),
+    "scan_reports": lambda canvas, **how: (
+        canvas.scan_reports([{"report": GRADES}], **how).collect().to_pandas()
+    ),
+}
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("max_age", [0, "1d"])
+def test_a_run_that_another_process_removes_before_it_is_loaded_is_downloaded_again(
+    canvas: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, reader: str, max_age: Any
+) -> None:
+    mine, read = canvas(), READERS[reader]
+    wanted = read(mine, **QUIET)
+    choose, removed = ReportResult._choose, []
+
+    def remove(result: ReportResult, table: str | None) -> str:
+        if not removed:
+            removed.append(crn.connect(mine.url, mine.server.token, store=mine.store.path).store.clear())
+        return choose(result, table)
+
+    starts = mine.starts()
+    monkeypatch.setattr(ReportResult, "_choose", remove)
+    frame = read(mine, max_age=max_age, **QUIET)
+    assert removed[0] >= 1
+    assert len(frame) == len(wanted) > 0
+    assert mine.starts() - starts == (max_age == 0), "the run that vanished is not started again"
+    if reader.endswith("report"):
+        removed.clear()
+        monkeypatch.setattr(ReportResult, "_choose", remove)
+        with pytest.raises(ex.NotStoredError):
+            read(mine, offline=True)
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_two_kernels_at_the_limit_of_a_store_keep_what_the_other_reads(
+    canvas: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, reader: str
+) -> None:
+    mine = canvas()
+    other = crn.connect(
+        mine.url,
+        mine.server.token,
+        store=mine.store.path,
+        store_limit=1,
+        clock=mine.waiter.clock,
+        sleep=mine.waiter.sleep,
+    )
+    choose, evicted = ReportResult._choose, []
+
+    def busy(result: ReportResult, table: str | None) -> str:
+        if not evicted:
+            evicted.append(True)
+            other.obtain("zero_activity_csv", **QUIET)
+        return choose(result, table)
+
+    monkeypatch.setattr(ReportResult, "_choose", busy)
+    assert len(READERS[reader](mine, **QUIET)) > 0
+    assert evicted
+    assert mine.starts() == 2
     assert sum(record.path.endswith("/download") for record in mine.server.log) == 2
