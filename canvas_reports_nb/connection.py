@@ -233,14 +233,14 @@ class Connection(Readers):
         return ReportJob(pending, pending.begin(self._runs.page(query.report)))
 
     def attach(self, report: str, run_id: int) -> ReportJob:
-        """Return a handle on an existing run, no matter who started it.
+        """Return a handle on an existing run, no matter who started it: an interrupt never stops it.
 
         Raises
         ------
         UnknownRunError
         """
         run = self.api.show(report, run_id)
-        return ReportJob(PendingRun(self._runs, report, is_ours=True), run)
+        return ReportJob(PendingRun(self._runs, report), run)
 
     def history(self, report: str) -> pd.DataFrame:
         """List the past runs of a report on this account, newest first.

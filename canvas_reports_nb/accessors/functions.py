@@ -119,15 +119,16 @@ def refresh(
         )
     if canvas is None:
         canvas = opening.connection_to(carried["host"], carried["account"])
-    result = canvas.obtain(
-        carried["report"],
-        parameters=carried["parameters"],
-        max_age=0,
-        progress=progress,
-        timeout=timeout,
-        on_interrupt=on_interrupt,
-    )
-    if isinstance(frame, ReportResult):
-        return result
-    again: pd.DataFrame = result.load(engine_of(frame), carried["table"], columns)
-    return again
+    with canvas.store.pin_used():
+        result = canvas.obtain(
+            carried["report"],
+            parameters=carried["parameters"],
+            max_age=0,
+            progress=progress,
+            timeout=timeout,
+            on_interrupt=on_interrupt,
+        )
+        if isinstance(frame, ReportResult):
+            return result
+        again: pd.DataFrame = result.load(engine_of(frame), carried["table"], columns)
+        return again

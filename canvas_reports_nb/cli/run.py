@@ -133,7 +133,7 @@ def _run_one(
         is_single = len(expected_tables(report, asked) or ()) == 1
         check_output(output, ".parquet", ".csv", *([] if is_single else [".zip"]))
     is_one = table is not None or (output is not None and output.suffix.lower() != ".zip")
-    with connected() as canvas:
+    with connected() as canvas, canvas.store.pin_used():
         result = canvas.obtain(report, parameters=asked, tables=[table] if is_one else [], **how)
         tables = list(result.tables) if table is None else [table]
         if output is not None:
@@ -175,12 +175,13 @@ def _run_many(
         check_output(output, ".parquet")
     asked = _asked(requests)
     one_table = output is not None or table is not None
-    with connected() as canvas:
+    with connected() as canvas, canvas.store.pin_used():
         found = canvas.obtain_reports(asked, table=table, one_table=one_table, on_error="return", **how)
-    finished = sum(result is not None for result in found.results)
+        finished = sum(result is not None for result in found.results)
+        if output is not None and finished:
+            with replacing(output) as part:
+                found.scan(table).sink_parquet(part)
     if output is not None and finished:
-        with replacing(output) as part:
-            found.scan(table).sink_parquet(part)
         notice(f"{output} written with {finished} of {len(found.results)} requests.")
     if as_json or output is None:
         print_table(found.status, [str(name) for name in found.status], as_json=as_json)

@@ -83,6 +83,11 @@ class RunWorker:
             return "Stopped. If Canvas had already queued the run, it is listed under Past runs."
         if self.job.run.is_complete:
             return f"Run {self.job.run.id} finished before it could be stopped. Open it under Past runs."
+        if self.job.is_joined:
+            return (
+                f"Stopped waiting; run {self.job.run.id} continues in Canvas, because this form did not start it. "
+                f"To get it later: {self.job.attach_line}"
+            )
         return f"Run {self.job.run.id} was stopped."
 
     def wait(self, timeout: float | None = None) -> ReportResult:
@@ -114,6 +119,10 @@ class RunWorker:
         return error
 
     def _run(self) -> None:
+        with self._canvas.store.pin_used():  # another process may fill the store up to its limit
+            self._work()
+
+    def _work(self) -> None:
         try:
             with self._waiter.limit(None, stop=self._stop, tick=self._tick):
                 self._follow()
@@ -137,7 +146,7 @@ class RunWorker:
         self.result = begun.result(progress=self)
 
     def _abort(self) -> None:
-        if self.job is not None and not self.job.run.is_ended:
+        if self.job is not None and not self.job.is_joined and not self.job.run.is_ended:
             try:
                 self.job.abort()
             except Exception as error:  # noqa: BLE001 - as above

@@ -203,7 +203,7 @@ class Batch:
             try:
                 each.run = runs.api.show(report, run_id)
             except UnknownRunError as error:
-                each.finish(gone(each, error))
+                self._end_without_file(each, gone(each, error))
 
     def _end(self, pending: PendingRun) -> None:
         """Download the file of a run that has ended, or set its error."""
@@ -212,10 +212,19 @@ class Batch:
             raise AssertionError("only a run that has ended is downloaded")
         failed = ending(run, pending.runs.account)
         if failed is not None:
-            pending.finish(failed)
+            self._end_without_file(pending, failed)
         else:
             self._download(pending, run)
         self._show()
+
+    def _end_without_file(self, pending: PendingRun, error: CanvasReportsError) -> None:
+        """Set the error of a run, or turn to the next choice if this call did not start it."""
+        run = pending.run
+        if run is None or not pending.may_pass_over:
+            self._fail(pending, error)
+            return
+        text = f"Run {run.id} can't be used: {error.message} {pending.pass_over()}"
+        self._sink.show(ProgressEvent("note", run.report, run.id, run.status, text=text))
 
     def _download(self, pending: PendingRun, run: ReportRun) -> None:
         pending.runs.throttle()
@@ -232,11 +241,7 @@ class Batch:
                 self._sink.show(ProgressEvent("note", run.report, run.id, run.status, text=text))
             pending.locked_until = self._clock() + _LOCKED
         except _FILE_MISSING as error:
-            if not pending.is_reused:
-                self._fail(pending, error)
-                return
-            text = f"Run {run.id} finished, but its file can't be downloaded: {error.message} {pending.pass_over()}"
-            self._sink.show(ProgressEvent("note", run.report, run.id, run.status, text=text))
+            self._end_without_file(pending, error)
         except CanvasReportsError as error:
             pending.downloads += 1
             passing = isinstance(error, ThrottledError | NotReachedError) and self._as_table
@@ -347,7 +352,9 @@ class Batch:
         verb = "continues in Canvas" if len(going) == 1 else "continue in Canvas"
         if on_interrupt == "abort":
             stopped = [each for each in going if _aborted(each)]
+            left = len(going) - len(stopped)
             text = f"Interrupted; {_count(stopped, 'run')} stopped"
+            text += f", {left} not, because this call did not start them or they have ended" if left else ""
         else:
             text = f"Interrupted; {_count(going, 'run')} {verb}"
         ids = ", ".join(str(each.run.id) for each in going if each.run)

@@ -51,7 +51,7 @@ class ReportJob:
 
     @property
     def is_joined(self) -> bool:
-        """Whether a start found the run in flight: it may be somebody else's, so no interrupt stops it."""
+        """Whether the run existed before this job: it may be somebody else's, so no interrupt stops it."""
         return not self._pending.is_ours
 
     @property
@@ -90,7 +90,7 @@ class ReportJob:
             ends after half an hour without any response.
         progress : {"auto", "widget", "tqdm", "log", False} or ProgressSink
         on_interrupt : {"detach", "abort"}
-            Whether an interrupt lets the run continue in Canvas, or stops it, unless it was joined.
+            Whether an interrupt lets the run continue in Canvas, or stops it, if this job started it.
 
         Raises
         ------
@@ -130,8 +130,10 @@ class ReportJob:
     ) -> Iterator[PendingRun]:
         """Run a batch of one, and raise its error."""
         check_wait(timeout, on_interrupt)
-        # What an earlier wait ended with does not end this one.
-        self._pending = replace(self._pending, result=None, error=None, rows=None, downloads=0)
+        # What an earlier wait ended with does not end this one, and no other run takes the place of this one.
+        self._pending = replace(
+            self._pending, result=None, error=None, rows=None, downloads=0, is_reused=False
+        )
         sink = resolve(progress)
         try:
             with self._pending.runs.waiter.limit(timeout):

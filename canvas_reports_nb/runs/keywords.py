@@ -14,8 +14,6 @@ from canvas_reports_nb.exceptions import UnknownParameterError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from canvas_reports_nb.runs.readers import Readers
-
 _F = TypeVar("_F", bound="Callable[..., Any]")
 _NEAR = 0.7
 
@@ -80,7 +78,7 @@ def reader(differing: str = "") -> Callable[[_F], _F]:
         is_single = first.name == "report"
 
         @functools.wraps(method)
-        def call(self: Readers, *positional: Any, **named: Any) -> Any:
+        def call(self: Any, *positional: Any, **named: Any) -> Any:
             report = positional[0] if positional else named.get(first.name)
             others = named.keys() - {first.name}
             _check_keywords(method.__name__, keywords, others, report, is_single=is_single)

@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from canvas_reports_nb.typing import OnInterrupt
 
 
+# Each of so many runs in a row was stopped, failed, or had no file.
+_MOST_PASSED = 20
+
+
 @dataclass(slots=True, eq=False)
 class PendingRun:
     """A requested run and its progress.
@@ -52,9 +56,11 @@ class PendingRun:
     usual : tuple of float, or None
         How long earlier runs took; an empty tuple if that is not known.
     is_reused : bool
-        Whether an earlier run was chosen to answer the query.
+        Whether an existing run was chosen to answer the query, so that another one may take its place.
     others : tuple of ReportRun
         The earlier runs to try if the chosen one has no file.
+    passed : int
+        How many runs were passed over.
     """
 
     runs: AccountRuns
@@ -74,6 +80,7 @@ class PendingRun:
     usual: tuple[float, float] | tuple[()] | None = None
     is_reused: bool = False
     others: tuple[ReportRun, ...] = ()
+    passed: int = 0
 
     def take(self, decision: Decision, known: Collection[int]) -> None:
         """Continue with the run that was decided on."""
@@ -84,8 +91,17 @@ class PendingRun:
         elif decision.run is not None:
             self.follow(decision.run)
 
+    @property
+    def may_pass_over(self) -> bool:
+        """Whether another run may take the place of the chosen one."""
+        return self.is_reused and self.passed < _MOST_PASSED
+
     def pass_over(self) -> str:
-        """Turn from a run without a file to the next choice, and return it in words."""
+        """Turn from a run that gives no file to the next choice, and return it in words."""
+        self.passed += 1
+        if self.run is not None:
+            self.known = {*self.known, self.run.id}
+            self.runs.ledger.forget(self.report, self.run.id)
         if self.others:
             self.run, *others = self.others
             self.others = tuple(others)
@@ -104,6 +120,7 @@ class PendingRun:
         if self.query is None:
             raise AssertionError("a run without a query is attached, never started")
         run, joined = self.runs.begin(self.query, self.known)
+        self.is_reused = joined
         self.follow(run, ours=not joined)
         return run
 

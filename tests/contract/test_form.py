@@ -157,6 +157,29 @@ def test_stop_returns_at_once_and_stops_the_run(canvas: Callable[..., crn.Connec
         driver.form.wait(progress=False)
 
 
+@pytest.mark.parametrize("click", ["crn-run", "crn-open"])
+def test_stop_leaves_a_run_that_the_form_did_not_start(
+    canvas: Callable[..., crn.Connection], click: str
+) -> None:
+    connection = canvas(duration=600)
+    theirs = connection.api.start(GRADES, {"skip_message": True}).id
+    gate = Gate(connection)
+    driver = Driver(connection)
+    driver.choose(GRADES)
+    driver.fill("enrollment_term_id", "")
+    driver.click(click)
+    assert gate.reached.wait(SECONDS)
+    assert driver.form.job.run.id == theirs
+    driver.click("crn-stop")
+    gate.open()
+    driver.settle()
+    assert connection.attach(GRADES, theirs).status in {"created", "running"}
+    assert f"run {theirs} continues in Canvas, because this form did not start it" in driver.html(
+        "crn-status"
+    )
+    assert not driver.find("crn-run").disabled
+
+
 STOPS = [
     ("http_503@list*", []),  # before the start: a retry of the list of reports
     ("http_503@history*", []),  # a retry of the list of runs

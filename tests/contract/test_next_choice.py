@@ -315,3 +315,76 @@ def test_two_kernels_at_the_limit_of_a_store_keep_what_the_other_reads(
     assert evicted
     assert mine.starts() == 2
     assert sum(record.path.endswith("/download") for record in mine.server.log) == 2
+
+
+READ_HERE: dict[str, Callable[..., Any]] = {
+    "read_report": lambda canvas, sink: canvas.read_report(GRADES, progress=sink),
+    "read_reports": lambda canvas, sink: canvas.read_reports([{"report": GRADES}], progress=sink),
+}
+
+
+@pytest.mark.parametrize("reader", READ_HERE)
+@pytest.mark.parametrize("is_listed", [True, False], ids=["in the list", "by a conflict"])
+@pytest.mark.parametrize("ending", ["aborted", "deleted", "error"])
+def test_a_joined_run_that_its_owner_stops_or_that_fails_is_passed_over(
+    canvas: Callable[..., Any], recorder: Any, reader: str, ending: str, *, is_listed: bool
+) -> None:
+    mine = canvas(duration=600)
+    theirs = mine._api.start(GRADES, {"skip_message": True})
+    if not is_listed:
+        mine._api.index = lambda _: iter([])
+    show, seen = mine._api.show, []
+
+    def later(report: str, run_id: int) -> Any:
+        seen.append(run_id)
+        if run_id == theirs.id and seen.count(run_id) > 2:
+            if ending == "deleted":
+                raise ex.UnknownRunError("There is no such run.")
+            mine._api.abort(report, run_id)
+            return replace(show(report, run_id), status=ending)
+        return show(report, run_id)
+
+    mine._api.show = later
+    assert len(READ_HERE[reader](mine, recorder)) > 0
+    assert mine.starts() == 2 + (not is_listed)
+    notes = [event.text or "" for event in recorder.events if event.stage == "note"]
+    assert any(f"Run {theirs.id} " in note and "Starting a new run." in note for note in notes)
+
+
+def test_a_run_without_a_file_that_a_conflict_names_is_not_chosen_again(
+    canvas: Callable[..., Any], recorder: Any
+) -> None:
+    mine = canvas(duration=60)
+    theirs = mine._api.start(GRADES, {"skip_message": True})
+    index, mine._api.index = mine._api.index, lambda _: iter([])
+    withhold(mine, MISSING["gone"], theirs.id)
+    assert len(mine.read_report(GRADES, progress=recorder)) > 0
+    mine._api.index = index
+    assert mine.history(GRADES)["run_id"].iloc[-1] == theirs.id
+    assert len(mine.history(GRADES)) == 2
+
+
+def test_a_job_stays_the_handle_of_its_run(canvas: Callable[..., Any]) -> None:
+    mine = canvas(duration=600)
+    theirs = mine._api.start(GRADES, {"skip_message": True})
+    job = mine.start(GRADES)
+    assert job.is_joined
+    mine._api.abort(GRADES, theirs.id)
+    with pytest.raises(ex.RunAbortedError):
+        job.result(**QUIET)
+    assert job.run.id == theirs.id
+
+
+@pytest.mark.parametrize("way", ["wait", "result"])
+def test_an_interrupt_stops_no_attached_run(canvas: Callable[..., Any], way: str) -> None:
+    mine = canvas(duration=600)
+    theirs = mine._api.start(GRADES, {"skip_message": True})
+
+    def interrupt(_: float) -> None:
+        raise KeyboardInterrupt
+
+    mine.waiter.sleep = interrupt
+    with pytest.raises(KeyboardInterrupt) as caught:
+        getattr(mine.attach(GRADES, theirs.id), way)(on_interrupt="abort", **QUIET)
+    assert "because this call did not start it" in caught.value.__notes__[0]
+    assert "PUT" not in {record.method for record in mine.server.log}
