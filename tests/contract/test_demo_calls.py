@@ -156,8 +156,30 @@ def test_a_run_without_a_file_switch_ends_in_error(demo):
     body = caller.show(caller.start("provisioning_csv"))
     assert (body["status"], body["progress"], body["file_url"]) == ("error", 100, None)
     assert "attachment" not in body
-    assert body["parameters"]["extra_text"]
+    text = "Failed, the report failed to generate a file. Please try again."
+    assert body["parameters"]["extra_text"] == text
     assert body["message"] == "Generating the report, Provisioning CSV, failed."
+
+
+@pytest.mark.parametrize(("report", "parameters", "message"), [
+    ("lti_report_csv", {}, ("LTI Report report successfully generated with the following settings. "
+     "Account: Meridian University; ")),
+    ("unused_courses_csv", {"enrollment_term_id": 12}, ("Unused Courses report successfully generated with the "
+     "following settings. Account: Meridian University; Term: Fall 2025;")),
+    ("zero_activity_csv", {"course_id": "nowhere"}, "Generating the report, Zero Activity CSV, failed."),
+    ("mgp_grade_export_csv", {"enrollment_term_id": "active_terms"},
+     "Generating the report, Mgp Grade Export CSV, failed."),
+])  # fmt: skip
+def test_the_message_and_text_of_a_run_that_is_over(demo, report, parameters, message):
+    caller = demo()
+    body = caller.show(caller.start(report, **parameters))
+    assert body["message"] == message
+    text = body["parameters"].get("extra_text")
+    if message.endswith("failed."):
+        code = f"ErrorReport:{body['id']};"
+        assert text == f"Failed, please report the following error code to your system administrator: {code}"
+    else:
+        assert message.endswith(f"University; {text or ''}")
 
 
 def test_the_list_of_reports(demo):
@@ -270,11 +292,12 @@ def test_refused_credentials(demo, headers, status, message):
 
 def test_ids_as_text_on_request(demo):
     caller = demo(duration=600)
-    run = caller.start(enrollment_term_id=1)
+    run = caller.start(enrollment_term_id=1, course_ids=[1, 2])
     accept = {"Accept": "application/json+canvas-string-ids"}
     body = caller.reports(f"/zero_activity_csv/{run['id']}", headers=accept).json()
     assert (body["id"], body["user"]["id"], body["progress"]) == (str(run["id"]), "501", 0)
     assert body["user"]["display_name"] == "R. Quill"
+    assert body["parameters"] == {"enrollment_term_id": "1", "course_ids": ["1", "2"]}
 
 
 def test_terms_in_pages(demo):

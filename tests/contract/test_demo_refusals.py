@@ -179,6 +179,17 @@ def test_duplicates_are_compared_as_stored_and_only_while_created(demo, first, s
     assert caller.reports("/zero_activity_csv", "POST", json={"parameters": first}).status_code == 200
 
 
+def test_a_run_that_waits_for_more_than_twelve_hours_is_no_duplicate(demo):
+    caller = demo(duration=50_000)
+    caller.start("unused_courses_csv")
+    run = caller.start()
+    caller.server.clock.advance(43_199)
+    assert caller.reports("/zero_activity_csv", "POST").json()["id"] == run["id"]
+    caller.server.clock.advance(1)
+    assert caller.show(run)["status"] == "created"
+    assert caller.reports("/zero_activity_csv", "POST").status_code == 200
+
+
 def test_an_aborted_parallel_run_is_never_finalized(demo):
     caller = demo(duration=600)
     run = caller.start("grade_export_csv")

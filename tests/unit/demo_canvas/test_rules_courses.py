@@ -138,6 +138,11 @@ def test_the_period_export_has_a_member_per_term(run, school, term, members):
         assert (lines(path) == NO_PERIODS) == (path.stem != "Spring 2026")
 
 
+def test_the_period_export_ignores_the_other_name_of_the_term(run, school):
+    files = run(school(grading_periods=SET), PERIODS, enrollment_term="12").files
+    assert [path.stem for path in files] == ["Default Term", "Fall 2025", "Spring 2026"]
+
+
 @pytest.mark.parametrize("term", ["default", "current", "sis_term_id:SP26"])
 def test_the_period_export_reads_a_number_and_so_finds_no_term_in_a_word(run, school, term):
     product = run(school(courses=[course(501)], grading_periods=SET), PERIODS, enrollment_term_id=term)

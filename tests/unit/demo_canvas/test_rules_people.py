@@ -420,6 +420,18 @@ def test_ungraded_rows_have_no_cell_of_a_result(rows, school):
     assert (row["learning outcome mastery score"], row["learning outcome friendly name"]) == ("3.0", "Shown")
 
 
+def test_the_rating_is_the_highest_that_the_score_reaches(rows, school):
+    found = found_in(rows, outcomes_world(school), RESULTS)
+    reached = {
+        (row["outcome score"], row["learning outcome rating points"], row["learning outcome mastered"])
+        for row in found
+    }
+    assert len(reached) > 2
+    for score, points, mastered in reached:
+        best = 4.0 if float(score) >= 4.0 else 0.0
+        assert (float(points), mastered) == (best, "1" if float(score) >= 3.0 else "0")
+
+
 @pytest.mark.parametrize(("report", "per_person"), [(RESULTS, 1), (MAP, 2)])
 def test_an_outcome_in_two_groups_and_in_another_account(rows, school, report, per_person):
     outcome = {"id": 401, "account_id": 1, "title": "O", "mastery": 3.0, "ratings": RATINGS}

@@ -291,6 +291,9 @@ def test_a_sub_account_has_its_own_rows_but_every_term(rows, school, file, expec
            "admins": "canvas_account_id", "user_observers": "canvas_student_id"}[file]  # fmt: skip
     found = rows(world, PROVISIONING, 7, **{file: 1, "include_deleted": file in ("accounts", "terms")})
     assert {int(row[key]) for row in found} == expected
+    if file in ("sections", "enrollments", "xlist"):
+        original = {int(row[key]) for row in rows(world, PROVISIONING, 9, **{file: 1})}
+        assert not original & expected, "cross-listing adds no account"
 
 
 def test_from_the_root_accounts_of_every_depth_are_listed_but_not_the_root(rows, school):

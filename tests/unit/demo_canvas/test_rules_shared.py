@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from canvas_reports_nb.demo_canvas.reports import (
+    REPORT_TYPES,
     ReportFailed,
     as_text,
     is_given,
@@ -75,9 +76,10 @@ def test_the_current_term_needs_one_date_and_may_lack_the_other(school, starts, 
 
 
 @pytest.mark.parametrize("term", ["active_terms", "12,13", "99999"])
-def test_a_run_reads_its_term_as_one_id(run, school, term):
+@pytest.mark.parametrize("report", [GRADES, "mgp_grade_export_csv", "provisioning_csv", "unused_courses_csv"])
+def test_a_run_reads_its_term_as_one_id(run, school, report, term):
     with pytest.raises(ReportFailed):
-        run(school(), GRADES, enrollment_term_id=term)
+        run(school(), report, enrollment_term_id=term, users=1)
 
 
 def test_a_list_is_printed_as_ruby_does():
@@ -123,10 +125,15 @@ def test_spellings_of_a_course_whose_frame_has_more_ids(school, text, found):
         request.course()
 
 
-def test_an_unknown_course_ends_the_run_in_error_only_where_it_is_read(run, rows, school):
-    with pytest.raises(ReportFailed):
-        run(school(), "zero_activity_csv", course_id="4711")
-    assert rows(school(), "unused_courses_csv", course_id="4711") == []
+@pytest.mark.parametrize("report", REPORT_TYPES)
+def test_an_unknown_course_ends_the_run_in_error_only_where_it_is_read(run, school, report):
+    reads = {"zero_activity_csv", "students_with_no_submissions_csv", "last_user_access_csv",
+             "last_enrollment_activity_csv"}  # fmt: skip
+    if report in reads:
+        with pytest.raises(ReportFailed):
+            run(school(), report, course_id="4711")
+    else:
+        assert "Course" not in run(school(), report, course_id="4711", users=1).summary
 
 
 @pytest.mark.parametrize(("text", "at"), [
@@ -137,6 +144,8 @@ def test_an_unknown_course_ends_the_run_in_error_only_where_it_is_read(run, rows
     ("2026/7/1", datetime(2026, 7, 1, 6, tzinfo=UTC)),
     ("Mar 2, 2026 9:15pm", datetime(2026, 3, 3, 4, 15, tzinfo=UTC)),
     ("2 March 2026", datetime(2026, 3, 2, 7, tzinfo=UTC)),
+    ("20260302", datetime(2026, 3, 2, 7, tzinfo=UTC)),
+    ("02/03/2026", datetime(2026, 3, 2, 7, tzinfo=UTC)),  # the day comes first
     ("2026-02-30", datetime(2026, 3, 2, 7, tzinfo=UTC)),  # rolls into March
     ("soon", None), ("", None), ("2 Foo 2026", None),
 ])  # fmt: skip
@@ -144,7 +153,7 @@ def test_dates(school, text, at):
     assert Request(school(), {"start_at": text}, 1).moment("start_at") == at
 
 
-@pytest.mark.parametrize("text", ["2026-13-01", "2026-03-02T25:00:00Z"])
+@pytest.mark.parametrize("text", ["2026-13-01", "2026-03-02T25:00:00Z", "03/14/2026"])
 def test_an_impossible_month_or_hour_ends_the_run_in_error(run, school, text):
     with pytest.raises(ReportFailed):
         run(school(), "zero_activity_csv", start_at=text)
@@ -298,6 +307,35 @@ def test_floats_are_printed_as_ruby_does(value, text):
     assert float_text(value) == text
 
 
+@pytest.mark.parametrize(
+    ("zone", "printed"), [("UTC", "Z"), ("America/Denver", "-07:00"), ("Asia/Kolkata", "+05:30")]
+)
+def test_times_have_the_offset_of_the_zone_and_no_fractions(rows, school, zone, printed):
+    at = NOW + timedelta(microseconds=987_654)
+    world = replace(school(courses=[course(1, unused=True, created_at=at)]), zone=zone)
+    (row,) = rows(world, "unused_courses_csv")
+    assert row["created at"].endswith(f":00{printed}")
+    assert datetime.fromisoformat(row["created at"]) == NOW
+
+
+def test_which_name_of_a_person_is_printed(rows, school):
+    world = school(
+        courses=[course(501)],
+        sections=[section(601)],
+        users=[user(1, name="Display N.", sortable="N., Display")],
+        logins=[login(1)],
+        enrollments=[enrollment(1)],
+        admins=[{"user_id": 1, "account_id": 1, "role": "Help desk", "status": "active"}],
+        tokens=[{"user_id": 1, "hint": "abcde", "status": "active", "created_at": NOW}],
+    )
+    assert rows(world, GRADES)[0]["student name"] == "Display N."
+    (role,) = rows(world, "provisioning_csv", admins=1)
+    assert (role["admin_user_name"], role["role"]) == ("Display N.", "Help desk")
+    for report in ("zero_activity_csv", "last_user_access_csv", "user_access_tokens_csv"):
+        (row,) = rows(world, report)
+        assert {"N., Display"} == {row.get("name"), row.get("user name")} - {None}
+
+
 def test_extreme_floats_reach_the_file(rows, school):
     world = school(courses=[course(1, storage_mb=1e16, files_mb=0.00001)])
     (row,) = rows(world, "course_storage_csv")
@@ -319,6 +357,13 @@ DELETED = "Include Deleted/Concluded Objects;"
     (GRADES, {"limiting_period": "5"}, "Term: All Terms; deleted objects limited by days specified;"),
     (GRADES, {"include_deleted": "t", "limiting_period": ""}, f"Term: All Terms; {DELETED}"),
     ("mgp_grade_export_csv", {"enrollment_term_id": "current"}, "Term: Spring 2026;"),
+    ("mgp_grade_export_csv", {"enrollment_term": "12", "include_deleted": 1}, f"Term: Fall 2025; {DELETED}"),
+    ("last_enrollment_activity_csv", {"include_deleted": 1, "course_id": 501},
+     f"{DELETED} Term: All Terms; For Course: 501;"),
+    ("students_with_no_submissions_csv", {"include_deleted": "on", "start_at": "2026-02-01", "end_at": "2026-02-02"},
+     (f"{DELETED} Term: All Terms; Start At: 2026-02-01T00:00:00-07:00; End At: 2026-02-02T00:00:00-07:00; "
+      "Enrollment States: all;")),
+    ("course_storage_csv", {"course_id": "4711", "start_at": "2026-02-01"}, "Term: All Terms;"),
     ("outcome_results_csv", {"order": "Courses"}, "Term: All Terms; Order: courses"),
     ("outcome_results_csv", {"order": "sideways"}, "Term: All Terms;"),
     ("student_assignment_outcome_map_csv", {"order": "users"}, "Term: All Terms;"),

@@ -168,7 +168,7 @@ def test_deleting_a_finished_run_leaves_its_times_and_file():
 
 def test_computed_parameters_are_stored_once_the_run_has_started():
     run = make_run(made=False)
-    run.parameters = {"start_at": "2026-01-01", "course_id": "501"}
+    run.parameters = {"start_at": "2026-01-01", "course_id": "501", "locale": "xx"}
     echo = {"start_at": "2026-02-16T00:00:00Z", "end_at": "2026-03-02T00:00:00Z"}
     run.outcome.set_result(Outcome(START, Path("report.csv"), echo=echo))
     assert stored_parameters(run, state_of(run, 0)) == run.parameters
