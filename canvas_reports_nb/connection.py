@@ -177,7 +177,7 @@ class Connection(Readers):
         NotPermittedError
             The token may not list the terms.
         """
-        return terms_frame(self.api.terms(cache="refresh"), self.waiter.today())
+        return terms_frame(self.api.terms(cache="refresh"), self.waiter.now())
 
     def accounts(self) -> pd.DataFrame:
         """List this account and all accounts below it.

@@ -1,4 +1,4 @@
-"""How a call waits and how long it may take: one clock, one deadline, one stop signal."""
+"""How a call waits and how long it may take: one clock, one deadline, one stop signal; and the server's time."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 GRACE = 1.0
 """Seconds by which the response to a request sent just before the deadline may be late."""
 _SLICE = 0.2
+_SAME_TIME = 2.0  # HTTP dates have no fractions, so a smaller difference is not one
 
 
 class Stopped(BaseException):
@@ -45,19 +46,24 @@ class Waiter:
         Returns the time in seconds since the epoch.
     sleep : callable
         Takes seconds.
-    today : datetime, optional
-        The moment that decides which term is current, by default the clock's. In the demo it is always March 2026.
     """
 
-    def __init__(
-        self, clock: Clock = time.time, sleep: Sleep = time.sleep, today: datetime | None = None
-    ) -> None:
-        self.clock, self.sleep, self._today = clock, sleep, today
+    def __init__(self, clock: Clock = time.time, sleep: Sleep = time.sleep) -> None:
+        self.clock, self.sleep = clock, sleep
         self._lock, self._passed, self._last = threading.Lock(), -math.inf, 0.0
+        self._ahead, self.is_synced = 0.0, False
 
     def now(self) -> datetime:
-        """Return the clock's time as an aware datetime."""
-        return datetime.fromtimestamp(self.clock(), UTC)
+        """Return the server's time, from which every age is measured and which decides the current term.
+
+        Until the server has responded, it is our own clock's.
+        """
+        return datetime.fromtimestamp(self.clock() + self._ahead, UTC)
+
+    def sync(self, server_time: datetime, at: float | None = None) -> None:
+        """Learn the server's time from a response, or from an earlier one that arrived when our clock showed ``at``."""
+        ahead = server_time.timestamp() - (self.clock() if at is None else at)
+        self._ahead, self.is_synced = ahead if abs(ahead) > _SAME_TIME else 0.0, at is None
 
     def elapsed(self) -> float:
         """Return seconds that never go back, for durations; the clock may be set back at any time."""
@@ -68,10 +74,6 @@ class Waiter:
             self._passed = max(self._passed + max(now - self._last, 0.0), now)
             self._last = now
             return self._passed
-
-    def today(self) -> datetime:
-        """Return the moment that decides which term is current."""
-        return self._today or self.now()
 
     @contextmanager
     def limit(

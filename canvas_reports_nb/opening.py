@@ -134,7 +134,6 @@ def demo(
     20
     """
     from canvas_reports_nb import demo_canvas  # noqa: PLC0415 - its servers are an extra
-    from canvas_reports_nb.demo_canvas.world import NOW  # noqa: PLC0415 - as above
 
     server = demo_canvas.serve(**serving)
     with ExitStack() as stack:
@@ -143,7 +142,7 @@ def demo(
         root = _temporary_folder() if store is None else store_root(store)
         shared = "" if store is None else shared_address(store)
         settings = Settings(url=server.url, account=str(account), store=root, shared=shared)
-        transport = Transport(settings, Token(server.token), Waiter(clock, sleep, NOW))
+        transport = Transport(settings, Token(server.token), Waiter(clock, sleep))
         # Jobs hold the transport, too: the demo stops only when neither they nor a connection need it.
         weakref.finalize(transport, server.close)
         stack.callback(transport.close)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _RENEW = "Create a new token in Canvas (Account, Settings, New Access Token), or check CANVAS_API_TOKEN."
+_YEARS = range(1970, 2200)  # in which dates can be added and subtracted
 _LATER = "Try again in a few minutes; Canvas or a proxy in between may have a problem."
 
 
@@ -84,23 +85,23 @@ def error_for(response: Response) -> CanvasReportsError | None:
     return error
 
 
-def retry_after(response: Response) -> float:
+def retry_after(response: Response, now: datetime) -> float:
     """Return the seconds that the server asks us to wait, given as a number or a date (RFC 9110), or 0."""
     asked = response.headers.get("Retry-After", "").strip()
     if asked.isdecimal():
         return float(asked)
-    until = _date(asked)
+    until = http_date(asked)
     if until is None:
         return 0.0
-    # Prefer the server's clock: ours may be hours off.
-    now = _date(response.headers.get("Date", "")) or datetime.now(UTC)
-    return max((until - now).total_seconds(), 0.0)
+    return max((until - (http_date(response.headers.get("Date")) or now)).total_seconds(), 0.0)
 
 
-def _date(text: str) -> datetime | None:
-    with suppress(ValueError):
-        moment = parsedate_to_datetime(text)
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+def http_date(text: str | None) -> datetime | None:
+    """Return the time in an HTTP header; ``None`` if it is missing, invalid, or of another age."""
+    with suppress(ValueError, TypeError, OverflowError, LookupError):
+        moment = parsedate_to_datetime(text or "")
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        return moment if moment.year in _YEARS else None
     return None
 
 

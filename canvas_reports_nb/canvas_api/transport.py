@@ -17,6 +17,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import urljoin, urlsplit
@@ -26,7 +27,7 @@ import urllib3
 
 from canvas_reports_nb.canvas_api.credentials import BearerAuth, Token, origin
 from canvas_reports_nb.canvas_api.redaction import body_without_keys, redacted_logs
-from canvas_reports_nb.canvas_api.responses import error_for, is_html, json_body, retry_after
+from canvas_reports_nb.canvas_api.responses import error_for, http_date, is_html, json_body, retry_after
 from canvas_reports_nb.canvas_api.session import Adapter, Session, at_home, check_link
 from canvas_reports_nb.deadline import GRACE
 from canvas_reports_nb.exceptions import (
@@ -68,6 +69,7 @@ _START_AGAIN = "Start the report again, for example with max_age=0."
 _GONE, _REJECTED = (404, 410), (400, 401, 403, 404, 410)
 _PER_PAGE = 100
 _MAX_PAGES = 1000
+_RECEIVED = "X-Received-At"  # of cached responses: our clock's time
 _CACHE_WAIT = 1.0  # seconds for another process to release the cache
 _ANY_AGE = 10 * 365 * 24 * 3600  # seconds
 _CACHE_SECONDS = {
@@ -176,7 +178,7 @@ class Transport:
             filter_fn=lambda response: not response.history and not is_html(response),
             urls_expire_after=dict([*_CACHE_SECONDS.items(), ("*", requests_cache.DO_NOT_CACHE)]),
         )
-        session.hooks["response"].append(_without_secrets)
+        session.hooks["response"].append(partial(_before_caching, self.waiter))
         return self._prepare(session)
 
     def _is_cache_free(self) -> bool:
@@ -261,8 +263,20 @@ class Transport:
                 raise missing
             response: Response = self._cached.request("GET", url, headers=headers, **request)
             if getattr(response, "from_cache", False):
+                self._sync(response)
                 return response
         raise missing
+
+    def _sync(self, response: Response) -> None:
+        """Learn the server's time; a response from the cache counts only until a new one arrives."""
+        date = http_date(response.headers.get("Date"))
+        if date is None or origin(response.url) != origin(self._settings.url):
+            return
+        if not getattr(response, "from_cache", False):
+            self.waiter.sync(date)
+        elif not self.waiter.is_synced:
+            with suppress(ValueError):
+                self.waiter.sync(date, float(response.headers.get(_RECEIVED, "")))
 
     def _call_once(self, method: str, url: str, request: Mapping[str, Any], *, cached: bool) -> _Attempt:
         plain = {name: value for name, value in request.items() if name != "force_refresh"}
@@ -312,12 +326,14 @@ class Transport:
                 "The certificate file that REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names was not found.",
                 hint="Set the variable to an existing file, or unset it.",
             ) from None
+        self._sync(response)
         remaining = response.headers.get("X-Rate-Limit-Remaining")
         if remaining and not getattr(response, "from_cache", False):
             with suppress(ValueError):  # a proxy may send anything
                 left = float(remaining)
                 self.rate_limit_remaining = left if math.isfinite(left) else None
-        return _Attempt(response, error_for(response), min(retry_after(response), _MAX_RETRY_AFTER))
+        pause = min(retry_after(response, self.waiter.now()), _MAX_RETRY_AFTER)
+        return _Attempt(response, error_for(response), pause)
 
     def json(self, method: str, path: str, **request: Any) -> Any:
         """Call the API and return the JSON of the response."""
@@ -434,8 +450,9 @@ def _unreached(error: Exception, url: str) -> _Attempt:
     return _Attempt(error=NotReachedError(f"{host} was not reached ({what}).", hint=hint, url=url))
 
 
-def _without_secrets(response: Response, **_: Any) -> Response:
-    """Remove cookies and the keys of links from a response before it is cached on disk."""
+def _before_caching(waiter: Waiter, response: Response, **_: Any) -> Response:
+    """Remove cookies and the keys of links from a response before it is cached on disk, and note when it arrived."""
+    response.headers.setdefault(_RECEIVED, str(waiter.clock()))
     response.headers.pop("Set-Cookie", None)
     response.cookies.clear()
     if hasattr(response.raw, "headers"):

@@ -50,7 +50,8 @@ def serve(
         A folder whose CSV and zip files are served as finished runs, unchanged; new runs then deliver them
         too.
     clock
-        The source of time; this machine's clock if None.
+        The source of time. If None, it is 2 March 2026 when the demo starts, in the middle of a term of the
+        university.
     scenarios
         Names of faults to show, such as ``"throttle_403"``. A wrong name raises ValueError with the known
         ones.
@@ -77,7 +78,9 @@ def serve(
     ...     requests.get(f"{server.url}/api/v1/users/self", headers={"Authorization": f"Bearer {server.token}"})
     """
     try:
-        from .server import Options, start  # noqa: PLC0415 - the web framework is loaded on use only
+        # The web framework is loaded on use only.
+        from .server import Options, start  # noqa: PLC0415
+        from .world import NOW  # noqa: PLC0415
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in REQUIRED:
             raise
@@ -87,7 +90,7 @@ def serve(
     options = Options(
         seed,
         enrollments,
-        clock or SystemClock(),
+        clock or SystemClock(NOW),
         width,
         duration,
         old,

@@ -172,12 +172,12 @@ class Canvas:
     def _first_number(self) -> int:
         # Clients keep runs by id, so two demos on one machine should rarely use the same ids.
         if isinstance(self.clock, SystemClock):
-            return int((self.clock.now() - datetime(2020, 1, 1, tzinfo=UTC)).total_seconds())
+            return int((datetime.now(UTC) - datetime(2020, 1, 1, tzinfo=UTC)).total_seconds())
         return 0
 
     def _import(self, found: Iterable[FoundFile]) -> None:
-        for index, file in enumerate(found):
-            # A file may be newer than a stepped clock, but no run starts in the future.
+        for index, file in enumerate(sorted(found, key=lambda each: each.modified)):
+            # A file may be newer than the clock, but no run starts in the future.
             at = min(file.modified, self.clock.now())
             outcome: Future[Outcome] = Future()
             outcome.set_result(Outcome(at, file.path, file.path.name))

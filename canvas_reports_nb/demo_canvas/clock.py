@@ -15,11 +15,20 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The clock of this machine."""
+    """The clock of this machine, or one that starts at another instant and runs at the same speed.
+
+    Parameters
+    ----------
+    start
+        The first instant; this machine's time if None.
+    """
+
+    def __init__(self, start: datetime | None = None) -> None:
+        self._ahead = timedelta(0) if start is None else start - datetime.now(UTC)
 
     def now(self) -> datetime:
         """Return the present instant, in UTC."""
-        return datetime.now(UTC)
+        return datetime.now(UTC) + self._ahead
 
 
 class SteppedClock:

@@ -76,7 +76,7 @@ class ReportForm(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
             _html.heading(f"Canvas reports · {urlsplit(canvas.url).netloc} · account {account}")
         )
         self._reports = ReportList(self._select_report, self._refresh_clicked)
-        self._parameters = ParameterForm(self._suggest, account, canvas.waiter.today)
+        self._parameters = ParameterForm(self._suggest, account, canvas.waiter.now)
         self._run = button("Run", "crn-run", "Start a new run of this report", style="primary")
         self._open = button("Open", "crn-open", "Open an existing run instead of starting one")
         self._stop = button("Stop", "crn-stop", "Stop the run in Canvas")

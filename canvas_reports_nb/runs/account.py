@@ -86,7 +86,7 @@ class AccountRuns:
                 account=self.account,
                 listed=listed,
                 terms=terms,
-                now=self.waiter.today(),
+                now=self.waiter.now(),
                 to_run=to_run,
             )
         except InvalidTermError as error:
@@ -111,13 +111,12 @@ class AccountRuns:
 
     def _remembered_names(self, report: str, asked: Mapping[str, Any]) -> set[str] | None:
         """Return the parameters in the list this disk remembers, if the catalog does not know all of them."""
-        known = schema(report)
-        if known is not None and all(map(known.parameter, asked)):
-            return None
+        known, offer = schema(report), None
         with suppress(NotStoredError):
-            offer = self._offers("only").get(report)
-            return set(offer.parameters) if offer else None
-        return None
+            offer = self._offers("only").get(report)  # its date decides which term is current
+        if offer is None or (known is not None and all(map(known.parameter, asked))):
+            return None
+        return set(offer.parameters)
 
     def _offers(self, cache: Cache, *, html: bool = False) -> dict[str, AvailableReport]:
         return {offer.report: offer for offer in self.api.available(cache=cache, html=html)}

@@ -18,7 +18,6 @@ import re
 import shutil
 from collections import defaultdict
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from uuid import uuid4
@@ -44,6 +43,7 @@ from canvas_reports_nb.store.stored_run import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
+    from datetime import datetime
     from pathlib import Path
 
     import pandas as pd
@@ -288,14 +288,14 @@ class SharedStore(Store):
         shared = {upload.run.folder: upload.run for upload in self._uploads(self.path / "runs")}
         here = {run.folder: run for run in self.runs()}
         both = {**shared, **here}
-        frame = store_frame(both.values(), datetime.now(UTC))
+        frame = store_frame(both.values(), self._waiter.now())
         return frame.assign(
             here=[folder in here for folder in both], shared=[folder in shared for folder in both]
         ).astype({"here": bool, "shared": bool})
 
     def clear(self, report: str | None = None, older_than: Age | None = None, *, shared: bool = False) -> int:
         """Remove the copies on this disk; with ``shared=True`` also the shared runs, for everybody."""
-        before = cutoff(older_than)
+        before = cutoff(older_than, self._waiter.now())
         removed = {run.folder for run in self.runs(report) if before is None or run.finished_at < before}
         super().clear(report, older_than)
         if shared:

@@ -17,7 +17,7 @@ import re
 import shutil
 import tempfile
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -71,9 +71,9 @@ def seconds(age: Age) -> float:
     return float(found[1]) * _UNITS[found[2]]
 
 
-def cutoff(age: Age | None) -> datetime | None:
+def cutoff(age: Age | None, now: datetime) -> datetime | None:
     """Return the time that long ago; ``None`` without an age."""
-    return None if age is None else datetime.now(UTC) - timedelta(seconds=seconds(age))
+    return None if age is None else now - timedelta(seconds=seconds(age))
 
 
 class Store:
@@ -169,7 +169,7 @@ class Store:
             ``report``, ``run_id`` (Int64), ``host``, ``account``, ``tables``, ``rows`` (Int64), ``bytes``
             (Int64), ``finished_at`` (UTC), ``age``, ``parameters``.
         """
-        return store_frame(self.runs(), datetime.now(UTC))
+        return store_frame(self.runs(), self._waiter.now())
 
     def lock(
         self,
@@ -271,7 +271,7 @@ class Store:
         """
         if shared:
             raise StoreError("This store is only on this disk, not shared.", hint="Leave out shared=True.")
-        before = cutoff(older_than)
+        before = cutoff(older_than, self._waiter.now())
         removed = [run for run in self.runs(report) if before is None or run.finished_at < before]
         try:
             for run in removed:

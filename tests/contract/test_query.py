@@ -1,15 +1,18 @@
 """One request has one meaning, however it is spelled and wherever it is asked: online, offline, with Canvas down."""
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
 import canvas_reports_nb as crn
+from canvas_reports_nb import demo_canvas
 from canvas_reports_nb import exceptions as ex
 from canvas_reports_nb.catalog import query as queries
 from canvas_reports_nb.catalog import schemas
@@ -260,3 +263,17 @@ def connection_of_forms(available: Callable[..., Any]) -> Callable[..., Any]:
         return [replace(offer, parameters_html=form) for offer in available(self, html=html, **rest)]
 
     return with_forms
+
+
+@pytest.mark.filterwarnings("ignore::canvas_reports_nb.ReportWarning")
+def test_the_current_term_is_that_of_the_servers_date(tmp_path: Path) -> None:
+    with demo_canvas.serve(enrollments=300, duration=0) as server:
+        for clock in (time.time, lambda: time.time() + 7e7, lambda: time.time() - 7e7):
+            with crn.connect(server.url, server.token, store=tmp_path, clock=clock) as connection:
+                assert connection.terms().set_index("term_id")["is_current"][13]
+                frame = connection.read_report(GRADES, enrollment_term_id="current", **QUIET)
+                assert frame.attrs["canvas_report"]["parameters"] == {"enrollment_term_id": 13}
+                assert abs(connection.store.info()["age"].iloc[0]) < timedelta(minutes=10)
+    with crn.connect(server.url, server.token, store=tmp_path) as connection:  # the demo has stopped
+        again = connection.read_report(GRADES, enrollment_term_id="current", offline=True)
+    pd.testing.assert_frame_equal(again, frame)

@@ -2,6 +2,7 @@
 
 import math
 import threading
+from datetime import UTC, datetime
 from time import monotonic
 from typing import Any
 
@@ -117,3 +118,20 @@ def test_a_clock_that_is_set_back_does_not_move_the_deadline(time: Time, waiter:
 def test_the_systems_own_clock_is_the_monotonic_one() -> None:
     before = monotonic()
     assert before <= Waiter().elapsed() <= monotonic()
+
+
+HOURS = st.floats(-2e4, 2e4)
+
+
+@given(lead=HOURS, seconds=st.floats(0, 1e6), step=HOURS)
+def test_ages_are_measured_by_the_servers_clock(lead: float, seconds: float, step: float) -> None:
+    server, ours = datetime(2026, 3, 2, 16, 14, 7, tzinfo=UTC), [1_772_467_200.0 + lead * 3600]
+    waiter = Waiter(lambda: ours[0])
+    assert waiter.now().timestamp() == pytest.approx(ours[0])
+    waiter.sync(server)
+    ours[0] += seconds
+    assert (waiter.now() - server).total_seconds() == pytest.approx(seconds, abs=2.001)
+    ours[0] += step * 3600  # the next response corrects a clock that was set
+    waiter.sync(server)
+    assert (waiter.now() - server).total_seconds() == pytest.approx(0, abs=2.001)
+    assert waiter.is_synced

@@ -9,6 +9,8 @@ import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
@@ -576,3 +578,43 @@ def test_loopback_uses_no_proxy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
         assert made._plain.trust_env is False
     with closing(Transport(Settings(url=CANVAS, store=tmp_path), Token(SECRET), Waiter())) as made:
         assert made._plain.trust_env is True
+
+
+THEN = datetime(2026, 3, 2, 16, 14, 7, tzinfo=UTC)
+
+
+def test_the_servers_time_is_that_of_its_latest_response(transport: Made, slept: list[float]) -> None:
+    date = {"Date": format_datetime(THEN, usegmt=True)}
+    made, wire = transport((503, b"", date), (200, {}, {"Date": format_datetime(THEN + timedelta(hours=1))}))
+    made.json("GET", "accounts/self/reports")
+    assert made.waiter.now() == THEN + timedelta(hours=1)
+    slept.append(60.0)
+    assert made.waiter.now() == THEN + timedelta(hours=1, minutes=1)
+    for odd in ("", "soon", "0", "Mon, 01 Jan 9999 00:00:00 GMT", "1, 2 3 4 5 6 7 +99999999", "\xff", "Tue"):
+        wire.answers = [
+            (200, {}, {"Date": odd}),
+            (302, b"", {"Location": f"{STORAGE}/a"}),
+            (200, b"a\n", date),
+        ]
+        made.json("GET", "accounts/self/reports")
+        with made.download(f"{CANVAS}/files/7"):
+            assert made.waiter.now() == THEN + timedelta(
+                hours=1, minutes=1
+            )  # a storage has a clock of its own
+
+
+def test_the_servers_time_is_remembered_with_a_cached_list(
+    transport: Made, waiter: Waiter, slept: list[float], tmp_path: Path
+) -> None:
+    date = {"Date": format_datetime(THEN, usegmt=True)}
+    made, wire = transport()
+    made._cached.mount("https://", wire)
+    wire.answers = [(200, [], date)]
+    made.json("GET", "accounts/self/reports", cache="yes")
+    slept.append(30.0)
+    for cache in ("yes", "only"):
+        again = Transport(Settings(url=CANVAS, store=tmp_path), Token(SECRET), Waiter(waiter.clock))
+        assert again.json("GET", "accounts/self/reports", cache=cache) == []  # type: ignore[arg-type]
+        assert again.waiter.now() == THEN + timedelta(seconds=30)
+        assert not again.waiter.is_synced
+        again.close()

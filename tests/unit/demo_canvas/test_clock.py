@@ -20,7 +20,8 @@ def test_a_stepped_clock_moves_only_forward_and_only_when_stepped():
 
 
 def test_both_clocks_are_aware():
-    assert SystemClock().now().utcoffset() == timedelta(0)
+    assert SystemClock().now().utcoffset() == SystemClock(START).now().utcoffset() == timedelta(0)
+    assert timedelta(0) <= SystemClock(START).now() - START < timedelta(hours=1)
     with pytest.raises(ValueError, match="aware"):
         SteppedClock(START.replace(tzinfo=None))
 

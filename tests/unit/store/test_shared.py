@@ -30,12 +30,14 @@ from canvas_reports_nb.store.stored_run import ReportResult
 URL, ACCOUNT, GRADES = "https://canvas.example.edu", "sis_account_id:ENG/1", "grade_export_csv"
 RUN = (URL, ACCOUNT, GRADES, 7)
 
+NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
+
 
 def keep(
     store: Store, run_id: int, *, report: str = GRADES, age: float = 60, **parameters: Any
 ) -> ReportResult:
     """Store a run as `retrieve` does."""
-    ended = datetime.now(UTC) - timedelta(seconds=age)
+    ended = NOW - timedelta(seconds=age)
     made = Provenance(
         host="canvas.example.edu",
         account=ACCOUNT,
@@ -68,7 +70,7 @@ def disk(address: str, tmp_path: Path) -> Callable[[str], SharedStore]:
 
     def open_at(name: str) -> SharedStore:
         settings = Settings(URL, store=tmp_path / name, shared=address)
-        store = open_store(settings, Waiter(lambda: 0.0))
+        store = open_store(settings, Waiter(NOW.timestamp))
         assert isinstance(store, SharedStore)
         return store
 
@@ -358,7 +360,7 @@ def test_a_failing_storage_is_reported_once_and_stops_nothing(disk: Any) -> None
     assert failing.calls == calls, "a storage that failed is not called for a while"
     assert "SECRET" not in str(warned[0].message)
     assert "ConnectionError" in str(warned[0].message)
-    store._waiter = Waiter(lambda: 61.0)
+    store._waiter = Waiter(lambda: NOW.timestamp() + 61)
     with pytest.warns(ReportWarning):
         assert store.equal(URL, ACCOUNT, GRADES, key_of(GRADES, {})) == [kept]
     with pytest.raises(StoreError, match="can't be cleared") as caught:
@@ -385,7 +387,7 @@ def test_a_storage_without_write_permission_is_still_read(disk: Any, monkeypatch
 
 def test_nothing_is_written_where_the_share_is_not_mounted(tmp_path: Path) -> None:
     settings = Settings(URL, store=tmp_path / "one", shared=f"file://{tmp_path}/mnt/share")
-    store = open_store(settings, Waiter(lambda: 0.0))
+    store = open_store(settings, Waiter(NOW.timestamp))
     with pytest.warns(
         ReportWarning, match=r"can't be written: there is no folder .*/mnt/share.*make the folder"
     ):
@@ -411,13 +413,13 @@ def test_a_missing_package_is_named(
     opened_before = sys.modules["fsspec.registry"]._registry
     monkeypatch.delitem(opened_before, address.partition("://")[0], raising=False)
     with pytest.raises(MissingDependencyError) as caught:
-        open_store(Settings(URL, store=tmp_path, shared=address), Waiter(lambda: 0.0))
+        open_store(Settings(URL, store=tmp_path, shared=address), Waiter(NOW.timestamp))
     assert caught.value.hint == f"Install it with: python -m pip install {line}"
 
 
 def test_an_unknown_address(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="can't be opened"):
-        open_store(Settings(URL, store=tmp_path, shared="nonsense://x"), Waiter(lambda: 0.0))
+        open_store(Settings(URL, store=tmp_path, shared="nonsense://x"), Waiter(NOW.timestamp))
 
 
 @pytest.mark.parametrize(
