@@ -18,6 +18,7 @@ from canvas_reports_nb.catalog.parameters import (
 )
 from canvas_reports_nb.catalog.schemas import reports, schema
 from canvas_reports_nb.catalog.terms import find_term, is_id
+from canvas_reports_nb.catalog.windows import check_window
 from canvas_reports_nb.exceptions import InvalidTermError, ParameterError
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ class Query:
         """
         check_names(report, asked, listed)
         wire = read_parameters(report, asked)
+        check_window(report, wire)
         term = term_parameter(report)
         known: Terms = terms() if term in wire and not is_id(wire[term]) else ()
         if term in wire:

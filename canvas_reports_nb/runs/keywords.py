@@ -54,6 +54,9 @@ timeout : float, optional
     Total seconds for the call, download included. No limit by default.
 on_interrupt : {"detach", "abort"}
     What an interrupt does to a run this call started: let it continue in Canvas, or stop it.
+windows : bool
+    Split a period that is longer than the 14 days that ``students_with_no_submissions_csv`` looks at into several
+    runs, and keep the rows that all of them have: the students who submitted nothing in the whole period.
 **report_parameters
     All other keywords are parameters of the report.
 """)

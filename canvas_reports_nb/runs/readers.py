@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from canvas_reports_nb import frames
 from canvas_reports_nb.catalog.parameters import merged
+from canvas_reports_nb.catalog.windows import split_window
 from canvas_reports_nb.exceptions import NotStoredError, ParameterError
 from canvas_reports_nb.frames.identity import choose_table
+from canvas_reports_nb.runs.common_rows import load_common_rows
 from canvas_reports_nb.runs.keywords import LAZY, TABLES, reader
 from canvas_reports_nb.runs.many import read_many
 from canvas_reports_nb.runs.one import read_one
@@ -77,35 +79,35 @@ class Readers:
     @overload
     def read_report(
         self, report: str, *, parameters: Parameters | None = ..., table: str | None = ...,
-        columns: Sequence[str] | None = ..., engine: Literal["pandas"] = ...,
+        columns: Sequence[str] | None = ..., engine: Literal["pandas"] = ..., windows: bool = ...,
         max_age: Age = ..., run_id: int | None = ..., offline: bool = ..., progress: Progress = ...,
         timeout: float | None = ..., on_interrupt: OnInterrupt = ..., **report_parameters: Any,
     ) -> pd.DataFrame: ...
     @overload
     def read_report(
         self, report: str, *, parameters: Parameters | None = ..., table: str | None = ...,
-        columns: Sequence[str] | None = ..., engine: Literal["polars"],
+        columns: Sequence[str] | None = ..., engine: Literal["polars"], windows: bool = ...,
         max_age: Age = ..., run_id: int | None = ..., offline: bool = ..., progress: Progress = ...,
         timeout: float | None = ..., on_interrupt: OnInterrupt = ..., **report_parameters: Any,
     ) -> pl.DataFrame: ...
     @overload
     def read_report(
         self, report: str, *, parameters: Parameters | None = ..., table: str | None = ...,
-        columns: Sequence[str] | None = ..., engine: Literal["arrow"],
+        columns: Sequence[str] | None = ..., engine: Literal["arrow"], windows: bool = ...,
         max_age: Age = ..., run_id: int | None = ..., offline: bool = ..., progress: Progress = ...,
         timeout: float | None = ..., on_interrupt: OnInterrupt = ..., **report_parameters: Any,
     ) -> pa.Table: ...
     @overload
     def read_report(
         self, report: str, *, parameters: Parameters | None = ..., table: str | None = ...,
-        columns: Sequence[str] | None = ..., engine: Literal["dask"],
+        columns: Sequence[str] | None = ..., engine: Literal["dask"], windows: bool = ...,
         max_age: Age = ..., run_id: int | None = ..., offline: bool = ..., progress: Progress = ...,
         timeout: float | None = ..., on_interrupt: OnInterrupt = ..., **report_parameters: Any,
     ) -> Any: ...
     @reader()
     def read_report(
         self, report: str, *, parameters: Parameters | None = None, table: str | None = None,
-        columns: Sequence[str] | None = None, engine: Engine = "pandas",
+        columns: Sequence[str] | None = None, engine: Engine = "pandas", windows: bool = False,
         max_age: Age = _ONE_DAY, run_id: int | None = None, offline: bool = False,
         progress: Progress = "auto", timeout: float | None = None, on_interrupt: OnInterrupt = "detach",
         **report_parameters: Any,
@@ -133,6 +135,21 @@ class Readers:
         ...     grades = canvas.read_report("grade_export_csv", enrollment_term_id="current")
         """
         frames.check_engine(engine)
+        if windows:
+            asked = merged(report, parameters, report_parameters)
+            parts = split_window(report, asked, run_id=run_id)
+            how: dict[str, Any] = {
+                "max_age": max_age, "progress": progress, "timeout": timeout, "on_interrupt": on_interrupt,
+            }
+            if offline and len(parts) > 1:
+                found = [self.obtain(report, parameters=part, offline=True, **how) for part in parts]
+                return load_common_rows(found, table, columns, engine)
+            if len(parts) > 1:
+                rows = [{"report": report, **part} for part in parts]
+                return self._stack(
+                    lambda made: load_common_rows(made.results, table, columns, engine), False, rows,
+                    table=table, on_error="raise", **how,
+                )
         return self._load(
             lambda result: result.load(engine, table, columns), engine == "dask", report, parameters=parameters, tables=[table],
             max_age=max_age, run_id=run_id, offline=offline, progress=progress, timeout=timeout,
