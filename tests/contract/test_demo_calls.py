@@ -131,6 +131,11 @@ def test_the_term_is_checked(demo, term, status, name):
         assert reply.json() == {"error": f"invalid enrollment_term_id '{term}'"}
 
 
+def test_old_servers_accept_an_unknown_term_and_then_fail(demo):
+    caller = demo(old=True)
+    assert caller.show(caller.start(PARALLEL, enrollment_term_id="Fall 2025"))["status"] == "error"
+
+
 def test_abort_and_delete(demo):
     caller = demo(duration=600)
     runs = [caller.start(name) for name in ("zero_activity_csv", "unused_courses_csv", PARALLEL)]
