@@ -16,9 +16,8 @@ from canvas_reports_nb import accessors, demo_canvas, exceptions
 from canvas_reports_nb.accessors.functions import provenance, refresh
 from canvas_reports_nb.analysis.definitions import definition
 from canvas_reports_nb.analysis.diffing import Diff, diff
-from canvas_reports_nb.analysis.excel import to_excel
+from canvas_reports_nb.analysis.excel import mail_list, to_excel, workbooks
 from canvas_reports_nb.analysis.privacy.pseudonyms import check_pseudonymized, pseudonymize
-from canvas_reports_nb.analysis.privacy.spreadsheets import for_spreadsheet
 from canvas_reports_nb.analysis.privacy.suppression import suppress_small_cells
 from canvas_reports_nb.canvas_api.models import AvailableReport, ReportRun, RunStatus
 from canvas_reports_nb.catalog.requests import requests_for
@@ -73,8 +72,8 @@ __all__ = [
     "dictionary",
     "diff",
     "exceptions",
-    "for_spreadsheet",
     "grades",
+    "mail_list",
     "provenance",
     "provisioning",
     "pseudonymize",
@@ -89,6 +88,7 @@ __all__ = [
     "scan_reports",
     "suppress_small_cells",
     "to_excel",
+    "workbooks",
 ]
 
 _logging.getLogger(__name__).addHandler(_logging.NullHandler())

@@ -11,21 +11,21 @@ from canvas_reports_nb import settings
 from canvas_reports_nb.cli.errors import FAILED, exit_on_error
 from canvas_reports_nb.cli.options import duration_option, json_option, timing, yes_option
 from canvas_reports_nb.cli.output import (
-    check_output,
     notice,
-    output_option,
+    output_options,
     print_json,
     print_table,
     replacing,
 )
 from canvas_reports_nb.deadline import Waiter
 from canvas_reports_nb.exceptions import ParameterError, StoreError
-from canvas_reports_nb.frames.describe import dictionary
+from canvas_reports_nb.frames.describe import dictionary, provenance_of
 from canvas_reports_nb.frames.files import check_file, convert_file, read_file, tables_in
 from canvas_reports_nb.frames.provenance import ATTRS_KEY
 from canvas_reports_nb.store.shared import open_store
 
 if TYPE_CHECKING:
+    from canvas_reports_nb.cli.output import Output
     from canvas_reports_nb.store.store import Store
 
 
@@ -95,7 +95,7 @@ def _store() -> Store:
 @click.option("--report", help="The report, if its header does not identify it.")
 @click.option("-t", "--table", help="The table, if a zip has several.")
 @click.option("--check", is_flag=True, help="Only compare the headers with the expected ones.")
-@output_option("out.parquet (typed) or out.csv (unchanged).")
+@output_options("out.parquet (typed), out.csv (unchanged) or out.xlsx (for Excel).")
 @json_option
 @click.pass_context
 def file(
@@ -105,7 +105,7 @@ def file(
     report: str | None,
     table: str | None,
     check: bool,
-    output: Path | None,
+    output: Output | None,
     as_json: bool,
 ) -> None:
     """Describe the report file PATH: its tables, rows, and the kind of every column.
@@ -127,13 +127,19 @@ def file(
                 _describe(read_file(path, report, name), as_json=as_json)
 
 
-def _convert(path: Path, report: str | None, table: str | None, output: Path, *, as_json: bool) -> None:
-    check_output(output, ".parquet", ".csv")
-    with replacing(output) as part:
-        made = convert_file(path, part, report, table)
+def _convert(path: Path, report: str | None, table: str | None, output: Output, *, as_json: bool) -> None:
+    output.check(".parquet", ".csv", ".xlsx")
+    if output.suffix == ".xlsx":
+        names = tables_in(path) if table is None else [table]
+        found = [read_file(path, report, name) for name in names]
+        made = [provenance_of(frame) for frame in found]
+        output.write_workbook({str(each["table"]): frame for each, frame in zip(made, found, strict=True)})
+    else:
+        with replacing(output.path) as part:
+            made = [convert_file(path, part, report, table).to_dict()]
     notice(f"{output} written.")
-    if as_json:
-        print_json({**made.to_dict(), "output": str(output)})
+    for each in made if as_json else ():
+        print_json({**each, "output": str(output)})
 
 
 def _is_as_expected(path: Path, report: str | None, *, as_json: bool) -> bool:

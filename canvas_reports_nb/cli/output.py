@@ -11,14 +11,17 @@ import tempfile
 import warnings
 from collections.abc import Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 from polars.exceptions import PolarsError
 
 from canvas_reports_nb import frames
+from canvas_reports_nb.analysis.excel.workbook import checked_zone, load_writer, to_excel
 from canvas_reports_nb.exceptions import CanvasReportsError, ParameterError, ReportWarning
 from canvas_reports_nb.frames.identity import choose_table
 
@@ -130,31 +133,85 @@ def print_head(frame: pd.DataFrame, name: str) -> None:
 _F = TypeVar("_F", bound="Callable[..., Any]")
 
 
-def output_option(says: str) -> Callable[[_F], _F]:
-    """Make the option ``-o``."""
-    return click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help=says)
+@dataclass(frozen=True, slots=True)
+class Output:
+    """The file to write; a workbook shows times in a time zone and replaces another file only on request."""
+
+    path: Path
+    timezone: str | None
+    overwrite: bool
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    @property
+    def suffix(self) -> str:
+        """The format."""
+        return self.path.suffix.lower()
+
+    def check(self, *suffixes: str) -> None:
+        """Reject an output that can't be written, before the run and not after it."""
+        if self.suffix not in suffixes:
+            raise _unwritable(self.path, suffixes)
+        if not self.path.absolute().parent.is_dir():
+            raise ParameterError(
+                f"Can't write {self}: the folder {self.path.absolute().parent} does not exist.",
+                hint="Create it first.",
+            )
+        place = self.path.resolve().parent
+        if not os.access(place, os.W_OK | os.X_OK):
+            raise ParameterError(
+                f"Can't write {self}: you may not create files in {place}.", hint="Choose another folder."
+            )
+        if self.suffix == ".xlsx":
+            load_writer()
+            checked_zone(self.timezone)
+            if self.path.exists() and not self.overwrite:
+                raise ParameterError(
+                    f"{self} already exists, and someone may have edited it.",
+                    hint="Choose another file, or replace it with --overwrite.",
+                )
+        elif self.timezone or self.overwrite:
+            raise ParameterError(
+                f"--timezone and --overwrite have no effect on {self}.",
+                hint="Leave them out, or write a workbook: -o out.xlsx.",
+            )
+
+    def write_workbook(self, tables: Mapping[str, Any]) -> None:
+        """Write frames as the sheets of a workbook."""
+        to_excel(tables, self.path, self.timezone, overwrite=self.overwrite)
 
 
-def check_output(output: Path, *suffixes: str) -> None:
-    """Reject an output that can't be written, before the run and not after it."""
-    if output.suffix.lower() not in suffixes:
-        raise _unwritable(output, suffixes)
-    if not output.absolute().parent.is_dir():
-        raise ParameterError(
-            f"Can't write {output}: the folder {output.absolute().parent} does not exist.",
-            hint="Create it first.",
-        )
-    place = output.resolve().parent
-    if not os.access(place, os.W_OK | os.X_OK):
-        raise ParameterError(
-            f"Can't write {output}: you may not create files in {place}.", hint="Choose another folder."
-        )
+def output_options(says: str) -> Callable[[_F], _F]:
+    """Make ``-o``, and the options of a workbook; the command gets one `Output`, or ``None``."""
+    options = (
+        click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help=says),
+        click.option(
+            "--timezone",
+            metavar="ZONE",
+            help="Zone of the times in out.xlsx, such as America/Denver; UTC by default.",
+        ),
+        click.option("--overwrite", is_flag=True, help="Replace out.xlsx if it exists."),
+    )
+
+    def decorate(command: _F) -> _F:
+        @wraps(command)
+        def called(*, output: Path | None, timezone: str | None, overwrite: bool, **named: Any) -> Any:
+            if output is None and (timezone or overwrite):
+                raise click.UsageError("--timezone and --overwrite need -o out.xlsx.")
+            return command(output=None if output is None else Output(output, timezone, overwrite), **named)
+
+        for option in reversed(options):
+            called = option(called)
+        return cast("_F", called)
+
+    return decorate
 
 
 def _unwritable(output: Path, suffixes: tuple[str, ...]) -> ParameterError:
     return ParameterError(
         f"Can't write {output.name}: this call does not produce such a file.",
-        hint=f"Write to {' or '.join(suffixes)}.",
+        hint=f"Write to {', '.join(suffixes[:-1])} or {suffixes[-1]}.",
     )
 
 
@@ -185,16 +242,18 @@ def replacing(output: Path) -> Iterator[Path]:
         ) from None
 
 
-def write_result(result: ReportResult, table: str | None, output: Path) -> list[str]:
-    """Write a run's table or its zip; return the names of the tables written."""
+def write_result(result: ReportResult, table: str | None, output: Output) -> list[str]:
+    """Write a run's table, its zip, or a workbook with its tables; return the names of the tables written."""
     tables = list(result.tables)
-    is_zip = output.suffix.lower() == ".zip"
-    if is_zip and result.path.suffix != ".zip":
-        raise _unwritable(output, (".parquet", ".csv"))
-    if not is_zip:
+    if output.suffix == ".zip" and result.path.suffix != ".zip":
+        raise _unwritable(output.path, (".parquet", ".csv", ".xlsx"))
+    if output.suffix != ".zip" and (output.suffix != ".xlsx" or table is not None):
         tables = [choose_table(tables, table, result.provenance["report"], result.provenance["run_id"])]
-    with replacing(output) as part:
-        match output.suffix.lower():
+    if output.suffix == ".xlsx":
+        output.write_workbook({name: result.to_arrow(name) for name in tables})
+        return tables
+    with replacing(output.path) as part:
+        match output.suffix:
             case ".parquet":
                 shutil.copyfile(result.parquet(table), part)
             case ".csv":

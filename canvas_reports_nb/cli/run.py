@@ -25,9 +25,8 @@ from canvas_reports_nb.cli.options import (
     parameters_of,
 )
 from canvas_reports_nb.cli.output import (
-    check_output,
     notice,
-    output_option,
+    output_options,
     print_head,
     print_json,
     print_table,
@@ -47,10 +46,10 @@ from canvas_reports_nb.runs.progress import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from pathlib import Path
 
     import pandas as pd
 
+    from canvas_reports_nb.cli.output import Output
     from canvas_reports_nb.connection import Connection
     from canvas_reports_nb.runs.many import ReportsResult
     from canvas_reports_nb.store.stored_run import ReportResult
@@ -68,7 +67,7 @@ if TYPE_CHECKING:
 @click.option(
     "-p", "--parameter", "given", multiple=True, metavar="NAME=VALUE", help="A parameter; repeat for more."
 )
-@output_option("out.parquet, out.csv or out.zip.")
+@output_options("out.parquet, out.csv, out.xlsx or out.zip.")
 @click.option("-t", "--table", help="The table, if the run has several.")
 @duration_option("--max-age", "Reuse a run up to this age: 45m, 12h, 7d. 0 starts a new run.", default="1d")
 @duration_option("--timeout", "Stop waiting after this time: 90s, 45m, 2h.")
@@ -84,7 +83,7 @@ def run(
     report: str | None,
     requests: str | None,
     given: tuple[str, ...],
-    output: Path | None,
+    output: Output | None,
     table: str | None,
     max_age: float,
     timeout: float | None,
@@ -95,10 +94,11 @@ def run(
 ) -> None:
     """Run REPORT, or reuse a recent equal run, and write or show its table.
 
-    A .parquet file is typed; a .csv or .zip is exactly what Canvas sent. Without -o the first rows of each
+    A .parquet file is typed; a .csv or .zip is exactly what Canvas sent; an .xlsx is a workbook for Excel, with
+    all tables. Without -o the first rows of each
     table are shown. --json prints the source, the number of rows and the output file of each table.
 
-    With --requests instead of REPORT, several run at once, and -o out.parquet gets their stacked rows with the
+    With --requests instead of REPORT, several run at once, and -o out.parquet or out.xlsx gets their stacked rows with the
     columns of the requests in front. Each failed request is one line on stderr.
     """
     connected = partial(connection, account, on_demo=on_demo)
@@ -123,7 +123,7 @@ def _run_one(
     report: str,
     asked: Parameters,
     table: str | None,
-    output: Path | None,
+    output: Output | None,
     *,
     as_json: bool,
     **how: Any,
@@ -131,8 +131,8 @@ def _run_one(
     if output is not None:
         # Canvas sends a single file without a zip.
         is_single = len(expected_tables(report, asked) or ()) == 1
-        check_output(output, ".parquet", ".csv", *([] if is_single else [".zip"]))
-    is_one = table is not None or (output is not None and output.suffix.lower() != ".zip")
+        output.check(".parquet", ".csv", ".xlsx", *([] if is_single else [".zip"]))
+    is_one = table is not None or (output is not None and output.suffix in {".parquet", ".csv"})
     with connected() as canvas, canvas.store.pin_used():
         result = canvas.obtain(report, parameters=asked, tables=[table] if is_one else [], **how)
         tables = list(result.tables) if table is None else [table]
@@ -149,7 +149,9 @@ def _run_one(
         _print_tables(result, tables, output, as_json=as_json)
 
 
-def _print_tables(result: ReportResult, tables: Iterable[str], output: Path | None, *, as_json: bool) -> None:
+def _print_tables(
+    result: ReportResult, tables: Iterable[str], output: Output | None, *, as_json: bool
+) -> None:
     for name in tables:
         if as_json:
             facts = result.to_pandas(name, columns=[]).attrs[ATTRS_KEY]
@@ -165,22 +167,21 @@ def _run_many(
     connected: Callable[[], Connection],
     requests: str,
     table: str | None,
-    output: Path | None,
+    output: Output | None,
     *,
     as_json: bool,
     **how: Any,
 ) -> int:
     """Run the requests, write the finished ones stacked, print the errors, and return the exit code."""
     if output is not None:
-        check_output(output, ".parquet")
+        output.check(".parquet", ".xlsx")
     asked = _asked(requests)
     one_table = output is not None or table is not None
     with connected() as canvas, canvas.store.pin_used():
         found = canvas.obtain_reports(asked, table=table, one_table=one_table, on_error="return", **how)
         finished = sum(result is not None for result in found.results)
         if output is not None and finished:
-            with replacing(output) as part:
-                found.scan(table).sink_parquet(part)
+            _write_stacked(found, table, output)
     if output is not None and finished:
         notice(f"{output} written with {finished} of {len(found.results)} requests.")
     if as_json or output is None:
@@ -188,6 +189,14 @@ def _run_many(
     for error in found.errors:
         print_error(error)
     return _code(found)
+
+
+def _write_stacked(found: ReportsResult, table: str | None, output: Output) -> None:
+    if output.suffix == ".xlsx":
+        output.write_workbook({table or "Data": found.to_pandas(table)})
+        return
+    with replacing(output.path) as part:
+        found.scan(table).sink_parquet(part)
 
 
 def _code(found: ReportsResult) -> int:

@@ -7,6 +7,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pandas as pd
 import polars as pl
 import pytest
@@ -229,3 +230,14 @@ def test_replacing_another_packages_accessor_warns(monkeypatch: pytest.MonkeyPat
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         importlib.reload(ours)
+
+
+@pytest.mark.parametrize("kind", ["pandas", "polars"])
+def test_a_result_and_a_frame_become_workbooks(opened: Any, tmp_path: Path, kind: str) -> None:
+    result = opened.obtain(REPORT, parameters={"users": True, "terms": True}, progress=False)
+    whole = openpyxl.load_workbook(crn.to_excel(result, tmp_path / "run.xlsx"))
+    assert whole.sheetnames == ["Read me", "Summary", "users", "terms", "Columns"]
+    path = tmp_path / "users.xlsx"
+    assert result.load(kind, "users").canvas.to_excel(path) == path
+    rows = list(openpyxl.load_workbook(path).worksheets[2].values)
+    assert rows == list(whole["users"].values)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pandas as pd
 import polars as pl
 import pytest
@@ -114,8 +115,8 @@ def test_a_failed_run(shell: Callable[..., Shell]) -> None:
         (["abort", "grade_export_csv", "77"], "canvas-reports history grade_export_csv"),
         (["delete", "grade_export_csv", "77", "--yes"], "canvas-reports history grade_export_csv"),
         (["file", str(DATA / "21_provisioning_multi.zip"), "-o", "out.csv"], "-t "),
-        (["run", "eportfolio_report_csv", "-o", "out.zip"], "Write to .parquet or .csv"),
-        (["run", "provisioning_csv", "-p", "users=1", "-o", "out.zip"], "Write to .parquet or .csv"),
+        (["run", "eportfolio_report_csv", "-o", "out.zip"], "Write to .parquet, .csv or .xlsx"),
+        (["run", "provisioning_csv", "-p", "users=1", "-o", "out.zip"], "Write to .parquet, .csv or .xlsx"),
     ],
 )
 def test_a_wrong_call_starts_nothing(shell: Callable[..., Shell], arguments: list[str], says: str) -> None:
@@ -450,6 +451,34 @@ def test_a_file_is_converted_as_it_is_read(shell: Callable[..., Shell], tmp_path
         assert crn.read_file("out.csv", facts["report"]).equals(expected)
     if path.suffix == ".csv":
         assert Path("out.csv").read_bytes() == path.read_bytes()
+
+
+def test_a_workbook_has_all_tables(shell: Callable[..., Shell], tmp_path: Path) -> None:
+    run = shell(enrollments=60)
+    lines = run.json_lines(*PEOPLE, "-o", "people.xlsx", "--timezone", "America/Denver")
+    assert [line["table"] for line in lines] == ["users", "terms"]
+    assert {line["output"] for line in lines} == {"people.xlsx"}
+    book = openpyxl.load_workbook("people.xlsx")
+    assert book.sheetnames == ["Read me", "Summary", "users", "terms", "Columns"]
+    assert "start_date (America/Denver)" in [cell.value for cell in book["terms"][1]]
+    assert stat.S_IMODE(Path("people.xlsx").stat().st_mode) == 0o600
+    starts = run.starts
+    assert "already exists" in run.error_line(*PEOPLE, "--max-age", "0", "-o", "people.xlsx", code=2)
+    assert run.starts == starts
+    run(*PEOPLE, "-t", "users", "-o", "people.xlsx", "--overwrite")
+    assert openpyxl.load_workbook("people.xlsx").sheetnames == ["Read me", "Summary", "users", "Columns"]
+    run("file", str(DATA / "21_provisioning_multi.zip"), "-o", "file.xlsx")
+    assert openpyxl.load_workbook("file.xlsx").sheetnames[2:-1] == [
+        "users",
+        "courses",
+        "enrollments",
+        "xlist",
+    ]
+    Path("requests.csv").write_text(
+        "report,enrollment_term_id\nzero_activity_csv,current\n", encoding="utf-8"
+    )
+    run("run", "--requests", "requests.csv", "-o", "many.xlsx")
+    assert "enrollment_term_id" in [cell.value for cell in openpyxl.load_workbook("many.xlsx")["Data"][1]]
 
 
 def test_a_file_that_has_changed(shell: Callable[..., Shell], tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
 
 import canvas_reports_nb as crn
@@ -46,6 +47,8 @@ def test_python_recipes(away: Path) -> None:
     assert 0 < names["courses"]["enrollments"].sum() < len(names["grades"])
     assert names["form"].frame is None
     assert len(names["roster"]) == len(enrolled)
+    assert openpyxl.load_workbook("roster.xlsx").sheetnames[-1] == "Columns"
+    assert len(list(Path("by-course").iterdir())) == names["grades"]["course"].nunique() + 1
     assert set(names["years"]["enrollment_term_id"]) == {"sis_term_id:FA24", "sis_term_id:FA25"}
 
 

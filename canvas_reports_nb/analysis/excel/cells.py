@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from zoneinfo import ZoneInfo
@@ -43,6 +43,8 @@ _LONGEST_HEADER = 250
 _LARGEST_NUMBER = 10**15  # Excel keeps 15 digits
 # Before March 1900, Excel counts a day that did not exist.
 _FIRST_DAY, _LAST_DAY = datetime(1900, 3, 1), datetime(9999, 12, 31, 23, 59, 59)  # noqa: DTZ001 - as Excel's own
+# From here on, polars knows no daylight saving time.
+_LAST_OF_POLARS = datetime(2100, 1, 1, tzinfo=UTC)
 _EPOCH, _DAY = datetime(1899, 12, 30), 86_400_000_000  # noqa: DTZ001 - as Excel's own
 
 # Text that a spreadsheet would run, as OWASP lists it under "CSV injection". Zero-width characters are not blanks to
@@ -106,11 +108,19 @@ def _series(frame: Any) -> list[tuple[str, pl.Series]]:
     """Return the columns of a frame of any kind, with the labels of a pandas index that has a name."""
     if not isinstance(frame, pd.DataFrame):
         return [(column.name, column) for column in to_lazy(frame).collect().get_columns()]
-    kept = [level for level, name in enumerate(frame.index.names) if name is not None]
-    labels = [frame.index.get_level_values(level).to_series(name=frame.index.names[level]) for level in kept]
-    # By position, because two columns may have the same name.
-    columns = [*labels, *(frame.iloc[:, place] for place in range(frame.shape[1]))]
-    return [(_label(column.name), _to_polars(column)) for column in columns]
+    frame = with_labels(frame)
+    return [(_label(name), _to_polars(frame.iloc[:, place])) for place, name in enumerate(frame.columns)]
+
+
+def with_labels(frame: Any) -> Any:
+    """Return a pandas frame with the labels of an index that has a name as columns; any other frame as it is."""
+    if not isinstance(frame, pd.DataFrame):
+        return frame
+    names = frame.index.names
+    named = [at for at, name in enumerate(names) if name is not None and name not in frame.columns]
+    shown = frame.reset_index(level=named) if named else frame
+    shown.attrs = frame.attrs
+    return shown
 
 
 def _label(name: Any) -> str:
@@ -119,6 +129,8 @@ def _label(name: Any) -> str:
 
 def _to_polars(column: pd.Series[Any]) -> pl.Series:
     values = column.reset_index(drop=True)
+    if isinstance(values.dtype, pd.PeriodDtype | pd.IntervalDtype):
+        values = values.astype("str")
     try:
         return pl.from_pandas(values)
     except (TypeError, ValueError, NotImplementedError, PolarsError):
@@ -152,7 +164,7 @@ def _columns(
     column = SheetColumn(name, name, _role(name, known), "text", cells, 0, known)
     dtype = cells.dtype
     if isinstance(dtype, pl.Datetime) and dtype.time_zone:
-        local = cells.dt.convert_time_zone(zone).dt.replace_time_zone(None)
+        local = _local(cells, zone)
         yield _times(replace(column, header=f"{name} ({zone})"), local)
         unclear = local.dt.replace_time_zone(zone, ambiguous="null", non_existent="null")
         if unclear.null_count() > local.null_count():
@@ -170,6 +182,20 @@ def _columns(
         yield _texts(column, cells.cast(pl.String))
     else:
         yield _mixed(column, cells, zone)
+
+
+def _local(cells: pl.Series, zone: str) -> pl.Series:
+    """Return times as the zone's clock shows them."""
+    local = cells.dt.convert_time_zone(zone).dt.replace_time_zone(None)
+    late = (cells >= _LAST_OF_POLARS).fill_null(value=False)
+    if late.any():
+        known = ZoneInfo(zone)
+        times = zip(local, cells, late, strict=True)
+        shown = [
+            each.astimezone(known).replace(tzinfo=None) if is_late else was for was, each, is_late in times
+        ]
+        local = pl.Series(local.name, shown, dtype=local.dtype)
+    return local
 
 
 def _temporal(column: SheetColumn, cells: pl.Series) -> SheetColumn:
@@ -211,7 +237,7 @@ def _times(column: SheetColumn, cells: pl.Series) -> SheetColumn:
     days = (cells.cast(pl.Datetime("us")) - _EPOCH).dt.total_microseconds() / _DAY
     odd = (cells < _FIRST_DAY) | (cells > _LAST_DAY)
     if odd.any():
-        texts = cells.dt.strftime("%Y-%m-%d %H:%M").to_list()
+        texts = cells.dt.strftime("%Y-%m-%d %H:%M:%S").to_list()
         mixed = [text if is_odd else day for text, is_odd, day in zip(texts, odd, days, strict=True)]
         days = pl.Series(mixed, dtype=pl.Object)
     return _measured(column, "time", days)
@@ -232,27 +258,24 @@ def _whole_numbers(column: SheetColumn, cells: pl.Series) -> SheetColumn:
 
 def _fractions(column: SheetColumn, cells: pl.Series, *, has_shares: bool) -> SheetColumn:
     infinite = cells.is_infinite()
-    finite = cells.filter(~infinite)
-    # pandas turns whole numbers beside blanks into floats.
-    if column.known is None and not infinite.any() and _are_whole(column, finite.drop_nulls()):
-        return _whole_numbers(column, cells.cast(pl.Int64))
+    finite = cells.filter(~infinite.fill_null(value=False))
     kind: Format = "number"
     if _is_share(column.source, finite, _SHARES | _BESIDE_SHARES if has_shares else _SHARES):
         kind = "share"
     elif (column.known and column.known.education_record) or "score" in column.source.casefold():
         kind = "score"
+    elif not infinite.any() and _are_whole(finite.drop_nulls()):
+        return _whole_numbers(column, cells.cast(pl.Int64))
     if infinite.any():
-        cells = pl.Series(
-            [str(each) if odd else each for each, odd in zip(cells, infinite, strict=True)], dtype=pl.Object
-        )
+        values = [str(each) if odd else each for each, odd in zip(cells, infinite, strict=True)]
+        cells = pl.Series(values, dtype=pl.Object)
     largest: Any = finite.abs().max()
     return replace(column, format=kind, cells=cells, width=len(f"{largest or 0:,.2f}"))
 
 
-def _are_whole(column: SheetColumn, cells: pl.Series) -> bool:
-    if cells.is_empty() or _is_share(column.source, cells, _SHARES | _BESIDE_SHARES):
-        return False
-    return bool((cells.abs() < _LARGEST_NUMBER).all() and (cells % 1 == 0).all())
+def _are_whole(cells: pl.Series) -> bool:
+    """Return whether these are whole numbers, which pandas turns into floats beside blanks."""
+    return not cells.is_empty() and bool((cells.abs() < _LARGEST_NUMBER).all() and (cells % 1 == 0).all())
 
 
 def _texts(column: SheetColumn, cells: pl.Series) -> SheetColumn:
@@ -261,18 +284,14 @@ def _texts(column: SheetColumn, cells: pl.Series) -> SheetColumn:
     long = (cells.str.len_bytes() > LONGEST_TEXT).fill_null(value=False)
     cut = 0
     if long.any():
-        short = [_cut(text) if is_long else text for text, is_long in zip(cells, long, strict=True)]
+        short = [
+            shorten(text, LONGEST_TEXT, mark=CUT) if is_long else text
+            for text, is_long in zip(cells, long, strict=True)
+        ]
         cut = sum(text != was for text, was in zip(short, cells, strict=True))
         cells = pl.Series(short, dtype=pl.String)
     longest: Any = cells.str.len_chars().max()
     return replace(column, format="text", cells=cells, width=longest or 0, cut=cut)
-
-
-def _cut(text: str) -> str:
-    units = text.encode("utf-16-le", "surrogatepass")
-    if len(units) <= 2 * LONGEST_TEXT:
-        return text
-    return units[: 2 * (LONGEST_TEXT - len(CUT))].decode("utf-16-le", "ignore") + CUT
 
 
 def _mixed(column: SheetColumn, cells: pl.Series, zone: str) -> SheetColumn:
@@ -325,12 +344,19 @@ def _clean(header: str, number: int) -> str:
 
 def unique(name: str, taken: set[str], longest: int) -> str:
     """Return a name that is new in any case, cut to the longest length, and remember it."""
-    made, number = name[:longest], 2
+    made, number = shorten(name, longest), 2
     while made.casefold() in taken or made.lower() in taken:
-        suffix = f" ({number})"
-        made, number = name[: longest - len(suffix)] + suffix, number + 1
+        made, number = shorten(name, longest, f" ({number})"), number + 1
     taken |= {made.casefold(), made.lower()}
     return made
+
+
+def shorten(text: str, longest: int, end: str = "", mark: str = "") -> str:
+    """Cut a text to a length in Excel's units, which are those of UTF-16; a cut text ends with the mark."""
+    units = text.encode("utf-16-le", "surrogatepass")
+    if len(units) <= 2 * (longest - len(end)):
+        return text + end
+    return units[: 2 * (longest - len(mark + end))].decode("utf-16-le", "ignore") + mark + end
 
 
 def is_formula(text: str) -> bool:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from canvas_reports_nb.analysis.definitions import definition
+from canvas_reports_nb.exceptions import NoProvenanceError
 from canvas_reports_nb.frames.describe import provenance_of, table_of
-from canvas_reports_nb.frames.exchange import meta_of
 from canvas_reports_nb.settings import __version__
 
 if TYPE_CHECKING:
@@ -47,9 +49,8 @@ def readme_rows(
     """Yield the rows of the sheet *Read me*: a label and a text."""
     for sheet in sheets:
         yield f"Sheet {sheet.name}", _contents(sheet)
-        definition = getattr(meta_of(sheet.frame), "attrs", {}).get("definition")
-        if definition:
-            yield "Definition", str(definition)
+        with suppress(NoProvenanceError):
+            yield "Definition", definition(sheet.frame)
     runs = _distinct_runs(sheets)
     yield from _source(runs, sheets)
     for run in runs:

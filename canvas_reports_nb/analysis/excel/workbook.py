@@ -6,10 +6,10 @@ import math
 import re
 import tempfile
 from collections.abc import Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from canvas_reports_nb.analysis.excel.cells import (
     NARROWEST,
@@ -21,13 +21,13 @@ from canvas_reports_nb.analysis.excel.cells import (
     unique,
 )
 from canvas_reports_nb.analysis.excel.readme import columns_rows, readme_rows, runs_of, summary_rows
-from canvas_reports_nb.exceptions import FileError, MissingDependencyError, ParameterError
+from canvas_reports_nb.exceptions import CanvasReportsError, FileError, MissingDependencyError, ParameterError
 from canvas_reports_nb.frames.exchange import column_names
 from canvas_reports_nb.store.stored_run import ReportResult
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from types import ModuleType
 
 MOST_ROWS, _MOST_COLUMNS = 1_048_575, 16_384
@@ -35,6 +35,7 @@ _LONGEST_SHEET = 31
 _FORBIDDEN = re.compile(r"[\[\]:*?/\\\x00-\x1f]+")
 _README, _SUMMARY, _COLUMNS = "Read me", "Summary", "Columns"
 _FROZEN = 2
+_LINE, _PROSE = 15, 100  # the height of a line, the width of a column of prose
 _FORMATS: dict[str, dict[str, Any]] = {
     "text": {"num_format": "@"},
     # Excel shows such a text with an apostrophe in front of it and never runs it, not even after an edit.
@@ -110,35 +111,29 @@ def to_excel(
     UTC. Names come first and ids last; rows keep their order. The same input gives the same bytes. A pandas index
     is written if it has a name.
     """
-    xlsxwriter = _xlsxwriter()
-    target, zone = _checked_path(path), _checked_zone(timezone)
+    xlsxwriter = load_writer()
+    target, zone = checked_path(path), checked_zone(timezone)
     sheets = _sheets(frame_or_tables, zone)
     notes = [note] if isinstance(note, str) else list(note)
-    try:
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder:
-            part = Path(folder) / target.name
-            settings = {"tmpdir": folder, "strings_to_urls": False, "strings_to_formulas": False}
-            with xlsxwriter.Workbook(part, settings) as book:
-                writer = _Writer(book, sheets, protect=protect)
-                writer.write_readme(question, readme_rows(sheets, zone, notes, author))
-                writer.write_tables()
-                _set_properties(book, sheets, question, author)
-            part.chmod(0o600)
-            _place(part, target, overwrite=overwrite)
-    except PermissionError:
-        raise FileError(
-            f"Can't write {target}: it is open in another program, or you may not write there.",
-            hint="Close it in Excel, or choose another path.",
-        ) from None
-    except OSError as error:
-        raise FileError(
-            f"Can't write {target}: {error.strerror or error}.",
-            hint="Choose another path, or free some space.",
-        ) from None
+    with (
+        writing_to(target),
+        tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder,
+    ):
+        part = Path(folder) / target.name
+        settings = {"tmpdir": folder, "strings_to_urls": False, "strings_to_formulas": False}
+        with xlsxwriter.Workbook(part, settings) as book:
+            writer = _Writer(book, sheets, protect=protect)
+            writer.write_readme(question, readme_rows(sheets, zone, notes, author))
+            writer.write_tables()
+            _set_properties(book, sheets, question, author)
+        part.chmod(0o600)
+        check_place(part, target, overwrite=overwrite)
+        part.replace(target)
     return target
 
 
-def _xlsxwriter() -> ModuleType:
+def load_writer() -> ModuleType:
+    """Import XlsxWriter, or say how to install it."""
     try:
         import xlsxwriter  # noqa: PLC0415 - an extra
     except ImportError:
@@ -147,7 +142,8 @@ def _xlsxwriter() -> ModuleType:
     return found
 
 
-def _checked_path(path: str | os.PathLike[str]) -> Path:
+def checked_path(path: str | os.PathLike[str]) -> Path:
+    """Return the path of a workbook that can be written."""
     target = Path(path).expanduser()
     if target.suffix.lower() != ".xlsx":
         raise ParameterError(
@@ -161,15 +157,13 @@ def _checked_path(path: str | os.PathLike[str]) -> Path:
     return target
 
 
-def _checked_zone(timezone: Any) -> str:
-    if timezone is None:
-        return "UTC"
-    try:
-        return ZoneInfo(str(timezone)).key
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ParameterError(
-            f"Unknown time zone {str(timezone)!r}.", hint='Use a name such as "America/Denver" or "UTC".'
-        ) from None
+def checked_zone(timezone: Any) -> str:
+    """Return the name of a time zone that is known; UTC by default."""
+    from canvas_reports_nb.analysis.activity import check_zone  # noqa: PLC0415 - loaded only for a workbook
+
+    zone = "UTC" if timezone is None else str(timezone)
+    check_zone(zone)
+    return zone
 
 
 def _sheets(frame_or_tables: Any, zone: str) -> list[Sheet]:
@@ -179,7 +173,7 @@ def _sheets(frame_or_tables: Any, zone: str) -> list[Sheet]:
     elif isinstance(frame_or_tables, Mapping):
         tables = {str(name): frame for name, frame in frame_or_tables.items()}
     else:
-        tables = {_name_of(frame_or_tables): frame_or_tables}
+        tables = {name_of(frame_or_tables): frame_or_tables}
     if not tables:
         raise ParameterError(
             "There is no table to write.", hint="Pass a frame, or a mapping with at least one."
@@ -198,22 +192,16 @@ def _sheets(frame_or_tables: Any, zone: str) -> list[Sheet]:
     return made
 
 
-def _name_of(frame: Any) -> str:
+def name_of(frame: Any) -> str:
+    """Return the name of a frame's table, or else of its report."""
     runs = runs_of(frame)
     return str(runs[0].get("table") or runs[0].get("report") or "Data") if runs else "Data"
 
 
 def _check_size(name: str, frame: Any) -> None:
-    try:
-        columns = len(column_names(frame))
-    except ParameterError as error:
-        # Two columns with one name are fine in a pandas frame, which is written by position.
-        if "called" not in error.message or not hasattr(frame, "iloc"):
-            raise
-        columns = frame.shape[1]
+    columns, rows = len(column_names(frame)), getattr(frame, "shape", (0,))[0]
     if columns > _MOST_COLUMNS:
         raise _too_large(name, f"{columns:,} columns")
-    rows = getattr(frame, "shape", (0,))[0]
     if isinstance(rows, int) and rows > MOST_ROWS:
         raise _too_large(name, f"{rows:,} rows")
 
@@ -229,16 +217,33 @@ def _sheet_name(name: str) -> str:
     return " ".join(_FORBIDDEN.sub(" ", name).split()).strip("' ") or "Data"
 
 
-def _place(part: Path, target: Path, *, overwrite: bool) -> None:
-    """Rename the finished workbook, unless that would replace a file that a person may have edited."""
-    if target.exists() and not overwrite:
-        if target.is_file() and target.read_bytes() == part.read_bytes():
-            return
+def check_place(part: Path, target: Path, *, overwrite: bool) -> None:
+    """Reject a place that holds another file, which a person may have edited."""
+    if overwrite or not target.exists() or (target.is_file() and target.read_bytes() == part.read_bytes()):
+        return
+    raise FileError(
+        f"{target} already exists, and its contents differ.",
+        hint="Choose another path, or replace the file with overwrite=True.",
+    )
+
+
+@contextmanager
+def writing_to(target: Path) -> Iterator[None]:
+    """Turn what the disk refuses into an error with a next step."""
+    try:
+        yield
+    except PermissionError:
         raise FileError(
-            f"{target} already exists, and its contents differ.",
-            hint="Choose another path, or replace the file with overwrite=True.",
-        )
-    part.replace(target)
+            f"Can't write {target}: it is open in another program, or you may not write there.",
+            hint="Close it in Excel, or choose another path.",
+        ) from None
+    except OSError as error:
+        if isinstance(error, CanvasReportsError):
+            raise
+        raise FileError(
+            f"Can't write {target}: {error.strerror or error}.",
+            hint="Choose another path, or free some space.",
+        ) from None
 
 
 def _set_properties(book: Any, sheets: Sequence[Sheet], question: str | None, author: str | None) -> None:
@@ -268,15 +273,17 @@ class _Writer:
 
     def write_readme(self, question: str | None, rows: Iterable[tuple[str, str]]) -> None:
         """Write the first sheet: a label and a text per row."""
-        sheet = self._add(_README)
-        sheet.set_column(0, 0, 22)
-        sheet.set_column(1, 1, 100)
-        sheet.write_string(
-            0, 0, question or f"{self._sheets[0].name}: what this workbook holds", self._formats["title"]
-        )
+        sheet, rows = self._add(_README), list(rows)
+        sheet.set_column(0, 0, max(len(label) for label, _ in rows) + 2)
+        sheet.set_column(1, 1, _PROSE)
+        title = question or f"{self._sheets[0].name}: what this workbook holds"
+        sheet.write_string(0, 0, title, self._formats["title"])
         for row, (label, text) in enumerate(rows, 2):
             sheet.write_string(row, 0, label, self._formats["label"])
             sheet.write_string(row, 1, text, self._formats["prose"])
+            sheet.set_row(
+                row, _LINE * sum(math.ceil(len(line) / _PROSE * 1.1) or 1 for line in text.split("\n"))
+            )
         sheet.hide_gridlines(2)
 
     def write_tables(self) -> None:
@@ -321,7 +328,7 @@ class _Writer:
             len(columns) - 1,
             {"name": self._table_name(name), "columns": headers, "style": "Table Style Light 1"},
         )
-        sheet.set_row(0, 15 * max(map(_header_lines, columns)))
+        sheet.set_row(0, _LINE * max(map(_header_lines, columns)))
         sheet.freeze_panes(1, _frozen(columns))
         sheet.repeat_rows(0)
         texts = [column.format in {"text", "id"} for column in columns]

@@ -1,1 +1,1 @@
-"""Pseudonyms, suppression of small cells, and frames that are safe in a spreadsheet."""
+"""Pseudonyms and suppression of small cells."""
