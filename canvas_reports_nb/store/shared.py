@@ -199,6 +199,10 @@ def _has_all_files(run: ReportResult, sizes: Mapping[str, int]) -> bool:
     )
 
 
+def _created(run: ReportResult) -> str:
+    return run.origin.created_at or ""
+
+
 def _open_address(address: str) -> tuple[Any, str]:
     """Return the file system of an address and the path in it."""
     protocol = address.partition("://")[0]
@@ -263,25 +267,35 @@ class SharedStore(Store):
         """Return a run by its id, or ``None``; `verify` copies it to this disk."""
         copy = super().find(url, account, report, run_id)
         uploads = [] if copy else self._uploads(self.folder(url, account, report, run_id))
-        return uploads[0].run if uploads else copy
+        return max((upload.run for upload in uploads), key=_created, default=copy)
 
     def seal(self, folder: Path, facts: Mapping[str, Any]) -> ReportResult:
         """Upload first, then seal locally, so a crash never leaves a run that only we can see."""
-        if not self._uploads(folder) and not self._is_backing_off:
+        made = ReportResult(folder, facts)
+        if not made.is_intact() or not made.is_raw_intact():
+            raise StoreError(f"Run {folder.name} was damaged while it was stored.", hint="Call again.")
+        is_shared = any(upload.run.is_same_run(made) for upload in self._uploads(folder))
+        if not is_shared and not self._is_backing_off:
             self._try(partial(self._shared.upload, folder, facts))
         return super().seal(folder, facts)
 
     def verify(self, run: ReportResult | None) -> ReportResult | None:
         """Return the run with intact files on this disk, copied if need be; ``None`` if there are none."""
-        copy = super().verify(run) if run is not None and run.is_complete else None
-        if copy is not None or run is None:
-            return copy
-        with self._lock_folder(run.folder):
-            copy = super().verify(read_run(run.folder))  # Another process may have copied it by now.
-            if copy is None:
-                copies = (self._try(partial(self._copy, upload)) for upload in self._uploads(run.folder))
-                copy = next(filter(None, copies), None)
+        if run is None:
+            return None
+        copy = self._verify_copy(run)
+        if copy is None:
+            with self._lock_folder(run.folder):
+                copy = self._verify_copy(run)  # Another process may have copied it by now.
+                if copy is None:
+                    uploads = filter(lambda upload: upload.run.is_same_run(run), self._uploads(run.folder))
+                    copies = (self._try(partial(self._copy, upload)) for upload in uploads)
+                    copy = next(filter(None, copies), None)
         return copy
+
+    def _verify_copy(self, run: ReportResult) -> ReportResult | None:
+        copy = read_run(run.folder)
+        return super().verify(copy) if copy is not None and copy.is_same_run(run) else None
 
     def info(self) -> pd.DataFrame:
         """List the copies and the shared runs as `Store.info` does, with two more columns: ``here``, ``shared``."""
@@ -304,8 +318,13 @@ class SharedStore(Store):
 
     def _runs_in(self, folder: Path) -> Iterator[ReportResult]:
         here = {run.folder: run for run in runs_in(folder)}
-        shared = {upload.run.folder: upload.run for upload in self._uploads(folder)}
-        return iter({**shared, **here}.values())
+        yield from here.values()
+        found: list[ReportResult] = []
+        for upload in self._uploads(folder):
+            copy = here.get(upload.run.folder)
+            if not any(upload.run.is_same_run(run) for run in (*found, *([copy] if copy else []))):
+                found.append(upload.run)
+        yield from found
 
     @property
     def _is_backing_off(self) -> bool:

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from canvas_reports_nb import _html, frames
-from canvas_reports_nb._disk import file_facts, open_private
+from canvas_reports_nb._disk import disk_name, file_facts, open_private
 from canvas_reports_nb.catalog.query import key_of
 from canvas_reports_nb.exceptions import DamagedFileError, NotStoredError
 from canvas_reports_nb.frames.identity import choose_table
 from canvas_reports_nb.frames.provenance import Provenance
+from canvas_reports_nb.settings import host_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -212,6 +213,15 @@ class ReportResult:
         except OSError:
             return False
 
+    def is_same_run(self, other: ReportResult) -> bool:
+        """Whether both are one run of Canvas: a run id may start again with other parameters."""
+        mine, theirs = self.origin, other.origin
+        return (self.folder, mine.created_at, mine.parameters) == (
+            other.folder,
+            theirs.created_at,
+            theirs.parameters,
+        )
+
     def quarantine(self) -> Path:
         """Move a damaged run aside so that it can be inspected, and return its new folder."""
         aside = self.folder.with_name(f"{self.folder.name}{QUARANTINED}")
@@ -270,12 +280,25 @@ def _is_valid(run: ReportResult) -> bool:
     tables = [run.provenance_of(table) for table in run.tables]
     return (
         run.facts["format"] == FORMAT
+        and _is_in_its_folder(run)
         and run.finished_at.tzinfo is not None
         and all(Path(each["file"]).name == each["file"] for each in run.files)
         and all(map(_has_valid_types, [run.origin, *tables]))
         and all(isinstance(each.rows, int) for each in tables)
         and isinstance(run.key, str)
     )
+
+
+def _is_in_its_folder(run: ReportResult) -> bool:
+    """Whether a sidecar is about the run that its folder is named after."""
+    made = run.origin
+    names = (
+        host_folder(f"//{made.host}"),
+        disk_name(f"{made.account}"),
+        disk_name(f"{made.report}"),
+        f"{made.run_id}",
+    )
+    return run.folder.parts[-len(names) :] == names
 
 
 def _has_valid_types(origin: Provenance) -> bool:

@@ -466,3 +466,63 @@ def test_each_address_has_its_own_copies() -> None:
     roots = {store_root(f"s3://bucket/{'x' * 200}{end}") for end in ("a", "b", "a/")}
     assert len(roots) == 2
     assert all(len(root.name) < 80 for root in roots)
+
+
+def remade(store: Store, facts: dict[str, Any], created: str, **parameters: Any) -> ReportResult:
+    """Store another run with the id of a stored one, as after a test Canvas was overwritten."""
+    made = {**facts["provenance"], "created_at": created, "parameters": parameters}
+    tables = {name: {**table, "provenance": made} for name, table in facts["tables"].items()}
+    with store.lock(*RUN) as folder:
+        (folder / "raw.csv").write_bytes(created.encode())
+        (folder / f"{GRADES}.parquet").write_bytes(b"PAR1" * 7)
+        return store.seal(
+            folder, {**facts, "provenance": made, "raw": file_facts(folder / "raw.csv"), "tables": tables}
+        )
+
+
+OLD, NEW = "2026-03-01T08:00:00+00:00", "2026-03-02T08:00:00+00:00"
+
+
+def test_another_run_of_the_same_id_is_shared_and_never_copied_in_place_of_the_wanted_one(disk: Any) -> None:
+    one, other, third = disk("one"), disk("other"), disk("third")
+    facts = dict(keep(one, 7).facts)
+    one.clear(shared=True)
+    remade(one, facts, OLD, enrollment_term_id="1")
+    remade(other, facts, NEW, enrollment_term_id="2")
+    for term, created in ((1, OLD), (2, NEW), (1, OLD)):
+        (found,) = third.equal(URL, ACCOUNT, GRADES, key_of(GRADES, {"enrollment_term_id": term}))
+        copied = third.verify(found)
+        assert copied is not None
+        assert copied.origin.created_at == created
+        assert copied.raw.read_text() == created
+    assert disk("fourth").find(*RUN).origin.created_at == NEW, "the newest run has the id"
+
+
+def test_a_sidecar_about_another_run_is_ignored(disk: Any, there: Any) -> None:
+    keep(disk("one"), 7)
+    facts = json.loads(there.read("run.json"))
+    for wrong in (
+        {"run_id": 8},
+        {"report": "zero_activity_csv"},
+        {"account": "self"},
+        {"host": "x.example.edu"},
+    ):
+        there.write(
+            "run.json", json.dumps({**facts, "provenance": {**facts["provenance"], **wrong}}).encode()
+        )
+        assert disk(f"other {wrong}").find(*RUN) is None
+    there.write("run.json", json.dumps(facts).encode())
+    assert disk("right").find(*RUN) is not None
+
+
+def test_a_damaged_file_is_not_uploaded(disk: Any, there: Any) -> None:
+    store = disk("one")
+    facts = dict(keep(store, 7).facts)
+    store.clear(shared=True)
+    with store.lock(*RUN) as folder:
+        (folder / "raw.csv").write_bytes(b"a\n1\n3\n")
+        (folder / f"{GRADES}.parquet").write_bytes(b"PAR1" * 7)
+        with pytest.raises(StoreError, match="damaged"):
+            store.seal(folder, facts)
+    assert there.find() == []
+    assert store.find(*RUN) is None
