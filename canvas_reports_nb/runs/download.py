@@ -17,7 +17,7 @@ import urllib3
 from canvas_reports_nb import frames
 from canvas_reports_nb._disk import open_private
 from canvas_reports_nb.canvas_api.responses import is_html
-from canvas_reports_nb.catalog.parameters import asked_of
+from canvas_reports_nb.catalog.parameters import asked_of, canonical
 from canvas_reports_nb.catalog.query import key_of
 from canvas_reports_nb.deadline import GRACE
 from canvas_reports_nb.exceptions import (
@@ -69,7 +69,7 @@ def retrieve(
     """
     with store.lock(url, api.account, run.report, run.id, blocking=False) as folder:
         stored = store.find(url, api.account, run.report, run.id)
-        if stored is not None and not was_created(run, stored.origin.created_at):
+        if stored is not None and not is_run(stored, run):
             store.discard(stored)  # the same id, but another run
             stored = None
         stored = store.verify(stored)
@@ -92,6 +92,13 @@ def retrieve(
                 raise
             raise ours from None
         return stored
+
+
+def is_run(stored: ReportResult, run: ReportRun) -> bool:
+    """Whether a stored run is the one that Canvas describes now: a run id may start again."""
+    made = stored.origin
+    is_same = canonical(run.report, made.parameters) == canonical(run.report, run.parameters)
+    return is_same and was_created(run, made.created_at)
 
 
 def _unwritable(error: BaseException, folder: Path, run: ReportRun) -> StoreError | None:

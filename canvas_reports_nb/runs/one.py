@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from canvas_reports_nb.catalog.parameters import canonical, numbered
-from canvas_reports_nb.exceptions import NotStoredError, ParameterError, ServerError
+from canvas_reports_nb.exceptions import CanvasReportsError, NotStoredError, ParameterError, ServerError
 from canvas_reports_nb.frames.identity import choose_table
 from canvas_reports_nb.runs.account import in_time
 from canvas_reports_nb.runs.batch import Batch
 from canvas_reports_nb.runs.decide import ago
+from canvas_reports_nb.runs.download import is_run
 from canvas_reports_nb.runs.job import ReportJob, with_job
 from canvas_reports_nb.runs.pending import PendingRun, check_wait
 from canvas_reports_nb.runs.progress import ProgressEvent, resolve
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from canvas_reports_nb.runs.progress import Progress, ProgressSink
     from canvas_reports_nb.store.stored_run import ReportResult
     from canvas_reports_nb.typing import OnInterrupt
+
+_LOG = logging.getLogger(__name__)
 
 
 def read_one(
@@ -144,13 +148,21 @@ def _given_run(
 ) -> ReportResult | ReportJob:
     """Return exactly the run with this id, from the store or as a job, if it fits the parameters beside it."""
     kept = runs.stored_run(report, run_id)
-    if kept is not None:
-        _check_fits(runs, report, run_id, asked, kept.provenance["parameters"])
-        return kept
-    if offline:
+    if kept is None and offline:
         raise _not_stored(runs, report, run_id)
     with runs.waiter.limit(timeout), in_time(runs.waiter, timeout, report):
-        run = runs.api.show(report, run_id)
+        try:
+            run = None if offline else runs.api.show(report, run_id)
+        except CanvasReportsError as error:
+            if kept is None:
+                raise
+            _LOG.info("Run %s is read from this disk: %s", run_id, error.message)
+            run = None
+        if kept is not None and (run is None or is_run(kept, run)):
+            _check_fits(runs, report, run_id, asked, kept.provenance["parameters"])
+            return kept
+        if run is None:
+            raise AssertionError("without a stored run, Canvas describes it")
         _check_fits(runs, report, run_id, asked, run.parameters)
     return ReportJob(PendingRun(runs, report), run)
 

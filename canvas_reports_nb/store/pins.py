@@ -1,6 +1,6 @@
 """The runs in use, in this process and in others: a store over its limit keeps them.
 
-While runs are in use, ``<root>/pins/<name>.txt`` lists their folders, and a lock on ``<name>.lock`` shows that the process
+While runs are in use, ``<root>/runs/.pins/<name>.txt`` lists their folders, and a lock on ``<name>.lock`` shows that the process
 still works. A pin whose lock is free is what a killed process left.
 """
 
@@ -35,7 +35,7 @@ class Pin:
 
     @property
     def _list(self) -> Path:
-        return self._root / "pins" / f"{self._name}.txt"
+        return self._root / "runs" / ".pins" / f"{self._name}.txt"
 
     def add(self, folder: Path) -> None:
         """Add a run. A store that can't be written is read without a pin: nothing can be removed there, either."""
@@ -105,7 +105,7 @@ class Pins:
         """Return the folders of all runs in use; remove what killed processes left."""
         own = (*self._open, self._lasting)
         found = {folder for pin in own for folder in tuple(pin.folders)}
-        for listed in (self._root / "pins").glob("*.txt"):
+        for listed in (self._root / "runs" / ".pins").glob("*.txt"):
             with suppress(OSError):
                 if _is_used(listed):
                     found |= {self._root / line for line in listed.read_text(encoding="utf-8").splitlines()}

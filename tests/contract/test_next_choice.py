@@ -118,7 +118,8 @@ def renumber(connection: Any, **changes: Any) -> None:
     """Let Canvas describe its runs as others: what an overwritten test Canvas does."""
     api = connection._api
     show, index = api.show, api.index
-    changed = lambda run: replace(run, created_at=run.created_at + timedelta(hours=1), **changes)  # noqa: E731
+    later = lambda run: {"created_at": run.created_at + timedelta(hours=1), **changes}  # noqa: E731
+    changed = lambda run: replace(run, **later(run))  # noqa: E731
     api.show = lambda *asked: changed(show(*asked))
     api.index = lambda report: map(changed, index(report))
 
@@ -132,6 +133,31 @@ def test_a_run_id_that_started_again_is_another_run(canvas: Callable[..., Any]) 
     result = mine.attach(GRADES, run_id).result(**QUIET)
     assert result.origin.created_at != before
     assert mine.store.info()["run_id"].tolist() == [run_id]
+
+
+@pytest.mark.parametrize("changes", [{}, {"parameters": {"include_deleted": True}, "created_at": None}])
+def test_a_run_asked_for_by_an_id_that_started_again_is_read_from_canvas(
+    canvas: Callable[..., Any], changes: dict[str, Any]
+) -> None:
+    mine = canvas()
+    run_id = mine.read_report(GRADES, **QUIET).canvas.provenance["run_id"]
+
+    def downloads() -> int:
+        return sum(record.path.endswith("/download") for record in mine.server.log)
+
+    mine.read_report(GRADES, run_id=run_id, **QUIET)
+    assert downloads() == 1, "Canvas describes the stored run"
+    renumber(mine, **changes)
+    before = mine.store.find(mine.url, "self", GRADES, run_id).origin
+    again = mine.read_report(GRADES, run_id=run_id, **QUIET).canvas.provenance
+    assert (again["created_at"], again["parameters"]) != (before.created_at, before.parameters)
+    assert downloads() == 2
+    mine._api.show = refuse_to_answer
+    assert mine.read_report(GRADES, run_id=run_id, **QUIET).canvas.provenance == again
+
+
+def refuse_to_answer(*_: Any) -> Any:
+    raise ex.NotReachedError("Canvas was not reached.")
 
 
 def test_a_remembered_id_that_started_again_is_not_joined(canvas: Callable[..., Any]) -> None:

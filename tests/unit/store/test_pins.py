@@ -37,7 +37,7 @@ def test_a_run_in_use_elsewhere_is_kept_until_its_use_ends(full: Store) -> None:
         assert evict(full) == [1, 2]
         assert used.is_complete
     assert evict(full) == [2]
-    assert not list((full.path / "pins").iterdir())
+    assert not list((full.path / "runs" / ".pins").iterdir())
 
 
 def test_a_run_is_in_use_from_the_moment_it_is_stored(full: Store) -> None:
@@ -61,9 +61,9 @@ def test_a_killed_process_keeps_nothing(full: Store) -> None:
     )
     (run,) = full.runs()
     subprocess.run([sys.executable, "-c", code, str(full.path), str(run.folder)], check=False)
-    assert len(list((full.path / "pins").glob("*.txt"))) == 1
+    assert len(list((full.path / "runs" / ".pins").glob("*.txt"))) == 1
     assert evict(full) == [2]
-    assert not list((full.path / "pins").iterdir())
+    assert not list((full.path / "runs" / ".pins").iterdir())
 
 
 @pytest.mark.parametrize("code", [errno.ENOLCK, errno.EOPNOTSUPP, errno.EACCES])
@@ -81,7 +81,7 @@ def test_without_file_locks_a_pin_counts_all_the_same(
 
 
 def test_a_store_that_cannot_be_written_is_read_without_a_pin(tmp_path: Path) -> None:
-    (tmp_path / "pins").write_text("in the way")
+    (tmp_path / "runs").write_text("in the way")
     pins = Pins(tmp_path)
     with pins.keep():
         pins.add(tmp_path / "runs" / "7")
@@ -105,5 +105,5 @@ def test_threads_open_and_close_pins_at_once(tmp_path: Path) -> None:
     for thread in threads:
         thread.join(60)
     assert lost == []
-    assert not list((tmp_path / "pins").iterdir())
+    assert not list((tmp_path / "runs" / ".pins").iterdir())
     assert Pin(tmp_path).folders == set()
