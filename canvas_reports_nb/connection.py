@@ -249,7 +249,8 @@ class Connection(Readers):
         -------
         DataFrame
             ``run_id`` (Int64), ``status``, ``progress`` (Int64), ``created_at``, ``started_at``, ``ended_at``
-            (UTC), ``rows`` (Int64, including the header), ``parameters`` (dict), ``message``.
+            (UTC), ``rows`` (Int64, without headers, of all files; missing if unknown, as for a zip that is not on
+            this disk), ``parameters`` (dict), ``message``.
 
         Raises
         ------
@@ -259,7 +260,7 @@ class Connection(Readers):
         runs = list(self.api.index(report))
         if not runs:  # Canvas returns an empty list for a misspelled name, too
             self.report(report)
-        return history_frame(report, runs, self.account_id)
+        return history_frame(report, runs, self.account_id, self._runs.stored_rows(report, runs))
 
     # -- for the package itself ---------------------------------------------------------------
 

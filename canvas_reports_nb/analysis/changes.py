@@ -172,17 +172,17 @@ def _changed_cells(
 
 def _comparable(left: pl.Series, right: pl.Series) -> tuple[pl.Series, pl.Series]:
     """Return two columns in one type in which only equal cells are equal."""
-    if left.dtype != right.dtype or left.dtype.is_float():
-        left, right = _plain(left), _plain(right)
+    left, right = _plain(left), _plain(right)
     if left.dtype == right.dtype:
         return left, right
     return _normalized(left, right.dtype), _normalized(right, left.dtype)
 
 
 def _plain(column: pl.Series) -> pl.Series:
-    """Return any kind of text as text, and NaN as missing."""
+    """Return any kind of text as text, and NaN and an empty pair of quotes as missing."""
     if column.dtype in _TEXTS:
-        return column.cast(pl.String)
+        text = column.cast(pl.String)
+        return text.set(text == "", None) if (text.str.len_bytes() == 0).any() else text
     return column.fill_nan(None) if column.dtype.is_float() else column
 
 

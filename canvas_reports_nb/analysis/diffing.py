@@ -126,7 +126,7 @@ def diff(
 
     Notes
     -----
-    Two empty cells are equal, whether ``None``, ``NA`` or ``NaN``. Columns of different types are compared as
+    Two empty cells are equal, whether ``None``, ``NA``, ``NaN`` or an empty text. Columns of different types are compared as
     text: text and categories, a number and its text. A blank in one of several key columns is a value like any
     other.
 

@@ -16,6 +16,8 @@ from typing import Any, Self
 
 from canvas_reports_nb import _html
 from canvas_reports_nb.canvas_api.redaction import without_query
+from canvas_reports_nb.catalog.parameters import expected_tables
+from canvas_reports_nb.catalog.schemas import schema
 from canvas_reports_nb.exceptions import UnexpectedAnswerError
 
 
@@ -33,6 +35,7 @@ class RunStatus(StrEnum):
 
 _IN_FORM = re.compile(r"""name=["']parameters\[([^\]"']+)\]""")
 _ENDED = frozenset({RunStatus.COMPLETE, RunStatus.ERROR, RunStatus.ABORTED, RunStatus.DELETED})
+_HEADER_AND_ONE = 2
 _TOO_LARGE = 2**63  # JSON allows larger numbers, but a frame's integer column does not
 
 
@@ -106,7 +109,7 @@ class ReportRun:
     progress : int or None
         0 to 100. It is also 100 after an error or abort, so check ``status``.
     current_line : int or None
-        Rows written so far, including the header.
+        Lines written so far, the header included; of several files, those of the last one.
     created_at, started_at, ended_at : datetime or None
         Aware datetimes in UTC.
     run_time : float or None
@@ -164,6 +167,20 @@ class ReportRun:
         return self.status == RunStatus.COMPLETE
 
     @property
+    def rows(self) -> int | None:
+        """The rows of a finished run without the header; ``None`` if Canvas does not count them all."""
+        tables = expected_tables(self.report, self.parameters)
+        is_one_csv = (
+            self.attachment.filename.lower().endswith(".csv") if self.attachment else len(tables or ()) == 1
+        )
+        if not (self.is_complete and is_one_csv and self.current_line):
+            return None
+        known = schema(self.report)
+        # A file without results has one line below its header, too, which is a message.
+        may_be_message = any(table.one_cell_results for table in known.tables.values()) if known else False
+        return None if may_be_message and self.current_line == _HEADER_AND_ONE else self.current_line - 1
+
+    @property
     def reason(self) -> str:
         """Why the run ended, in the server's words."""
         # The message reports only the failure; the server adds its cause to the parameters.
@@ -190,7 +207,10 @@ class ReportRun:
                 [
                     ("status", self.status),
                     ("progress", None if self.progress is None else f"{self.progress} %"),
-                    ("rows so far", self.current_line),
+                    (
+                        "rows" if self.is_ended else "lines so far",
+                        self.rows if self.is_ended else self.current_line,
+                    ),
                     ("created", self.created_at),
                     ("started", self.started_at),
                     ("ended", self.ended_at),

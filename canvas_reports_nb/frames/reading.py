@@ -7,7 +7,6 @@ with that column as text, so a column never changes its type halfway.
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
@@ -211,10 +210,19 @@ def _batches(member: Member, plan: _Plan, facts: Facts, *, slow: bool) -> Iterat
 
 
 def _count_blank_rows(batch: pa.RecordBatch) -> int:
-    """Return how many rows hold nothing but separators, as Excel leaves them; a lone column has none."""
-    if batch.num_columns == 1 or not all(column.null_count for column in batch.columns):
-        return 0
-    return int(functools.reduce(pc.and_, (column.is_null() for column in batch.columns)).true_count)
+    """Return how many rows hold nothing but separators and quotes, as Excel leaves them; a lone column has none."""
+    blank = None
+    for cells in batch.columns if batch.num_columns > 1 else ():
+        empty = _are_empty(cells)
+        blank = empty if blank is None else pc.and_(blank, empty)
+        if not blank.true_count:
+            return 0
+    return 0 if blank is None else int(blank.true_count)
+
+
+def _are_empty(cells: pa.Array) -> pa.Array:
+    values = cells.cast(kinds.TEXT) if pa.types.is_dictionary(cells.type) else cells
+    return pc.if_else(pc.is_null(values), True, pc.equal(values, ""))
 
 
 def _fast(member: Member, plan: _Plan, facts: Facts) -> Iterator[pa.RecordBatch]:

@@ -96,7 +96,7 @@ def _cells(run: ReportRun, now: datetime) -> list[tuple[str, str]]:
     when = run.ended_at or run.created_at
     parameters = asked_of(run.report, run.parameters)
     settings = ", ".join(f"{name}={json.dumps(value, default=str)}" for name, value in parameters.items())
-    rows = f"{max(run.current_line - 1, 0):,} rows" if run.current_line and run.is_complete else ""
+    rows = "" if run.rows is None else f"{run.rows:,} rows"
     state = run.status if run.is_complete or not run.is_ended else f"{run.status}: {run.reason}"
     return [
         (f"run {run.id}", "6em"),

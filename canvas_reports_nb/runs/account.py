@@ -25,9 +25,10 @@ from canvas_reports_nb.exceptions import (
 from canvas_reports_nb.runs.decide import is_recent, reuse_or_start, throttle_pause
 from canvas_reports_nb.runs.ledger import was_created
 from canvas_reports_nb.runs.start import start_once
+from canvas_reports_nb.store.stored_run import runs_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from canvas_reports_nb.canvas_api.client import AccountReports
     from canvas_reports_nb.canvas_api.models import AvailableReport, ReportRun
@@ -162,6 +163,15 @@ class AccountRuns:
     def stored_run(self, report: str, run_id: int) -> ReportResult | None:
         """Return a stored run by its id, if it is intact."""
         return self._verified(self.store.find(self.url, self.account, report, run_id))
+
+    def stored_rows(self, report: str, runs: Iterable[ReportRun]) -> dict[int, int]:
+        """Return the rows, of all tables, of those runs that are on this disk."""
+        kept = {run.origin.run_id: run for run in runs_in(self.store.folder(self.url, self.account, report))}
+        return {
+            run.id: sum(kept[run.id].provenance_of(table).rows or 0 for table in kept[run.id].tables)
+            for run in runs
+            if run.id in kept and was_created(run, kept[run.id].origin.created_at)
+        }
 
     def _remembered(self, query: Query, noted: Mapping[int, str | None]) -> list[ReportRun]:
         """Return the runs of a query that this disk asked for and never downloaded, as Canvas describes them now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -118,10 +119,15 @@ def _id(value: object) -> int | None:
     return int(str(value)) if str(value).isdecimal() else None
 
 
-def history_frame(report: str, runs: Iterable[ReportRun], account: str | None = None) -> pd.DataFrame:
+def history_frame(
+    report: str,
+    runs: Iterable[ReportRun],
+    account: str | None = None,
+    stored: Mapping[int, int] = MappingProxyType({}),
+) -> pd.DataFrame:
     """Return one row per run, in the order given, with the columns of `Connection.history`.
 
-    Its ``attrs`` hold the report and the account, for the title of a chart.
+    ``stored`` has the rows of each run on this disk, which are exact. Its ``attrs`` hold the report and the account, for the title of a chart.
     """
     rows = [
         {
@@ -131,7 +137,7 @@ def history_frame(report: str, runs: Iterable[ReportRun], account: str | None = 
             "created_at": run.created_at,
             "started_at": run.started_at,
             "ended_at": run.ended_at,
-            "rows": run.current_line,
+            "rows": stored.get(run.id, run.rows),
             "parameters": asked_of(run.report, run.parameters),
             "message": run.message,
         }

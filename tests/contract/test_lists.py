@@ -1,4 +1,4 @@
-"""``canvas.terms()`` and ``canvas.accounts()``: what one needs to know before asking for a report."""
+"""Lists: the terms, the accounts, and the rows of past runs."""
 
 from collections.abc import Callable
 from typing import Any
@@ -138,3 +138,21 @@ def test_an_account_that_no_canvas_can_read_is_rejected_at_once(canvas: Callable
             connection.account(spelling)
     for spelling in ("self", 7, "7", "12~7", "default", "sis_account_id:x", "hex:sis_account_id:3f"):
         assert connection.account(spelling).account_id == str(spelling)
+
+
+def test_the_history_counts_rows_without_headers(canvas: Callable[..., Any]) -> None:
+    connection = canvas()
+    grades = connection.start("grade_export_csv").wait(progress=False).run
+    files = {"users": True, "terms": True}
+    several = connection.start("provisioning_csv", **files).wait(progress=False).run
+    running = connection.start("grade_export_csv", include_deleted=True).run
+    (missing,) = connection.history("provisioning_csv")["rows"]
+    assert pd.isna(missing)
+    before = connection.history("grade_export_csv").set_index("run_id")["rows"]
+    frame = connection.read_report("grade_export_csv", run_id=grades.id, progress=False)
+    assert before[grades.id] == len(frame)
+    assert pd.isna(before[running.id]) or not running.is_complete
+    tables = connection.read_tables("provisioning_csv", run_id=several.id, progress=False)
+    (summed,) = connection.history("provisioning_csv")["rows"]
+    assert summed == sum(map(len, tables.values()))
+    assert str(connection.history("provisioning_csv")["rows"].dtype) == "Int64"

@@ -60,6 +60,33 @@ def test_a_full_run(form: Any) -> None:
     assert run.is_complete
 
 
+ZIP: dict[str, Any] = {"attachment": {**FULL["attachment"], "filename": "provisioning_csv.zip"}}
+
+
+@pytest.mark.parametrize(
+    ("differing", "rows"),
+    [
+        ({}, 1873),
+        ({"current_line": 1}, 0),
+        ({"current_line": None}, None),
+        ({"current_line": 0}, None),
+        ({"status": "running"}, None),
+        ({"status": "error"}, None),
+        # The lines are those of the last file.
+        (ZIP, None),
+        # Without an attachment, the parameters show how many files there are.
+        ({"attachment": None}, 1873),
+        ({"attachment": None, "parameters": {"users": "true", "terms": True}}, None),
+        ({"attachment": None, "report": "our_own_csv"}, None),
+        # One line below the header may be the message that there are no outcomes.
+        ({"report": "outcome_results_csv", "current_line": 2}, None),
+        ({"report": "outcome_results_csv", "current_line": 3}, 2),
+    ],
+)
+def test_the_rows_of_a_run_are_those_below_the_header(differing: dict[str, Any], rows: int | None) -> None:
+    assert ReportRun.from_api(FULL | differing).rows == rows
+
+
 def test_an_old_server_sends_less() -> None:
     run = ReportRun.from_api(OLD)
     assert (run.run_time, run.message, run.attachment, run.file_url, run.progress) == (None,) * 5

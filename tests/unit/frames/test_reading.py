@@ -201,8 +201,10 @@ def test_lines_above_the_header(above: str, bom: str, slow: bool) -> None:
 
 
 @pytest.mark.parametrize("slow", [False, True], ids=["fast", "slow"])
-def test_rows_of_separators_are_noted(slow: bool) -> None:
-    frame = crn.read_file(ACTIVITY + b"7,A,\n,,\n,,\n" + b"8,B\n" * slow)
+@pytest.mark.parametrize("blank", [b",,", b'"","",""', b',"",'])
+def test_rows_of_separators_are_noted(slow: bool, blank: bytes) -> None:
+    frame = crn.read_file(ACTIVITY + b"7,A,\n,,\n" + blank + b"\n" + b"8,B\n" * slow)
+    frame = frame.replace("", None)
     assert frame["user name"].count() == 1 + slow
     assert "2 rows hold nothing but separators" in frame.attrs["canvas_report"]["notes"]["file"]
 
