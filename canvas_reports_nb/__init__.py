@@ -43,7 +43,7 @@ from canvas_reports_nb.store.store import Store
 from canvas_reports_nb.store.stored_run import ReportResult
 
 if _TYPE_CHECKING:
-    from canvas_reports_nb.analysis import access, activity, charts, grades, provisioning
+    from canvas_reports_nb.analysis import access, activity, charts, grades, provisioning, sis
 
 __all__ = [
     "AvailableReport",
@@ -86,6 +86,7 @@ __all__ = [
     "requests_for",
     "scan_report",
     "scan_reports",
+    "sis",
     "suppress_small_cells",
     "to_excel",
     "workbooks",
@@ -109,7 +110,7 @@ def unload_ipython_extension(ipython: _Any) -> None:
 
 
 # Loaded on first use; reading a report needs none of them.
-_ANALYSES = frozenset({"access", "activity", "charts", "grades", "provisioning"})
+_ANALYSES = frozenset({"access", "activity", "charts", "grades", "provisioning", "sis"})
 
 
 def __getattr__(name: str) -> _Any:

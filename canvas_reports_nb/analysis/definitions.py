@@ -10,7 +10,7 @@ from typing import Any, ParamSpec, TypeAlias, TypeVar, cast
 import pyarrow as pa
 
 from canvas_reports_nb.exceptions import NoProvenanceError
-from canvas_reports_nb.frames.exchange import meta_of
+from canvas_reports_nb.frames.exchange import FrameResult, meta_of
 
 #: A sentence that may name arguments in braces, or a function that writes it from them.
 Sentence: TypeAlias = str | Callable[[Mapping[str, Any]], str]
@@ -50,6 +50,9 @@ def _write(sentence: Sentence, call: inspect.BoundArguments) -> str:
 
 def with_definition(frame: _R, sentence: str) -> _R:
     """Attach a sentence to a pandas, Dask or Arrow frame; other kinds can't carry one."""
+    if isinstance(frame, FrameResult):
+        frame.frame = with_definition(frame.frame, sentence)
+        return frame
     if isinstance(frame, pa.Table):
         metadata = {**(frame.schema.metadata or {}), _KEY.encode(): sentence.encode()}
         return cast("_R", frame.replace_schema_metadata(metadata))

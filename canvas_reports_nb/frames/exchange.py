@@ -7,7 +7,7 @@ analysis is written twice.
 from __future__ import annotations
 
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import pandas as pd
 import polars as pl
@@ -18,13 +18,54 @@ from canvas_reports_nb.catalog.parameters import near
 from canvas_reports_nb.exceptions import ParameterError, UnknownColumnError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Iterator
 
 #: All Canvas ids are smaller, and all pseudonyms of ids are at least this large.
 LOWEST_PSEUDONYM = 2**62
 
 #: pandas, polars (eager or lazy), Arrow, Dask or a DuckDB relation; the result is of the same kind.
 FrameT = TypeVar("FrameT")
+
+
+class FrameResult(Generic[FrameT]):
+    """A frame with more answers as methods: it is used like the frame, and `frame` is the frame alone."""
+
+    def __init__(self, frame: FrameT) -> None:
+        self.frame = frame
+
+    @property  # type: ignore[misc] # isinstance only reads it
+    def __class__(self) -> Any:
+        """The class of the frame, so that ``isinstance`` is true for its kind."""
+        return type(self.frame)
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "frame":  # not set yet
+            raise AttributeError(name)
+        return getattr(self.frame, name)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*dir(self.frame), *(name for name in dir(type(self)) if name[0] != "_"), "frame"})
+
+    def __getitem__(self, key: Any) -> Any:
+        return cast("Any", self.frame)[key]
+
+    def __contains__(self, key: Any) -> bool:
+        return key in cast("Any", self.frame)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(cast("Any", self.frame))
+
+    def __len__(self) -> int:
+        return len(cast("Any", self.frame))
+
+    def __repr__(self) -> str:
+        return repr(self.frame)
+
+
+def frame_of(frame: Any) -> Any:
+    """Return the frame of a `FrameResult`, or the frame itself."""
+    return frame.frame if isinstance(frame, FrameResult) else frame
+
 
 _JOIN_HINT = "Read both frames with read_report, and pseudonymize both or neither, with one key."
 
@@ -33,6 +74,7 @@ def to_lazy(frame: Any, columns: Collection[str] | None = None) -> pl.LazyFrame:
     """Turn a frame of any kind into a polars query; only ``columns`` are converted, and computed by Dask or DuckDB."""
     import narwhals as nw  # noqa: PLC0415 - only analyses need it
 
+    frame = frame_of(frame)
     if isinstance(frame, pl.LazyFrame):
         return frame
     if nw.dependencies.is_dask_dataframe(frame):
@@ -78,6 +120,7 @@ def meta_of(frame: Any) -> Any:
     """Return the empty pandas frame that describes a Dask frame; any other frame itself."""
     import narwhals as nw  # noqa: PLC0415 - only analyses need it
 
+    frame = frame_of(frame)
     return frame._meta if nw.dependencies.is_dask_dataframe(frame) else frame  # noqa: SLF001 - Dask's own way
 
 
@@ -96,6 +139,7 @@ def as_kind_of(result: pl.LazyFrame, frame: FrameT, *others: Any) -> FrameT:
 
     from canvas_reports_nb.frames.engines import dask_frame, to_pandas  # noqa: PLC0415 - slow to import
 
+    frame = frame_of(frame)
     if isinstance(frame, pl.LazyFrame | pl.DataFrame):
         return cast("FrameT", result if isinstance(frame, pl.LazyFrame) else result.collect())
     enumerations: dict[str, list[str]] = {}

@@ -36,7 +36,7 @@ def test_all_is_sorted_and_complete() -> None:
         assert getattr(crn, name) is not None
 
 
-@pytest.mark.parametrize("name", ["access", "activity", "charts", "grades", "provisioning"])
+@pytest.mark.parametrize("name", ["access", "activity", "charts", "grades", "provisioning", "sis"])
 def test_dir_of_an_analysis_shows_its_public_names_only(name: str) -> None:
     module = getattr(crn, name)
     assert dir(module) == module.__all__ == sorted(module.__all__)

@@ -60,8 +60,8 @@ class _Wrap(Protocol):
 def takes_tables(*known: str, **needed: Sequence[str]) -> _Wrap:
     """Let an analysis of polars queries take a mapping of frames of any kind.
 
-    It gets one or more of the ``known`` tables, or all ``needed`` ones, after a check that these have the given
-    columns and can be joined. The result is of the kind of the first table.
+    It gets all ``needed`` tables, after a check that they have the given columns and can be joined, and the ``known``
+    ones that are given, at least one if it needs none. The result is of the kind of the first table.
     """
 
     def wrap(
@@ -69,14 +69,7 @@ def takes_tables(*known: str, **needed: Sequence[str]) -> _Wrap:
     ) -> Callable[Concatenate[Mapping[str, FrameT], _P], FrameT]:
         @wraps(analysis)
         def wrapped(tables: Mapping[str, FrameT], /, *args: _P.args, **kwargs: _P.kwargs) -> FrameT:
-            _check_names(tables, analysis.__name__, known, needed)
-            given = {name: to_lazy(tables[name]) for name in (*known, *needed) if name in tables}
-            for name, columns in needed.items():
-                require_columns(given[name], columns, f"{analysis.__name__}, in the table {name!r},")
-            for table, column, target, key in references_between(needed):
-                if key.startswith("canvas_"):
-                    made_of = (tables[table], tables[target])
-                    check_joinable(given[table], column, given[target], key, made_of=made_of)
+            given = lazy_tables(tables, analysis.__name__, known, needed)
             first, *others = (tables[name] for name in given)
             return as_kind_of(analysis(given, *args, **kwargs), first, *others)
 
@@ -84,6 +77,21 @@ def takes_tables(*known: str, **needed: Sequence[str]) -> _Wrap:
         return defined(f"{summary[:1].upper()}{summary[1:]}")(wrapped)
 
     return wrap
+
+
+def lazy_tables(
+    tables: Mapping[str, Any], analysis: str, known: Collection[str], needed: Mapping[str, Sequence[str]]
+) -> dict[str, pl.LazyFrame]:
+    """Return the needed tables and the known ones that are given as queries, after the checks of `takes_tables`."""
+    _check_names(tables, analysis, known, needed)
+    given = {name: to_lazy(tables[name]) for name in (*needed, *known) if name in tables}
+    for name, columns in needed.items():
+        require_columns(given[name], columns, f"{analysis}, in the table {name!r},")
+    for table, column, target, key in references_between(needed):
+        if key.startswith("canvas_"):
+            made_of = (tables[table], tables[target])
+            check_joinable(given[table], column, given[target], key, made_of=made_of)
+    return given
 
 
 def _check_names(tables: Any, analysis: str, known: Collection[str], needed: Collection[str]) -> None:

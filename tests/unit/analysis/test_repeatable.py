@@ -14,7 +14,7 @@ import pytest
 mpl.use("Agg")
 
 import canvas_reports_nb as crn
-from canvas_reports_nb import access, activity, charts, grades, provisioning
+from canvas_reports_nb import access, activity, charts, grades, provisioning, sis
 from canvas_reports_nb.canvas_api.models import ReportRun
 from canvas_reports_nb.exceptions import ReportWarning
 from canvas_reports_nb.frames.exchange import to_lazy
@@ -42,6 +42,16 @@ def credits_of(tables: Tables) -> pl.DataFrame:
     """Tenths, whose sum depends on the order they are added in."""
     ids = to_lazy(tables["courses"]).select("canvas_course_id").sort("canvas_course_id")
     return ids.with_columns(credits=pl.int_range(pl.len()) % 7 / 10).collect()
+
+
+def list_of(tables: Tables) -> pl.DataFrame:
+    """A school's list with some people moved to another section, and some dropped."""
+    rows = to_lazy(tables["enrollments"]).select("user_id", "section_id").drop_nulls().unique()
+    number = pl.int_range(pl.len())
+    moved = pl.when(number % 7 == 0).then(pl.col("section_id").shift(1)).otherwise("section_id")
+    status = pl.when(number % 5 == 0).then(pl.lit("D")).otherwise(pl.lit("E")).alias("status")
+    made = rows.sort("user_id", "section_id").with_columns(moved.alias("section_id"), status)
+    return made.unique(["user_id", "section_id"], keep="first", maintain_order=True).collect()
 
 
 ANALYSES: dict[str, Callable[[Tables], Any]] = {
@@ -76,6 +86,8 @@ ANALYSES: dict[str, Callable[[Tables], Any]] = {
     "provisioning.suspended_but_enrolled": provisioning.suspended_but_enrolled,
     "provisioning.vacant_courses": provisioning.vacant_courses,
     "provisioning.vacant_sections": provisioning.vacant_sections,
+    "sis.reconcile": lambda of: sis.reconcile(of, list_of(of), status="status", all=True).frame,
+    "sis.Reconciliation": lambda of: sis.reconcile(of, list_of(of)).summary(),
     "activity.clean_up": lambda of: activity.clean_up(unused=of["unused"], storage=of["storage"], heavy=1),
     "activity.last_access_by_week": lambda of: activity.last_access_by_week(of["access"]),
     "activity.no_submissions": lambda of: activity.no_submissions(
@@ -98,7 +110,7 @@ CHARTS: dict[str, Callable[[Tables], Any]] = {
 ANY_ORDER = [
     name
     for name in ANALYSES
-    if name.startswith(("access.", "grades.summary", "grades.inflation", "activity."))
+    if name.startswith(("access.", "sis.", "grades.summary", "grades.inflation", "activity."))
     or name
     in {
         "provisioning.account_tree",
@@ -118,6 +130,7 @@ def test_no_public_analysis_is_left_out() -> None:
         "provisioning": provisioning,
         "activity": activity,
         "charts": charts,
+        "sis": sis,
     }
     public = {f"{room}.{name}" for room, module in rooms.items() for name in module.__all__}
     asked = {name.partition(" ")[0] for name in (*ANALYSES, *CHARTS)}
