@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import http.client
+import io
+import ipaddress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
@@ -14,33 +17,79 @@ from canvas_reports_nb.exceptions import UnexpectedAnswerError
 from canvas_reports_nb.settings import is_loopback
 
 if TYPE_CHECKING:
+    import socket
+
     from requests import PreparedRequest, Response
 
     from canvas_reports_nb.deadline import Waiter
 
 _ADDRESS = "Check that the address is that of your Canvas."
 _STORAGE = "Ask a Canvas admin to correct the address of the file storage."
+_NO_LINK = "Canvas sent a link that is not a web address."
 _PIECE = 16 * 1024  # small, because a piece of a compressed response can unpack to a thousand times its size
-_MAX_BODY = 64 * 1024 * 1024
+_MAX_BODY = 8 * 1024 * 1024  # as JSON objects, it may take 30 times as much memory
 _MAX_SECONDS = 300.0  # for a response that arrives slowly, if the caller set no deadline
+LEAST = 256 * 1024
+"""A long response is too slow if fewer bytes than this arrive in five minutes."""
+# Others unpack to far more than a thousand times their size, and so do several of them on top of each other.
+_ENCODINGS = {"", "identity", "gzip", "x-gzip", "deflate"}
 
 
 class Adapter(requests.adapters.HTTPAdapter):
-    """Reads responses within the deadline and up to a size, however slowly they arrive."""
+    """Reads responses within the deadline and up to a size, however slowly they arrive.
 
-    def __init__(self, waiter: Waiter) -> None:
+    A connection to this machine itself is closed, unless the Canvas server at ``home`` is here, too.
+    """
+
+    def __init__(self, waiter: Waiter, home: str) -> None:
         super().__init__()
-        self._waiter = waiter
+        self._waiter, self._home = waiter, urlsplit(home).hostname
+        self._is_local = is_loopback(self._home)
+
+    def get_connection_with_tls_context(self, *args: Any, **rest: Any) -> Any:
+        """Return a pool whose connections watch the time and where they lead."""
+        pool: Any = super().get_connection_with_tls_context(*args, **rest)
+        if "ConnectionCls" not in vars(pool):
+            adapter = self
+
+            class Connection(pool.ConnectionCls):  # type: ignore[misc]
+                def connect(self) -> None:
+                    super().connect()
+                    if self.proxy is None:
+                        adapter._check_peer(self.host, self.sock)
+
+                @staticmethod
+                def response_class(sock: socket.socket, *args: Any, **rest: Any) -> http.client.HTTPResponse:
+                    response = http.client.HTTPResponse(sock, *args, **rest)
+                    response.fp = io.BufferedReader(_Paced(response.fp, sock, adapter._waiter))
+                    return response
+
+            pool.ConnectionCls = Connection
+        return pool
+
+    def _check_peer(self, host: str, sock: socket.socket) -> None:
+        """Reject a connection to this machine: a host name can lead here, too."""
+        address = ipaddress.ip_address(sock.getpeername()[0])
+        is_here = (getattr(address, "ipv4_mapped", None) or address).is_loopback
+        if host.strip("[]") == self._home:
+            self._is_local = is_here
+        elif is_here and not self._is_local:
+            sock.close()
+            raise UnexpectedAnswerError("Canvas sent a link to this machine itself.", hint=_STORAGE)
 
     def send(self, request: PreparedRequest, stream: bool = False, **rest: Any) -> Response:  # type: ignore[override]
-        """Send a request; unless it is streamed, read the response."""
+        """Send a request; read the response, unless it is a file to be streamed."""
         response = super().send(request, stream=True, **rest)
-        if not stream or response.status_code >= 400:  # noqa: PLR2004 - where errors begin (RFC 9110)
+        if not stream or response.status_code >= 300:  # noqa: PLR2004 - where redirects and errors begin (RFC 9110)
             with response:
                 response._content, response._content_consumed = self._read(response), True  # type: ignore[attr-defined]  # noqa: SLF001 - no public way to set it
         return response
 
     def _read(self, response: Response) -> bytes:
+        if response.headers.get("Content-Encoding", "").strip().lower() not in _ENCODINGS:
+            raise UnexpectedAnswerError(
+                "Canvas sent a response that was compressed in an unexpected way.", hint=_ADDRESS
+            )
         body, latest = bytearray(), self._waiter.elapsed() + _MAX_SECONDS
         while piece := response.raw.read1(_PIECE, decode_content=True):
             body += piece
@@ -55,6 +104,36 @@ class Adapter(requests.adapters.HTTPAdapter):
         return bytes(body)
 
 
+class _Paced(io.RawIOBase):
+    """The bytes of a response, headers included; reading ends with the deadline, or if they arrive too slowly."""
+
+    def __init__(self, stream: Any, sock: socket.socket, waiter: Waiter) -> None:
+        super().__init__()
+        self._stream, self._sock, self._waiter = stream, sock, waiter
+        self._timeout = sock.gettimeout()
+        self._since, self._bytes = waiter.elapsed(), 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        rest = self._waiter.remaining + GRACE
+        is_slow = self._waiter.elapsed() - self._since > _MAX_SECONDS
+        if rest <= 0 or (is_slow and self._bytes < LEAST):
+            raise TimeoutError("the response arrived too slowly")
+        if is_slow:
+            self._since, self._bytes = self._waiter.elapsed(), 0
+        if self._timeout is not None:
+            self._sock.settimeout(min(self._timeout, rest))
+        count: int = self._stream.readinto1(buffer)
+        self._bytes += count
+        return count
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
+
+
 class Session(requests.Session):
     """A session that follows a redirect only where no data is exposed."""
 
@@ -62,13 +141,16 @@ class Session(requests.Session):
 
     def get_redirect_target(self, resp: Response) -> str | None:
         """Return where a response redirects to, if that is safe."""
-        target = super().get_redirect_target(resp)
-        if target:
-            try:
+        try:
+            target = super().get_redirect_target(resp)
+            if target:
                 check_link(target if "://" in target else urljoin(resp.url, target), self.home)
-            except (ValueError, UnexpectedAnswerError):
-                resp.close()
-                raise
+        except ValueError:
+            resp.close()
+            raise UnexpectedAnswerError(_NO_LINK, hint=_STORAGE) from None
+        except UnexpectedAnswerError:
+            resp.close()
+            raise
         return target
 
     def rebuild_auth(self, prepared_request: PreparedRequest, response: Response) -> None:
@@ -85,7 +167,7 @@ def check_link(url: str, home: str) -> None:
     except ValueError:
         host = None
     if not host or parts.scheme not in {"http", "https"}:
-        raise UnexpectedAnswerError("Canvas sent a link that is not a web address.", hint=_STORAGE)
+        raise UnexpectedAnswerError(_NO_LINK, hint=_STORAGE)
     if is_loopback(host) and not is_loopback(urlsplit(home).hostname):
         raise UnexpectedAnswerError("Canvas sent a link to this machine itself.", hint=_STORAGE)
     if parts.scheme == "http" and not is_loopback(host):

@@ -197,9 +197,11 @@ class Transport:
     def _prepare(self, session: _AnySession) -> _AnySession:
         session.home = self._settings.url
         for scheme in ("https://", "http://"):
-            session.mount(scheme, Adapter(self.waiter))
+            session.mount(scheme, Adapter(self.waiter, self._settings.url))
         session.auth = BearerAuth(self._token, self._settings.url)
-        session.headers.update({"User-Agent": _USER_AGENT, "Accept": "application/json"})
+        session.headers.update(
+            {"User-Agent": _USER_AGENT, "Accept": "application/json", "Accept-Encoding": "gzip"}
+        )
         session.max_redirects = 5
         if is_loopback(urlsplit(self._settings.url).hostname):
             session.trust_env = False  # no proxy to this machine itself
@@ -457,5 +459,5 @@ def _before_caching(waiter: Waiter, response: Response, **_: Any) -> Response:
     response.cookies.clear()
     if hasattr(response.raw, "headers"):
         response.raw.headers.pop("Set-Cookie", None)
-    response._content = body_without_keys(response.content)  # noqa: SLF001 - no public way to replace it
+    response._content = body_without_keys(response.content or b"")  # noqa: SLF001 - no public way to replace it
     return response

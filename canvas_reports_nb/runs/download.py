@@ -17,6 +17,7 @@ import urllib3
 from canvas_reports_nb import frames
 from canvas_reports_nb._disk import open_private
 from canvas_reports_nb.canvas_api.responses import is_html
+from canvas_reports_nb.canvas_api.session import LEAST
 from canvas_reports_nb.catalog.parameters import asked_of, canonical
 from canvas_reports_nb.catalog.query import key_of
 from canvas_reports_nb.deadline import GRACE
@@ -42,8 +43,9 @@ if TYPE_CHECKING:
     from canvas_reports_nb.store.stored_run import ReportResult
 
 _CHUNK = 1 << 20
-# Attempts in a row without new bytes; an attempt with new bytes resets the count.
-_ATTEMPTS = 4
+# Attempts in a row without new bytes; an attempt with new bytes resets the count. But a connection that breaks off
+# again and again must bring something, too.
+_ATTEMPTS, _LONGEST_TRICKLE = 4, 1200.0
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _KEPT = "Call again. Canvas still has the run."
 
@@ -174,6 +176,7 @@ def _download(
     """Stream the file to disk, resuming after a broken connection; return its SHA-256."""
     with open_private(part) as file:
         body, most, idle = _Body(file, attachment.size), 0, 0
+        moved, since = 0, api.waiter.elapsed()
         while True:
             try:
                 # Each attempt starts at Canvas's own address, because the link it redirects to expires.
@@ -181,8 +184,10 @@ def _download(
                 break
             except DamagedFileError:
                 idle = 0 if body.most > most else idle + 1
-                most = body.most
-                if idle == _ATTEMPTS:
+                most, now = body.most, api.waiter.elapsed()
+                if most >= moved + LEAST:
+                    moved, since = most, now
+                if idle == _ATTEMPTS or now - since > _LONGEST_TRICKLE:
                     raise
         file.flush()
         os.fsync(file.fileno())
@@ -196,7 +201,8 @@ class _Body:
         self.file, self.size = file, size
         self.digest = hashlib.sha256()
         self.most = 0
-        self.tag: str | None = None
+        self.version: tuple[str | None, ...] = ()
+        self.length: str | None = None
 
     def receive(self, api: AccountReports, url: str, moved: Callable[[], None]) -> None:
         """Receive the missing bytes."""
@@ -229,12 +235,13 @@ class _Body:
 
     def _place(self, response: requests.Response) -> None:
         """Write the response after the bytes already here or, if it does not continue them, from the start."""
-        begins = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
+        begins = re.match(r"bytes (\d{1,18})-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))
         part = response.status_code == requests.codes.partial_content
         # A new link may lead to another file of the same name.
-        tag, before = response.headers.get("ETag"), self.tag
-        is_same = before is None or tag == before
-        self.tag = tag
+        version = (response.headers.get("ETag"), response.headers.get("Last-Modified"))
+        length = (begins and begins[2]) if part else response.headers.get("Content-Length")
+        is_same = version == self.version and (length in {self.length, None, "*"} or self.length is None)
+        self.version, self.length = version, None if length == "*" else length
         if part and is_same and begins is not None and int(begins[1]) == self.file.tell():
             return
         self._restart()

@@ -417,7 +417,7 @@ def test_a_response_that_trickles_in_ends_in_time(
     response = requests.Response()
     response.raw = urllib3.HTTPResponse(Slow(slept, 10_000), preload_content=False)
     with waiter.limit(timeout), pytest.raises(requests.ReadTimeout):
-        Adapter(waiter)._read(response)
+        Adapter(waiter, CANVAS)._read(response)
     assert len(slept) <= most
 
 
@@ -428,8 +428,8 @@ def test_a_compressed_response_without_end_is_an_error(waiter: Waiter) -> None:
     response.raw = urllib3.HTTPResponse(
         io.BytesIO(packed), headers={"Content-Encoding": "gzip"}, preload_content=False
     )
-    with pytest.raises(exc.UnexpectedAnswerError, match="more than 64 MB"):
-        Adapter(waiter)._read(response)
+    with pytest.raises(exc.UnexpectedAnswerError, match="more than 8 MB"):
+        Adapter(waiter, CANVAS)._read(response)
 
 
 def test_a_redirect_to_the_storage_drops_the_token(
@@ -618,3 +618,12 @@ def test_the_servers_time_is_remembered_with_a_cached_list(
         assert again.waiter.now() == THEN + timedelta(seconds=30)
         assert not again.waiter.is_synced
         again.close()
+
+
+def test_a_list_that_this_disk_has_never_seen(transport: Made) -> None:
+    made, wire = transport()
+    for _ in range(2):  # without a cache file, and with an empty one
+        with pytest.raises(exc.NotStoredError):
+            made.json("GET", "accounts/self/reports", cache="only")
+        made._cached.mount("https://", wire)
+    assert not wire.requests

@@ -57,6 +57,7 @@ class Api:
     def __init__(self, *plan: Any) -> None:
         self.plan, self.offsets = list(plan), list[int]()
         self.tags: Iterator[str | None] = repeat(None)
+        self.headers: Iterator[dict[str, str]] = repeat({})
 
     @contextmanager
     def download(self, url: str, *, offset: int = 0) -> Iterator[requests.Response]:
@@ -76,6 +77,7 @@ class Api:
             response.headers["ETag"] = tag
         if status == 206:
             response.headers["Content-Range"] = f"bytes {self.starts or offset}-{len(BODY) - 1}/{len(BODY)}"
+        response.headers.update(next(self.headers))
         yield response
 
 
@@ -201,7 +203,7 @@ def test_a_part_that_was_not_requested_is_discarded(store: Store, size: int | No
     [
         (["a", "a"], [0, HALF]),
         (["a", None, None], [0, HALF, 0]),
-        ([None, "b"], [0, HALF]),
+        ([None, "b", "b"], [0, HALF, 0]),
         (["a", "b", "b"], [0, HALF, 0]),
     ],
 )
@@ -213,6 +215,55 @@ def test_parts_of_two_files_are_never_put_together(
     result = retrieve(api, store, URL, run(), lambda _: None)  # type: ignore[arg-type]
     assert api.offsets == offsets
     assert result.path.read_bytes() == BODY
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "is_same"),
+    [
+        ({}, {}, True),
+        ({"Last-Modified": "a"}, {"Last-Modified": "a"}, True),
+        ({"Last-Modified": "a"}, {"Last-Modified": "b"}, False),
+        ({"Last-Modified": "a"}, {}, False),
+        ({}, {"Last-Modified": "a"}, False),
+        ({"Content-Length": str(len(BODY))}, {}, True),
+        ({"Content-Length": str(len(BODY) + 1)}, {}, False),
+        ({"Content-Length": str(len(BODY))}, {"Content-Range": f"bytes {HALF}-{len(BODY) - 1}/*"}, True),
+        ({}, {"Content-Range": f"bytes {HALF}-"}, False),
+        ({}, {"Content-Range": f"bytes {'9' * 5000}-9/9"}, False),
+        ({}, {"Content-Range": "bytes \u0661-2/3"}, False),
+        ({}, {"Content-Range": "cells 1-2/3"}, False),
+    ],
+)
+def test_parts_without_a_tag_are_compared_by_what_is_known_of_them(
+    store: Store, first: dict[str, str], second: dict[str, str], *, is_same: bool
+) -> None:
+    api = Api((200, Breaks(BODY[:HALF])), (206, None), (200, BODY))
+    api.headers = iter([first, second, second])
+    result = retrieve(api, store, URL, run(), lambda _: None)  # type: ignore[arg-type]
+    assert api.offsets == ([0, HALF] if is_same else [0, HALF, 0])
+    assert result.path.read_bytes() == BODY
+
+
+@pytest.mark.parametrize(("seconds", "ends"), [(10.0, False), (200.0, True)])
+def test_a_connection_that_breaks_off_again_and_again_must_bring_something(
+    store: Store, seconds: float, *, ends: bool
+) -> None:
+    size, passed = 10_000, [0.0]
+    pieces = range(0, len(BODY), size)
+
+    class Late(Breaks):
+        def read1(self, size: int | None = -1) -> bytes:
+            passed[0] += seconds
+            return self.read(size)
+
+    api = Api(*((206 if at else 200, Late(BODY[at : at + size])) for at in pieces))
+    api.waiter = Waiter(lambda: passed[0])
+    if ends:
+        with pytest.raises(exc.DamagedFileError, match="broke off"):
+            retrieve(api, store, URL, run(), lambda _: None)  # type: ignore[arg-type]
+        assert passed[0] < 2000
+    else:
+        assert retrieve(api, store, URL, run(), lambda _: None).path.read_bytes() == BODY  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])
