@@ -264,7 +264,7 @@ class Transport:
             if not self._is_cache_free():
                 raise missing
             response: Response = self._cached.request("GET", url, headers=headers, **request)
-            if getattr(response, "from_cache", False):
+            if response.ok and getattr(response, "from_cache", False):
                 self._sync(response)
                 return response
         raise missing
