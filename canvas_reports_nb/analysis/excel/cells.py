@@ -38,7 +38,7 @@ Role: TypeAlias = Literal["name", "email", "reason", "other", "id"]
 
 LONGEST_TEXT = 32_767  # in UTF-16 units
 CUT = " … [cut]"
-NARROWEST, WIDEST = 8, 60
+NARROWEST, WIDEST = 8, 59  # the file adds 0.7 to each
 _LONGEST_HEADER = 250
 _LARGEST_NUMBER = 10**15  # Excel keeps 15 digits
 # Before March 1900, Excel counts a day that did not exist.
@@ -55,9 +55,11 @@ _NUMBER = re.compile(r"[+-][0-9][0-9.,]*")
 
 _WORDS = re.compile(r"[^\W_]+")
 _NAMES = frozenset({"name", "names", "student", "teacher", "person", "people"})
+_EMAILS = frozenset({"email", "emails"})
 _REASONS = frozenset({"reason", "reasons", "finding", "findings", "urgent", "status", "change"})
 _SHARES = frozenset({"share", "rate", "dfw", "dfwi", "success", "completion", "proportion"})
 _BESIDE_SHARES = frozenset({"low", "high", "gap", "moe", "reference"})
+_ID_KINDS = frozenset({"canvas_id", "sis_id", "guid", "token"})
 _IDS = frozenset({"id", "ids", "sis", "guid", "uuid", "key", "crn"})
 _WIDTHS: dict[Format, int] = {"boolean": 8, "time": 17, "date": 12, "clock": 10, "duration": 12}
 
@@ -139,21 +141,21 @@ def _to_polars(column: pd.Series[Any]) -> pl.Series:
 
 
 def _descriptions(frame: Any) -> Callable[[str], Column | None]:
-    """Return what finds a column in the frame's table, else by its exact name in any table."""
+    """Return what finds a column in the frame's table, or else its kind by its exact name in any table."""
     table = table_of(frame)
     return lambda name: (table.column(name) if table else None) or _by_name().get(fold(name))
 
 
 @lru_cache(maxsize=1)
 def _by_name() -> dict[str, Column]:
-    """Return the columns of all reports; of several with one name, a personal one."""
+    """Return the columns of all reports without their meanings; of several with one name, a personal one."""
     found: dict[str, Column] = {}
     for report in filter(None, map(schema, reports())):
         for table in report.tables.values():
             for column in table.columns:
                 present = found.get(fold(column.name))
                 if present is None or (column.personal and not present.personal):
-                    found[fold(column.name)] = column
+                    found[fold(column.name)] = replace(column, meaning="", values=None)
     return found
 
 
@@ -205,25 +207,33 @@ def _temporal(column: SheetColumn, cells: pl.Series) -> SheetColumn:
     if cells.dtype == pl.Duration:
         return _measured(column, "duration", cells.dt.total_microseconds() / _DAY)
     if cells.dtype == pl.Date:
-        days = _times(column, cells.cast(pl.Datetime("us")))
+        days = _times(column, cells.cast(pl.Datetime("us")), "%Y-%m-%d")
         return replace(days, format="date", width=_WIDTHS["date"])
     return _times(column, cells)
 
 
 def _role(name: str, known: Column | None) -> Role:
-    words = _WORDS.findall(name.casefold())
-    kind = known.kind if known else None
-    if kind in {"canvas_id", "sis_id", "guid", "token"} or (words and words[-1] in _IDS):
+    kind, words = known.kind if known else None, _words(name)
+    last = words[-1] if words else ""
+    if kind in _ID_KINDS or last in _IDS:
         return "id"
-    if kind == "name" or words in (["name"], ["names"]) or (kind is None and set(words) <= _NAMES and words):
+    if (
+        kind == "name"
+        or words in (["name"], ["names"])
+        or (kind is None and words and _NAMES.issuperset(words))
+    ):
         return "name"
-    if kind == "email" or {"email", "emails"} & set(words):
+    if kind == "email" or not _EMAILS.isdisjoint(words):
         return "email"
-    return "reason" if words and words[-1] in _REASONS else "other"
+    return "reason" if last in _REASONS else "other"
+
+
+def _words(name: str) -> list[str]:
+    return _WORDS.findall(name.casefold())
 
 
 def _is_share(name: str, cells: pl.Series, words: frozenset[str]) -> bool:
-    if not cells.dtype.is_float() or not words & set(_WORDS.findall(name.casefold())):
+    if not cells.dtype.is_float() or words.isdisjoint(_words(name)):
         return False
     return bool((cells.drop_nulls().drop_nans().abs() <= 1).all())
 
@@ -232,44 +242,40 @@ def _measured(column: SheetColumn, kind: Format, cells: pl.Series) -> SheetColum
     return replace(column, format=kind, cells=cells, width=_WIDTHS[kind])
 
 
-def _times(column: SheetColumn, cells: pl.Series) -> SheetColumn:
+def _times(column: SheetColumn, cells: pl.Series, text: str = "%Y-%m-%d %H:%M:%S") -> SheetColumn:
     """Return times as Excel counts them, in days; those it has no number for as text."""
     days = (cells.cast(pl.Datetime("us")) - _EPOCH).dt.total_microseconds() / _DAY
     odd = (cells < _FIRST_DAY) | (cells > _LAST_DAY)
     if odd.any():
-        texts = cells.dt.strftime("%Y-%m-%d %H:%M:%S").to_list()
-        mixed = [text if is_odd else day for text, is_odd, day in zip(texts, odd, days, strict=True)]
+        texts = cells.dt.strftime(text).to_list()
+        mixed = [written if is_odd else day for written, is_odd, day in zip(texts, odd, days, strict=True)]
         days = pl.Series(mixed, dtype=pl.Object)
     return _measured(column, "time", days)
 
 
 def _whole_numbers(column: SheetColumn, cells: pl.Series) -> SheetColumn:
     """Return whole numbers; those that Excel would round, as text."""
-    known = column.known.kind if column.known else None
-    is_id = column.role == "id" or known == "canvas_id" or column.source.casefold() == "year"
-    ends = [abs(int(end)) for end in (cells.min(), cells.max()) if end is not None]  # type: ignore[arg-type]
-    shown = f"{max(ends, default=0):,}"
-    width = len(shown.replace(",", "") if is_id else shown)
-    if max(ends, default=0) >= _LARGEST_NUMBER:
+    is_id = column.role == "id" or column.source.casefold() == "year"
+    ends: list[Any] = [cells.min() or 0, cells.max() or 0]
+    largest = max(map(abs, ends))
+    if largest >= _LARGEST_NUMBER:
         texts = [str(each) if each and abs(each) >= _LARGEST_NUMBER else each for each in cells.to_list()]
         cells = pl.Series(texts, dtype=pl.Object)
+    width = len(f"{largest}" if is_id else f"{largest:,}")
     return replace(column, format="id" if is_id else "count", cells=cells, width=width)
 
 
 def _fractions(column: SheetColumn, cells: pl.Series, *, has_shares: bool) -> SheetColumn:
-    infinite = cells.is_infinite()
-    finite = cells.filter(~infinite.fill_null(value=False))
+    if cells.is_infinite().any():
+        return _mixed(column, pl.Series(cells.to_list(), dtype=pl.Object), "UTC")
     kind: Format = "number"
-    if _is_share(column.source, finite, _SHARES | _BESIDE_SHARES if has_shares else _SHARES):
+    if _is_share(column.source, cells, _SHARES | _BESIDE_SHARES if has_shares else _SHARES):
         kind = "share"
     elif (column.known and column.known.education_record) or "score" in column.source.casefold():
         kind = "score"
-    elif not infinite.any() and _are_whole(finite.drop_nulls()):
+    elif _are_whole(cells.drop_nulls()):
         return _whole_numbers(column, cells.cast(pl.Int64))
-    if infinite.any():
-        values = [str(each) if odd else each for each, odd in zip(cells, infinite, strict=True)]
-        cells = pl.Series(values, dtype=pl.Object)
-    largest: Any = finite.abs().max()
+    largest: Any = cells.abs().max()
     return replace(column, format=kind, cells=cells, width=len(f"{largest or 0:,.2f}"))
 
 
@@ -279,36 +285,34 @@ def _are_whole(cells: pl.Series) -> bool:
 
 
 def _texts(column: SheetColumn, cells: pl.Series) -> SheetColumn:
-    """Return texts, those that are too long for a cell cut."""
     cells = cells.set(cells.str.len_bytes() == 0, None)
-    long = (cells.str.len_bytes() > LONGEST_TEXT).fill_null(value=False)
-    cut = 0
-    if long.any():
-        short = [
-            shorten(text, LONGEST_TEXT, mark=CUT) if is_long else text
-            for text, is_long in zip(cells, long, strict=True)
-        ]
-        cut = sum(text != was for text, was in zip(short, cells, strict=True))
-        cells = pl.Series(short, dtype=pl.String)
+    if (cells.str.len_bytes() > LONGEST_TEXT).any():
+        return _with_cut(column, cells.to_list())
     longest: Any = cells.str.len_chars().max()
-    return replace(column, format="text", cells=cells, width=longest or 0, cut=cut)
+    return replace(column, format="text", cells=cells, width=longest or 0)
+
+
+def _with_cut(column: SheetColumn, values: list[Any]) -> SheetColumn:
+    """Return cells of any type; texts that are too long for a cell are cut."""
+    short = [shorten(each, LONGEST_TEXT, mark=CUT) if isinstance(each, str) else each for each in values]
+    cut = sum(one != other for one, other in zip(short, values, strict=True))
+    width = max((len(str(each)) for each in short if each is not None), default=0)
+    return replace(column, cells=pl.Series(short, dtype=pl.Object), width=width, cut=cut)
 
 
 def _mixed(column: SheetColumn, cells: pl.Series, zone: str) -> SheetColumn:
     """Return cells of several types, lists joined by semicolons and times as text."""
-    values = [_plain(each, zone) for each in cells.to_list()]
-    texts = _texts(
-        column, pl.Series([each if isinstance(each, str) else None for each in values], dtype=pl.String)
-    )
-    joined = [value if text is None else text for value, text in zip(values, texts.cells, strict=True)]
-    joined = [None if value == "" else value for value in joined]
-    width = max((len(str(each)) for each in joined if each is not None), default=0)
-    kind: Format = "id" if column.role == "id" else "count"
-    if all(each is None or isinstance(each, str) for each in joined):
-        return replace(texts, width=width)
-    if any(isinstance(each, float) and each % 1 for each in joined):
-        kind = "share" if _SHARES & set(_WORDS.findall(column.source.casefold())) else "number"
-    return replace(texts, format=kind, cells=pl.Series(joined, dtype=pl.Object), width=width)
+    values = [None if each == "" else each for each in (_plain(each, zone) for each in cells.to_list())]
+    return replace(_with_cut(column, values), format=_format_of(column, values))
+
+
+def _format_of(column: SheetColumn, values: list[Any]) -> Format:
+    numbers = [each for each in values if each is not None and not isinstance(each, str)]
+    if not numbers:
+        return "text"
+    if any(each % 1 for each in numbers):
+        return "number" if _SHARES.isdisjoint(_words(column.source)) else "share"
+    return "id" if column.role == "id" else "count"
 
 
 def _plain(value: Any, zone: str) -> Any:

@@ -18,7 +18,7 @@ from canvas_reports_nb.settings import __version__
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from canvas_reports_nb.analysis.excel.cells import Sheet
+    from canvas_reports_nb.analysis.excel.cells import Sheet, SheetColumn
 
 _TERMS = ("term", "term name", "term_name")
 _FEW = 20
@@ -95,17 +95,18 @@ def _source(runs: Sequence[dict[str, Any]], sheets: Sequence[Sheet]) -> Iterator
         values = list(dict.fromkeys(str(run[key]) for run in runs if run.get(key) is not None))
         if values:
             yield label, ", ".join(values)
-    terms = {
-        str(term)
-        for sheet in sheets
-        for column in sheet.columns
-        if column.source.casefold() in _TERMS and column.format == "text"
-        for term in column.cells.drop_nulls().unique().to_list()
-    }
+    terms = sorted(set().union(*map(_terms, sheets)))
     if terms:
-        shown = sorted(terms)
-        more = f" and {len(shown) - _FEW} more" if len(shown) > _FEW else ""
-        yield "Term", ", ".join(shown[:_FEW]) + more
+        yield (
+            "Term",
+            ", ".join(terms[:_FEW]) + (f" and {len(terms) - _FEW} more" if len(terms) > _FEW else ""),
+        )
+
+
+def _terms(sheet: Sheet) -> set[str]:
+    """Return the names of terms in a sheet."""
+    named = (each for each in sheet.columns if each.source.casefold() in _TERMS and each.format == "text")
+    return {str(term) for column in named for term in column.cells if term is not None}
 
 
 def _described_run(run: dict[str, Any], zone: str) -> str:
@@ -168,24 +169,7 @@ def summary_rows(sheets: Sequence[Sheet]) -> pl.DataFrame:
 
 def columns_rows(sheets: Sequence[Sheet]) -> pl.DataFrame:
     """Return what each column of each sheet holds and means, and whether it is personal."""
-    rows = []
-    for sheet in sheets:
-        notes = provenance_of(sheet.frame).get("notes") or {}
-        for column in sheet.columns:
-            known = column.known
-            rows.append(
-                {
-                    "Sheet": sheet.name,
-                    "Column": column.header,
-                    "Written as": _WRITTEN[column.format],
-                    "Personal": known.personal if known else None,
-                    "Education record": known.education_record if known else None,
-                    "Meaning": known.meaning if known else None,
-                    "Values": ", ".join(known.values) if known and known.values else None,
-                    "Remark": notes.get(column.source),
-                    "Name in the data": column.source if column.source != column.header else None,
-                }
-            )
+    rows = [_described_column(sheet, column) for sheet in sheets for column in sheet.columns]
     booleans = {"Personal", "Education record"}
     names = [
         "Sheet",
@@ -199,3 +183,22 @@ def columns_rows(sheets: Sequence[Sheet]) -> pl.DataFrame:
         "Name in the data",
     ]
     return pl.DataFrame(rows, schema={name: pl.Boolean if name in booleans else pl.String for name in names})
+
+
+def _described_column(sheet: Sheet, column: SheetColumn) -> dict[str, Any]:
+    notes = provenance_of(sheet.frame).get("notes") or {}
+    found = {
+        "Sheet": sheet.name,
+        "Column": column.header,
+        "Written as": _WRITTEN[column.format],
+        "Remark": notes.get(column.source),
+        "Name in the data": column.source if column.source != column.header else None,
+    }
+    if column.known:
+        found |= {
+            "Personal": column.known.personal,
+            "Education record": column.known.education_record,
+            "Meaning": column.known.meaning,
+            "Values": ", ".join(column.known.values or ()),
+        }
+    return found

@@ -27,7 +27,7 @@ from canvas_reports_nb.frames.exchange import FrameT, as_kind_of, column_names, 
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
 _MOST_WORKBOOKS = 1_000
 _LONGEST_PART = 60
@@ -166,17 +166,8 @@ def mail_list(frame: FrameT, *, to: str | None = None, items: str | None = None)
     query = to_lazy(frame)
     require_columns(query, (address, item), "mail_list", given=frame)
     rows = query.collect()
-    found: dict[str, tuple[str, list[str | None], list[str]]] = {}
-    without = 0
-    for row in rows.iter_rows(named=True):
-        addresses = _people(row[address])
-        without += not addresses
-        reasons = row.get("reasons")
-        text = f"{row[item]} ({reasons})" if reasons else str(row[item])
-        for one, name in zip(addresses, _names_beside(row, address, addresses), strict=True):
-            recipient = found.setdefault(one.casefold(), (one, [], []))
-            recipient[1].append(name)
-            recipient[2].append(text)
+    found = _recipients(rows, address, item)
+    without = sum(not _people(cell) for cell in rows[address])
     if without:
         warn(
             f"{without:,} of {rows.height:,} rows have no address in {address!r} and are not in the mail list."
@@ -194,25 +185,41 @@ def mail_list(frame: FrameT, *, to: str | None = None, items: str | None = None)
     return as_kind_of(pl.LazyFrame(listed, schema=schema), frame)
 
 
+def _recipients(
+    rows: pl.DataFrame, address: str, item: str
+) -> dict[str, tuple[str, list[str | None], list[str]]]:
+    """Return, for each address in lower case: the address, names, and what to list."""
+    found: dict[str, tuple[str, list[str | None], list[str]]] = {}
+    for row in rows.iter_rows(named=True):
+        reasons = row.get("reasons")
+        text = f"{row[item]} ({reasons})" if reasons else str(row[item])
+        addresses = _people(row[address])
+        for one, name in zip(addresses, _first_names(row, address, addresses), strict=True):
+            recipient = found.setdefault(one.casefold(), (one, [], []))
+            recipient[1].append(name)
+            recipient[2].append(text)
+    return found
+
+
 def _people(cell: Any) -> list[str]:
     return [one.strip() for one in str(cell or "").split(_BETWEEN.strip()) if one.strip()]
 
 
-def _names_beside(row: dict[str, Any], address: str, addresses: list[str]) -> list[str | None]:
+def _first_names(row: dict[str, Any], address: str, addresses: list[str]) -> list[str | None]:
     """Return the first name of each recipient, if the row shows whose name is whose."""
-    several = _people(row.get("names")) if address == "emails" else []
-    if len(several) == len(addresses):
+    if address == "email":
+        return [_first_name(row.get("name"))] * len(addresses)
+    several = _people(row.get("names"))
+    if address == "emails" and len(several) == len(addresses):
         return [_first_name(name) for name in several]
-    first = row.get("first_name") if address != "email" else row.get("name")
-    known = _first_name(str(first)) if first else None
-    owner = str(row.get("first_email") or (addresses[0] if len(addresses) == 1 else "")).casefold()
-    return [known if one.casefold() == owner or address == "email" else None for one in addresses]
+    owner = str(row.get("first_email") or "").casefold()
+    return [_first_name(row.get("first_name")) if one.casefold() == owner else None for one in addresses]
 
 
-def _first_name(name: str) -> str | None:
+def _first_name(name: str | None) -> str | None:
     """Return the first name of ``Bea Ng`` and of ``Ng, Bea``."""
-    _, comma, given = name.partition(",")
-    words = (given if comma else name).split()
+    _, comma, given = (name or "").partition(",")
+    words = (given if comma else name or "").split()
     return words[0] if words else None
 
 
@@ -220,13 +227,12 @@ def _groups(frame: Any, by: str) -> Iterator[tuple[str | None, Any]]:
     """Yield each value of a column with its rows, sorted, and the rows without a value last."""
     query = to_lazy(frame, [by]) if isinstance(frame, pd.DataFrame) else to_lazy(frame)
     require_columns(query, (by,), "workbooks", given=frame)
-    rows = query.with_row_index("__row").collect()
-    texts = [None if value is None or value == "" else str(value) for value in rows[by].cast(pl.String)]
     found: dict[str | None, list[int]] = {}
-    for row, text in enumerate(texts):
-        people: Sequence[str | None] = _people(text) if by in _JOINED else [text]
+    rows = query.collect()
+    for row, cell in enumerate(rows[by].cast(pl.String)):
+        people = _people(cell) if by in _JOINED else [cell]
         for value in people or [None]:
-            found.setdefault(value, []).append(row)
+            found.setdefault(value or None, []).append(row)
     if len(found) > _MOST_WORKBOOKS:
         raise ParameterError(
             f"by={by!r} would make {len(found):,} workbooks; the limit is {_MOST_WORKBOOKS:,}.",
@@ -238,7 +244,7 @@ def _groups(frame: Any, by: str) -> Iterator[tuple[str | None, Any]]:
             part.attrs = dict(frame.attrs)
             yield value, part
         else:
-            yield value, as_kind_of(rows[found[value]].drop("__row").lazy(), frame)
+            yield value, as_kind_of(rows[found[value]].lazy(), frame)
 
 
 def _height(frame: Any) -> int:

@@ -168,28 +168,29 @@ def checked_zone(timezone: Any) -> str:
 
 def _sheets(frame_or_tables: Any, zone: str) -> list[Sheet]:
     """Return the data sheets; check the size of all before any of them is converted."""
-    if isinstance(frame_or_tables, ReportResult):
-        tables = {name: frame_or_tables.to_arrow(name) for name in frame_or_tables.tables}
-    elif isinstance(frame_or_tables, Mapping):
-        tables = {str(name): frame for name, frame in frame_or_tables.items()}
-    else:
-        tables = {name_of(frame_or_tables): frame_or_tables}
-    if not tables:
-        raise ParameterError(
-            "There is no table to write.", hint="Pass a frame, or a mapping with at least one."
-        )
+    tables = _tables(frame_or_tables)
     for name, frame in tables.items():
         _check_size(name, frame)
     taken = {_README.casefold(), _COLUMNS.casefold(), "history"}
-    names = [unique(_sheet_name(name), taken, _LONGEST_SHEET) for name in tables]
-    made = [
-        Sheet(name, frame, sheet_columns(frame, zone))
-        for name, frame in zip(names, tables.values(), strict=True)
-    ]
-    for sheet in made:
-        if sheet.rows > MOST_ROWS:
-            raise _too_large(sheet.name, f"{sheet.rows:,} rows")
+    made = []
+    for name, frame in tables.items():
+        shown = unique(_sheet_name(name), taken, _LONGEST_SHEET)
+        made.append(Sheet(shown, frame, sheet_columns(frame, zone)))
+        if made[-1].rows > MOST_ROWS:
+            raise _too_large(name, f"{made[-1].rows:,} rows")
     return made
+
+
+def _tables(frame_or_tables: Any) -> dict[str, Any]:
+    if isinstance(frame_or_tables, ReportResult):
+        return {name: frame_or_tables.to_arrow(name) for name in frame_or_tables.tables}
+    if not isinstance(frame_or_tables, Mapping):
+        return {name_of(frame_or_tables): frame_or_tables}
+    if not frame_or_tables:
+        raise ParameterError(
+            "There is no table to write.", hint="Pass a frame, or a mapping with at least one."
+        )
+    return {str(name): frame for name, frame in frame_or_tables.items()}
 
 
 def name_of(frame: Any) -> str:

@@ -219,7 +219,7 @@ def test_other_times(written: Written) -> None:
     book = written(frame, DENVER)
     assert book.values() == {
         "naive": [gap, "1850-01-01 03:04:05"],
-        "day": [dt.datetime(2026, 1, 2), "1890-01-01 00:00:00"],
+        "day": [dt.datetime(2026, 1, 2), "1890-01-01"],
         "clock": [dt.time(3, 4, 5), None],
         "lasted": [dt.timedelta(days=2, hours=1), None],
     }

@@ -62,6 +62,11 @@ def test_sheets_and_read_me(written: Written) -> None:
     assert personal["student name"] is True
     assert personal["course"] is False
     assert all(described["Meaning"])
+    derived = written(pl.DataFrame({"status": ["late"], "canvas_user_id": [7]}), name="b.xlsx").values(
+        "Columns"
+    )
+    assert derived["Meaning"] == [None, None], "another table's status may mean something else"
+    assert derived["Personal"] == [False, True]
 
 
 def test_a_run_is_described(written: Written) -> None:
