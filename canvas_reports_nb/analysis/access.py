@@ -8,7 +8,6 @@ from typing import Any
 
 import polars as pl
 
-from canvas_reports_nb.analysis.activity import require_times
 from canvas_reports_nb.analysis.definitions import defined
 from canvas_reports_nb.analysis.provisioning.courses import account_tree
 from canvas_reports_nb.analysis.provisioning.people import merge_logins
@@ -21,6 +20,7 @@ from canvas_reports_nb.frames.exchange import (
     as_list,
     check_joinable,
     require_columns,
+    require_times,
     to_lazy,
 )
 

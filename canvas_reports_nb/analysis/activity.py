@@ -7,8 +7,7 @@ and a student once per course. Times are in UTC, storage in megabytes as Canvas 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from datetime import UTC, datetime
+from collections.abc import Collection
 from itertools import combinations
 from typing import Any
 
@@ -22,7 +21,9 @@ from canvas_reports_nb.frames.exchange import (
     as_kind_of,
     as_list,
     check_joinable,
+    check_zone,
     require_columns,
+    require_times,
     to_lazy,
 )
 
@@ -99,27 +100,6 @@ def last_seen(frame: Any, column: str, zone: str, analysis: str) -> pl.LazyFrame
         .group_by("user id")
         .agg(seen.dt.convert_time_zone(zone).dt.replace_time_zone(None).alias("seen"))
     )
-
-
-def check_zone(zone: str) -> None:
-    """Reject a time zone polars doesn't know; it would take a blank one as UTC."""
-    try:
-        pl.select(pl.lit(datetime(2026, 1, 1, tzinfo=UTC)).dt.convert_time_zone(zone or "none"))
-    except (pl.exceptions.PolarsError, TypeError, ValueError):
-        raise ParameterError(
-            f"Unknown time zone {zone!r}.", hint='Use an IANA name, such as "America/Denver" or "UTC".'
-        ) from None
-
-
-def require_times(rows: pl.LazyFrame, columns: Iterable[str], analysis: str) -> None:
-    """Reject columns that were loaded as text instead of times."""
-    schema = rows.collect_schema()
-    for name in columns:
-        if not isinstance(schema[name], pl.Datetime | pl.Null):
-            raise ParameterError(
-                f"{analysis} needs times in {name!r}, which is {schema[name]} here.",
-                hint="Look in crn.provenance(frame)['notes'] for the cell that kept the column as text.",
-            )
 
 
 def zero_activity(frame: FrameT, *, enrollments: Any = None, users: Any = None, grades: Any = None) -> FrameT:

@@ -7,6 +7,7 @@ analysis is written twice.
 from __future__ import annotations
 
 from copy import deepcopy
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import pandas as pd
@@ -222,6 +223,27 @@ def require_columns(
             f"{what} needs numbers in {', '.join(map(repr, texts))}, which is {schema[texts[0]]} here.",
             hint="A column stays text if a cell is not a number. crn.provenance(frame)['notes'] names the cell.",
         )
+
+
+def check_zone(zone: str) -> None:
+    """Reject a time zone polars doesn't know; it would take a blank one as UTC."""
+    try:
+        pl.select(pl.lit(datetime(2026, 1, 1, tzinfo=UTC)).dt.convert_time_zone(zone or "none"))
+    except (pl.exceptions.PolarsError, TypeError, ValueError):
+        raise ParameterError(
+            f"Unknown time zone {zone!r}.", hint='Use an IANA name, such as "America/Denver" or "UTC".'
+        ) from None
+
+
+def require_times(rows: pl.LazyFrame, columns: Iterable[str], analysis: str) -> None:
+    """Reject columns that were loaded as text instead of times."""
+    schema = rows.collect_schema()
+    for name in columns:
+        if not isinstance(schema[name], pl.Datetime | pl.Date | pl.Null):
+            raise ParameterError(
+                f"{analysis} needs times in {name!r}, which is {schema[name]} here.",
+                hint="Look in crn.provenance(frame)['notes'] for the cell that kept the column as text.",
+            )
 
 
 def check_joinable(

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from canvas_reports_nb.analysis.activity import require_times
 from canvas_reports_nb.analysis.charts import look
-from canvas_reports_nb.frames.exchange import require_columns, to_lazy
+from canvas_reports_nb.frames.exchange import require_columns, require_times, to_lazy
 from canvas_reports_nb.frames.provenance import HISTORY_KEY
 
 if TYPE_CHECKING:

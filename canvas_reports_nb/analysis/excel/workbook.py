@@ -22,7 +22,7 @@ from canvas_reports_nb.analysis.excel.cells import (
 )
 from canvas_reports_nb.analysis.excel.readme import columns_rows, readme_rows, runs_of, summary_rows
 from canvas_reports_nb.exceptions import CanvasReportsError, FileError, MissingDependencyError, ParameterError
-from canvas_reports_nb.frames.exchange import column_names
+from canvas_reports_nb.frames.exchange import check_zone, column_names
 from canvas_reports_nb.store.stored_run import ReportResult
 
 if TYPE_CHECKING:
@@ -159,8 +159,6 @@ def checked_path(path: str | os.PathLike[str]) -> Path:
 
 def checked_zone(timezone: Any) -> str:
     """Return the name of a time zone that is known; UTC by default."""
-    from canvas_reports_nb.analysis.activity import check_zone  # noqa: PLC0415 - loaded only for a workbook
-
     zone = "UTC" if timezone is None else str(timezone)
     check_zone(zone)
     return zone

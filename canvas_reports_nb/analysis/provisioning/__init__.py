@@ -14,6 +14,7 @@ from canvas_reports_nb.analysis.provisioning.people import (
     suspended_but_enrolled,
 )
 from canvas_reports_nb.analysis.provisioning.places import contacts, places
+from canvas_reports_nb.analysis.provisioning.readiness import readiness
 from canvas_reports_nb.analysis.provisioning.records import made_by_hand, origins, references, sis_id_clashes
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "origins",
     "people",
     "places",
+    "readiness",
     "references",
     "roster",
     "section_sizes",

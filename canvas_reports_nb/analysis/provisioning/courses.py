@@ -40,7 +40,7 @@ def vacant_courses(tables: Mapping[str, pl.LazyFrame], *, states: Iterable[str] 
         ``empty`` (no student) and ``teacherless`` (boolean).
     """
     rows = unique_rows(tables, "courses").select(_COURSE).filter(~has_status(_CLOSED))
-    return _vacant(rows, _count_people(tables, "canvas_course_id", states), "canvas_course_id")
+    return _vacant(rows, count_people(tables, "canvas_course_id", states), "canvas_course_id")
 
 
 @takes_tables(
@@ -81,15 +81,16 @@ def vacant_sections(tables: Mapping[str, pl.LazyFrame], *, states: Iterable[str]
         .select("canvas_section_id", "section_id", "name", "canvas_course_id")
         .join(select_as(courses, "canvas_course_id", columns), on="canvas_course_id", maintain_order="left")
     )
-    vacant = _vacant(rows, _count_people(tables, "canvas_section_id", states), "canvas_section_id")
-    in_course = _count_people(tables, "canvas_course_id", states)
+    vacant = _vacant(rows, count_people(tables, "canvas_section_id", states), "canvas_section_id")
+    in_course = count_people(tables, "canvas_course_id", states)
     teachers = select_as(in_course, "canvas_course_id", {"teachers": "course_teachers"})
     return vacant.join(teachers, on="canvas_course_id", how="left", maintain_order="left").with_columns(
         pl.col("course_teachers").fill_null(0)
     )
 
 
-def _count_people(tables: Mapping[str, pl.LazyFrame], place: str, states: Iterable[str]) -> pl.LazyFrame:
+def count_people(tables: Mapping[str, pl.LazyFrame], place: str, states: Iterable[str]) -> pl.LazyFrame:
+    """Count the students and teachers of each course or section."""
     enrollments, person = tables["enrollments"], pl.col("canvas_user_id")
     counts = {
         f"{role}s": person.filter(has_role(enrollments, role)).n_unique().cast(pl.Int64)

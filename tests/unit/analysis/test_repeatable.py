@@ -79,6 +79,9 @@ ANALYSES: dict[str, Callable[[Tables], Any]] = {
     "provisioning.origins": provisioning.origins,
     "provisioning.people": provisioning.people,
     "provisioning.places": provisioning.places,
+    "provisioning.readiness": lambda of: provisioning.readiness(
+        of, today="2026-03-02", access=of["access"], unused=of["unused"], within=90
+    ),
     "provisioning.references": provisioning.references,
     "provisioning.roster": provisioning.roster,
     "provisioning.section_sizes": lambda of: provisioning.section_sizes(of, "department"),
@@ -117,6 +120,7 @@ ANY_ORDER = [
         "provisioning.census",
         "provisioning.contacts",
         "provisioning.enrollment_counts",
+        "provisioning.readiness",
         "provisioning.references",
         "provisioning.section_sizes",
     }

@@ -16,8 +16,8 @@ from canvas_reports_nb.analysis import provisioning
 
 Tables = Mapping[str, pl.DataFrame]
 
-# `references` is compared pointer by pointer below.
-WITH_SQL = sorted(set(provisioning.__all__) - {"references"})
+# `references` is compared pointer by pointer below, `readiness` in a test file of its own.
+WITH_SQL = sorted(set(provisioning.__all__) - {"readiness", "references"})
 KINDS = ("pandas", "polars", "lazy", "arrow", "dask", "duckdb")
 
 POINTERS = (Path(__file__).parent / "sql" / "pointers.txt").read_text().splitlines()

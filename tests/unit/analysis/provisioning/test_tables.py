@@ -16,13 +16,16 @@ USERS = pl.DataFrame(
     {**LOGIN, "full_name": ["Ng", "Ng", "Zoë"], "status": ["suspended", "deleted", "active"]}
 )
 
+# Options without a default.
+NEEDED = {"readiness": {"today": "2026-03-02"}}
+
 
 @pytest.mark.parametrize(
     "name", sorted(set(provisioning.__all__) - {"made_by_hand", "origins", "references", "sis_id_clashes"})
 )
 def test_a_missing_table_is_named_with_its_switch(name: str) -> None:
     with pytest.raises(ParameterError, match=rf"^{name} needs the table ") as caught:
-        getattr(provisioning, name)({"groups": USERS})
+        getattr(provisioning, name)({"groups": USERS}, **NEEDED.get(name, {}))
     for table in str(caught.value).split("'")[1::2]:
         assert f"{table}=True" in caught.value.hint
     assert "read_tables" in caught.value.hint
@@ -37,7 +40,7 @@ def test_no_known_table(name: str) -> None:
 @pytest.mark.parametrize("name", provisioning.__all__)
 def test_a_frame_instead_of_a_mapping_is_rejected(name: str) -> None:
     with pytest.raises(ParameterError, match=f"{name} takes a mapping of tables by name, not a DataFrame"):
-        getattr(provisioning, name)(pd.DataFrame({"users": [1]}))
+        getattr(provisioning, name)(pd.DataFrame({"users": [1]}), **NEEDED.get(name, {}))
 
 
 def test_a_missing_column_is_named_with_its_table() -> None:
@@ -59,6 +62,7 @@ JOINED = {
     "places": ("accounts", "canvas_account_id"),
     "contacts": ("users", "canvas_user_id"),
     "census": ("terms", "canvas_term_id"),
+    "readiness": ("terms", "canvas_term_id"),
     "section_sizes": ("sections", "canvas_section_id"),
 }
 
@@ -72,7 +76,7 @@ def test_ids_that_are_text_in_one_table_are_named(
     tables = {**small_demo, table: small_demo[table].with_columns(pl.col(column).cast(pl.String))}
     given = tables if form == "eager" else {each: frame.lazy() for each, frame in tables.items()}
     with pytest.raises(ParameterError, match=rf"^The ids .*'{column}' \(String\).* can't be matched"):
-        getattr(provisioning, name)(given)
+        getattr(provisioning, name)(given, **NEEDED.get(name, {}))
 
 
 @pytest.mark.parametrize("kind", ["polars", "pandas", "arrow"])
