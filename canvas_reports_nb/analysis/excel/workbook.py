@@ -37,9 +37,9 @@ _README, _SUMMARY, _COLUMNS = "Read me", "Summary", "Columns"
 _FROZEN = 2
 _LINE, _PROSE = 15, 100  # the height of a line, the width of a column of prose
 _FORMATS: dict[str, dict[str, Any]] = {
-    "text": {"num_format": "@"},
+    "text": {"num_format": "@", "indent": 1},  # away from the number on its left
     # Excel shows such a text with an apostrophe in front of it and never runs it, not even after an edit.
-    "formula": {"num_format": "@", "quote_prefix": True},
+    "formula": {"num_format": "@", "indent": 1, "quote_prefix": True},
     "id": {"num_format": "0"},
     "count": {"num_format": "#,##0"},
     "number": {"num_format": "#,##0.00"},
