@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -20,13 +22,15 @@ from canvas_reports_nb import doctor as doctor_of
 from canvas_reports_nb.cli.errors import FAILED, exit_on_error
 from canvas_reports_nb.cli.options import connecting, json_option
 from canvas_reports_nb.cli.output import print_head, print_json, print_table
-from canvas_reports_nb.exceptions import MissingDependencyError
+from canvas_reports_nb.exceptions import FileError, MissingDependencyError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from canvas_reports_nb.connection import Connection
     from canvas_reports_nb.doctor import Finding
+
+_FIRST = "00_quickstart.ipynb"
 
 
 @click.command()
@@ -35,12 +39,13 @@ if TYPE_CHECKING:
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Serve the report files in this folder.",
 )
-@click.option("--lab", is_flag=True, help="Open the notebooks in JupyterLab.")
-def demo(files: Path | None, *, lab: bool) -> None:
+@click.option("--lab", is_flag=True, help="Open copies of the notebooks in JupyterLab.")
+@click.pass_context
+def demo(context: click.Context, files: Path | None, *, lab: bool) -> None:
     """Show the main calls on the Canvas that ships with the package; no token needed."""
     with exit_on_error():
         if lab:
-            _open_lab()
+            context.exit(_open_lab())
         elif files is not None:
             _serve_files(files)
         else:
@@ -81,26 +86,50 @@ def _serve_files(files: Path) -> None:
             click.echo("Stopped.", err=True)
 
 
-def _open_lab() -> None:
+def _open_lab() -> int:
+    """Open copies of the notebooks in JupyterLab, and return its exit code."""
     if find_spec("jupyterlab") is None:
         raise MissingDependencyError("JupyterLab", "demo", "--lab")
-    notebooks = _notebooks()
-    click.echo(f"Opening {notebooks}; stop with Ctrl-C.")
-    first = str(notebooks / "00_quickstart.ipynb")
-    subprocess.run(  # noqa: S603 - this interpreter and constant arguments
-        [sys.executable, "-m", "jupyter", "lab", f"--notebook-dir={notebooks}", first], check=False
-    )
+    folder = _copy_notebooks()
+    click.echo(f"Opening {folder}; stop with Ctrl-C.")
+    lab = [sys.executable, "-m", "jupyter", "lab", f"--notebook-dir={folder}", str(folder / _FIRST)]
+    # With the address or token of a real Canvas, the notebooks would use it instead of the demo.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("CANVAS_API_")}
+    code = subprocess.run(lab, check=False, env=environment).returncode  # noqa: S603 - constant arguments
+    if code and os.name == "posix" and os.geteuid() == 0:
+        click.echo(
+            "JupyterLab does not run as root. Use another account, or allow it: "
+            f"python -m jupyter lab --allow-root {shlex.quote(str(folder))}",
+            err=True,
+        )
+    return code
 
 
-def _notebooks() -> Path:
-    """Return the notebooks of the checkout or, for an installed package, a copy in the working folder."""
+def _copy_notebooks() -> Path:
+    """Copy the notebooks that are missing to a folder in the working folder; keep those that are there."""
     package = Path(__file__).parents[1]
     checkout = package.parent / "notebooks"
-    if checkout.is_dir() and (package.parent / "pyproject.toml").is_file():
-        return checkout
-    return Path(
-        shutil.copytree(package / "notebooks", Path.cwd() / "canvas_reports_notebooks", dirs_exist_ok=True)
-    )
+    is_checkout = checkout.is_dir() and (package.parent / "pyproject.toml").is_file()
+    folder = Path.cwd() / "canvas_reports_notebooks"
+    kept = []
+    try:
+        folder.mkdir(exist_ok=True)
+        for source in sorted((checkout if is_checkout else package / "notebooks").glob("*.ipynb")):
+            target = folder / source.name
+            if not os.path.lexists(target):
+                part = target.with_suffix(".part")
+                shutil.copyfile(source, part)
+                part.rename(target)
+            elif target.read_bytes() != source.read_bytes():
+                kept.append(source.name)
+    except OSError as error:
+        raise FileError(
+            f"The notebooks were not copied to {folder}: {error.strerror}.",
+            hint="Run the command in a folder that you may write to.",
+        ) from None
+    if kept:
+        click.echo(f"Kept yours: {', '.join(kept)}. To get one anew, rename or delete it first.")
+    return folder
 
 
 _WORDS = {True: ("ok", "green"), False: ("FAILED", "red"), None: ("skipped", "yellow")}

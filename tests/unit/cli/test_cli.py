@@ -2,7 +2,9 @@
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import pandas as pd
@@ -18,6 +20,8 @@ from canvas_reports_nb.cli.output import plain
 from canvas_reports_nb.connection import Connection
 from canvas_reports_nb.runs.progress import NullSink
 from canvas_reports_nb.store.store import Store
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -172,11 +176,71 @@ def test_the_demo_runs_a_report(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     assert len(frame) > 0
 
 
-def test_lab_opens_an_existing_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls: list[list[str]] = []
-    monkeypatch.setattr("subprocess.run", lambda call, **_: calls.append(call))
-    result = CliRunner().invoke(cli, ["demo", "--lab"])
+@pytest.fixture
+def lab(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Callable[..., tuple[Result, list[str], dict[str, str]]]:
+    """Open the notebooks in an empty folder, without JupyterLab: it ends with the given exit code."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+
+    def run(code: int = 0) -> tuple[Result, list[str], dict[str, str]]:
+        calls: list[tuple[list[str], dict[str, str]]] = []
+
+        def called(call: list[str], *, env: dict[str, str], **_: Any) -> CompletedProcess[bytes]:
+            calls.append((call, env))
+            return CompletedProcess(call, code)
+
+        monkeypatch.setattr("subprocess.run", called)
+        result = CliRunner().invoke(cli, ["demo", "--lab"])
+        ((call, environment),) = calls
+        return result, call, environment
+
+    return run
+
+
+def test_lab_opens_copies_and_keeps_what_was_edited(lab: Any, tmp_path: Path) -> None:
+    result, call, _ = lab()
     assert result.exit_code == 0, result.output
-    (call,) = calls
-    assert Path(call[-1]).is_file()
-    assert call[-1].startswith(call[-2].partition("=")[2])
+    folder = tmp_path / "canvas_reports_notebooks"
+    assert call[-2:] == [f"--notebook-dir={folder}", str(folder / "00_quickstart.ipynb")]
+    shipped = {path.name: path.read_bytes() for path in (ROOT / "notebooks").glob("*.ipynb")}
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == shipped
+    assert "kept" not in result.output.lower()
+    (folder / "00_quickstart.ipynb").write_text("mine", encoding="utf-8")
+    (folder / "01_form.ipynb").unlink()
+    result, *_ = lab()
+    assert "Kept yours: 00_quickstart.ipynb." in result.output
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == {
+        **shipped,
+        "00_quickstart.ipynb": b"mine",
+    }
+
+
+def test_lab_has_no_token_and_returns_the_exit_code(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CANVAS_API_TOKEN", "1234~hidden")
+    monkeypatch.setenv("CANVAS_API_URL", "https://canvas.example.edu")
+    monkeypatch.setenv("CANVAS_REPORTS_PROGRESS", "off")
+    result, _, environment = lab(7)
+    assert result.exit_code == 7
+    assert result.stderr == ""
+    assert environment["CANVAS_REPORTS_PROGRESS"] == "off"
+    assert not [name for name in environment if name.startswith("CANVAS_API_")]
+
+
+def test_lab_says_what_to_do_as_root(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    assert lab()[0].stderr == ""
+    result, *_ = lab(1)
+    assert result.exit_code == 1
+    assert result.stderr.startswith("JupyterLab does not run as root.")
+    assert "--allow-root" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_lab_needs_a_folder_to_copy_to(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "canvas_reports_notebooks").write_text("a file", encoding="utf-8")
+    result = CliRunner().invoke(cli, ["demo", "--lab"])
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: The notebooks were not copied to ")
