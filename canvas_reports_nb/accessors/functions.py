@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, overload
 import pandas as pd
 
 from canvas_reports_nb import opening
+from canvas_reports_nb.canvas_api.models import parse_time
+from canvas_reports_nb.catalog.windows import without_computed
 from canvas_reports_nb.exceptions import NoProvenanceError
 from canvas_reports_nb.frames.describe import engine_of, provenance_of
 from canvas_reports_nb.store.stored_run import ReportResult
@@ -122,7 +124,7 @@ def refresh(
     with canvas.store.pin_used():
         result = canvas.obtain(
             carried["report"],
-            parameters=carried["parameters"],
+            parameters=_question(carried),
             max_age=0,
             progress=progress,
             timeout=timeout,
@@ -132,3 +134,10 @@ def refresh(
             return result
         again: pd.DataFrame = result.load(engine_of(frame), carried["table"], columns)
         return again
+
+
+def _question(carried: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters that ask the same again: relative to now if they were relative."""
+    asked: dict[str, Any] | None = carried.get("asked")
+    started = parse_time(carried.get("started_at"))
+    return without_computed(carried["report"], carried["parameters"], (), started) if asked is None else asked

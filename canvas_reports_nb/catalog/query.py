@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 from canvas_reports_nb.catalog.parameters import (
+    asked_of,
     canonical,
     check_names,
+    declared_as,
     expected_tables,
     is_blank,
     read_parameters,
@@ -29,6 +31,10 @@ if TYPE_CHECKING:
 
 _TERM = "enrollment_term_id"
 _SEVERAL_TERMS = re.compile(r"[,\[]|^active_terms$")
+
+
+# These words may mean another term tomorrow.
+_RELATIVE = {"current", "default"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +114,20 @@ class Query:
         # No e-mail when the run ends, unless skip_message=False asks for one.
         sent = {**({} if "skip_message" in asked else {"skip_message": True}), **wire}
         return cls(report, account, given, sent, key_of(report, wire), tables, known)
+
+    @property
+    def question(self) -> dict[str, Any]:
+        """The parameters that ask the same again, relative to now if they were relative; equal for equal requests."""
+        sent = asked_of(self.report, self.wire)
+        # What is off is not sent, unless only the server could tell that it means off.
+        same = {
+            n: value for n, value in sent.items() if value is not False or not declared_as(self.report, n)[1]
+        }
+        term = next((str(self.asked.get(name)).strip() for name in self.asked if self._is_term(name)), None)
+        return {name: term if term in _RELATIVE and self._is_term(name) else same[name] for name in same}
+
+    def _is_term(self, name: str) -> bool:
+        return declared_as(self.report, name)[0] == term_parameter(self.report)
 
     @property
     def label(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,6 +15,8 @@ _LONGEST = {"students_with_no_submissions_csv": timedelta(days=14)}
 _SHARED = timedelta(seconds=1)
 # A period without a zone may be an hour longer than it looks, where daylight saving time ends.
 _HOUR = timedelta(hours=1)
+# Canvas computes a period a moment after a run begins, and reads a date without a zone in its own zone.
+_SOON, _ANY_ZONE = timedelta(minutes=5), timedelta(hours=14)
 
 
 def check_window(report: str, wire: Mapping[str, Any]) -> None:
@@ -41,6 +43,26 @@ def check_window(report: str, wire: Mapping[str, Any]) -> None:
             f"Use at most {longest.days} days, or read_report(..., windows=True), which reads "
             f"{len(_cuts(start, end, longest)) - 1} runs and keeps the students that are in all of them.",
         )
+
+
+def without_computed(
+    report: str, stored: Mapping[str, Any], asked: Collection[str], started_at: datetime | None
+) -> dict[str, Any]:
+    """Return a run's parameters without the ends of a period that Canvas computed.
+
+    ``asked`` are the names that were asked for. If neither end was, the period ends when the run began.
+    """
+    missing = {"start_at", "end_at"}.difference(asked)
+    try:
+        ends = _ends(report, stored)
+    except ValueError:  # another client may have sent anything
+        ends = None
+    if ends is None or abs(ends[1] - ends[0] - _LONGEST[report]) > _ANY_ZONE:
+        return dict(stored)
+    begun = ends[1] if len(missing) == 1 else started_at
+    if begun is None or abs(ends[1].astimezone(UTC) - begun.astimezone(UTC)) > _SOON:
+        return dict(stored)
+    return {name: value for name, value in stored.items() if name not in missing}
 
 
 def split_window(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -92,7 +93,9 @@ def load(path: Path, provenance: Provenance, engine: Engine, columns: Sequence[s
         case "polars":
             return scan(path, wanted).collect()
         case "arrow":
-            return _read(path, wanted)
+            table = _read(path, wanted)
+            record = {ATTRS_KEY.encode(): json.dumps(provenance.to_dict())}
+            return table.replace_schema_metadata({**(table.schema.metadata or {}), **record})
     return _load_dask(path, provenance, schema.names if wanted is None else wanted)
 
 

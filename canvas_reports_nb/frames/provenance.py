@@ -29,6 +29,8 @@ class Provenance:
         ``None`` if several reports have the same header.
     parameters : dict
         As Canvas stored them, without what the server adds.
+    asked : dict or None
+        The question of the call, such as the term ``current``; ``None`` for a run that was read by its id.
     created_at, started_at, ended_at, retrieved_at : str or None
         ISO 8601, UTC.
     source : str or None
@@ -59,6 +61,7 @@ class Provenance:
     zone: list[str] = field(default_factory=list)
     encoding: str | None = None
     notes: dict[str, str] = field(default_factory=dict)
+    asked: dict[str, Any] | None = None
     package_version: str = __version__
     schema_version: int = SCHEMA_VERSION
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from canvas_reports_nb.catalog.parameters import canonical, numbered
@@ -103,9 +104,11 @@ def _stored_while_down(
 ) -> ReportResult | None:
     """Return a stored run that is recent enough, found with the lists this disk remembers."""
     try:
-        return runs.stored(runs.query(report, asked, cache="only"), max_age) if max_age else None
+        query = runs.query(report, asked, cache="only")
     except NotStoredError:
         return None
+    kept = runs.stored(query, max_age) if max_age else None
+    return kept and replace(kept, asked=query.question)
 
 
 def _stored_only(runs: AccountRuns, report: str, asked: Mapping[str, Any], max_age: float) -> ReportResult:
@@ -113,7 +116,7 @@ def _stored_only(runs: AccountRuns, report: str, asked: Mapping[str, Any], max_a
     query = runs.query(report, asked, cache="only")
     kept = runs.stored(query, max_age)
     if kept is not None:
-        return kept
+        return replace(kept, asked=query.question)
     older = runs.stored(query)
     if older is None:
         raise _not_stored(runs, report)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from canvas_reports_nb.canvas_api.models import RunStatus
@@ -134,7 +134,7 @@ class PendingRun:
             # A run with a result may turn out to lack the requested table.
             self.error, self.result, self.rows = outcome, None, None
         else:
-            self.result = outcome
+            self.result = replace(outcome, asked=self.query.question) if self.query else outcome
             self.rows = sum(outcome.provenance_of(table).rows or 0 for table in outcome.tables)
         if self.began is not None:
             self.took = self.runs.waiter.elapsed() - self.began

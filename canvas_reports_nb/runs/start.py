@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from canvas_reports_nb.catalog.schemas import schema
+from canvas_reports_nb.catalog.windows import without_computed
 from canvas_reports_nb.exceptions import (
     DuplicateRunError,
     NotReachedError,
@@ -81,7 +82,7 @@ def _check_equal(query: Query, run: ReportRun) -> None:
 
 
 def _warn_if_differing(query: Query, run: ReportRun) -> None:
-    differing = query.differing(run.parameters)
+    differing = query.differing(_as_sent(query, run))
     if differing:
         names = ", ".join(differing)
         warn(f"{run.report} run {run.id}: Canvas stored other parameters than were sent: {names}.")
@@ -89,4 +90,9 @@ def _warn_if_differing(query: Query, run: ReportRun) -> None:
 
 def _find(api: AccountReports, query: Query, known: Collection[int]) -> ReportRun | None:
     newest = islice(api.index(query.report), _NEWEST)
-    return next((r for r in newest if r.id not in known and query.is_same(r.parameters, r.created_at)), None)
+    new = (run for run in newest if run.id not in known)
+    return next((run for run in new if query.is_same(_as_sent(query, run), run.created_at)), None)
+
+
+def _as_sent(query: Query, run: ReportRun) -> dict[str, Any]:
+    return without_computed(query.report, run.parameters, query.wire, run.started_at)

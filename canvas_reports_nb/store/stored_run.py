@@ -7,7 +7,7 @@ import logging
 import os
 import shutil
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -50,10 +50,13 @@ class ReportResult:
         Where the files are. A run that is only in a shared store will be copied to this folder.
     facts : mapping
         The contents of the sidecar.
+    asked : mapping, optional
+        The question of this call; another one may have started the run.
     """
 
     folder: Path
     facts: Mapping[str, Any]
+    asked: Mapping[str, Any] | None = field(default=None, compare=False)
 
     def __hash__(self) -> int:
         return hash(self.folder)
@@ -135,11 +138,14 @@ class ReportResult:
     @cached_property
     def origin(self) -> Provenance:
         """The provenance of the whole run."""
-        return Provenance.from_dict(self.facts["provenance"])
+        return self._as_asked(Provenance.from_dict(self.facts["provenance"]))
 
     def provenance_of(self, table: str) -> Provenance:
         """Return the provenance of one table."""
-        return Provenance.from_dict(self.facts["tables"][table]["provenance"])
+        return self._as_asked(Provenance.from_dict(self.facts["tables"][table]["provenance"]))
+
+    def _as_asked(self, made: Provenance) -> Provenance:
+        return made if self.asked is None else made.replace(asked=dict(self.asked))
 
     @property
     def key(self) -> str:

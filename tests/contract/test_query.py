@@ -19,6 +19,7 @@ from canvas_reports_nb.catalog import schemas
 from canvas_reports_nb.catalog.query import Query, term_parameter
 
 GRADES, PROVISIONING = "grade_export_csv", "provisioning_csv"
+NO_SUBMISSIONS = "students_with_no_submissions_csv"
 QUIET: dict[str, Any] = {"progress": False}
 # One term of the demo, in every spelling a user may choose.
 SPELLINGS = [13, "13", "sis_term_id:SP26", "SP26", "Spring 2026", "spring 2026", "current"]
@@ -277,3 +278,58 @@ def test_the_current_term_is_that_of_the_servers_date(tmp_path: Path) -> None:
     with crn.connect(server.url, server.token, store=tmp_path) as connection:  # the demo has stopped
         again = connection.read_report(GRADES, enrollment_term_id="current", offline=True)
     pd.testing.assert_frame_equal(again, frame)
+
+
+def sent(connection: Any) -> list[dict[str, Any]]:
+    """Return the parameters of each start from now on."""
+    start, wires = connection._api.start, []
+
+    def noted(report: str, wire: Any) -> Any:
+        wires.append(dict(wire))
+        return start(report, wire)
+
+    connection._api.start = noted
+    return wires
+
+
+def test_refresh_repeats_the_question_relative_to_now(canvas: Callable[..., Any]) -> None:
+    connection = canvas(duration=60)
+    wires = sent(connection)
+    absolute = connection.read_report(GRADES, enrollment_term_id=13, **QUIET)
+    relative = connection.read_report(GRADES, enrollment_term_id="current", **QUIET)
+    window = connection.read_report(NO_SUBMISSIONS, **QUIET)
+    assert {"start_at", "end_at"} <= window.canvas.provenance["parameters"].keys(), "Canvas filled them in"
+    by_id = connection.read_report(NO_SUBMISSIONS, run_id=window.canvas.provenance["run_id"], **QUIET)
+    assert len(wires) == 2, "both terms are one request"
+    connection.server.clock.advance(100 * 24 * 3600)
+    wires.clear()
+    for frame in (absolute, relative, window, by_id):
+        frame.canvas.refresh(connection, progress=False)
+    current = connection.terms().query("is_current")["term_id"].tolist()
+    assert current != [13]
+    assert [wire.get("enrollment_term_id") for wire in wires[:2]] == [13, *current]
+    assert wires[2] == wires[3] == {"skip_message": True}
+
+
+@pytest.mark.parametrize("asked", [{}, {"start_at": "2026-02-20"}, {"end_at": "2026-02-20"}])
+@pytest.mark.parametrize("pause", [0, 120])
+def test_a_start_whose_response_is_lost_is_found_though_canvas_filled_in_its_window(
+    canvas: Callable[..., Any], asked: dict[str, Any], pause: float
+) -> None:
+    connection = canvas(duration=60)
+    start, lost = connection._api.start, []
+
+    def losing(report: str, wire: Any) -> Any:
+        run = start(report, wire)
+        if not lost:
+            lost.append(run.id)
+            connection.server.clock.advance(pause)
+            raise ex.NotReachedError("The response was lost.")
+        return run
+
+    connection._api.start = losing
+    frame = connection.read_report(NO_SUBMISSIONS, **asked, **QUIET)
+    assert frame.canvas.provenance["run_id"] == lost[0]
+    assert connection.starts() == 1
+    again = connection.read_report(NO_SUBMISSIONS, **asked, **QUIET)
+    assert again.canvas.provenance["run_id"] == lost[0]
