@@ -47,6 +47,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import sysconfig
 import traceback
 import warnings
@@ -70,6 +71,15 @@ __all__ = [
 ]  # fmt: skip
 
 
+# Control characters steer a terminal, and marks of direction show a text in another order.
+_UNSAFE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+
+
+def printable(text: str) -> str:
+    """Return a text for a terminal or a log: a server or a file may have put control characters into it."""
+    return text if text.isprintable() else _UNSAFE.sub("\ufffd", text)
+
+
 class ReportWarning(UserWarning):
     """The frame is complete, but some of its values or columns are not what the catalog expects."""
 
@@ -79,7 +89,7 @@ def warn(text: str) -> None:
     depth, frame = 1, inspect.currentframe()
     while frame is not None and not _is_users(frame.f_code.co_filename):
         depth, frame = depth + 1, frame.f_back
-    warnings.warn(text, ReportWarning, stacklevel=2 if frame is None else depth)
+    warnings.warn(printable(text), ReportWarning, stacklevel=2 if frame is None else depth)
 
 
 class CanvasReportsError(Exception):
@@ -117,9 +127,9 @@ class CanvasReportsError(Exception):
         run_id: int | None = None,
         url: str | None = None,
     ) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint or self._default_hint
+        self.message = printable(message).replace("\n", " ")  # a line of a log is one event
+        super().__init__(self.message)
+        self.hint = printable(hint) if hint else self._default_hint
         self.account = account
         self.report = report
         self.run_id = run_id
@@ -137,7 +147,7 @@ class CanvasReportsError(Exception):
             for label, value in (("account", self.account), ("report", self.report), ("run", self.run_id))
             if value is not None
         ]
-        text = self.message + (f" [{', '.join(where)}]" if where else "")
+        text = self.message + (printable(f" [{', '.join(where)}]") if where else "")
         return f"{text}\n{self.hint}" if self.hint else text
 
     def _render_traceback_(self) -> list[str]:

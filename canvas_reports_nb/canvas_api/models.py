@@ -18,7 +18,7 @@ from canvas_reports_nb import _html
 from canvas_reports_nb.canvas_api.redaction import without_query
 from canvas_reports_nb.catalog.parameters import expected_tables
 from canvas_reports_nb.catalog.schemas import schema
-from canvas_reports_nb.exceptions import UnexpectedAnswerError
+from canvas_reports_nb.exceptions import UnexpectedAnswerError, printable
 
 
 class RunStatus(StrEnum):
@@ -198,7 +198,9 @@ class ReportRun:
         return partial(type(self), **state), ()
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.report!r}, run {self.id}, {self.status})"
+        return f"{type(self).__name__}({self.report!r}, run {self.id}, {printable(self.status)})".replace(
+            "\n", " "
+        )
 
     def _repr_html_(self) -> str:
         return _html.card(

@@ -21,7 +21,7 @@ from canvas_reports_nb import demo_canvas, opening
 from canvas_reports_nb import doctor as doctor_of
 from canvas_reports_nb.cli.errors import FAILED, exit_on_error
 from canvas_reports_nb.cli.options import connecting, json_option
-from canvas_reports_nb.cli.output import print_head, print_json, print_table
+from canvas_reports_nb.cli.output import plain, print_head, print_json, print_table
 from canvas_reports_nb.exceptions import FileError, MissingDependencyError
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ def _print_findings(findings: Iterable[Finding], *, as_json: bool) -> list[str]:
             print_json(asdict(finding))
             continue
         word, colour = _WORDS[finding.ok]
-        click.echo(f"{click.style(f'{word:<8}', fg=colour)}{finding.name:<16}{finding.says}")
+        click.echo(f"{click.style(f'{word:<8}', fg=colour)}{finding.name:<16}{plain(finding.says)}")
         if finding.do:
-            click.echo(f"{'':<24}{finding.do}")
+            click.echo(f"{'':<24}{plain(finding.do)}")
     return failed

@@ -13,6 +13,7 @@ from canvas_reports_nb.cli.options import duration_option, json_option, timing, 
 from canvas_reports_nb.cli.output import (
     notice,
     output_options,
+    plain,
     print_json,
     print_table,
     replacing,
@@ -160,6 +161,6 @@ def _describe(frame: Any, *, as_json: bool) -> None:
         print_json({**made, "columns": kept})
         return
     click.echo(
-        f"{made['table']} ({made['report'] or 'unknown report'}): {len(frame):,} rows, {len(columns)} columns"
+        f"{plain(made['table'])} ({made['report'] or 'unknown report'}): {len(frame):,} rows, {len(columns)} columns"
     )
     print_table(columns, ("column", "kind", "dtype", "note"), as_json=False, header=False)

@@ -22,7 +22,7 @@ from polars.exceptions import PolarsError
 
 from canvas_reports_nb import frames
 from canvas_reports_nb.analysis.excel.workbook import checked_zone, load_writer, to_excel
-from canvas_reports_nb.exceptions import CanvasReportsError, ParameterError, ReportWarning
+from canvas_reports_nb.exceptions import CanvasReportsError, ParameterError, ReportWarning, printable
 from canvas_reports_nb.frames.identity import choose_table
 
 if TYPE_CHECKING:
@@ -125,9 +125,9 @@ def _cell(value: Any) -> str:
 
 def print_head(frame: pd.DataFrame, name: str) -> None:
     """Print a table's first rows and its types."""
-    click.echo(f"\n{name}: {len(frame):,} rows, {frame.shape[1]} columns")
-    click.echo(frame.head().to_string(max_cols=8, max_colwidth=24, na_rep=""))
-    click.echo("dtypes: " + ", ".join(f"{column} {dtype}" for column, dtype in frame.dtypes.items()))
+    click.echo(f"\n{plain(name)}: {len(frame):,} rows, {frame.shape[1]} columns")
+    click.echo(printable(frame.head().to_string(max_cols=8, max_colwidth=24, na_rep="")))
+    click.echo(plain("dtypes: " + ", ".join(f"{column} {dtype}" for column, dtype in frame.dtypes.items())))
 
 
 _F = TypeVar("_F", bound="Callable[..., Any]")

@@ -32,7 +32,7 @@ class ReportJob:
         pending.run = run
 
     def __repr__(self) -> str:
-        return f"ReportJob({self.run.report!r}, run {self.run.id}, {self.run.status})"
+        return repr(self.run).replace("ReportRun", "ReportJob", 1)
 
     def _repr_html_(self) -> str:
         return self.run._repr_html_()

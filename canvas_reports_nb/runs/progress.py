@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, cast
 
-from canvas_reports_nb.exceptions import ConfigurationError
+from canvas_reports_nb.exceptions import ConfigurationError, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -79,7 +79,7 @@ class ProgressEvent:
                 parts.append(f"earlier runs took {_span(self.usual)}" if self.usual else "")
             case _:
                 parts = [self.stage]
-        return tuple(part for part in parts if part)
+        return tuple(printable(part).replace("\n", " ") for part in parts if part)
 
     @property
     def sentence(self) -> str:
@@ -301,9 +301,9 @@ class RunProgress:
     def cells(self) -> tuple[str, ...]:
         """The line as texts, one per column of `HEADER`."""
         return (
-            self.request,
+            printable(self.request).replace("\n", " "),
             "" if self.run_id is None else str(self.run_id),
-            self.state,
+            printable(self.state).replace("\n", " "),
             "" if self.fraction is None else f"{self.fraction:.0%}",
             "" if self.rows is None else f"{self.rows:,}",
             f"{self.elapsed:.0f} s" if self.elapsed else "",
@@ -312,7 +312,7 @@ class RunProgress:
     @property
     def sentence(self) -> str:
         """The line for a log, without its request."""
-        words = [self.state, self.cells[3], f"{self.rows:,} rows" if self.rows else "", self.cells[5]]
+        words = [self.cells[2], self.cells[3], f"{self.rows:,} rows" if self.rows else "", self.cells[5]]
         return ", ".join(word for word in words if word)
 
 
