@@ -19,13 +19,17 @@ from canvas_reports_nb.cli.output import (
     replacing,
 )
 from canvas_reports_nb.deadline import Waiter
-from canvas_reports_nb.exceptions import ParameterError, StoreError
+from canvas_reports_nb.exceptions import FileError, ParameterError, StoreError, warn
 from canvas_reports_nb.frames.describe import dictionary, provenance_of
 from canvas_reports_nb.frames.files import check_file, convert_file, read_file, tables_in
 from canvas_reports_nb.frames.provenance import ATTRS_KEY
 from canvas_reports_nb.store.shared import open_store
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import pandas as pd
+
     from canvas_reports_nb.cli.output import Output
     from canvas_reports_nb.store.store import Store
 
@@ -95,6 +99,7 @@ def _store() -> Store:
 @click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--report", help="The report, if its header does not identify it.")
 @click.option("-t", "--table", help="The table, if a zip has several.")
+@click.option("--encoding", help="The encoding of the CSV, if the guess is wrong: cp850, mac_roman, ...")
 @click.option("--check", is_flag=True, help="Only compare the headers with the expected ones.")
 @output_options("out.parquet (typed), out.csv (unchanged) or out.xlsx (for Excel).")
 @json_option
@@ -105,6 +110,7 @@ def file(
     path: Path,
     report: str | None,
     table: str | None,
+    encoding: str | None,
     check: bool,
     output: Output | None,
     as_json: bool,
@@ -119,32 +125,50 @@ def file(
                 "--check writes no file, but -o was given.", hint="Leave out one of the two."
             )
         if output is not None:
-            _convert(path, report, table, output, as_json=as_json)
+            _convert(path, report, table, encoding, output, as_json=as_json)
         elif check:
-            if not _is_as_expected(path, report, as_json=as_json):
+            if not _is_as_expected(path, report, encoding, as_json=as_json):
                 context.exit(FAILED)
         else:
-            for name in tables_in(path) if table is None else [table]:
-                _describe(read_file(path, report, name), as_json=as_json)
+            names = tables_in(path) if table is None else [table]
+            for frame in _read_all(path, report, names, encoding):
+                _describe(frame, as_json=as_json)
 
 
-def _convert(path: Path, report: str | None, table: str | None, output: Output, *, as_json: bool) -> None:
+def _read_all(
+    path: Path, report: str | None, names: Sequence[str | None], encoding: str | None
+) -> Iterator[pd.DataFrame]:
+    """Yield the tables that can be read; warn of the others, and raise if there is no table."""
+    failed = 0
+    for name in names:
+        try:
+            yield read_file(path, report, name, encoding=encoding)
+        except FileError as error:
+            failed += 1
+            if failed == len(names):
+                raise
+            warn(f"{name} was left out: {error.message}")
+
+
+def _convert(
+    path: Path, report: str | None, table: str | None, encoding: str | None, output: Output, *, as_json: bool
+) -> None:
     output.check(".parquet", ".csv", ".xlsx")
     if output.suffix == ".xlsx":
         names = tables_in(path) if table is None else [table]
-        found = [read_file(path, report, name) for name in names]
+        found = list(_read_all(path, report, names, encoding))
         made = [provenance_of(frame) for frame in found]
         output.write_workbook({str(each["table"]): frame for each, frame in zip(made, found, strict=True)})
     else:
         with replacing(output.path) as part:
-            made = [convert_file(path, part, report, table).to_dict()]
+            made = [convert_file(path, part, report, table, encoding=encoding).to_dict()]
     notice(f"{output} written.")
     for each in made if as_json else ():
         print_json({**each, "output": str(output)})
 
 
-def _is_as_expected(path: Path, report: str | None, *, as_json: bool) -> bool:
-    found = check_file(path, report)
+def _is_as_expected(path: Path, report: str | None, encoding: str | None, *, as_json: bool) -> bool:
+    found = check_file(path, report, encoding=encoding)
     other = found[found["found"] != "as expected"]
     print_table(
         found if as_json else other, ("table", "column", "found", "expected", "position"), as_json=as_json

@@ -12,7 +12,7 @@ import pandas as pd
 
 from canvas_reports_nb import frames
 from canvas_reports_nb._disk import open_private
-from canvas_reports_nb.exceptions import NotAReportError, warn
+from canvas_reports_nb.exceptions import FileError, NotAReportError, warn
 from canvas_reports_nb.frames.contents import csv_members, reopenable
 from canvas_reports_nb.frames.dialect import read_dialect
 from canvas_reports_nb.frames.identity import choose_table, identify
@@ -100,15 +100,25 @@ def read_file(
     return frames.convert(arrow if wanted is None else arrow.select(wanted), provenance, engine)
 
 
-def convert_file(path: Path, target: Path, report: str | None = None, table: str | None = None) -> Provenance:
+def convert_file(
+    path: Path,
+    target: Path,
+    report: str | None = None,
+    table: str | None = None,
+    *,
+    encoding: str | None = None,
+) -> Provenance:
     """Write one table of a report file as typed Parquet, or as ``.csv`` with the same bytes.
 
     The target's suffix decides. Memory stays small whatever the file's size; only the owner can read the target.
     """
-    member, identity = _member_and_identity(path, path.name, report, table)
+    member, identity = _member_and_identity(path, path.name, report, table, encoding)
     origin = Provenance(report=identity.report, table=identity.table, source=path.name, sha256=_sha256(path))
     if target.suffix.lower() == ".parquet":
-        return frames.write_parquet(member, identity, target, origin)[1]
+        facts, made = frames.write_parquet(member, identity, target, origin)
+        for text in frames.warnings_of(facts, identity):
+            warn(text)
+        return made
     with member.open() as source, open_private(target) as copy:
         shutil.copyfileobj(source, copy)
     return origin
@@ -146,7 +156,9 @@ def _sha256(source: Any) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def check_file(path_or_buffer: Source, report: str | None = None) -> pd.DataFrame:
+def check_file(
+    path_or_buffer: Source, report: str | None = None, *, encoding: str | None = None
+) -> pd.DataFrame:
     r"""Compare the headers of a report file with the schemas.
 
     Only the headers are read, so even a huge file is checked at once.
@@ -156,6 +168,8 @@ def check_file(path_or_buffer: Source, report: str | None = None) -> pd.DataFram
     path_or_buffer : path, bytes or open file
     report : str, optional
         The report's name. By default, the header and the file's name decide.
+    encoding : str, optional
+        The encoding of the CSV; by default as for `read_file`, which also warns of a guess.
 
     Returns
     -------
@@ -179,18 +193,35 @@ def check_file(path_or_buffer: Source, report: str | None = None) -> pd.DataFram
     """
     rows: list[dict[str, object]] = []
     source, label = reopenable(path_or_buffer)
-    for member in csv_members(source, label):
-        identity = identify(member, report, label=label)
-        header = read_dialect(member).header
-        if report is None and identity.schema is None:
-            shown = ", ".join(header[:6]) + (", ..." if len(header) > 6 else "")  # noqa: PLR2004 - one line of text
-            raise NotAReportError(
-                f"{label or member.name} is from no report this package knows. "
-                f"Its first line is: {shown or '(blank)'}",
-                hint=identity.resembles or 'Name the report to compare it with: report="...".',
-            )
-        rows += [{"table": identity.table, **row} for row in _compare(header, identity.schema)]
+    members = csv_members(source, label, encoding)
+    for note in members[0].notes:
+        warn(note)
+    for member in members:
+        try:
+            rows += _check_member(member, label, report)
+        except FileError as error:
+            if len(members) == 1 or (member is members[-1] and not rows):
+                raise
+            warn(f"{member.name} was left out: {error.message}")
     return pd.DataFrame(rows, columns=list(_CHECKED)).astype(_CHECKED)
+
+
+def _check_member(member: Member, label: str, report: str | None) -> list[dict[str, object]]:
+    identity = identify(member, report, label=label)
+    dialect = read_dialect(member)
+    if dialect.is_guessed or dialect.stray_bytes:
+        words = "some bytes are" if dialect.stray_bytes else "the file is"
+        read_as = "cp1252" if dialect.stray_bytes else dialect.encoding
+        warn(frames.guess_warning(identity.table, f"{words} not UTF-8, read as {read_as}"))
+    if report is None and identity.schema is None:
+        header = dialect.header
+        shown = ", ".join(header[:6]) + (", ..." if len(header) > 6 else "")  # noqa: PLR2004 - one line of text
+        raise NotAReportError(
+            f"{label or member.name} is from no report this package knows. "
+            f"Its first line is: {shown or '(blank)'}",
+            hint=identity.resembles or 'Name the report to compare it with: report="...".',
+        )
+    return [{"table": identity.table, **row} for row in _compare(dialect.header, identity.schema)]
 
 
 def _compare(header: Sequence[str], table: Table | None) -> list[dict[str, object]]:

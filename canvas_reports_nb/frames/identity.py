@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from canvas_reports_nb.catalog.recognize import describe_nearest, recognize, report_in_name
 from canvas_reports_nb.catalog.schemas import schema
-from canvas_reports_nb.exceptions import TableRequiredError, UnknownTableError
+from canvas_reports_nb.exceptions import NotAReportError, TableRequiredError, UnknownTableError
 from canvas_reports_nb.frames.dialect import read_dialect
 
 if TYPE_CHECKING:
@@ -49,8 +49,33 @@ def identify(
     table: str | None = None,
     parameters: Mapping[str, Any] | None = None,
 ) -> Identity:
-    """Find out what a CSV holds, from what is known of it: report, file name, table, the run's parameters."""
-    header = read_dialect(member).header
+    """Find out what a CSV holds, from what is known of it: report, file name, table, the run's parameters.
+
+    Raises
+    ------
+    NotAReportError
+        Instead of a table, Canvas wrote that the term has no grading periods.
+    """
+    dialect = read_dialect(member)
+    found = _identify(member, report, dialect.header, label=label, table=table, parameters=parameters or {})
+    is_message = len(dialect.header) == 1 and not dialect.has_rows
+    if is_message and found.schema is not None and found.schema.dynamic is not None:
+        raise NotAReportError(
+            f"{found.table} has no grades by grading period: there are no grading periods for this term.",
+            hint="Choose a term with grading periods, or read grade_export_csv for the grades of the whole term.",
+        )
+    return found
+
+
+def _identify(
+    member: Member,
+    report: str | None,
+    header: tuple[str, ...],
+    *,
+    label: str,
+    table: str | None,
+    parameters: Mapping[str, Any],
+) -> Identity:
     if report is None:
         return _by_header(member, header, label)
     known = schema(report)
@@ -58,7 +83,7 @@ def identify(
         return Identity(report, member.name if member.in_zip else (table or report), None)
     if member.in_zip:
         return Identity(report, member.name, known.table(member.stem), known.locale_csv)
-    found = known.tables.get(table or "") or _lone_table(member, known, header, parameters or {})
+    found = known.tables.get(table or "") or _lone_table(member, known, header, parameters)
     # A pattern such as "{term name}" is not a name.
     return Identity(report, report if found.dynamic else found.name, found, known.locale_csv)
 

@@ -51,7 +51,7 @@ def read_arrow(member: Member, identity: Identity) -> tuple[pa.Table, Facts]:
         return batches.append
 
     facts = read(member, identity.schema, sink, locale=identity.locale)
-    for text in _warnings(facts, identity):
+    for text in warnings_of(facts, identity):
         warn(text)
     return pa.Table.from_batches(batches, schemas[-1]).unify_dictionaries(), facts
 
@@ -153,17 +153,22 @@ class _ParquetSink:
                 self._writer.close()
 
 
-def _warnings(facts: Facts, identity: Identity) -> list[str]:
+def warnings_of(facts: Facts, identity: Identity) -> list[str]:
     """Return a warning for a guessed encoding and for each column that stays text because of a value."""
     problem = facts.stray or f"the file is not UTF-8 and was read as {facts.dialect.encoding}"
-    guess = (
-        f"{identity.table}: {problem}. If names look wrong, name the encoding: "
-        'read_file(..., encoding="cp850") for "CSV (MS-DOS)", "mac_roman" for "CSV (Macintosh)".'
-    )
+    guess = guess_warning(identity.table, problem)
     return [guess] * (facts.dialect.is_guessed or bool(facts.stray)) + [
         f"{identity.table}: column {name!r} stays text, because row {found.row} holds {found.value[:80]!r}."
         for name, found in facts.as_text.items()
     ]
+
+
+def guess_warning(table: str, problem: str) -> str:
+    """Return the warning for a guessed encoding."""
+    return (
+        f"{table}: {problem}. If names look wrong, name the encoding: "
+        'read_file(..., encoding="cp850") for "CSV (MS-DOS)", "mac_roman" for "CSV (Macintosh)".'
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +210,7 @@ def derive_here(
         target = folder / f"{disk_name(identity.table, safe=' ', taken=taken)}.parquet"
         facts, made = write_parquet(member, identity, target, provenance)
         tables[identity.table] = {**file_facts(target), "provenance": made.to_dict()}
-        warned += _warnings(facts, identity)
+        warned += warnings_of(facts, identity)
     if rejected and not tables:
         raise rejected
     return Derived(members[0].in_zip, tables, warned)

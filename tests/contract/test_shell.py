@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 import termios
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -479,6 +480,30 @@ def test_a_workbook_has_all_tables(shell: Callable[..., Shell], tmp_path: Path) 
     )
     run("run", "--requests", "requests.csv", "-o", "many.xlsx")
     assert "enrollment_term_id" in [cell.value for cell in openpyxl.load_workbook("many.xlsx")["Data"][1]]
+
+
+def test_the_encoding_of_a_file(shell: Callable[..., Shell], tmp_path: Path) -> None:
+    read = shell()
+    path = tmp_path / "activity.csv"
+    path.write_bytes("user id,user name,last activity at\n7,Ünal,\n".encode("cp850"))
+    for arguments in ((), ("-o", "out.parquet"), ("-o", "out.xlsx", "--overwrite"), ("--check",)):
+        asked = ("file", str(path), *arguments)
+        assert "Warning: " in read(*asked).stderr
+        assert read(*asked, "--encoding", "cp850").stderr == ""
+    assert pd.read_parquet("out.parquet")["user name"].tolist() == ["Ünal"]
+    assert "Unknown encoding" in read.error_line("file", str(path), "--encoding", "cp85O", code=2)
+
+
+def test_a_zip_with_a_table_that_can_not_be_read(shell: Callable[..., Shell], tmp_path: Path) -> None:
+    read, path = shell(), tmp_path / "periods.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("Fall.csv", "no grading periods configured for this term\n")
+        archive.writestr("Spring.csv", "student name,student id\nAda,1\n")
+    asked = ("file", str(path), "--report", "mgp_grade_export_csv")
+    shown = read(*asked)
+    assert "Spring (mgp_grade_export_csv): 1 rows" in shown.stdout
+    assert "Warning: Fall was left out" in shown.stderr
+    assert "no grading periods" in read.error_line(*asked, "-t", "Fall", code=1)
 
 
 def test_a_file_that_has_changed(shell: Callable[..., Shell], tmp_path: Path) -> None:

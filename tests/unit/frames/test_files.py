@@ -273,6 +273,18 @@ def test_a_missing_file_raises_file_not_found(tmp_path: Path) -> None:
         crn.read_file(tmp_path / "gone.csv")
 
 
+def test_check_file_warns_of_a_guessed_encoding_which_can_be_overruled() -> None:
+    header = "user id,user name,last activity at,Prüfung\n7,Ünal,,ß\n"
+    report = "last_enrollment_activity_csv"
+    with pytest.warns(crn.ReportWarning, match="not UTF-8, read as latin-1.*encoding="):
+        guessed = crn.check_file(header.encode("cp850"), report)
+    assert "Prüfung" not in guessed["column"].tolist()
+    named = crn.check_file(header.encode("cp850"), report, encoding="cp850")
+    assert "Prüfung" in named["column"].tolist()
+    with pytest.raises(exc.ParameterError, match="Unknown encoding 'cp85O'"):
+        crn.check_file(header.encode(), report, encoding="cp85O")
+
+
 DATA = Path(__file__).parents[2] / "data"
 ZERO = schema("zero_activity_csv").tables["zero_activity_csv"]
 

@@ -463,8 +463,6 @@ def test_empty_results() -> None:
     header_only = crn.read_file(ACTIVITY)
     assert header_only.shape == (0, 3)
     assert [str(dtype) for dtype in header_only.dtypes] == ["Int64", "str", "datetime64[us, UTC]"]
-    one_cell = crn.read_file(b"no grading periods configured for this term\n", report="mgp_grade_export_csv")
-    assert one_cell.shape == (0, 1)
     blank = crn.read_file(b"\n", report="mgp_grade_export_csv")
     assert blank.shape == (0, 0)
     in_zip = crn.read_file(
@@ -472,6 +470,25 @@ def test_empty_results() -> None:
     )
     assert in_zip.shape == (0, 5)
     assert in_zip["canvas_user_id"].dtype == "Int64"
+
+
+NO_PERIODS = b"no grading periods configured for this term\n"
+
+
+@pytest.mark.parametrize(
+    "text", [NO_PERIODS, "\ufeffkeine Bewertungszeiträume".encode(), b'"no grading periods"\r\n']
+)
+def test_a_term_without_grading_periods_is_an_error(text: bytes) -> None:
+    for read in (crn.read_file, crn.check_file):
+        with pytest.raises(NotAReportError, match="there are no grading periods"):
+            read(text, "mgp_grade_export_csv")
+    data = many_zipped(("Fall.csv", text), ("Spring.csv", b"student name,student id\nAda,1\n"))
+    with pytest.raises(NotAReportError, match="Fall has no grades"):
+        crn.read_file(data, "mgp_grade_export_csv", table="Fall")
+    assert len(crn.read_file(data, "mgp_grade_export_csv", table="Spring")) == 1
+    with pytest.warns(crn.ReportWarning, match=r"Fall was left out: .* no grading periods"):
+        checked = crn.check_file(data, "mgp_grade_export_csv")
+    assert set(checked["table"]) == {"Spring"}
 
 
 def test_no_outcomes_found_is_a_message_not_a_student() -> None:
