@@ -235,11 +235,15 @@ class Batch:
                     pending.runs.api, pending.runs.store, pending.runs.url, run, self._moved(pending), key=key
                 )
             )
-        except StoreLockedError:
-            if pending.locked_until is None:
+        except StoreLockedError as error:
+            now = self._clock()
+            if pending.locked_since is None:
+                pending.locked_since = now
                 text = f"Waiting for another process that is downloading run {run.id} ..."
                 self._sink.show(ProgressEvent("note", run.report, run.id, run.status, text=text))
-            pending.locked_until = self._clock() + _LOCKED
+            if self._timeout is None and now - pending.locked_since > PATIENCE:
+                pending.finish(error)  # a stopped process holds its locks forever
+            pending.locked_until = now + _LOCKED
         except _FILE_MISSING as error:
             self._end_without_file(pending, error)
         except CanvasReportsError as error:
@@ -248,7 +252,7 @@ class Batch:
             if not passing or pending.downloads == _DOWNLOADS or self._waiter.is_expired:
                 self._fail(pending, error)
         else:
-            pending.locked_until = None
+            pending.locked_until = pending.locked_since = None
 
     # -- what is known -----------------------------------------------------------------------
 

@@ -54,19 +54,24 @@ class Ledger:
     @contextmanager
     def lock(self, query: Query, waiter: Waiter) -> Iterator[None]:
         """Let one process at a time start a run of this query; without file locks, don't wait for others."""
-        folder, latest = self._folder(query.report), waiter.elapsed() + _LONGEST_START
-        name = hashlib.blake2b(query.key.encode(), digest_size=8).hexdigest()
+        path, latest = self.lock_path(query), waiter.elapsed() + _LONGEST_START
         with ExitStack() as stack:
             try:
-                make_private(self._root, folder)
-                while (held := try_lock(folder / f".{name}.lock")) is None:
+                make_private(self._root, path.parent)
+                while (held := try_lock(path)) is None:
                     if waiter.is_expired or waiter.elapsed() > latest:
                         break
+                    _LOG.info("%s: waiting for another process that is starting the same run", query.report)
                     waiter.pause(_LOCK_POLL)
                 stack.enter_context(held or nullcontext())
             except (OSError, StoreError) as error:
                 _LOG.info("%s: started without a lock: %s", query.report, error)
             yield
+
+    def lock_path(self, query: Query) -> Path:
+        """Return the file that is locked while a run of this query is started."""
+        name = hashlib.blake2b(query.key.encode(), digest_size=8).hexdigest()
+        return self._folder(query.report) / f".{name}.lock"
 
     def note(self, run: ReportRun, query: Query) -> None:
         """Remember a run, completely or not at all.

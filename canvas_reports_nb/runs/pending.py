@@ -77,6 +77,7 @@ class PendingRun:
     downloads: int = 0
     downloading: ProgressEvent | None = None
     locked_until: float | None = None
+    locked_since: float | None = None
     usual: tuple[float, float] | tuple[()] | None = None
     is_reused: bool = False
     others: tuple[ReportRun, ...] = ()

@@ -114,22 +114,27 @@ with FileLock(sys.argv[1]):
 
 @pytest.fixture
 def hold_lock() -> Iterator[Callable[[crn.Connection, str, int], Callable[[], object]]]:
-    """Let another process hold the lock of a run that is not stored yet; return a function that ends it."""
+    """Let another process hold the lock of a run that is not stored yet; return a function that ends it.
+
+    ``hold_lock.path`` does so for any lock file.
+    """
     holders: list[subprocess.Popen[bytes]] = []
 
-    def hold(connection: crn.Connection, report: str, run_id: int) -> Callable[[], object]:
-        folder = connection.store.folder(connection.url, connection.account_id, report)
-        folder.mkdir(parents=True)
+    def hold_path(path: Path) -> Callable[[], object]:
+        path.parent.mkdir(parents=True)
         holder = subprocess.Popen(
-            [sys.executable, "-c", HOLDER, str(folder / f".{run_id}.lock")],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
+            [sys.executable, "-c", HOLDER, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
         holders.append(holder)
         assert holder.stdout
         assert holder.stdout.readline() == b"locked\n"
         return holder.communicate
 
+    def hold(connection: crn.Connection, report: str, run_id: int) -> Callable[[], object]:
+        folder = connection.store.folder(connection.url, connection.account_id, report)
+        return hold_path(folder / f".{run_id}.lock")
+
+    hold.path = hold_path  # type: ignore[attr-defined]
     yield hold
     for holder in holders:
         holder.communicate()

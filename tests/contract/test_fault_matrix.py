@@ -6,6 +6,7 @@ silent, and only then. The matrix is printed at the end: ``pytest -n0 -s``.
 
 import errno
 import io
+import json
 import os
 import signal
 import socket
@@ -30,7 +31,7 @@ from canvas_reports_nb.deadline import Waiter
 from canvas_reports_nb.frames import parquet
 from canvas_reports_nb.runs import download
 from canvas_reports_nb.settings import Settings
-from canvas_reports_nb.store.stored_run import SIDECAR
+from canvas_reports_nb.store.stored_run import SIDECAR, ReportResult
 from tests.faults import CALLS, FAULTS, patient_connection, serve
 
 REPORT, QUIET = "grade_export_csv", {"progress": False}
@@ -342,4 +343,116 @@ def test_a_schedule_of_temporary_faults(*, impatient: Any, wanted: Any, matrix: 
     connection = impatient(scenarios=[f"schedule:{seed}"])
     matrix[f"schedule:{seed}", "other"] = end(connection, "show", FRAME, wanted)
     assert runs_made(connection) == 1
+    assert_nothing_partial(connection, stored=True)
+
+
+TIMEOUT = 600.0
+"""More than a run takes, and less than any wait for a lock."""
+
+
+def no_locks(code: int) -> Callable[..., None]:
+    def apply(_connection: Connection, monkeypatch: pytest.MonkeyPatch, _hold: Any) -> None:
+        def refuse(*_: Any) -> None:
+            raise OSError(code, os.strerror(code))
+
+        monkeypatch.setattr("fcntl.flock", refuse)
+
+    return apply
+
+
+def in_the_way(name: str) -> Callable[..., None]:
+    """Put a file where the store would make a folder."""
+
+    def apply(connection: Connection, _monkeypatch: pytest.MonkeyPatch, _hold: Any) -> None:
+        path = connection.store.path / name
+        path.parent.mkdir(parents=True, mode=0o700)
+        path.touch(0o600)
+
+    return apply
+
+
+def held(name: str) -> Callable[..., None]:
+    """Let another process hold a lock."""
+
+    def apply(connection: Connection, _monkeypatch: pytest.MonkeyPatch, hold: Any) -> None:
+        if name == "run":
+            hold(connection, REPORT, connection.start(REPORT).wait(progress=False).run.id)
+        else:
+            query = connection._runs.query(REPORT, {})
+            hold.path(connection._ledger.lock_path(query))
+
+    return apply
+
+
+def removed_while_read(connection: Connection, monkeypatch: pytest.MonkeyPatch, _hold: Any) -> None:
+    choose, left = ReportResult._choose, [1]
+
+    def remove(result: ReportResult, table: str | None) -> str:
+        if left and left.pop():
+            connection.store.clear()
+        return choose(result, table)
+
+    monkeypatch.setattr(ReportResult, "_choose", remove)
+
+
+def id_started_again(connection: Connection, _monkeypatch: pytest.MonkeyPatch, _hold: Any) -> None:
+    """Store a run of another question under the id that the next run will have."""
+    other = connection.read_report(REPORT, include_deleted=True, **QUIET).canvas.provenance["run_id"]
+    connection.server._canvas.runs.clear()  # type: ignore[attr-defined]
+    folder = connection.store.folder(connection.url, "self", REPORT, other)
+    facts = json.loads((folder / SIDECAR).read_text())
+    for made in (facts["provenance"], *(table["provenance"] for table in facts["tables"].values())):
+        made |= {"run_id": other + 1, "created_at": "2025-01-01T00:00:00+00:00"}
+    (folder / SIDECAR).write_text(json.dumps(facts))
+    folder.rename(folder.with_name(str(other + 1)))
+    assert connection.store.info()["run_id"].tolist() == [other + 1]
+
+
+# fault of this machine: what it does, how the read ends, and how many runs are started.
+LOCAL: dict[str, tuple[Callable[..., None], Ending, int]] = {
+    "no locks (ENOLCK)": (no_locks(errno.ENOLCK), FRAME, 1),
+    "no locks (EOPNOTSUPP)": (no_locks(errno.EOPNOTSUPP), FRAME, 1),
+    "no locks (EACCES)": (no_locks(errno.EACCES), FRAME, 1),
+    "a file in place of the runs": (in_the_way("runs"), ex.StoreError, 0),
+    "a file in place of the ledger": (in_the_way("ledger"), FRAME, 1),
+    "a file in place of the metadata": (in_the_way("http"), FRAME, 1),
+    "a file in place of the pins": (in_the_way("runs/.pins"), FRAME, 1),
+    "the run's lock is held": (held("run"), ex.WaitTimeoutError, 1),
+    "the query's lock is held": (held("query"), FRAME, 1),
+    "the run is removed while read": (removed_while_read, FRAME, 1),
+    "its id was another run's": (id_started_again, FRAME, 1),
+}
+
+
+@pytest.mark.parametrize("fault", LOCAL)
+def test_a_fault_of_this_machine(
+    *, impatient: Any, wanted: Any, monkeypatch: Any, matrix: Any, hold_lock: Any, fault: str
+) -> None:
+    connection = impatient()
+    apply, ending, runs = LOCAL[fault]
+    apply(connection, monkeypatch, hold_lock)
+    began = connection.waiter.clock()
+    if ending == FRAME:
+        assert connection.read_report(REPORT, timeout=TIMEOUT, **QUIET).equals(wanted)
+    else:
+        with pytest.raises(ex.CanvasReportsError) as caught:
+            connection.read_report(REPORT, timeout=TIMEOUT, **QUIET)
+        assert type(caught.value) is ending
+        assert caught.value.hint
+    matrix[fault, "other"] = ending if isinstance(ending, str) else ending.__name__
+    assert connection.waiter.clock() - began <= TIMEOUT + 1
+    assert runs_made(connection) == runs
+    assert not list(connection.store.path.rglob("*.part"))
+
+
+@pytest.mark.parametrize("fault", ["aborted", "deleted"])
+def test_a_joined_run_that_somebody_stops(*, impatient: Any, wanted: Any, matrix: Any, fault: str) -> None:
+    connection = impatient()
+    connection._api.start(REPORT, {"skip_message": True})
+    connection.server.plan(f"{fault}@show")
+    began = connection.waiter.clock()
+    assert connection.read_report(REPORT, timeout=TIMEOUT, **QUIET).equals(wanted)
+    matrix[f"joined, then {fault}", "show"] = FRAME
+    assert connection.waiter.clock() - began <= TIMEOUT
+    assert runs_made(connection) == 2, "theirs and ours"
     assert_nothing_partial(connection, stored=True)

@@ -217,7 +217,7 @@ def test_a_store_that_cannot_be_written_is_an_error_before_the_start(
     mine.start(GRADES)
 
 
-@pytest.mark.parametrize("code", [errno.ENOLCK, errno.EOPNOTSUPP])
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.EOPNOTSUPP, errno.EACCES])
 def test_a_file_system_without_locks(
     canvas: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
@@ -225,7 +225,11 @@ def test_a_file_system_without_locks(
         raise OSError(code, "not here")
 
     monkeypatch.setattr("fcntl.flock", refuse)
-    assert len(canvas().read_report(GRADES, **QUIET)) > 0
+    mine = canvas(duration=60)
+    began = mine.waiter.clock()
+    assert len(mine.read_report(GRADES, **QUIET)) > 0
+    assert mine.waiter.clock() - began < 90, "nothing waits for a lock that nobody holds"
+    assert mine.starts() == 1
 
 
 def test_a_lock_file_that_is_a_folder(canvas: Callable[..., Any]) -> None:

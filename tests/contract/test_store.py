@@ -256,6 +256,14 @@ def test_waiting_for_another_process_ends_at_the_deadline_and_is_shown(locked: A
     assert len(connection.read_report("grade_export_csv", run_id=run_id, timeout=2, **QUIET)) > 0
 
 
+def test_without_a_deadline_the_wait_for_a_stopped_process_ends_all_the_same(locked: Any) -> None:
+    connection, run_id, _ = locked
+    began = connection.server.clock.now()
+    with pytest.raises(exceptions.StoreLockedError, match=f"still downloading run {run_id}"):
+        connection.read_report("grade_export_csv", run_id=run_id, **QUIET)
+    assert 1800 < (connection.server.clock.now() - began).total_seconds() < 1900
+
+
 def test_in_a_batch_the_wait_for_another_process_ends_at_the_deadline(locked: Any) -> None:
     connection, run_id, _ = locked
     began = connection.server.clock.now()
