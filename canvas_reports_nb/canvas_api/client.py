@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from canvas_reports_nb.deadline import Waiter
 
 _LOG = logging.getLogger(__name__)
+_ACCOUNT = re.compile(r"/accounts/(\d{1,18})/files/")
+_SHARD = 10**13  # a hosted Canvas may add this, times the number of its shard, to an id
 _Item = TypeVar("_Item")
 
 
@@ -96,13 +99,13 @@ class AccountReports:
                 )
             except NotFoundError:
                 raise self.not_offered(report, self.available()) from None
-            return _expected(ReportRun.from_api(answer), report)
+            return self._expected(ReportRun.from_api(answer), report)
 
     def index(self, report: str) -> Iterator[ReportRun]:
         """Yield the past runs of a report, newest first: ``GET reports/:report``."""
         with self._located(report=report, missing=UnknownAccountError):
             items = self._all(f"reports/{_quoted(report)}")
-            yield from _readable(items, lambda item: _expected(ReportRun.from_api(item), report))
+            yield from _readable(items, lambda item: self._expected(ReportRun.from_api(item), report))
 
     def show(self, report: str, run_id: int) -> ReportRun:
         """Return a run: ``GET reports/:report/:id``."""
@@ -127,7 +130,7 @@ class AccountReports:
         # An admin of a sub-account may read the terms of "self", the root, but nothing else about it.
         about = {} if self.account == "self" else self.about(cache="only" if cache == "only" else "yes")
         root = about.get("root_account_id")
-        base = self._base if root is None else f"accounts/{root}"
+        base = self._base if root is None else f"accounts/{quote(str(root), safe='~')}"
         with self._located(missing=UnknownAccountError):
             found: list[dict[str, Any]] = []
             try:
@@ -209,6 +212,7 @@ class AccountReports:
             answer = self._transport.json("GET", self._base, cache=cache)
             if not isinstance(answer, dict):
                 raise UnexpectedAnswerError("Canvas sent something other than an account.")
+            self._check_account(str(answer.get("id", "")), "sent account")
             return answer
 
     def download(self, url: str, *, offset: int = 0) -> AbstractContextManager[Response]:
@@ -235,10 +239,25 @@ class AccountReports:
     def _one(self, method: str, report: str, run_id: int, tail: str = "") -> ReportRun:
         with self._located(report=report, run_id=run_id, missing=UnknownRunError):
             path = f"{self._base}/reports/{_quoted(report)}/{numbered(run_id)}{tail}"
-            run = _expected(ReportRun.from_api(self._transport.json(method, path)), report)
+            run = self._expected(ReportRun.from_api(self._transport.json(method, path)), report)
             if run.id != numbered(run_id):
                 raise UnexpectedAnswerError(f"Canvas sent run {run.id} instead of run {run_id}.")
             return run
+
+    def _expected(self, run: ReportRun, report: str) -> ReportRun:
+        """Return a run if it is one of this report and account."""
+        if run.report not in ("", report):
+            raise UnexpectedAnswerError(f"Canvas sent a run of {run.report!r} instead of {report!r}.")
+        found = _ACCOUNT.search(str(run.file_url))
+        if found is not None:
+            self._check_account(found[1], "sent a run of account")
+        return run
+
+    def _check_account(self, found: str, what: str) -> None:
+        """Reject a response about another account, if the account was named by its id."""
+        both = (self.account, found)
+        if all(text.isdecimal() for text in both) and len({int(text) % _SHARD for text in both}) > 1:
+            raise UnexpectedAnswerError(f"Canvas {what} {found} instead of {self.account}.")
 
     def _all(self, path: str, **request: Any) -> Iterator[Any]:
         return self._items(f"{self._base}/{path}", **request)
@@ -284,13 +303,6 @@ def _readable(items: Iterable[Any], read: Callable[[Any], _Item]) -> Iterator[_I
             _LOG.warning("An item of a list was left out: %s", error.message)
         else:
             yield read_item
-
-
-def _expected(run: ReportRun, report: str) -> ReportRun:
-    """Return a run if it is one of this report."""
-    if run.report not in ("", report):
-        raise UnexpectedAnswerError(f"Canvas sent a run of {run.report!r} instead of {report!r}.")
-    return run
 
 
 def _with_id(what: str, item: Any) -> dict[str, Any]:

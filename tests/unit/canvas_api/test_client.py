@@ -60,6 +60,34 @@ def test_a_response_to_another_request_is_an_error(call: str, answer: dict[str, 
         getattr(api(asked | answer), call)(GRADES, 8)
 
 
+@pytest.mark.parametrize(
+    ("account", "theirs", "is_right"),
+    [
+        ("7", "7", True),
+        ("7", "10000000000007", True),  # the same account, as a hosted Canvas may write it
+        ("12~34", "34", True),
+        ("self", "1", True),
+        ("sis_account_id:ENG", "7", True),
+        ("7", "8", False),
+        ("7", "1", False),
+        ("10000000000007", "8", False),
+    ],
+)
+def test_a_response_about_another_account_is_an_error(account: str, theirs: str, *, is_right: bool) -> None:
+    url = f"https://canvas.example.edu/accounts/{theirs}/files/9/download"
+    run = {"id": 8, "report": GRADES, "status": "complete", "file_url": url}
+    one = AccountReports(Answering(run), account)  # type: ignore[arg-type]
+    many = AccountReports(Answering([run]), account)  # type: ignore[arg-type]
+    about = AccountReports(Answering({"id": int(theirs)}), account)  # type: ignore[arg-type]
+    assert [each.id for each in many.index(GRADES)] == [8] * is_right
+    for call in (lambda: one.show(GRADES, 8), lambda: one.start(GRADES, {}), about.about):
+        if is_right:
+            call()
+        else:
+            with pytest.raises(UnexpectedAnswerError, match=f"account {theirs} instead of {account}"):
+                call()
+
+
 def test_a_started_run_of_another_report_is_an_error() -> None:
     with pytest.raises(UnexpectedAnswerError, match="instead of 'grade_export_csv'"):
         api({"id": 8, "report": "provisioning_csv", "status": "created"}).start(GRADES, {})
