@@ -11,6 +11,7 @@ To add a fault, add an entry to `FAULTS`. Each fault works with every call in `C
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import random
 import re
@@ -316,6 +317,31 @@ def _other_shape(response: Response) -> Response:
     )
 
 
+def _with_headers(**headers: str) -> Fault:
+    """Return a fault that adds headers, or replaces those of the same names."""
+    added = {name.replace("_", "-").encode(): value.encode("latin-1") for name, value in headers.items()}
+
+    def change(response: Response) -> Response:
+        kept = [pair for pair in response.headers if pair[0] not in added]
+        return replace(response, headers=(*kept, *added.items()))
+
+    return Fault(change=change)
+
+
+def _packed(response: Response) -> Response:
+    """Return ten times the largest response that a client reads, packed into some kilobytes."""
+    packed = gzip.compress(b" " * (80 << 20), compresslevel=1)
+    return replace(response, headers=(*response.headers, (b"content-encoding", b"gzip"))).with_body(packed)
+
+
+def _of_another_account(run: dict[str, object]) -> object:
+    return {**run, "id": int(str(run["id"])) + 1, "report": "provisioning_csv"}
+
+
+_NO_NUMBERS = {
+    "date": "yesterday", "retry_after": "soon", "x_rate_limit_remaining": "-nan", "age": "x", "etag": "\xff",
+    "last_modified": "\x7f", "content_range": f"bytes {'9' * 5000}-x/y", "link": '<>; rel="last", <http://[::1>;',
+}  # fmt: skip
 _SORRY = json.dumps({"errors": [{"message": "An error occurred."}]}).encode()
 
 FAULTS: Mapping[str, Fault] = MappingProxyType(
@@ -341,9 +367,16 @@ FAULTS: Mapping[str, Fault] = MappingProxyType(
         "login_page": _refusing(refusals.login_page()),
         "login_redirect": _redirecting(lambda _path: "/login"),
         "no_user_agent": _refusing(refusals.no_user_agent()),
+        "odd_headers": _with_headers(**_NO_NUMBERS),
+        "odd_next_page": _with_headers(link='<http://[::1/?page=2>; rel="next"'),
+        "other_run": _rewriting(_of_another_account),
         "other_shape": Fault(change=_other_shape),
+        "packed": Fault(change=_packed),
         "redirect_loop": _redirecting(lambda path: path),
         "redirect_plain": _redirecting(lambda _path: "http://files.example.org/report.csv?token=signed"),
+        "rejected_link": _refusing(
+            refusals.Refusal(403, "<Error><Code>AccessDenied</Code></Error>", media_type="application/xml")
+        ),
         "reset_after": Fault(carry=_whole_then_reset),
         "reset_before": Fault(instead=lambda _path: Response(0, b""), carry=_nothing_then_reset),
         "reset_unanswered": Fault(carry=_nothing_then_reset),
@@ -352,6 +385,7 @@ FAULTS: Mapping[str, Fault] = MappingProxyType(
         "size_less": _size_off_by(-1),
         "size_more": _size_off_by(+1),
         "stall": Fault(carry=_half_then_stall),
+        "strange_packing": _with_headers(content_encoding="br"),
         "switched_off": Fault(switches_off=True),
         "throttled_403": _refusing(refusals.throttled(403)),
         "throttled_429": _refusing(refusals.throttled(429)),
