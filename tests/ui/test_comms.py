@@ -211,3 +211,27 @@ def test_interrupt_detaches_and_prints_the_line_that_attaches_again(kernel: Kern
     assert line.startswith(f"canvas.attach({REPORT!r}, ")
     assert line in "".join(error["traceback"])
     assert int(kernel.value(f"len({line}.to_pandas())")) > 0
+
+
+GRADES = f"grades = crn.read_file({str(ROOT / 'tests/data/11_grade_export_21col.csv')!r})"
+PICTURES = [
+    "crn.charts.grade_distribution(grades)",
+    "crn.charts.grade_distribution(grades)",
+    "grades.canvas.plot.grade_distribution()",
+    "import matplotlib.pyplot as plt; plt.plot([1, 2]); None",
+    "ax = crn.charts.grade_distribution(grades)",
+    "import matplotlib.pyplot as plt; plt.plot([1, 2]); crn.charts.grade_distribution(grades, ax=plt.gca()); None",
+]
+
+
+def test_every_chart_appears_and_none_disturbs_the_users_own(kernel: Kernel) -> None:
+    """Nobody typed %matplotlib inline; the first figure of the kernel is a chart of ours."""
+    kernel.run(GRADES)
+    for code in PICTURES:
+        sent = [each for each in kernel.run(code) if each["msg_type"] in {"display_data", "execute_result"}]
+        # One picture, and no line of text with the type and the whole description of the axes.
+        assert [(each["msg_type"], "image/png" in each["content"]["data"]) for each in sent] == [
+            ("display_data", True)
+        ], code
+    look = "(plt.rcParams['figure.facecolor'], plt.rcParams['axes.spines.top'], plt.isinteractive())"
+    assert kernel.value(look) == "('white', True, True)"

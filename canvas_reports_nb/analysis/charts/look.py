@@ -8,7 +8,7 @@ import unicodedata
 from collections import Counter
 from contextlib import contextmanager
 from numbers import Integral
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from canvas_reports_nb.exceptions import MissingDependencyError, ParameterError
 from canvas_reports_nb.frames.describe import provenance_of
@@ -53,7 +53,6 @@ _STYLE: dict[Any, Any] = {
     "axes.spines.right": False,
     "grid.alpha": 0.25,
     "legend.frameon": False,
-    "figure.constrained_layout.use": True,
 }
 # Names come in every script, and the default font covers few.
 _FONTS = (
@@ -67,8 +66,20 @@ def styled_axes(ax: Axes | None, size: tuple[float, float] = (7.2, 3.6)) -> Iter
     """Give the axes to draw on, in the style of this package; new ones unless the caller passed some."""
     installed = set(font_manager.get_font_names())
     fonts = ["DejaVu Sans", *(font for font in _FONTS if font in installed)]
+    # Before the style: the first figure loads the backend, whose settings must outlive the style's context.
+    figure = plt.figure(figsize=size, layout="constrained", facecolor="none") if ax is None else None
     with plt.rc_context({**_STYLE, "font.family": fonts}):
-        yield ax if ax is not None else plt.subplots(figsize=size)[1]
+        if figure is None:
+            yield cast("Axes", ax)
+        else:
+            drawn = figure.subplots()
+            # The notebook shows the picture; the text of the axes below it would only repeat the description.
+            drawn._ipython_display_ = _show_nothing  # type: ignore[attr-defined]
+            yield drawn
+
+
+def _show_nothing() -> None:
+    """Show no text for axes whose picture is shown."""
 
 
 def size_for_rows(rows: int) -> tuple[float, float]:
