@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from canvas_reports_nb.analysis.grades.marks import REQUIRED, one_row_per
+from canvas_reports_nb.analysis.alerts import Alerts, alerts
 from canvas_reports_nb.catalog.parameters import is_number
 from canvas_reports_nb.exceptions import ParameterError
 from canvas_reports_nb.frames.exchange import (
@@ -27,12 +27,11 @@ from canvas_reports_nb.frames.exchange import (
     to_lazy,
 )
 
-__all__ = ["clean_up", "last_access_by_week", "no_submissions", "zero_activity"]
+__all__ = ["Alerts", "alerts", "clean_up", "last_access_by_week", "no_submissions"]
 
 _TIMES = ("last access at", "last activity at")
 _PAIR = ("user id", "course id")
 _ENROLLMENT = ("canvas_user_id", "canvas_course_id", "base_role_type", "status")
-_LOGIN = ("canvas_user_id", "login_id", "email", "status")
 # The ids of other reports, and their names in the activity reports.
 _IDS = {
     "canvas_user_id": "user id",
@@ -40,7 +39,6 @@ _IDS = {
     "student id": "user id",
     "course id": "course id",
 }
-_GRADES = ("term", "current score", "final score", "current grade", "final grade")
 _COURSE = ("course id", "sis id", "short name", "name")
 _STORAGE = "storage used in MB"
 _REASONS = ("unused", "unpublished", "public", "heavy")
@@ -102,56 +100,6 @@ def last_seen(frame: Any, column: str, zone: str, analysis: str) -> pl.LazyFrame
     )
 
 
-def zero_activity(frame: FrameT, *, enrollments: Any = None, users: Any = None, grades: Any = None) -> FrameT:
-    """Return the students without activity in a course, with contact data, enrollment and grades.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        ``zero_activity_csv`` of any kind. A student in several sections or with several logins has several rows
-        there; the row with the lowest section id, then the first SIS id, is kept.
-    enrollments, users : DataFrame, optional
-        Tables of a provisioning run.
-    grades : DataFrame, optional
-        ``grade_export_csv``; one row per student and course is used.
-
-    Returns
-    -------
-    DataFrame
-        The same kind of frame, one row per student and course, sorted by course and person: the columns of the
-        report and ``sections`` (Int64: the number of sections without activity). With ``users``: ``login_id``
-        and ``email`` of the person's active login, otherwise of another (the first by name). With
-        ``enrollments``: ``role`` and ``status`` of the student's active enrollment in the course, otherwise of
-        another. With ``grades``: ``term``, ``current score``, ``final score`` and their letters. Students missing
-        from a table are kept, with blanks.
-    """
-    rows = to_lazy(frame)
-    require_columns(rows, (*_PAIR, "section id", "user sis id"), "zero_activity")
-    silent = _first(
-        rows.filter(pl.col(name).is_not_null() for name in _PAIR).with_columns(
-            pl.col("section id").drop_nulls().n_unique().over(_PAIR).cast(pl.Int64).alias("sections")
-        ),
-        _PAIR,
-        ("section id", "user sis id"),
-    )
-    if users is not None:
-        logins = _joinable(rows, frame, users, _LOGIN, "zero_activity, in users,").with_columns(_inactive())
-        logins = _first(logins, ["user id"], ["__inactive", "login_id"])
-        silent = silent.join(logins.select("user id", "login_id", "email"), on="user id", how="left")
-    if enrollments is not None:
-        enrolled = _joinable(
-            rows, frame, enrollments, (*_ENROLLMENT, "role"), "zero_activity, in enrollments,"
-        )
-        silent = silent.join(_student_roles(enrolled), on=_PAIR, how="left")
-    if grades is not None:
-        marks = _joinable(rows, frame, grades, (*REQUIRED, *_GRADES), "zero_activity, in grades,")
-        marks = one_row_per(marks.rename({"user id": "student id"})).rename({"student id": "user id"})
-        silent = silent.join(marks.select(*_PAIR, *_GRADES), on=_PAIR, how="left")
-    # Not users: the status of a login is another enumeration than that of an enrollment.
-    joined = [table for table in (enrollments, grades) if table is not None]
-    return as_kind_of(silent.sort("course id", "user id"), frame, *joined)
-
-
 def no_submissions(
     frame: FrameT, *, states: Collection[str] = ("active",), enrollments: Any = None
 ) -> FrameT:
@@ -196,12 +144,6 @@ def no_submissions(
     return as_kind_of(silent.sort("courses without submissions", "user id", descending=[True, False]), frame)
 
 
-def _first(rows: pl.LazyFrame, key: Collection[str], order: Collection[str]) -> pl.LazyFrame:
-    """Keep the first row of each key; blanks come last, equal rows in the order of the file."""
-    ordered = rows.sort(order, nulls_last=True, maintain_order=True)
-    return ordered.unique(key, keep="first", maintain_order=True)
-
-
 def _joinable(
     rows: pl.LazyFrame, frame: Any, table: Any, columns: Collection[str], analysis: str
 ) -> pl.LazyFrame:
@@ -220,12 +162,6 @@ def _is_student() -> pl.Expr:
 
 def _inactive() -> pl.Expr:
     return (pl.col("status").cast(pl.String) != "active").fill_null(value=True).alias("__inactive")
-
-
-def _student_roles(enrollments: pl.LazyFrame) -> pl.LazyFrame:
-    texts = [pl.col(name).cast(pl.String).alias(f"__{name}") for name in ("status", "role")]
-    rows = enrollments.filter(_is_student()).with_columns(_inactive(), *texts)
-    return _first(rows, _PAIR, ["__inactive", "__status", "__role"]).select(*_PAIR, "role", "status")
 
 
 def clean_up(

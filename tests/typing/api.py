@@ -185,7 +185,8 @@ def the_embedded_canvas() -> None:
 def the_analyses(grades: pd.DataFrame, lazy: pl.LazyFrame, public: pl.DataFrame) -> None:
     assert_type(crn.grades.summary(grades, ("term", "account"), score="current", courses=lazy), pd.DataFrame)
     assert_type(crn.grades.one_per_student(lazy), pl.LazyFrame)
-    assert_type(crn.activity.zero_activity(lazy, grades=grades), pl.LazyFrame)
+    assert_type(crn.activity.alerts({"users": lazy}, grades=grades).per_course(), pl.LazyFrame)
+    assert_type(crn.sis.reconcile({"users": grades}, lazy).summary(), pd.DataFrame)
     assert_type(crn.activity.clean_up(public=public), pl.DataFrame)
 
 

@@ -36,26 +36,12 @@ SILENT = {
     "course id": pa.int64(),
 }
 STUDENT = st.tuples(PEOPLE, PLACES).map(lambda drawn: (*drawn[0], *drawn[1]))
-ZERO = st.lists(STUDENT, max_size=10).map(
-    lambda rows: table({**SILENT, "name": pa.string()}, [(*r, "N") for r in rows])
-)
 NOTHING = st.lists(
     st.tuples(STUDENT, st.sampled_from(["active", "completed", "deleted", None])), max_size=10
 ).map(
     lambda rows: table(
         {**SILENT, "user name": pa.string(), "enrollment state": WORD},
         [(*row, f"N{row[0]}", s) for row, s in rows],
-    )
-)
-USERS = st.lists(
-    st.tuples(PEOPLE, st.sampled_from("abc"), st.sampled_from(["active", "suspended", "deleted"])), max_size=6
-).map(
-    lambda rows: table(
-        {"canvas_user_id": pa.int64(), "login_id": pa.string(), "email": pa.string(), "status": WORD},
-        # Each login once.
-        list(
-            {(who[0], login): (who[0], login, f"{login}@example.edu", s) for who, login, s in rows}.values()
-        ),
     )
 )
 ENROLLMENTS = st.lists(
@@ -74,16 +60,6 @@ ENROLLMENTS = st.lists(
     )
 )  # fmt: skip
 PERCENT = st.one_of(st.none(), st.integers(0, 100).map(float))
-GRADES = st.lists(
-    st.tuples(PEOPLE, PLACES, st.sampled_from(["active", "concluded", "inactive", "deleted"]), PERCENT), max_size=10
-).map(
-    lambda rows: table(
-        {"student id": pa.int64(), "section id": pa.int64(), "course id": pa.int64(), "term": pa.string(),
-         "enrollment state": WORD, "current score": pa.float64(), "final score": pa.float64(),
-         "current grade": pa.string(), "final grade": pa.string()},
-        [(who[0], *place, "Term", state, score, 0.0, "B", None) for who, place, state, score in rows],
-    )
-)  # fmt: skip
 ACCESS = st.lists(
     st.tuples(PEOPLE, st.one_of(st.none(), st.datetimes(datetime(2026, 1, 1), datetime(2026, 3, 20)))),
     max_size=12,
@@ -94,34 +70,6 @@ ACCESS = st.lists(
     )
 )
 
-ZERO_SQL = """
-    WITH silent AS (
-        SELECT * EXCLUDE (place) FROM (SELECT *, row_number() OVER (
-            PARTITION BY "user id", "course id" ORDER BY "section id", "user sis id" NULLS LAST, pos) AS place FROM zero
-        ) JOIN (SELECT "user id" AS u, "course id" AS c, count(DISTINCT "section id") AS sections FROM zero GROUP BY ALL)
-            ON u = "user id" AND c = "course id"
-        WHERE place = 1
-    ), login AS (
-        SELECT DISTINCT ON (canvas_user_id) canvas_user_id AS u, login_id, email FROM users
-        ORDER BY canvas_user_id, status <> 'active', login_id
-    ), enrolled AS (
-        SELECT DISTINCT ON (canvas_user_id, canvas_course_id) canvas_user_id AS u, canvas_course_id AS c,
-            CAST(role AS VARCHAR) AS role, CAST(status AS VARCHAR) AS status
-        FROM enrollments WHERE base_role_type = 'StudentEnrollment'
-        ORDER BY canvas_user_id, canvas_course_id, status <> 'active', CAST(status AS VARCHAR), CAST(role AS VARCHAR)
-    ), graded AS (
-        SELECT DISTINCT ON ("student id", "course id") "student id" AS u, "course id" AS c, term,
-            "current score", "final score", "current grade", "final grade"
-        FROM grades ORDER BY "student id", "course id", list_position(
-            ['active', 'concluded', 'inactive', 'deleted'], CAST("enrollment state" AS VARCHAR)), "section id", pos
-    )
-    SELECT s.* EXCLUDE (u, c, sections), sections, login_id, email, role, status, term,
-        "current score", "final score", "current grade", "final grade"
-    FROM silent s LEFT JOIN login l ON l.u = s."user id"
-        LEFT JOIN enrolled e ON e.u = s."user id" AND e.c = s."course id"
-        LEFT JOIN graded g ON g.u = s."user id" AND g.c = s."course id"
-    ORDER BY s."course id", s."user id"
-"""
 NOTHING_SQL = """
     SELECT "user id", min("user sis id") AS "user sis id", min("user name") AS "user name",
         count(DISTINCT "course id") AS "courses without submissions"
@@ -151,14 +99,8 @@ WEEKS_SQL = f"""
     FROM weeks w LEFT JOIN (SELECT week, 1 AS row FROM people) p ON p.week IS NOT DISTINCT FROM w.week
     GROUP BY w.week ORDER BY w.week NULLS LAST
 """
-ASKED = ("zero", "nothing", "users", "enrollments", "grades", "access")
+ASKED = ("nothing", "enrollments", "access")
 QUESTIONS: dict[str, tuple[Callable[..., Any], str]] = {
-    "zero activity": (
-        lambda frames: crn.activity.zero_activity(
-            frames["zero"], users=frames["users"], enrollments=frames["enrollments"], grades=frames["grades"]
-        ),
-        ZERO_SQL,
-    ),
     "no submissions": (lambda frames: crn.activity.no_submissions(frames["nothing"]), NOTHING_SQL),
     "of their courses": (
         lambda frames: crn.activity.no_submissions(frames["nothing"], enrollments=frames["enrollments"]),
@@ -166,9 +108,7 @@ QUESTIONS: dict[str, tuple[Callable[..., Any], str]] = {
     ),
     "weeks": (lambda frames: crn.activity.last_access_by_week(frames["access"], zone=ZONE), WEEKS_SQL),
 }
-TABLES = st.fixed_dictionaries(
-    dict(zip(ASKED, (ZERO, NOTHING, USERS, ENROLLMENTS, GRADES, ACCESS), strict=True))
-)
+TABLES = st.fixed_dictionaries(dict(zip(ASKED, (NOTHING, ENROLLMENTS, ACCESS), strict=True)))
 
 
 def compare(oracle: Any, tables: dict[str, pa.Table], kinds: tuple[str, ...]) -> None:
@@ -195,13 +135,8 @@ def test_every_kind_gives_the_same(oracle: Any, tables: dict[str, pa.Table]) -> 
 
 
 def test_the_demo_gives_what_sql_gives(oracle: Any, larger: Callable[..., dict[str, pa.Table]]) -> None:
-    tables = larger("provisioning_csv", users=True, enrollments=True, include_deleted=True)
-    for name, report in zip(
-        ("zero", "grades", "access"),
-        ("zero_activity_csv", "grade_export_csv", "last_user_access_csv"),
-        strict=True,
-    ):
-        tables[name] = larger(report)[report]
+    tables = larger("provisioning_csv", enrollments=True, include_deleted=True)
+    tables["access"] = larger("last_user_access_csv")["last_user_access_csv"]
     report = "students_with_no_submissions_csv"
     tables["nothing"] = larger(report, include_enrollment_state=True)[report]
     assert all(map(len, tables.values()))
@@ -211,23 +146,9 @@ def test_the_demo_gives_what_sql_gives(oracle: Any, larger: Callable[..., dict[s
 def test_lazy_reports_are_read_only_on_collect(oracle: Any) -> None:
     words = dict.fromkeys(("role", "base_role_type", "status"), WORD)
     ids = dict.fromkeys(("canvas_user_id", "canvas_section_id", "canvas_course_id"), pa.int64())
-    scores = {"current score": pa.float64(), "final score": pa.float64()}
     empty = {
-        "zero": table(SILENT, []),
         "nothing": table({**SILENT, "user name": pa.string(), "enrollment state": WORD}, []),
-        "users": table({**ids, **words, "login_id": pa.string(), "email": pa.string()}, []),
         "enrollments": table({**ids, **words}, []),
-        "grades": table(
-            {
-                "student id": pa.int64(),
-                "section id": pa.int64(),
-                "course id": pa.int64(),
-                "enrollment state": WORD,
-            }
-            | scores
-            | dict.fromkeys(("term", "current grade", "final grade"), pa.string()),
-            [],
-        ),
         "access": table({"user id": pa.int64(), "last access at": MOMENT}, []),
     }
     for analysis, _ in QUESTIONS.values():
@@ -397,16 +318,6 @@ def test_enrollment_activity_is_also_counted_by_week() -> None:
             UnknownColumnError,
             "'last access at'",
         ),
-        (
-            lambda: crn.activity.zero_activity(
-                pl.DataFrame({"user id": ["p1"], "user sis id": ["7"], "course id": [1], "section id": [11]}),
-                users=pl.DataFrame(
-                    {"canvas_user_id": [7], "login_id": ["a"], "email": ["a"], "status": ["active"]}
-                ),
-            ),
-            ParameterError,
-            "pseudonymize both",
-        ),
     ],
 )
 def test_wrong_calls_are_explained(ask: Callable[[], Any], error: type, words: str) -> None:
@@ -421,25 +332,3 @@ def test_a_single_state_may_be_a_string() -> None:
         found = crn.activity.no_submissions(report, states=state)
         assert found.equals(crn.activity.no_submissions(report, states=[state]))
         assert found.height == 1
-
-
-@pytest.mark.parametrize("kind", ["pandas", "arrow"])
-def test_the_status_in_zero_activity_is_that_of_the_enrollment(oracle: Any, kind: str) -> None:
-    with crn.demo(duration=0) as canvas:
-        tables = canvas.read_tables(
-            "provisioning_csv",
-            users=True,
-            enrollments=True,
-            include_deleted=True,
-            engine=kind,
-            progress=False,
-        )
-        silent = canvas.read_report("zero_activity_csv", engine=kind, progress=False)
-    found = crn.activity.zero_activity(silent, **tables)
-
-    def states(frame: Any) -> Any:
-        if kind == "pandas":
-            return list(frame["status"].cat.categories)
-        return frame.schema.field("status").metadata[b"values"]
-
-    assert states(found) == states(tables["enrollments"]) != states(tables["users"])

@@ -54,6 +54,10 @@ def list_of(tables: Tables) -> pl.DataFrame:
     return made.unique(["user_id", "section_id"], keep="first", maintain_order=True).collect()
 
 
+def alerts_of(of: Tables) -> activity.Alerts[Any]:
+    return activity.alerts(of, grades=of["grades"], silent=of["zero"], no_submissions=of["nothing"])
+
+
 ANALYSES: dict[str, Callable[[Tables], Any]] = {
     "grades.one_per_student": lambda of: grades.one_per_student(of["grades"]),
     "grades.dropped": lambda of: grades.dropped(of["grades"]),
@@ -91,13 +95,13 @@ ANALYSES: dict[str, Callable[[Tables], Any]] = {
     "provisioning.vacant_sections": provisioning.vacant_sections,
     "sis.reconcile": lambda of: sis.reconcile(of, list_of(of), status="status", all=True).frame,
     "sis.Reconciliation": lambda of: sis.reconcile(of, list_of(of)).summary(),
+    "activity.alerts": lambda of: alerts_of(of).frame,
+    "activity.Alerts courses": lambda of: alerts_of(of).per_course(),
+    "activity.Alerts left out": lambda of: alerts_of(of).quiet_courses,
     "activity.clean_up": lambda of: activity.clean_up(unused=of["unused"], storage=of["storage"], heavy=1),
     "activity.last_access_by_week": lambda of: activity.last_access_by_week(of["access"]),
     "activity.no_submissions": lambda of: activity.no_submissions(
         of["nothing"], enrollments=of["enrollments"]
-    ),
-    "activity.zero_activity": lambda of: activity.zero_activity(
-        of["zero"], users=of["users"], enrollments=of["enrollments"], grades=of["grades"]
     ),
 }
 CHARTS: dict[str, Callable[[Tables], Any]] = {
