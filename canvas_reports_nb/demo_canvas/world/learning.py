@@ -51,7 +51,7 @@ def marks(draws: Draws, rows: pl.DataFrame, period: int = 0) -> pl.DataFrame:
     talent = 0.75 * draws.normal("talent", user) + 0.35 * draws.normal("interest", key) + 0.5 * day
     current = np.clip(rows["mean"].to_numpy() + rows["spread"].to_numpy() * talent, 3.0, 104.0)
     kept = np.where(
-        draws.chance("gave up", key, 0.02),
+        draws.chance("gave up", key, 0.032),
         0.8 * draws.uniform("how early", key),
         1.0 - 0.03 * draws.uniform("slips", key),
     )
