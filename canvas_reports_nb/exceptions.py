@@ -30,6 +30,7 @@
     ├── NotStartedError               the call timed out before a run was started
     ├── ReportsFailedError            some of many requests failed: ``error.reports`` has the others
     ├── FileError                     the problem is in the file, not in the call
+    │   ├── MissingFileError          there is no such file; also a FileNotFoundError
     │   ├── NotAReportError           not a CSV or zip of a report
     │   ├── DamagedFileError          truncated, or not the announced file
     │   └── UnsafeArchiveError        a zip with outside paths or links, or one that unpacks to too much
@@ -60,7 +61,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AuthenticationError", "CanvasReportsError", "ConfigurationError", "CredentialsError",
     "DamagedFileError", "DuplicateRunError", "FileError", "InvalidChoiceError", "InvalidTermError",
-    "MissingDependencyError", "NoProvenanceError", "NotAReportError", "NotFoundError",
+    "MissingDependencyError", "MissingFileError", "NoProvenanceError", "NotAReportError", "NotFoundError",
     "NotPermittedError", "NotReachedError", "NotStartedError", "NotStoredError", "ParameterError",
     "PersonalDataError", "ReportWarning", "ReportsFailedError", "RunAbortedError",
     "RunDeletedError", "RunError", "RunFailedError", "ServerError", "StoreError",
@@ -366,6 +367,12 @@ class ReportsFailedError(CanvasReportsError, ExceptionGroup[CanvasReportsError])
 
 class FileError(CanvasReportsError):
     """A problem in a file."""
+
+
+class MissingFileError(FileError, FileNotFoundError):
+    """There is no file with this path."""
+
+    _default_hint = "Check the path."
 
 
 class NotAReportError(FileError, ValueError):

@@ -32,6 +32,7 @@ DEFAULT_MAX_AGE = 24 * 60 * 60
 DEFAULT_STORE_LIMIT = 20 * 1000**3
 """Maximum size of the store in bytes."""
 
+_LONGEST_FOLDER = 255
 _LONGEST_NAME = 30  # of a host without a dot; a longer text is rather a token
 _HOST = re.compile(r"[\w.:\[\]-]+")
 _STORE_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://[^?]+")
@@ -124,7 +125,19 @@ def store_root(argument: str | os.PathLike[str] | None = None) -> Path:
         name = re.sub(r"[^\w.-]+", "_", address)[:60]
         return base / "shared" / f"{name}-{hashlib.sha256(address.encode()).hexdigest()[:8]}"
     chosen = argument or variable
-    return Path(chosen).expanduser().absolute() if chosen else _user_cache()
+    if not chosen:
+        return _user_cache()
+    try:
+        folder = Path(chosen).expanduser().absolute()
+        is_name = all(len(os.fsencode(part)) <= _LONGEST_FOLDER and "\0" not in part for part in folder.parts)
+    except (ValueError, RuntimeError):  # an unknown user's home, for example
+        is_name = False
+    if not is_name:
+        raise ConfigurationError(
+            f"Can't use {str(chosen)[:_LONGEST_FOLDER]!r} as the store: no folder can have this name.",
+            hint="Choose another folder with CANVAS_REPORTS_CACHE or store=.",
+        )
+    return folder
 
 
 def shared_address(argument: str | os.PathLike[str] | None = None) -> str:

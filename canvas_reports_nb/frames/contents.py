@@ -16,7 +16,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, BinaryIO, TextIO, TypeAlias, cast
 
-from canvas_reports_nb.exceptions import DamagedFileError, NotAReportError, ParameterError, UnsafeArchiveError
+from canvas_reports_nb.exceptions import (
+    CanvasReportsError,
+    DamagedFileError,
+    FileError,
+    MissingFileError,
+    NotAReportError,
+    ParameterError,
+    UnsafeArchiveError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -41,6 +49,7 @@ _OTHERS = {
 # What desktops add to folders and zips.
 _LITTER = {".DS_Store", "Thumbs.db", "desktop.ini"}
 _APPLE_DOUBLE = b"\x00\x05\x16\x07"
+_SHOWN = 80  # characters of a name
 # A web address, also after pathlib removed one slash, or one without its beginning.
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/|[^?]*\?[^?]*=")
 # Deflate reaches 1032:1; a CSV of ids and states reaches about 40:1.
@@ -65,8 +74,7 @@ class Member:
 def reopenable(source: Source) -> tuple[str | os.PathLike[str] | bytes, str]:
     """Return a source that can be opened more than once, and its name; a buffer is read to its end."""
     if isinstance(source, str | os.PathLike):
-        _check_path(os.fspath(source))
-        return source, Path(source).name
+        return _checked_path(os.fspath(source)), Path(source).name
     if isinstance(source, bytes | bytearray | memoryview):
         return bytes(source), "the buffer"
     if not callable(getattr(source, "read", None)):
@@ -75,21 +83,43 @@ def reopenable(source: Source) -> tuple[str | os.PathLike[str] | bytes, str]:
             hint='Pass a path, bytes or an open file. For an upload widget, pass upload.value[0]["content"].',
         )
     name = str(getattr(source, "name", "the buffer")).split("?", maxsplit=1)[0]
-    return _read_all(source), Path(name).name
+    with readable(name):
+        return _read_all(source), Path(name).name
 
 
-def _check_path(path: str) -> None:
-    """Reject an address or the contents of a file; the message repeats neither."""
+def _checked_path(path: str) -> Path:
+    """Return a path; reject an address or the contents of a file with a message that repeats neither."""
     if any(mark in path for mark in "\n\r\0"):
         raise NotAReportError(
             "Expected a path, but got the contents of a file.",
             hint="Pass io.StringIO(text) or text.encode().",
         )
-    if _ADDRESS.match(path) and not Path(path).exists():
+    with readable(path):
+        expanded = Path(path).expanduser()
+        is_missing = not expanded.exists()
+    if is_missing and _ADDRESS.match(path):
         raise NotAReportError(
             "Expected a path, but got a web address.",
             hint="Download the file and pass its path, or let canvas.read_report(...) fetch the report.",
         )
+    if is_missing:
+        raise MissingFileError(f"There is no file {expanded.name!r} in this folder.")
+    if expanded.is_dir():
+        raise NotAReportError(f"{expanded.name} is a folder, not a report file.")
+    return expanded
+
+
+@contextmanager
+def readable(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Raise a `FileError` if the system can't read a file."""
+    try:
+        yield
+    except CanvasReportsError:
+        raise
+    except (OSError, RuntimeError) as error:
+        reason = getattr(error, "strerror", None) or str(error).rstrip(".")
+        message = f"Can't read {Path(path).name[:_SHOWN]}: {reason}."
+        raise FileError(message, hint="Check the path and its permissions.") from None
 
 
 def _read_all(source: BinaryIO | TextIO) -> bytes:
@@ -118,7 +148,7 @@ def csv_members(source: Source, name: str | None = None, encoding: str | None = 
     encoding = _codec(encoding)
     source, label = reopenable(source)
     label = name or label
-    opener = _opener(source, label)
+    opener = _opener(source)
     with opener() as stream:
         head = stream.read(4096)
     if head.startswith((_ZIP, _EMPTY_ZIP)):
@@ -139,13 +169,10 @@ def _codec(encoding: str | None) -> str | None:
         ) from None
 
 
-def _opener(source: str | os.PathLike[str] | bytes, label: str) -> Opener:
+def _opener(source: str | os.PathLike[str] | bytes) -> Opener:
     if isinstance(source, bytes):
         return lambda: io.BytesIO(source)
-    path = Path(source).expanduser()
-    if path.is_dir():
-        raise NotAReportError(f"{label} is a folder, not a report file.")
-    return lambda: path.open("rb")
+    return lambda: Path(source).open("rb")
 
 
 def _check_csv(head: bytes, label: str) -> None:

@@ -13,7 +13,7 @@ import pandas as pd
 from canvas_reports_nb import frames
 from canvas_reports_nb._disk import open_private
 from canvas_reports_nb.exceptions import FileError, NotAReportError, warn
-from canvas_reports_nb.frames.contents import csv_members, reopenable
+from canvas_reports_nb.frames.contents import csv_members, readable, reopenable
 from canvas_reports_nb.frames.dialect import read_dialect
 from canvas_reports_nb.frames.identity import choose_table, identify
 from canvas_reports_nb.frames.provenance import Provenance
@@ -84,8 +84,9 @@ def read_file(
     Timestamp('2026-03-02 16:14:07+0000', tz='UTC')
     """
     source, label = reopenable(path_or_buffer)
-    member, identity = _member_and_identity(source, label, report, table, encoding)
-    arrow, facts = frames.read_arrow(member, identity)
+    with readable(label):
+        member, identity = _member_and_identity(source, label, report, table, encoding)
+        arrow, facts = frames.read_arrow(member, identity)
     wanted = frames.pick(arrow.column_names, columns)
     provenance = Provenance(
         report=identity.report,
@@ -112,6 +113,7 @@ def convert_file(
 
     The target's suffix decides. Memory stays small whatever the file's size; only the owner can read the target.
     """
+    path = path.expanduser()
     member, identity = _member_and_identity(path, path.name, report, table, encoding)
     origin = Provenance(report=identity.report, table=identity.table, source=path.name, sha256=_sha256(path))
     if target.suffix.lower() == ".parquet":
@@ -152,7 +154,7 @@ def _member_and_identity(
 def _sha256(source: Any) -> str:
     if isinstance(source, bytes):
         return hashlib.sha256(source).hexdigest()
-    with Path(source).expanduser().open("rb") as file:
+    with Path(source).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -193,16 +195,17 @@ def check_file(
     """
     rows: list[dict[str, object]] = []
     source, label = reopenable(path_or_buffer)
-    members = csv_members(source, label, encoding)
-    for note in members[0].notes:
-        warn(note)
-    for member in members:
-        try:
-            rows += _check_member(member, label, report)
-        except FileError as error:
-            if len(members) == 1 or (member is members[-1] and not rows):
-                raise
-            warn(f"{member.name} was left out: {error.message}")
+    with readable(label):
+        members = csv_members(source, label, encoding)
+        for note in members[0].notes:
+            warn(note)
+        for member in members:
+            try:
+                rows += _check_member(member, label, report)
+            except FileError as error:
+                if len(members) == 1 or (member is members[-1] and not rows):
+                    raise
+                warn(f"{member.name} was left out: {error.message}")
     return pd.DataFrame(rows, columns=list(_CHECKED)).astype(_CHECKED)
 
 

@@ -136,3 +136,14 @@ def test_host_folder(url: str, folder: str) -> None:
 def test_settings_are_frozen() -> None:
     with pytest.raises(AttributeError):
         Settings(url="https://canvas.example.edu").url = "https://evil.example.org"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "a\0b", "~nobody-here/store", "\u3042" * 90])
+def test_a_store_that_no_folder_can_be(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for argument in (name, None):
+        if argument is None and "\0" not in name:
+            monkeypatch.setenv("CANVAS_REPORTS_CACHE", name)
+        elif argument is None:
+            continue
+        with pytest.raises(ConfigurationError, match="as the store"):
+            store_root(argument)

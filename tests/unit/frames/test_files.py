@@ -273,6 +273,25 @@ def test_a_missing_file_raises_file_not_found(tmp_path: Path) -> None:
         crn.read_file(tmp_path / "gone.csv")
 
 
+@pytest.mark.parametrize("read", [crn.read_file, crn.check_file])
+@pytest.mark.parametrize(
+    "name",
+    ["gone.csv", "no/x.csv", "file/x.csv", "x" * 300, "~nobody-here/x.csv", "folder", ""],
+)
+def test_a_path_that_cannot_be_read_is_our_error(read: Any, name: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"a\n")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(exc.FileError, match=r"There is no file|Can't read|is a folder") as caught:
+        read(name if name.startswith("~") else tmp_path / name)
+    assert isinstance(caught.value, FileNotFoundError) == (name in {"gone.csv", "no/x.csv", "file/x.csv"})
+    assert str(tmp_path) not in str(caught.value)
+
+
+def test_a_file_opened_for_writing_cannot_be_read(tmp_path: Path) -> None:
+    with (tmp_path / "x.csv").open("wb") as file, pytest.raises(exc.FileError, match=r"Can't read x\.csv"):
+        crn.read_file(file)
+
+
 def test_check_file_warns_of_a_guessed_encoding_which_can_be_overruled() -> None:
     header = "user id,user name,last activity at,Prüfung\n7,Ünal,,ß\n"
     report = "last_enrollment_activity_csv"
