@@ -19,7 +19,6 @@ from canvas_reports_nb.exceptions import ParameterError
 from canvas_reports_nb.frames.exchange import (
     FrameT,
     as_kind_of,
-    as_list,
     check_joinable,
     check_zone,
     require_columns,
@@ -27,7 +26,7 @@ from canvas_reports_nb.frames.exchange import (
     to_lazy,
 )
 
-__all__ = ["Alerts", "alerts", "clean_up", "last_access_by_week", "no_submissions"]
+__all__ = ["Alerts", "alerts", "clean_up", "last_access_by_week"]
 
 _TIMES = ("last access at", "last activity at")
 _PAIR = ("user id", "course id")
@@ -98,70 +97,6 @@ def last_seen(frame: Any, column: str, zone: str, analysis: str) -> pl.LazyFrame
         .group_by("user id")
         .agg(seen.dt.convert_time_zone(zone).dt.replace_time_zone(None).alias("seen"))
     )
-
-
-def no_submissions(
-    frame: FrameT, *, states: Collection[str] = ("active",), enrollments: Any = None
-) -> FrameT:
-    """Return the students without submissions, and in how many of their courses.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        ``students_with_no_submissions_csv`` of any kind, which covers at most 14 days. A student in two sections
-        of a course, or with two logins, counts once per course.
-    states : collection of str
-        Enrollment states that count, if the report has ``enrollment state``. Request it with
-        ``include_enrollment_state=True``: by default the report contains enrollments of every state.
-    enrollments : DataFrame, optional
-        From a provisioning run of the same term. Only courses with an active student enrollment then count.
-
-    Returns
-    -------
-    DataFrame
-        The same kind of frame, one row per student, most courses first: ``user id``, ``user sis id`` (the first
-        of several logins), ``user name``, ``courses without submissions`` (Int64); with ``enrollments`` also
-        ``courses`` (Int64: all courses the student is active in) and ``share``.
-    """
-    rows = to_lazy(frame, (*_PAIR, "user sis id", "user name", "enrollment state"))
-    require_columns(rows, (*_PAIR, "user sis id", "user name"), "no_submissions", given=frame)
-    if "enrollment state" in rows.collect_schema().names():
-        rows = rows.filter(pl.col("enrollment state").cast(pl.String).is_in(as_list(states)))
-    rows = rows.filter(pl.col(name).is_not_null() for name in _PAIR)
-    active = None
-    if enrollments is not None:
-        enrolled = _joinable(rows, frame, enrollments, _ENROLLMENT, "no_submissions, in enrollments,")
-        active = enrolled.filter(_is_student(), ~_inactive()).select(_PAIR).unique()
-        rows = rows.join(active, on=_PAIR, how="semi")
-    silent = rows.group_by("user id").agg(
-        pl.col("user sis id", "user name").drop_nulls().min(),
-        pl.col("course id").n_unique().cast(pl.Int64).alias("courses without submissions"),
-    )
-    if active is not None:
-        courses = active.group_by("user id").agg(pl.len().cast(pl.Int64).alias("courses"))
-        share = (pl.col("courses without submissions") / pl.col("courses")).alias("share")
-        silent = silent.join(courses, on="user id").with_columns(share)
-    return as_kind_of(silent.sort("courses without submissions", "user id", descending=[True, False]), frame)
-
-
-def _joinable(
-    rows: pl.LazyFrame, frame: Any, table: Any, columns: Collection[str], analysis: str
-) -> pl.LazyFrame:
-    """Return columns of a table with its ids renamed and checked for a join with the rows of a frame."""
-    other = to_lazy(table, columns)
-    require_columns(other, columns, analysis, given=table)
-    ids = {name: _IDS[name] for name in columns if name in _IDS}
-    for name, own in ids.items():
-        check_joinable(rows, own, other, name, made_of=(frame, table))
-    return other.rename(ids)
-
-
-def _is_student() -> pl.Expr:
-    return pl.col("base_role_type").cast(pl.String) == "StudentEnrollment"
-
-
-def _inactive() -> pl.Expr:
-    return (pl.col("status").cast(pl.String) != "active").fill_null(value=True).alias("__inactive")
 
 
 def clean_up(

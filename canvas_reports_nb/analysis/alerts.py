@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -134,9 +134,11 @@ def alerts(
     given = lazy_tables(tables, "alerts", (), _NEEDED)
     first = next(iter(tables[name] for name in given))
     seats = _seats(given)
-    flagged = seats.join(_low(grades, below, seats), on=_PAIR, how="left")
+    flagged = seats.join(_low(grades, below, seats, tables["enrollments"]), on=_PAIR, how="left")
     for flag, name in ((_SILENT, "silent"), (_WITHOUT, "no_submissions")):
-        flagged = flagged.join(_listed(reports[flag], flag, name, seats), on=_PAIR, how="left")
+        flagged = flagged.join(
+            _listed(reports[flag], flag, name, seats, tables["enrollments"]), on=_PAIR, how="left"
+        )
     flags = [
         pl.lit(None, pl.Boolean).alias(flag) if report is None else pl.col(flag).fill_null(value=False)
         for flag, report in reports.items()
@@ -189,7 +191,7 @@ def _seats(given: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
     )
 
 
-def _low(grades: Any, below: float, seats: pl.LazyFrame) -> pl.LazyFrame:
+def _low(grades: Any, below: float, seats: pl.LazyFrame, enrollments: Any) -> pl.LazyFrame:
     if grades is None:
         schema = seats.select(_PAIR).collect_schema()
         return pl.LazyFrame(schema={**schema, "current score": pl.Float64})
@@ -198,22 +200,22 @@ def _low(grades: Any, below: float, seats: pl.LazyFrame) -> pl.LazyFrame:
     scores = one_row_per(rows).select(
         pl.col("student id").alias("user id"), "course id", pl.col("current score").cast(pl.Float64)
     )
-    _check_ids(seats, scores)
+    _check_ids(seats, scores, made_of=(enrollments, grades))
     return scores.with_columns((pl.col("current score") < below).alias(_LOW))
 
 
-def _listed(report: Any, flag: str, name: str, seats: pl.LazyFrame) -> pl.LazyFrame:
+def _listed(report: Any, flag: str, name: str, seats: pl.LazyFrame, enrollments: Any) -> pl.LazyFrame:
     if report is None:
         return pl.LazyFrame(schema=seats.select(_PAIR).collect_schema())
     rows = to_lazy(report, _PAIR)
     require_columns(rows, _PAIR, f"alerts, in {name},", given=report)
-    _check_ids(seats, rows)
+    _check_ids(seats, rows, made_of=(enrollments, report))
     return rows.select(_PAIR).unique().with_columns(pl.lit(value=True).alias(flag))
 
 
-def _check_ids(seats: pl.LazyFrame, rows: pl.LazyFrame) -> None:
+def _check_ids(seats: pl.LazyFrame, rows: pl.LazyFrame, made_of: Iterable[Any]) -> None:
     for column in _PAIR:
-        check_joinable(seats, column, rows, column)
+        check_joinable(seats, column, rows, column, made_of=made_of)
 
 
 def _without_quiet(every: pl.DataFrame, quiet: float) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -16,8 +16,6 @@ from canvas_reports_nb.exceptions import ParameterError, UnknownColumnError
 WORD = pa.dictionary(pa.int32(), pa.string())
 MOMENT = pa.timestamp("us", tz="UTC")
 PEOPLE = st.sampled_from([(7, "007"), (7, "x-007"), (8, None), (12_340_000_000_000_567, "1e5"), (None, None)])
-# Sections 11 and 12 are of one course.
-PLACES = st.sampled_from([(11, 1), (12, 1), (13, 2), (14, 3)])
 ZONE = "America/Denver"
 
 
@@ -29,36 +27,6 @@ def table(schema: dict[str, pa.DataType], rows: list[tuple[Any, ...]]) -> pa.Tab
     )
 
 
-SILENT = {
-    "user id": pa.int64(),
-    "user sis id": pa.string(),
-    "section id": pa.int64(),
-    "course id": pa.int64(),
-}
-STUDENT = st.tuples(PEOPLE, PLACES).map(lambda drawn: (*drawn[0], *drawn[1]))
-NOTHING = st.lists(
-    st.tuples(STUDENT, st.sampled_from(["active", "completed", "deleted", None])), max_size=10
-).map(
-    lambda rows: table(
-        {**SILENT, "user name": pa.string(), "enrollment state": WORD},
-        [(*row, f"N{row[0]}", s) for row, s in rows],
-    )
-)
-ENROLLMENTS = st.lists(
-    st.tuples(
-        PEOPLE,
-        PLACES,
-        st.sampled_from([("student", "StudentEnrollment"), ("Guest", "StudentEnrollment"), ("ta", "TaEnrollment")]),
-        st.sampled_from(["active", "invited", "concluded", "deleted"]),
-    ),
-    max_size=12,
-).map(
-    lambda rows: table(
-        {"canvas_user_id": pa.int64(), "canvas_section_id": pa.int64(), "canvas_course_id": pa.int64(),
-         "role": WORD, "base_role_type": WORD, "status": WORD},
-        [(who[0], *place, *role, status) for who, place, role, status in rows],
-    )
-)  # fmt: skip
 PERCENT = st.one_of(st.none(), st.integers(0, 100).map(float))
 ACCESS = st.lists(
     st.tuples(PEOPLE, st.one_of(st.none(), st.datetimes(datetime(2026, 1, 1), datetime(2026, 3, 20)))),
@@ -70,23 +38,6 @@ ACCESS = st.lists(
     )
 )
 
-NOTHING_SQL = """
-    SELECT "user id", min("user sis id") AS "user sis id", min("user name") AS "user name",
-        count(DISTINCT "course id") AS "courses without submissions"
-    FROM nothing WHERE "enrollment state" = 'active' AND "user id" IS NOT NULL GROUP BY "user id" ORDER BY 4 DESC, 1
-"""
-OF_THEIRS_SQL = """
-    WITH active AS (
-        SELECT DISTINCT canvas_user_id AS u, canvas_course_id AS c FROM enrollments
-        WHERE base_role_type = 'StudentEnrollment' AND status = 'active'
-    )
-    SELECT "user id", min("user sis id") AS "user sis id", min("user name") AS "user name",
-        count(DISTINCT "course id") AS "courses without submissions",
-        any_value(total) AS courses, "courses without submissions" / courses AS share
-    FROM nothing JOIN active ON u = "user id" AND c = "course id"
-        JOIN (SELECT u AS v, count(*) AS total FROM active GROUP BY u) ON v = u
-    WHERE "enrollment state" = 'active' GROUP BY "user id" ORDER BY 4 DESC, 1
-"""
 WEEKS_SQL = f"""
     WITH people AS (
         SELECT CAST(date_trunc('week', max("last access at") AT TIME ZONE '{ZONE}') AS TIMESTAMP) AS week
@@ -99,16 +50,11 @@ WEEKS_SQL = f"""
     FROM weeks w LEFT JOIN (SELECT week, 1 AS row FROM people) p ON p.week IS NOT DISTINCT FROM w.week
     GROUP BY w.week ORDER BY w.week NULLS LAST
 """
-ASKED = ("nothing", "enrollments", "access")
+ASKED = ("access",)
 QUESTIONS: dict[str, tuple[Callable[..., Any], str]] = {
-    "no submissions": (lambda frames: crn.activity.no_submissions(frames["nothing"]), NOTHING_SQL),
-    "of their courses": (
-        lambda frames: crn.activity.no_submissions(frames["nothing"], enrollments=frames["enrollments"]),
-        OF_THEIRS_SQL,
-    ),
     "weeks": (lambda frames: crn.activity.last_access_by_week(frames["access"], zone=ZONE), WEEKS_SQL),
 }
-TABLES = st.fixed_dictionaries(dict(zip(ASKED, (NOTHING, ENROLLMENTS, ACCESS), strict=True)))
+TABLES = st.fixed_dictionaries(dict(zip(ASKED, (ACCESS,), strict=True)))
 
 
 def compare(oracle: Any, tables: dict[str, pa.Table], kinds: tuple[str, ...]) -> None:
@@ -135,22 +81,13 @@ def test_every_kind_gives_the_same(oracle: Any, tables: dict[str, pa.Table]) -> 
 
 
 def test_the_demo_gives_what_sql_gives(oracle: Any, larger: Callable[..., dict[str, pa.Table]]) -> None:
-    tables = larger("provisioning_csv", enrollments=True, include_deleted=True)
-    tables["access"] = larger("last_user_access_csv")["last_user_access_csv"]
-    report = "students_with_no_submissions_csv"
-    tables["nothing"] = larger(report, include_enrollment_state=True)[report]
+    tables = {"access": larger("last_user_access_csv")["last_user_access_csv"]}
     assert all(map(len, tables.values()))
     compare(oracle, tables, oracle.kinds)
 
 
 def test_lazy_reports_are_read_only_on_collect(oracle: Any) -> None:
-    words = dict.fromkeys(("role", "base_role_type", "status"), WORD)
-    ids = dict.fromkeys(("canvas_user_id", "canvas_section_id", "canvas_course_id"), pa.int64())
-    empty = {
-        "nothing": table({**SILENT, "user name": pa.string(), "enrollment state": WORD}, []),
-        "enrollments": table({**ids, **words}, []),
-        "access": table({"user id": pa.int64(), "last access at": MOMENT}, []),
-    }
+    empty = {"access": table({"user id": pa.int64(), "last access at": MOMENT}, [])}
     for analysis, _ in QUESTIONS.values():
         answer = analysis({name: oracle.unread(one) for name, one in empty.items()})
         with pytest.raises(AssertionError, match="collected"):
@@ -273,21 +210,6 @@ def test_enrollment_activity_is_also_counted_by_week() -> None:
             for zone in ("Mars/X", "", None, 7)
         ),
         (
-            lambda: crn.activity.no_submissions(
-                pl.DataFrame({"user id": [7], "course id": [1], "user sis id": ["7"], "user name": ["N"]}),
-                enrollments=pl.DataFrame(
-                    {
-                        "canvas_user_id": [2**62 + 7],
-                        "canvas_course_id": [1],
-                        "base_role_type": ["StudentEnrollment"],
-                        "status": ["active"],
-                    }
-                ),
-            ),
-            ParameterError,
-            "'canvas_user_id' are pseudonyms and 'user id' are not",
-        ),
-        (
             lambda: crn.activity.clean_up(
                 **{
                     name: pl.DataFrame({"id": ids, "sis id": ["7"], "short name": ["C"], "name": ["C"]})
@@ -323,12 +245,3 @@ def test_enrollment_activity_is_also_counted_by_week() -> None:
 def test_wrong_calls_are_explained(ask: Callable[[], Any], error: type, words: str) -> None:
     with pytest.raises(error, match=words):
         ask()
-
-
-def test_a_single_state_may_be_a_string() -> None:
-    rows = {"user id": [7, 8], "course id": [1, 1], "user sis id": ["7", "8"], "user name": ["N", "O"]}
-    report = pl.DataFrame({**rows, "enrollment state": ["active", "deleted"]})
-    for state in ("active", "deleted"):
-        found = crn.activity.no_submissions(report, states=state)
-        assert found.equals(crn.activity.no_submissions(report, states=[state]))
-        assert found.height == 1

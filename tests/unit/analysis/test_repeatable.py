@@ -100,9 +100,6 @@ ANALYSES: dict[str, Callable[[Tables], Any]] = {
     "activity.Alerts left out": lambda of: alerts_of(of).quiet_courses,
     "activity.clean_up": lambda of: activity.clean_up(unused=of["unused"], storage=of["storage"], heavy=1),
     "activity.last_access_by_week": lambda of: activity.last_access_by_week(of["access"]),
-    "activity.no_submissions": lambda of: activity.no_submissions(
-        of["nothing"], enrollments=of["enrollments"]
-    ),
 }
 CHARTS: dict[str, Callable[[Tables], Any]] = {
     "charts.dfw_by_course": lambda of: charts.dfw_by_course(of["grades"]),

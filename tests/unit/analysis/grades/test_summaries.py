@@ -91,7 +91,6 @@ def test_a_single_state_or_letter_may_be_a_string(oracle: Any, demo: dict[str, p
         crn.grades.gap,
         crn.grades.overrides,
         crn.activity.last_access_by_week,
-        crn.activity.no_submissions,
         lambda frame: crn.activity.clean_up(public=frame),
         lambda frame: crn.grades.summary(WHOLE, "account", courses=frame),
         lambda frame: crn.grades.inflation(WHOLE, terms=frame),
