@@ -14,6 +14,7 @@ from canvas_reports_nb.exceptions import (
     CanvasReportsError,
     NotFoundError,
     NotPermittedError,
+    NotStoredError,
     ParameterError,
     ReportsFailedError,
     RunError,
@@ -95,7 +96,12 @@ class ReportsResult:
         self, engine: Engine = "pandas", table: str | None = None, columns: Sequence[str] | None = None
     ) -> Any:
         """Stack one table of every finished run; see `read_reports`."""
-        frame = self._stack(table).load(engine, columns if self._finished else None)
+        try:
+            frame = self._stack(table).load(engine, columns if self._finished else None)
+        except FileNotFoundError:
+            raise NotStoredError(
+                "A run was removed from the store while it was read.", hint="Call again to download it again."
+            ) from None
         if engine == "pandas":
             frame.attrs[ATTRS_KEY] = self._provenance(table)
         return frame

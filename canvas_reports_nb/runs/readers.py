@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from canvas_reports_nb.typing import Age, Engine, OnError, OnInterrupt, Parameters
 
 _T = TypeVar("_T")
+# How often a run that another process removed is downloaded again.
+_REMOVALS = 3
 # An equal age that the caller gives is another object.
 _ONE_DAY = timedelta(seconds=DEFAULT_MAX_AGE)
 
@@ -357,13 +360,14 @@ class Readers:
             result = self.obtain(report, offline=offline, **wait, **how)
             if is_lazy:
                 store.hold(result)
-            try:
-                return load(result)
-            except NotStoredError:
-                if offline:
-                    raise
-                again = self.obtain(report, run_id=result.origin.run_id, progress=how["progress"], **wait)
-                return load(again)
+            for _ in range(_REMOVALS):
+                try:
+                    return load(result)
+                except NotStoredError:
+                    if offline:
+                        raise
+                result = self.obtain(report, run_id=result.origin.run_id, progress=how["progress"], **wait)
+            return load(result)
 
     def _stack(
         self, load: Callable[[ReportsResult], Any], is_lazy: bool, requests: Any, **how: Any
@@ -375,10 +379,12 @@ class Readers:
             found = self.obtain_reports(requests, one_table=True, **how)
             for result in filter(None, found.results if is_lazy else ()):
                 store.hold(result)
-            try:
-                frame = load(found)
-            except NotStoredError:
+            for _ in range(_REMOVALS):
+                with suppress(NotStoredError):
+                    frame = load(found)
+                    break
                 found.restore()
+            else:
                 frame = load(found)
             return frame if how["on_error"] == "raise" else (frame, found.status)
 

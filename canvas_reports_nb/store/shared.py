@@ -312,6 +312,7 @@ class SharedStore(Store):
         before = cutoff(older_than, self._waiter.now())
         removed = {run.folder for run in self.runs(report) if before is None or run.finished_at < before}
         super().clear(report, older_than)
+        removed = {folder for folder in removed if read_run(folder) is None}
         if shared:
             removed |= self._shared.clear(report, before)
         return len(removed)

@@ -142,10 +142,16 @@ class Store:
         if run is None:
             return None
         self._pins.add(run.folder)  # before the files are read, so that no other process removes them
-        if not run.is_intact():
-            run.quarantine()
-            return None
-        return run
+        if run.is_intact():
+            return run
+        with suppress(StoreLockedError), self._acquire(run.folder, _LOG.info, blocking=False):
+            # Another process may have removed the run while it was read, or stored it again.
+            again = read_run(run.folder)
+            if again is not None and again.is_intact():
+                return again
+            if run.folder.is_dir():
+                run.quarantine()
+        return None
 
     def runs(self, report: str | None = None) -> Iterator[ReportResult]:
         """Yield all runs on this disk, or those of one report."""
@@ -236,9 +242,12 @@ class Store:
 
     def discard(self, run: ReportResult) -> None:
         """Remove a run whose id Canvas has since given to another run."""
-        _LOG.warning("Run %s on this disk is another run than the one on Canvas; removed.", run.folder.name)
-        _remove(run.folder)
-        make_private(self.path, run.folder)
+        with suppress(StoreLockedError), self._acquire(run.folder, _LOG.info, blocking=False):
+            _LOG.warning(
+                "Run %s on this disk is another run than the one on Canvas; removed.", run.folder.name
+            )
+            _remove(run.folder)
+            make_private(self.path, run.folder)
 
     def check_writable(self, folder: Path) -> None:
         """Raise `StoreError` if nothing can be written to a folder."""
@@ -272,10 +281,9 @@ class Store:
         if shared:
             raise StoreError("This store is only on this disk, not shared.", hint="Leave out shared=True.")
         before = cutoff(older_than, self._waiter.now())
-        removed = [run for run in self.runs(report) if before is None or run.finished_at < before]
+        found = [run for run in self.runs(report) if before is None or run.finished_at < before]
         try:
-            for run in removed:
-                _remove(run.folder)
+            removed = sum(map(self._remove_unlocked, found))
             if before is None:
                 self._sweep(report)
         except OSError as error:
@@ -283,7 +291,14 @@ class Store:
                 f"The store at {self.path} can't be cleared: {error.strerror}.",
                 hint="Ask the owner of its files to clear it.",
             ) from None
-        return len(removed)
+        return removed
+
+    def _remove_unlocked(self, run: ReportResult) -> bool:
+        """Remove a run unless another process is storing it again; return whether it did."""
+        with suppress(StoreLockedError), self._acquire(run.folder, _LOG.info, blocking=False):
+            _remove(run.folder)
+            return True
+        return False
 
     def _sweep(self, report: str | None) -> None:
         """Remove quarantined and unfinished runs that no other process is writing."""
@@ -304,8 +319,8 @@ class Store:
         for run in runs:
             if excess > 0 and run.folder not in used:
                 excess -= run.size
-                with suppress(OSError):  # another process may be removing it, or have it open
-                    _remove(run.folder)
+                with suppress(OSError, StoreError):  # another process may be removing it, or have it open
+                    self._remove_unlocked(run)
                 _LOG.info("Removed run %s: the store at %s was over its limit.", run.folder.name, self.path)
 
     def pin_used(self) -> AbstractContextManager[None]:

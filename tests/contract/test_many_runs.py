@@ -12,6 +12,7 @@ import pytest
 
 import canvas_reports_nb as crn
 from canvas_reports_nb import exceptions as ex
+from canvas_reports_nb.frames import Stack
 
 GRADES = "grade_export_csv"
 QUIET: dict[str, Any] = {"progress": False}
@@ -420,3 +421,22 @@ def test_the_live_table(canvas: Any, recorder: Any) -> None:
     assert elapsed == sorted(elapsed)
     assert tables[-1].runs[0].elapsed < tables[-1].runs[2].elapsed
     assert tables[0].runs[0].request == f"{GRADES}, enrollment_term_id=10"
+
+
+def test_a_file_that_another_process_removes_while_it_is_read_is_downloaded_again(
+    canvas: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = canvas()
+    requests = crn.requests_for(GRADES, terms=TERMS[:2])
+    wanted = connection.read_reports(requests, **QUIET)
+    load, left = Stack.load, [2]
+
+    def removed(stack: Stack, *given: Any) -> Any:
+        if left[0]:
+            left[0] -= 1
+            connection.store.clear()
+        return load(stack, *given)
+
+    monkeypatch.setattr(Stack, "load", removed)
+    pd.testing.assert_frame_equal(connection.read_reports(requests, **QUIET), wanted)
+    assert connection.starts() == 2

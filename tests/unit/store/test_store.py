@@ -254,8 +254,9 @@ def test_one_writer_at_a_time(store: Store) -> None:
 
 @pytest.fixture
 def busy(store: Store) -> Iterator[Store]:
-    """A store in which another thread holds the lock of run 7."""
+    """A store with run 7, whose lock another thread holds."""
     locked, release = threading.Event(), threading.Event()
+    keep(store, 7)
 
     def hold() -> None:
         with store.lock(URL, ACCOUNT, GRADES, 7):
@@ -309,6 +310,19 @@ def test_a_lock_is_tried_once_without_blocking(busy: Store) -> None:
     assert notes == []
     with busy.lock(URL, ACCOUNT, GRADES, 8, blocking=False) as folder:
         assert folder.name == "8", "another run is free"
+
+
+def test_a_run_that_is_stored_again_is_neither_removed_nor_quarantined(busy: Store) -> None:
+    run = Store(busy.path).find(URL, ACCOUNT, GRADES, 7)
+    assert run is not None
+    busy.limit = 1
+    busy.evict(keep(busy, 8))
+    busy.discard(run)
+    assert busy.clear() == 1, "only run 8"
+    assert run.is_complete
+    (run.folder / f"{GRADES}.parquet").write_bytes(b"half")
+    assert Store(busy.path).verify(run) is None
+    assert run.folder.is_dir()
 
 
 def test_stop_is_heard_while_waiting_for_a_lock(busy: Store) -> None:
