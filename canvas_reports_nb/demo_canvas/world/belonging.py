@@ -7,7 +7,7 @@ import polars as pl
 
 from canvas_reports_nb.demo_canvas.data import table
 
-from .catalog import DAY, MOMENT, moments
+from .catalog import DAY, MOMENT, after_some, moments
 from .draws import Draws
 from .people import GUEST, Pools
 
@@ -96,7 +96,7 @@ def observer_links(draws: Draws, pools: Pools) -> pl.DataFrame:
     known = pl.DataFrame(
         {"observer_id": [2600], "student_id": [2573], "status": ["active"], "created_by_sis": [True]}
     )
-    return pl.concat([known, drawn])
+    return after_some(drawn, known)
 
 
 def admins(pools: Pools) -> pl.DataFrame:
@@ -139,13 +139,14 @@ def tokens(draws: Draws, pools: Pools, now: datetime) -> pl.DataFrame:
 
 
 def eportfolios(draws: Draws, pools: Pools, now: datetime) -> pl.DataFrame:
-    """Return ePortfolios of students, of the guest, and of someone who left."""
+    """Return ePortfolios of students and, after them, of the guest and of someone who left."""
     students = pools.first_student + np.arange(0, pools.students, 40, dtype=np.int64)
-    owners = np.concatenate([np.array([2573, GUEST, 2612, 2613], dtype=np.int64), students])
+    known = np.array([2573, GUEST, 2612, 2613], dtype=np.int64)
+    owners = np.concatenate([known, students])
     ids = 5_001 + np.arange(len(owners), dtype=np.int64)
     titles = pl.Series(["My work", "Portfolio, second year", 'The "best" of me', "作品集", "Capstone 🚢"])
     age = draws.below("portfolio age", ids, 1_000) + 40
-    return pl.DataFrame(
+    made = pl.DataFrame(
         {
             "id": ids,
             "user_id": owners,
@@ -156,3 +157,4 @@ def eportfolios(draws: Draws, pools: Pools, now: datetime) -> pl.DataFrame:
             "status": draws.pick("portfolio status", ids, ["active", "deleted"], [85, 15]),
         }
     )
+    return after_some(made[len(known) :], made[: len(known)])
