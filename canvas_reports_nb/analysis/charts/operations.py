@@ -49,7 +49,7 @@ def storage_pareto(storage: Any, *, top: int = 40, ax: Axes | None = None) -> Ax
         drawn.barh(at, shown["mb"].to_list(), color=look.COLORS[0], height=0.8)
         drawn.set_yticks(at, look.labels(shown["short name"], shown["id"]), fontsize="small")
         drawn.set_ylim(shown.height - 0.4, -0.6)
-        drawn.set_xlabel("MB")
+        drawn.set_xlabel(f"MB{_others(courses, shown)}")
         drawn.xaxis.set_major_formatter("{x:,.0f}")
         shares = drawn.twiny()
         shares.plot(
@@ -67,6 +67,16 @@ def storage_pareto(storage: Any, *, top: int = 40, ax: Axes | None = None) -> Ax
             )
         look.describe(drawn, "Storage by course", look.describe_source(storage), alt)
     return drawn
+
+
+def _others(courses: pl.DataFrame, shown: pl.DataFrame) -> str:
+    """Return how much the courses use that are not shown."""
+    count, total = courses.height - shown.height, float(courses["mb"].sum())
+    if not count:
+        return ""
+    rest = total - float(shown["mb"].sum())
+    share = f", {rest / total:.0%} of all" if total else ""
+    return f"; {count:,} other {'course uses' if count == 1 else 'courses use'} {rest:,.0f} MB{share}"
 
 
 def run_durations(history: Any, *, ax: Axes | None = None) -> Axes:

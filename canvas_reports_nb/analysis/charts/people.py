@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _ENDED = ("deleted", "rejected")
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _FEW_TERMS = 10
+# Inches per term and digit of its numbers, the least share of a figure's width that axes take, the widest figure.
+_DIGIT, _AXES, _WIDEST = 0.155, 0.77, 14.0
 _MAX_WEEKS = 520
 # Tints of the palette's first color, from one that shows on white and on black to the darkest.
 _TINTS = LinearSegmentedColormap.from_list("tints", ["#B8D9EE", "#56B4E9", "#0072B2", "#003A5C"])
@@ -42,15 +44,20 @@ def enrollments_over_terms(tables: Mapping[str, Any], *, ax: Axes | None = None)
     ax : matplotlib.axes.Axes, optional
     """
     terms = to_lazy(_count_by_term(tables)).collect()
-    with look.styled_axes(ax, look.size_for_columns(terms.height)) as drawn:
+    most = max(terms["enrollments"].to_list(), default=0)
+    # Each term has two bars with a number on top.
+    needed = terms.height * _DIGIT * len(f"{most:,}") if terms.height <= _FEW_TERMS else 0.0
+    width, height = look.size_for_columns(terms.height)
+    with look.styled_axes(ax, (max(width, min(needed / _AXES, _WIDEST)), height)) as drawn:
         at = list(range(terms.height))
+        has_room = 0 < needed <= drawn.bbox.width / drawn.figure.dpi
         for column, text, shift, color, hatch in (
             ("enrollments", "course enrollments", -0.2, look.COLORS[0], ""),
             ("people", "students", 0.2, look.COLORS[1], "///"),
         ):
             places = [place + shift for place in at]
             bars = drawn.bar(places, terms[column].to_list(), 0.38, label=text, color=color, hatch=hatch)
-            if terms.height <= _FEW_TERMS:
+            if has_room:
                 drawn.bar_label(bars, fmt="{:,.0f}", fontsize="x-small")
         look.name_columns(
             drawn, look.labels(terms["name"], terms["canvas_term_id"], cells=look.SLANTED_CELLS)
@@ -111,7 +118,7 @@ def role_by_state(enrollments: Any, *, ax: Axes | None = None) -> Axes:
     grid = [[cells.get((role, state), 0) for state in states] for role in roles]
     with look.styled_axes(ax, look.size_for_rows(2 * len(roles))) as drawn:
         if roles:
-            _draw_cells(drawn, grid)
+            _add_scale(drawn, _draw_cells(drawn, grid), "enrollments")
             _write_numbers(drawn, grid)
         _name_cells(drawn.xaxis, states)
         _name_cells(drawn.yaxis, roles)
@@ -163,7 +170,7 @@ def _draw_calendar(ax: Axes, people: Mapping[date, int], weeks: int) -> str:
     ticks = [monday + timedelta(weeks=week) for week in range(0, weeks, -(-weeks // 6))]
     ax.set_xticks([(day - monday).days / 7 for day in ticks], [f"{day:%d %b %Y}" for day in ticks])
     ax.tick_params(axis="x", labelsize="small")
-    ax.figure.colorbar(mesh, ax=ax, label="people", fraction=0.03, format="{x:,.0f}")
+    _add_scale(ax, mesh, "people")
     busiest = max(people, key=lambda day: people[day])
     before = sum(n for day, n in people.items() if day < monday)
     return (
@@ -181,6 +188,10 @@ def _draw_cells(ax: Axes, grid: list[list[int]]) -> QuadMesh:
     for side in ax.spines.values():
         side.set_visible(False)
     return mesh
+
+
+def _add_scale(ax: Axes, mesh: QuadMesh, of: str) -> None:
+    ax.figure.colorbar(mesh, ax=ax, label=of, fraction=0.03, format="{x:,.0f}")
 
 
 def _name_cells(axis: Axis, names: Sequence[str]) -> None:

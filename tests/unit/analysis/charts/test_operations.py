@@ -44,6 +44,12 @@ def test_a_hundred_courses_are_readable():
     assert all(upper.y0 >= lower.y1 for upper, lower in pairwise(boxes))
 
 
+def test_the_courses_that_are_not_shown_are_summed():
+    assert charts.storage_pareto(STORAGE).get_xlabel() == "MB"
+    assert charts.storage_pareto(STORAGE, top=1).get_xlabel() == "MB; 3 other courses use 30 MB, 30% of all"
+    assert charts.storage_pareto(STORAGE, top=3).get_xlabel() == "MB; 1 other course uses 0 MB, 0% of all"
+
+
 @pytest.mark.parametrize(("seconds", "unit"), [([20, 40, 30], "s"), ([3600, 60, 1800], "min")])
 def test_durations(seconds, unit):
     ax = charts.run_durations(history(seconds))

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pandas as pd
+import polars as pl
 import pytest
 
 from canvas_reports_nb.analysis import charts
@@ -33,6 +34,31 @@ def test_stacked_runs_count_once():
     twice = {name: pd.concat([frame, frame]) for name, frame in tables.items()}
     for chart in (charts.enrollments_over_terms, lambda held: charts.role_by_state(held["enrollments"])):
         assert charts.alt_text(chart(twice)) == charts.alt_text(chart(tables))
+
+
+@pytest.mark.parametrize(("terms", "digits"), [(1, 7), (5, 5), (10, 4), (10, 5), (10, 7), (12, 5)])
+def test_the_numbers_of_the_terms_do_not_overlap(terms, digits, monkeypatch):
+    count = int("9" * digits)
+    counted = pl.LazyFrame(
+        {
+            "canvas_term_id": range(terms),
+            "name": [f"Term {n}" for n in range(terms)],
+            "people": count - 1,
+            "enrollments": count,
+        }
+    )
+    monkeypatch.setattr("canvas_reports_nb.analysis.charts.people._count_by_term", lambda _: counted)
+    ax = charts.enrollments_over_terms(TABLES)
+    ax.figure.draw_without_rendering()
+    boxes = sorted((text.get_window_extent() for text in ax.texts), key=lambda box: box.x0)
+    assert len(boxes) == (2 * terms if terms * digits <= 50 else 0)
+    assert all(left.x1 <= right.x0 for left, right in pairwise(boxes))
+
+
+def test_a_color_scale_has_a_legend():
+    for ax in (charts.role_by_state(ENROLLMENTS), charts.last_access_calendar(ACCESS)):
+        _, scale = ax.figure.axes
+        assert scale.get_ylabel() in {"enrollments", "people"}
 
 
 @pytest.mark.parametrize("name", KINDS)
