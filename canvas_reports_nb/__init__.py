@@ -18,7 +18,7 @@ from canvas_reports_nb.analysis.definitions import definition
 from canvas_reports_nb.analysis.diffing import Diff, diff
 from canvas_reports_nb.analysis.excel import mail_list, to_excel, workbooks
 from canvas_reports_nb.analysis.privacy.pseudonyms import check_pseudonymized, pseudonymize
-from canvas_reports_nb.analysis.privacy.suppression import suppress_small_cells
+from canvas_reports_nb.analysis.privacy.publishing import publish
 from canvas_reports_nb.canvas_api.models import AvailableReport, ReportRun, RunStatus
 from canvas_reports_nb.catalog.requests import requests_for
 from canvas_reports_nb.connection import Connection
@@ -77,6 +77,7 @@ __all__ = [
     "provenance",
     "provisioning",
     "pseudonymize",
+    "publish",
     "read_file",
     "read_report",
     "read_reports",
@@ -87,7 +88,6 @@ __all__ = [
     "scan_report",
     "scan_reports",
     "sis",
-    "suppress_small_cells",
     "to_excel",
     "workbooks",
 ]

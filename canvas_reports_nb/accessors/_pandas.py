@@ -90,6 +90,10 @@ class Plots:
         """Draw the courses with the highest share of D, F and withdrawals. For the grade export."""
         return _charts().dfw_by_course(self._frame, **keywords)
 
+    def rates_over_terms(self, **keywords: Any) -> Any:
+        """Draw the rate of D, F and withdrawals over the years, fall beside fall. For the grade export of several terms."""
+        return _charts().rates_over_terms(self._frame, **keywords)
+
     def role_by_state(self, **keywords: Any) -> Any:
         """Draw how many enrollments each role has in each state. For the provisioning enrollments."""
         return _charts().role_by_state(self._frame, **keywords)

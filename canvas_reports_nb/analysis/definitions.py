@@ -78,7 +78,9 @@ def definition(of: Any) -> str:
         The frame carries no definition.
     """
     if hasattr(of, "sentence") and hasattr(of, "signature"):
-        return _write(of.sentence, of.signature.bind_partial())
+        # What has no default is named.
+        required = {name: name for name, one in of.signature.parameters.items() if one.default is one.empty}
+        return _write(of.sentence, of.signature.bind(**required))
     if isinstance(of, pa.Table):
         found = (of.schema.metadata or {}).get(_KEY.encode(), b"").decode()
     else:

@@ -82,7 +82,10 @@ def to_lazy(frame: Any, columns: Collection[str] | None = None) -> pl.LazyFrame:
         frame = frame[[name for name in frame.columns if columns is None or name in columns]].compute()
     known = _wrapped(frame)
     if columns is not None:
-        known = known.select(name for name in known.collect_schema().names() if name in columns)
+        names = [name for name in known.collect_schema().names() if name in columns]
+        if not names:  # which databases can't select
+            return pl.LazyFrame()
+        known = known.select(names)
     if isinstance(known, nw.LazyFrame):
         # A database labels times with the zone of its session; the reports are in UTC.
         times = cs.datetime(time_zone="*").dt.convert_time_zone("UTC")

@@ -183,7 +183,11 @@ def the_embedded_canvas() -> None:
 
 
 def the_analyses(grades: pd.DataFrame, lazy: pl.LazyFrame, public: pl.DataFrame) -> None:
-    assert_type(crn.grades.summary(grades, ("term", "account"), score="current", courses=lazy), pd.DataFrame)
+    assert_type(
+        crn.grades.rates(crn.grades.letters(grades, census=lazy), ("term", "account"), lazy), pd.DataFrame
+    )
+    assert_type(crn.grades.gaps(lazy, grades, on="student id", group="group"), pl.LazyFrame)
+    assert_type(crn.grades.missing_grades(public, {"users": lazy}), pl.DataFrame)
     assert_type(crn.grades.one_per_student(lazy), pl.LazyFrame)
     assert_type(crn.activity.alerts({"users": lazy}, grades=grades).per_course(), pl.LazyFrame)
     assert_type(crn.sis.reconcile({"users": grades}, lazy).summary(), pd.DataFrame)
@@ -194,4 +198,4 @@ def from_report_to_finding(frame: pd.DataFrame, lazy: pl.LazyFrame) -> None:
     assert_type(crn.diff(frame, frame, key="id"), crn.Diff[pd.DataFrame])
     assert_type(crn.diff(frame, lazy, report="grade_export_csv").changed, pl.LazyFrame)
     assert_type(crn.pseudonymize(lazy, b"", keep=["campus"]), pl.LazyFrame)
-    assert_type(crn.suppress_small_cells(frame, by=["course"]), pd.DataFrame)
+    assert_type(crn.publish(frame, by=["course"]), pd.DataFrame)

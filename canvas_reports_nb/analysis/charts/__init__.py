@@ -4,7 +4,7 @@ The title names the account, term and date of the run if the frame has them (pan
 readable on white and on black pages, and `alt_text` describes them in words.
 """
 
-from canvas_reports_nb.analysis.charts.grades import dfw_by_course, grade_distribution
+from canvas_reports_nb.analysis.charts.grades import dfw_by_course, grade_distribution, rates_over_terms
 from canvas_reports_nb.analysis.charts.look import alt_text, save
 from canvas_reports_nb.analysis.charts.operations import run_durations, storage_pareto
 from canvas_reports_nb.analysis.charts.people import (
@@ -19,6 +19,7 @@ __all__ = [
     "enrollments_over_terms",
     "grade_distribution",
     "last_access_calendar",
+    "rates_over_terms",
     "role_by_state",
     "run_durations",
     "save",

@@ -1,19 +1,22 @@
-"""Charts of grades: their distribution, and the courses with most D, F and withdrawals."""
+"""Charts of grades: their distribution, the courses with most D, F and withdrawals, and rates over the years."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 
 from canvas_reports_nb.analysis.charts import look
-from canvas_reports_nb.analysis.grades import summary
-from canvas_reports_nb.analysis.grades.marks import REQUIRED, SCORE, is_withdrawn, with_scores
-from canvas_reports_nb.frames.exchange import as_list, require_columns, to_lazy
+from canvas_reports_nb.analysis.definitions import definition
+from canvas_reports_nb.analysis.grades import letters, rates
+from canvas_reports_nb.analysis.grades.letters import BANDS, CLASS, classify
+from canvas_reports_nb.analysis.grades.marks import SCORE, score_columns, unknown_choice
+from canvas_reports_nb.frames.exchange import check_joinable, require_columns, to_lazy
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from matplotlib.axes import Axes
 
@@ -25,15 +28,22 @@ _FULL = 100
 _LEAST, _MOST = -50, 150
 # An axis of up to 130 points has a tick every ten points.
 _DENSE_TICKS = 130
-# Two-sided 95% of the normal distribution.
-_Z = 1.959963984540054
+_LABELS = ("course", "course id", "course sis", "term", "term id", "term sis")
+_MEASURES = {
+    "dfw": "D, F or withdrawn",
+    "dfwi": "D, F, withdrawn or incomplete",
+    "success": "success",
+    "completion": "completion",
+}
+_MARKERS = "os^Dvp"
+_YEAR = re.compile(r"((?:19|20)\d\d)(?:[-/\u2013]\d{2,4})?")
 
 
 def grade_distribution(
     grades: Any,
     *,
     score: Score = "effective",
-    withdrawn: Collection[str] = ("inactive", "deleted"),
+    withdrawn: Collection[str] = ("inactive",),
     ax: Axes | None = None,
 ) -> Axes:
     """Draw the number of grades in bins of five points; students are counted once per course.
@@ -43,22 +53,24 @@ def grade_distribution(
     grades : DataFrame
         The grade export, of any kind.
     score : {"effective", "final", "current", "unposted final", "unposted current"}
-        As in ``grades.summary``.
+        As in ``grades.letters``.
     withdrawn : collection of str
-        Enrollment states to leave out, as in ``grades.summary``.
+        Enrollment states to leave out, as in ``grades.letters``; deleted enrollments are left out, too.
     ax : matplotlib.axes.Axes, optional
 
     Returns
     -------
     matplotlib.axes.Axes
         Each bin includes its lower end; 100 belongs to the bin from 95. A last bin holds scores of 150 and
-        more, a first one scores below -50.
+        more, a first one scores below -50. Work that was never graded is left out: its final score of 0 is no
+        grade.
     """
-    left = is_withdrawn(as_list(withdrawn))
-    rows = with_scores(grades, score, "grade_distribution").select(pl.col(SCORE).cast(pl.Float64), left=left)
-    marks = rows.collect()
-    stayed = marks.filter(~pl.col("left"))[SCORE]
-    scores = stayed.filter(stayed.is_finite())
+    rows = to_lazy(grades, {*_LABELS, *score_columns(score)})
+    classed = classify(grades, rows, None, withdrawn=withdrawn, score=score, analysis="grade_distribution")
+    marks = classed.select(pl.col(SCORE).cast(pl.Float64), CLASS).collect()
+    gone = pl.col(CLASS).is_in(("W", "dropped"))
+    graded = marks.filter(~gone, pl.col(CLASS) != "none")[SCORE]
+    scores = graded.filter(graded.is_finite())
     bins = _count_by_bin(scores)
     places = list(range(min([0, *bins]), max([_FULL - _WIDTH, *bins]) + 1, _WIDTH))
     with look.styled_axes(ax) as drawn:
@@ -79,7 +91,9 @@ def grade_distribution(
                 f" median {median:.1f}", (at, 1), xycoords=("data", "axes fraction"), va="top", ha="right"
             )
             alt = f"Bar chart. {len(scores):,} grades from {lowest:.1f} to {highest:.1f}, median {median:.1f}"
-        alt += f"; {len(stayed) - len(scores):,} without a score, {marks['left'].sum():,} withdrawn."
+        left, never = marks.filter(gone).height, marks.filter(pl.col(CLASS) == "none").height
+        others = len(graded) - len(scores) + never
+        alt += f"; {others:,} without a graded score, {left:,} withdrawn or dropped."
         look.describe(drawn, "Distribution of grades", look.describe_source(grades, "term"), alt)
     return drawn
 
@@ -104,10 +118,12 @@ def _set_ticks(ax: Axes, places: list[int]) -> None:
 def dfw_by_course(
     grades: Any,
     *,
+    census: Any = None,
     top: int = 30,
-    minimum: int = 5,
-    below: float = 70.0,
-    letters: Collection[str] | None = None,
+    minimum: int = 10,
+    withdrawn: Collection[str] = ("inactive",),
+    scheme: Mapping[str, str] | None = None,
+    bands: Mapping[str, float] = BANDS,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw the courses with the highest rates of D, F and withdrawals, each with its 95% interval.
@@ -115,55 +131,141 @@ def dfw_by_course(
     Parameters
     ----------
     grades : DataFrame
-        The grade export, of any kind; requested with ``include_deleted=True`` to include withdrawals.
+        The grade export, of any kind, requested with ``include_deleted=True``; or what ``grades.letters`` returned.
+    census, withdrawn, scheme, bands
+        As in ``grades.letters``.
     top : int
         Number of courses, at most 100.
     minimum : int
-        Courses with fewer students are left out: the rates are unreliable and could identify individuals.
-    below, letters
-        The definition of a D or F, as in ``grades.summary``.
+        Courses with fewer grades are left out: the rates are unreliable and could identify individuals.
     ax : matplotlib.axes.Axes, optional
 
     Returns
     -------
     matplotlib.axes.Axes
         Rates in percent with Wilson's score interval (1927), which stays above 0 in small courses. Courses with
-        the same name are labeled with their SIS id.
+        an unused gradebook are not ranked. Courses with the same name are labeled with their SIS id.
     """
     least, most = look.check_count("minimum", minimum), look.check_count("top", top)
-    rows = to_lazy(grades)
-    require_columns(rows, (*REQUIRED, "course"), "dfw_by_course")
-    table = to_lazy(summary(rows, "course", below=below, letters=letters)).collect()
-    judged = table.with_columns(of=pl.col("passed") + pl.col("dfw"))
-    enough = judged.filter(pl.col("of") >= least)
-    shown = enough.sort(["dfw share", "course id"], descending=[True, False]).head(min(most, look.MAX_BARS))
+    classed = _letters(grades, census, withdrawn=withdrawn, scheme=scheme, bands=bands)
+    require_columns(classed.lazy(), ("course",), "dfw_by_course", given=grades)
+    table = rates(classed).with_columns(of=pl.col("valid") - pl.col("I"))
+    used = table.filter(~pl.col("gradebook unused"))
+    enough = used.filter(pl.col("of") >= least)
+    shown = enough.sort(["dfw", "course id"], descending=[True, False]).head(min(most, look.MAX_BARS))
     sis_ids = [shown["course sis"]] if "course sis" in shown.columns else []
     names = look.labels(shown["course"], *sis_ids, shown["course id"])
-    intervals = [wilson(row["dfw"], row["of"]) for row in shown.iter_rows(named=True)]
-    rates = [100 * share for share in shown["dfw share"]]
+    percent = [100 * share for share in shown["dfw"]]
     with look.styled_axes(ax, look.size_for_rows(shown.height)) as drawn:
         at = list(range(shown.height))
-        lows, highs = ([100 * interval[end] for interval in intervals] for end in (0, 1))
-        drawn.hlines(at, lows, highs, color=look.COLORS[0], lw=2)
-        drawn.plot(rates, at, "o", color=look.COLORS[3])
+        drawn.hlines(at, 100 * shown["low"], 100 * shown["high"], color=look.COLORS[0], lw=2)
+        drawn.plot(percent, at, "o", color=look.COLORS[3])
         counted = [f"{name} ({of:,})" for name, of in zip(names, shown["of"], strict=True)]
         drawn.set_yticks(at, counted, fontsize="small")
         drawn.set_ylim(max(shown.height, 1) - 0.4, -0.6)
         drawn.set_xlim(0, None)
         drawn.set_xlabel("D, F or withdrawn, %; lines: 95% interval")
         alt = (
-            f"Dot plot with intervals. {shown.height:,} of {judged.height:,} courses; "
-            f"{judged.height - enough.height:,} with fewer than {minimum} students left out."
+            f"Dot plot with intervals. {shown.height:,} of {table.height:,} courses; "
+            f"{used.height - enough.height:,} with fewer than {minimum} grades and "
+            f"{table.height - used.height:,} with an unused gradebook left out."
         )
-        if rates:
-            alt += f" {names[0]} has the highest rate, {rates[0]:.0f}%."
-        look.describe(drawn, "D, F and withdrawal rates by course", look.describe_source(grades, "term"), alt)
+        if percent:
+            alt += f" {names[0]} has the highest rate, {percent[0]:.0f}%."
+        source = look.describe_source(grades, "term")
+        look.describe(drawn, "D, F and withdrawal rates by course", source, alt, definition(rates))
     return drawn
 
 
-def wilson(hits: int, of: int) -> tuple[float, float]:
-    """Return Wilson's 95% score interval of a share (JASA 22, 1927), between 0 and 1."""
-    share, spread = hits / of, _Z * _Z / of
-    middle = share + spread / 2
-    reach = _Z * math.sqrt(share * (1 - share) / of + spread / (4 * of))
-    return max((middle - reach) / (1 + spread), 0.0), min((middle + reach) / (1 + spread), 1.0)
+def _letters(grades: Any, census: Any = None, **options: Any) -> pl.DataFrame:
+    """Return the needed columns of the letters of an export, or of letters themselves."""
+    wanted = {*_LABELS, *score_columns("effective"), CLASS}
+    rows = to_lazy(grades, wanted)
+    if CLASS in rows.collect_schema().names():
+        return rows.select(name for name in rows.collect_schema().names() if name in wanted).collect()
+    require_columns(rows, (), "This chart", given=grades)
+    return letters(rows.collect(), census=census, **options)
+
+
+def rates_over_terms(
+    grades: Any,
+    *,
+    terms: Any = None,
+    measure: Literal["dfw", "dfwi", "success", "completion"] = "dfw",
+    census: Any = None,
+    minimum: int = 10,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw a rate over the years, with one line per season, so that fall is compared with fall.
+
+    Parameters
+    ----------
+    grades : DataFrame
+        The grade export of several terms, or what ``grades.letters`` returned for it.
+    terms : DataFrame, optional
+        The terms of a provisioning run. The year of a term is then that of its start date; otherwise it is taken
+        from its name, such as "Fall 2025". The rest of the name is the season.
+    measure : {"dfw", "dfwi", "success", "completion"}
+        As in ``grades.rates``.
+    census
+        As in ``grades.letters``.
+    minimum : int
+        Terms with fewer grades are left out.
+    ax : matplotlib.axes.Axes, optional
+    """
+    if measure not in _MEASURES:
+        raise unknown_choice("measure", measure, list(_MEASURES))
+    least = look.check_count("minimum", minimum)
+    classed = _letters(grades, census)
+    require_columns(classed.lazy(), ("term id", "term"), "rates_over_terms", given=grades)
+    table = rates(classed, "term").filter(pl.col("valid") >= least, pl.col(measure).is_not_null())
+    years = _years(table, classed, terms)
+    placed = [
+        (_season(row["term"]), year, 100 * row[measure])
+        for row in table.iter_rows(named=True)
+        if (year := years.get(row["term id"])) is not None and row["term"]
+    ]
+    lines: dict[str, list[tuple[int, float]]] = {}
+    for season, year, percent in sorted(placed, key=lambda point: point[:2]):
+        lines.setdefault(season, []).append((year, percent))
+    with look.styled_axes(ax) as drawn:
+        for at, (season, points) in enumerate(lines.items()):
+            color, marker = look.COLORS[at % len(look.COLORS)], _MARKERS[at % len(_MARKERS)]
+            drawn.plot(*zip(*points, strict=True), label=look.label(season), color=color, marker=marker)
+        drawn.set_xlabel("year")
+        drawn.set_xticks(sorted({year for points in lines.values() for year, _ in points}))
+        drawn.set_ylabel(f"{_MEASURES[measure]}, %")
+        drawn.set_ylim(0, None)
+        if lines:
+            look.legend(drawn)
+        told = "; ".join(
+            f"{season}: {', '.join(f'{year} {percent:.1f}%' for year, percent in points)}"
+            for season, points in lines.items()
+        )
+        alt = f"Line chart by season. {told or 'No data'}. {table.height - len(placed):,} terms without a year left out."
+        title = f"{_MEASURES[measure][0].upper()}{_MEASURES[measure][1:]}, by season"
+        what = definition(rates).replace("by course", "by term")
+        look.describe(drawn, title, look.describe_source(grades), alt, what)
+    return drawn
+
+
+def _season(name: str) -> str:
+    """Return the name of a term without its year."""
+    text = _YEAR.sub(" ", name) if _YEAR.search(name) else re.sub(r"\d+", " ", name)
+    return " ".join(text.split()).replace(" ,", ",").strip(" ,/-") or "terms"
+
+
+def _years(table: pl.DataFrame, classed: pl.DataFrame, terms: Any) -> dict[Any, int | None]:
+    found: dict[Any, int | None] = {
+        row["term id"]: int(year[1]) if (year := _YEAR.search(row["term"] or "")) else None
+        for row in table.iter_rows(named=True)
+    }
+    if terms is not None:
+        dates = to_lazy(terms, ("canvas_term_id", "start_date"))
+        require_columns(
+            dates, ("canvas_term_id", "start_date"), "rates_over_terms, in the terms,", given=terms
+        )
+        check_joinable(classed.lazy(), "term id", dates, "canvas_term_id")
+        begun = dates.select("canvas_term_id", pl.col("start_date").dt.year()).drop_nulls().collect()
+        found |= {term: year for term, year in begun.iter_rows() if term in found}
+    return found

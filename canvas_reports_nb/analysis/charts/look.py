@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import textwrap
 import unicodedata
 from collections import Counter
 from contextlib import contextmanager
@@ -41,6 +42,8 @@ _CELLS = 44
 _COLUMN, _AXES_SHARE, _WIDEST = 0.32, 0.58, 12.0
 # The share of the axes' width that is left after the layout has made room for the first name.
 _NAMES_SHARE = 0.75
+# The width of the line that says what a chart counts, in letters.
+_DEFINITION_CELLS = 90
 # The points between axes and title that a legend of one line takes.
 _LEGEND = 26
 _STYLE: dict[Any, Any] = {
@@ -146,8 +149,11 @@ def legend(ax: Axes) -> None:
     )
 
 
-def describe(ax: Axes, title: str, source: str, alt: str) -> None:
-    """Set the title of a chart, with its source, and its alternative text."""
+def describe(ax: Axes, title: str, source: str, alt: str, definition: str = "") -> None:
+    """Set the title of a chart, with its source, what it counts, and its alternative text."""
+    if definition:
+        lines = textwrap.wrap(definition, _DEFINITION_CELLS)
+        ax.set_xlabel("\n".join([ax.get_xlabel(), *lines]).replace("$", r"\$"), fontsize="small")
     pad = None if ax.get_legend() is None else _LEGEND
     lines = [label(title), source.replace("$", r"\$")] if source else [label(title)]
     ax.set_title("\n".join(lines), pad=pad)

@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 import polars as pl
 
+from canvas_reports_nb.analysis.definitions import defined
 from canvas_reports_nb.catalog.parameters import near
 from canvas_reports_nb.exceptions import ParameterError
 from canvas_reports_nb.frames.exchange import FrameT, as_kind_of, require_columns, to_lazy
@@ -28,6 +29,7 @@ _STATE_RANKS = {state: rank for rank, state in enumerate(("active", "concluded",
 _ROW, _KEPT = "__row", "__kept"
 
 
+@defined("One row per student and course: the active enrollment, else a concluded, inactive or deleted one.")
 def one_per_student(frame: FrameT) -> FrameT:
     """Return the grade export with one row per student and course.
 
@@ -51,6 +53,7 @@ def one_per_student(frame: FrameT) -> FrameT:
     return as_kind_of(one_row_per(rows), frame)
 
 
+@defined("The enrollments beside the one that counts per student and course, and those without an id.")
 def dropped(frame: FrameT) -> FrameT:
     """Return the rows that `one_per_student` leaves out, with the reason.
 
@@ -117,14 +120,7 @@ def _kept_rows(numbered: pl.LazyFrame, key: tuple[str, ...]) -> pl.LazyFrame:
 
 
 def with_scores(
-    frame: Any,
-    score: Score,
-    analysis: str,
-    *,
-    columns: Collection[str] = (),
-    optional: Collection[str] = (),
-    letters: bool = False,
-    key: tuple[str, ...] = COURSE,
+    rows: pl.LazyFrame, score: Score, analysis: str, *, given: Any, key: tuple[str, ...] = COURSE
 ) -> pl.LazyFrame:
     """Return one row per key with the score and letter that count, after checking the columns.
 
@@ -132,27 +128,46 @@ def with_scores(
     """
     if score not in get_args(Score):
         raise unknown_choice("score", score, get_args(Score))
-    shown = "final" if score == "effective" else score
-    current = f"{'unposted ' if score.startswith('unposted') else ''}current score"
-    scores = {f"{shown} score", current}
-    required = {*REQUIRED, *columns, *([f"{shown} grade"] if letters else [])}
-    rows = to_lazy(frame, {*required, *scores, *_OVERRIDE, *optional})
+    shown, current = _score_columns(score)
     names = rows.collect_schema().names()
-    has_override = score == "effective" and "override score" in names
-    numbers = sorted({*scores, "override score"} if has_override else scores)
-    require_columns(rows, sorted(required - scores), analysis, numbers=numbers, given=frame)
-    value = pl.col(f"{shown} score")
-    letter = pl.col(f"{shown} grade") if letters else pl.lit(None, pl.String)
+    has_override = score == "effective" and any(name in names for name in _OVERRIDE)
+    numbers = {f"{shown} score", current}
+    if has_override and "override score" in names:
+        numbers.add("override score")
+    require_columns(rows, REQUIRED, analysis, numbers=sorted(numbers), given=given)
+    value, letter = pl.col(f"{shown} score"), _letter(f"{shown} grade", names)
     graded = pl.col(current).is_not_null()
     if has_override:
-        overridden = _is_overridden(names)
-        override = pl.col("override grade") if "override grade" in names else pl.lit(None, pl.String)
-        value = pl.when(overridden).then(pl.col("override score")).otherwise(value)
-        letter = pl.when(overridden).then(override).otherwise(letter)
+        value_set, letter_set = _override(names)
+        overridden = value_set.is_not_null() | letter_set.is_not_null()
+        value = pl.when(overridden).then(value_set).otherwise(value)
+        letter = pl.when(overridden).then(letter_set).otherwise(letter)
         graded |= overridden
-    return one_row_per(rows, key).with_columns(
-        value.alias(SCORE), letter.cast(pl.String).alias(LETTER), graded.alias(GRADED)
-    )
+    return one_row_per(rows, key).with_columns(value.alias(SCORE), letter.alias(LETTER), graded.alias(GRADED))
+
+
+def score_columns(score: Score) -> set[str]:
+    """Return the columns of the export that `with_scores` reads."""
+    shown, current = _score_columns(score)
+    return {*REQUIRED, f"{shown} score", f"{shown} grade", current, *_OVERRIDE}
+
+
+def _score_columns(score: Score) -> tuple[str, str]:
+    shown = "final" if score == "effective" else score
+    return shown, f"{'unposted ' if score.startswith('unposted') else ''}current score"
+
+
+def _letter(name: str, names: Collection[str]) -> pl.Expr:
+    """Return a letter without blanks around it, missing if nothing is left or there is no such column."""
+    if name not in names:
+        return pl.lit(None, pl.String)
+    text = pl.col(name).cast(pl.String).str.strip_chars()
+    return pl.when(text != "").then(text)
+
+
+def _override(names: Collection[str]) -> tuple[pl.Expr, pl.Expr]:
+    score = pl.col("override score") if "override score" in names else pl.lit(None, pl.Float64)
+    return score, _letter("override grade", names)
 
 
 def unknown_choice(name: str, value: object, choices: Collection[str]) -> ParameterError:
@@ -168,12 +183,6 @@ def is_withdrawn(states: Collection[str]) -> pl.Expr:
     return pl.col("enrollment state").cast(pl.String).is_in(states).fill_null(value=False)
 
 
-def mean(scores: pl.Expr) -> pl.Expr:
-    """Return the mean of a group, added up in ascending order; polars adds in any order, and bits differ."""
-    # As a list: where the sort is followed by `mean` itself, polars drops the sort as unneeded.
-    return scores.sort().implode().list.mean()
-
-
 def _is_overridden(names: Collection[str]) -> pl.Expr:
     return pl.any_horizontal(pl.col(name).is_not_null() for name in _OVERRIDE if name in names)
 
@@ -182,41 +191,7 @@ def _identity(rows: pl.LazyFrame) -> list[str]:
     return [name for name in rows.collect_schema().names() if name in _IDENTITY]
 
 
-def gap(frame: FrameT) -> FrameT:
-    """Return how far current and final scores are apart, and what students can't see yet.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        ``grade_export_csv`` of any kind.
-
-    Returns
-    -------
-    DataFrame
-        The same kind of frame, one row per student and course. After the identifying columns:
-        ``current score``, ``final score``, ``gap`` (current minus final: the effect of ungraded work, which the
-        final score counts as zero), ``unposted current score``, ``unposted final score``, ``current change`` and
-        ``final change`` (how much each will move once hidden grades are posted), all Float64, and
-        ``hidden marks`` (boolean: whether a score that includes hidden grades differs from the posted one).
-    """
-    scores = ("current score", "final score", "unposted current score", "unposted final score")
-    rows = to_lazy(frame, (*_IDENTITY, *scores))
-    require_columns(rows, REQUIRED, "gap", numbers=scores, given=frame)
-    current, final, next_current, next_final = (pl.col(name) for name in scores)
-    gaps = one_row_per(rows).select(
-        *_identity(rows),
-        current,
-        final,
-        (current - final).alias("gap"),
-        next_current,
-        next_final,
-        (next_current - current).alias("current change"),
-        (next_final - final).alias("final change"),
-        (next_current.ne_missing(current) | next_final.ne_missing(final)).alias("hidden marks"),
-    )
-    return as_kind_of(gaps, frame)
-
-
+@defined("One row per student and course with an override grade, next to the computed grade.")
 def overrides(frame: FrameT) -> FrameT:
     """Return the grades a teacher overrode, next to the computed ones.
 

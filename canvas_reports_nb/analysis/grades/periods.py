@@ -6,6 +6,7 @@ import re
 
 import polars as pl
 
+from canvas_reports_nb.analysis.definitions import defined
 from canvas_reports_nb.analysis.grades.marks import REQUIRED, one_row_per
 from canvas_reports_nb.exceptions import UnknownColumnError
 from canvas_reports_nb.frames.exchange import FrameT, as_kind_of, require_columns, to_lazy
@@ -19,6 +20,7 @@ _MEASURES = {f"{total} score": pl.Float64 for total in _TOTALS} | {
 }
 
 
+@defined("The scores of each grading period, each student once per course and period.")
 def grading_periods(frame: FrameT) -> FrameT:
     """Return the scores of each grading period, one row per student, course and period.
 

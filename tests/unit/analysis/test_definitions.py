@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 import canvas_reports_nb as crn
-from canvas_reports_nb import provisioning
+from canvas_reports_nb import grades, provisioning
 from canvas_reports_nb.exceptions import NoProvenanceError
 from tests.unit.analysis.provisioning.test_places import PEOPLE
 
@@ -22,7 +22,8 @@ def test_a_result_carries_its_definition_beside_its_source(oracle: Any, kind: st
 
 
 def test_every_analysis_has_a_sentence_of_its_own() -> None:
-    sentences = [crn.definition(getattr(provisioning, name)) for name in provisioning.__all__]
+    rooms = (provisioning, grades)
+    sentences = [crn.definition(getattr(room, name)) for room in rooms for name in room.__all__]
     assert all(text[0].isupper() and text.endswith(".") and "{" not in text for text in sentences)
     assert len(set(sentences)) == len(sentences)
 

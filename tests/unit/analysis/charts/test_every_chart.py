@@ -24,6 +24,7 @@ from tests.unit.analysis.charts.samples import (
 EMPTY = [
     lambda: charts.grade_distribution(GRADES.iloc[:0]),
     lambda: charts.dfw_by_course(GRADES.iloc[:0]),
+    lambda: charts.rates_over_terms(GRADES.iloc[:0].assign(**{"term id": 1})),
     lambda: charts.storage_pareto(STORAGE.iloc[:0]),
     lambda: charts.enrollments_over_terms({**TABLES, "enrollments": ENROLLMENTS.iloc[:0]}),
     lambda: charts.role_by_state(ENROLLMENTS.iloc[:0]),
@@ -54,7 +55,8 @@ def test_an_empty_frame_gives_a_chart(draw):
         lambda: charts.run_durations([]),
         lambda: charts.dfw_by_course(GOOD, minimum=0),
         lambda: charts.dfw_by_course(GOOD, top=-1),
-        lambda: charts.dfw_by_course(GOOD, below="70"),
+        lambda: charts.dfw_by_course(GOOD, bands={"C": "70"}),
+        lambda: charts.rates_over_terms(GOOD, measure="gap"),
         lambda: charts.last_access_calendar(SEEN, weeks=0),
         lambda: charts.last_access_calendar(SEEN, weeks=10**6),
         lambda: charts.last_access_calendar(SEEN, zone="Mars/X"),
@@ -91,7 +93,7 @@ def test_missing_columns_are_named(draw, missing):
     ("chart", "frame"),
     [
         ("grade_distribution", GRADES),
-        ("dfw_by_course", GRADES),
+        ("dfw_by_course", GOOD),
         ("role_by_state", ENROLLMENTS),
         ("last_access_calendar", ACCESS),
         ("storage_pareto", STORAGE),

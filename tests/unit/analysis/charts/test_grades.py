@@ -1,13 +1,13 @@
-"""Charts of grades show the numbers of the summary."""
+"""Charts of grades show the numbers of the letters and rates."""
+
+import warnings
 
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from canvas_reports_nb.analysis import charts
-from canvas_reports_nb.analysis.charts.grades import wilson
-from canvas_reports_nb.analysis.grades import summary
+from canvas_reports_nb.analysis.grades import letters
+from canvas_reports_nb.exceptions import ReportWarning
 from tests.unit.analysis.charts.samples import (
     GOOD,
     GRADES,
@@ -24,24 +24,35 @@ def test_grades(name):
     ax = charts.grade_distribution(kind(GRADES, name), score="final")
     lefts = {round(patch.get_x() + patch.get_width() / 2 - 2.5): patch.get_height() for patch in ax.patches}
     assert {place: height for place, height in lefts.items() if height} == {60: 1, 95: 2}
-    assert "3 grades from 60.0 to 100.0, median 95.0; 1 without a score, 1 withdrawn" in charts.alt_text(ax)
+    assert (
+        "3 grades from 60.0 to 100.0, median 95.0; 1 without a graded score, 1 withdrawn or dropped"
+        in charts.alt_text(ax)
+    )
     assert "Fall 2025" in ax.get_title(loc="left")
 
 
-@pytest.mark.parametrize("withdrawn", [("inactive", "deleted"), ("deleted",), ()])
-def test_the_chart_counts_the_same_grades_as_the_summary(withdrawn):
+@pytest.mark.parametrize("withdrawn", [("inactive",), ("inactive", "deleted"), ()])
+def test_the_chart_counts_the_same_grades_as_the_letters(withdrawn):
     frame = export(
         [90.0, 80.0, 10.0, None], **{"enrollment state": ["active", "inactive", "deleted", "active"]}
     )
-    (row,) = summary(frame, withdrawn=withdrawn).to_dict("records")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ReportWarning)
+        classes = letters(frame, withdrawn=withdrawn)["letter class"]
+    kept = frame["final score"][~classes.isin(["W", "dropped", "none"]).to_numpy()]
     ax = charts.grade_distribution(frame, withdrawn=withdrawn)
-    assert sum(heights(ax)) == row["n"]
-    assert f"median {row['median']:.1f}" in charts.alt_text(ax)
+    assert sum(heights(ax)) == len(kept)
+    assert f"median {kept.median():.1f}" in charts.alt_text(ax)
+
+
+def test_work_that_was_never_graded_is_no_grade_of_zero():
+    frame = export([90.0, 0.0], **{"current score": [90.0, None]})
+    assert sum(heights(charts.grade_distribution(frame))) == 1
 
 
 def test_a_single_state_may_be_a_string():
-    frame = export([90.0, 80.0], **{"enrollment state": ["active", "deleted"]})
-    assert sum(heights(charts.grade_distribution(frame, withdrawn="deleted"))) == 1
+    frame = export([90.0, 80.0], **{"enrollment state": ["active", "concluded"]})
+    assert sum(heights(charts.grade_distribution(frame, withdrawn="concluded"))) == 1
 
 
 def test_scores_far_beyond_the_scale_share_a_bar():
@@ -54,18 +65,57 @@ def test_scores_far_beyond_the_scale_share_a_bar():
 
 @pytest.mark.parametrize("name", KINDS)
 def test_dfw(name):
-    ax = charts.dfw_by_course(kind(GRADES, name), minimum=4)
-    # One failed, one withdrew, two passed; the one without a score is not judged.
+    census = kind(GRADES[["student id", "course id"]], name)
+    ax = charts.dfw_by_course(kind(GRADES, name), census=census, minimum=4)
+    # One D, one withdrew, two passed; the one without a score is not judged.
     (points,) = ax.lines
     assert points.get_xdata().tolist() == [50.0]
     assert ticks(ax.yaxis) == ["Welding (4)"]
     assert "Welding has the highest rate, 50%" in charts.alt_text(ax)
+    assert "dfw = (D+F+NP+W)/(valid-I)" in ax.get_xlabel().replace("\n", " ")
+
+
+def test_letters_are_drawn_as_they_are():
+    made = letters(GRADES, census=GRADES, scheme={"A": "F"}, bands={"F": 0})
+    (points,) = charts.dfw_by_course(made, minimum=1).lines
+    assert points.get_xdata().tolist() == [100.0]
 
 
 def test_small_courses_are_left_out():
-    ax = charts.dfw_by_course(GRADES)
+    ax = charts.dfw_by_course(GRADES[GRADES["enrollment state"] != "deleted"])
     assert ticks(ax.yaxis) == []
-    assert "1 with fewer than 5 students left out" in charts.alt_text(ax)
+    assert "1 with fewer than 10 grades and 0 with an unused gradebook left out" in charts.alt_text(ax)
+
+
+def test_a_course_with_an_unused_gradebook_is_not_ranked():
+    unused = export([0.0] * 20, **{"course id": 2, "current score": None}).astype(
+        {"current score": "Float64"}
+    )
+    ax = charts.dfw_by_course(pd.concat([export([50.0] * 10), unused]))
+    assert ticks(ax.yaxis) == ["Welding (10)"]
+    assert "1 with an unused gradebook left out" in charts.alt_text(ax)
+
+
+YEARS = pd.concat(
+    [
+        export([50.0] * fails + [90.0] * (10 - fails), **{"course id": at, "term id": at, "term": term})
+        for at, (term, fails) in enumerate(
+            [("Spring 2025", 1), ("Fall 2024", 4), ("Fall 2025", 2), ("Default", 9), ("2026/Spring", 3)]
+        )
+    ]
+)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_fall_is_compared_with_fall(name):
+    ax = charts.rates_over_terms(kind(YEARS, name))
+    lines = {line.get_label(): line.get_xydata().tolist() for line in ax.lines}
+    assert lines == {"Fall": [[2024, 40], [2025, 20]], "Spring": [[2025, 10], [2026, 30]]}
+    assert "Fall: 2024 40.0%, 2025 20.0%; Spring" in charts.alt_text(ax)
+    assert "1 terms without a year left out" in charts.alt_text(ax)
+    terms = pd.DataFrame({"canvas_term_id": [3], "start_date": pd.to_datetime(["2025-01-01"], utc=True)})
+    ax = charts.rates_over_terms(kind(YEARS, name), terms=kind(terms, name), measure="success")
+    assert {line.get_label(): line.get_xydata().tolist() for line in ax.lines}["Default"] == [[2025, 10]]
 
 
 def test_courses_with_the_same_name_get_their_sis_id():
@@ -85,17 +135,3 @@ def test_courses_with_the_same_name_get_their_sis_id():
 @pytest.mark.parametrize("chart", [charts.grade_distribution, charts.dfw_by_course])
 def test_a_frame_without_terms_is_drawn(chart):
     assert "Fall" not in chart(GOOD.drop(columns="term")).get_title(loc="left")
-
-
-@given(of=st.integers(1, 400), data=st.data())
-def test_wilson(of, data):
-    hits = data.draw(st.integers(0, of))
-    low, high = wilson(hits, of)
-    assert 0 <= low <= hits / of + 1e-12
-    assert hits / of - 1e-12 <= high <= 1
-    # Its ends are where the score test just rejects: |share - p| = z * sqrt(p (1 - p) / n).
-    for end in (low, high):
-        if 1e-9 < end < 1 - 1e-9:
-            assert abs(hits / of - end) == pytest.approx(
-                1.959964 * (end * (1 - end) / of) ** 0.5, rel=1e-4, abs=1e-9
-            )

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 SHOWN = ("current", "final", "unposted current", "unposted final", "override")
 
-KINDS = ("pandas", "polars", "lazy", "arrow", "dask")
+KINDS = ("pandas", "polars", "lazy", "arrow", "dask", "duckdb")
 
 STATE = pa.dictionary(pa.int32(), pa.string())
 
@@ -28,7 +28,26 @@ PLACES = [(11, 1, 4), (12, 1, 4), (13, 2, 4), (14, 2, 4), (15, 3, 5), (16, 17_00
 
 STATES = ["active", "concluded", "inactive", "deleted", None]
 
-LETTERS = ["A", "A-", "B", "C", "D+", "F", None]
+LETTERS = [
+    "A",
+    "A-",
+    "B",
+    "C",
+    "D+",
+    "F",
+    None,
+    "",
+    " b+ ",
+    "cr",
+    "NC",
+    "Inc",
+    "wf",
+    "EW",
+    "AUD",
+    "FN",
+    "H",
+    "Credit",
+]
 
 PERCENT = st.one_of(
     st.none(), st.sampled_from([0.0, 70.0, 69.99, 100.0]), st.integers(0, 11_000).map(lambda n: n / 100)
@@ -93,6 +112,8 @@ RANKED = """
 """
 
 COURSE_KEY = '"student id", "course id"'
+
+SECTION_KEY = f'{COURSE_KEY}, "section id"'
 
 ONCE = f"""
     SELECT r.* EXCLUDE (place), s.sections

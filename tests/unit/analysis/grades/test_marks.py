@@ -1,14 +1,17 @@
 """One row per student and course, in any order of the file; overrides are read only when needed."""
 
+from collections.abc import Callable
 from typing import Any
 
 import polars as pl
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import canvas_reports_nb as crn
-from tests.unit.analysis.grades.exports import EXPORTS, WHOLE
+from canvas_reports_nb.exceptions import ParameterError, UnknownColumnError
+from tests.unit.analysis.grades.exports import EXPORTS, KINDS, WHOLE
 
 
 @settings(max_examples=25)
@@ -19,7 +22,11 @@ def test_one_row_per_student_is_stable_and_complete_in_any_order(
     export = oracle.as_kind(table, "polars")
     kept, left = crn.grades.one_per_student(export), crn.grades.dropped(export)
     assert crn.grades.one_per_student(kept).equals(kept)
-    assert crn.grades.summary(kept, "term").equals(crn.grades.summary(export, "term"))
+    census = export.select("student id", "course id")
+    scheme = {"H": "P", "Credit": "P"}
+    assert crn.grades.rates(crn.grades.letters(kept, census=census, scheme=scheme), "term").equals(
+        crn.grades.rates(crn.grades.letters(export, census=census, scheme=scheme), "term")
+    )
     assert sorted([*kept["pos"], *left["pos"]]) == list(range(len(table)))
     order = list(range(len(table)))
     seed.shuffle(order)
@@ -31,5 +38,57 @@ def test_one_row_per_student_is_stable_and_complete_in_any_order(
 def test_an_override_that_is_text_matters_only_where_it_is_read(oracle: Any) -> None:
     frame = oracle.as_kind(WHOLE, "polars")
     texts = frame.cast({"override score": pl.String})
-    for analysis in (crn.grades.summary, crn.grades.inflation):
-        assert analysis(texts, score="final").equals(analysis(frame, score="final"))
+    found, wanted = (crn.grades.letters(one, score="final") for one in (texts, frame))
+    assert found["letter class"].equals(wanted["letter class"])
+    with pytest.raises(ParameterError, match="'override score', which is String"):
+        crn.grades.letters(texts)
+
+
+@pytest.mark.parametrize(
+    ("ask", "error", "words"),
+    [
+        (
+            lambda frame: crn.grades.overrides(frame.drop("override grade")),
+            UnknownColumnError,
+            "override grade",
+        ),
+        (lambda frame: crn.grades.letters(frame.drop("final score")), UnknownColumnError, "'final score'"),
+        (lambda frame: crn.grades.letters(frame.cast({"final score": pl.String})), ParameterError, "String"),
+        (
+            lambda frame: crn.grades.grading_periods(
+                frame.with_columns(
+                    pl.lit(1).alias("Half grading period id"), pl.lit("B?").alias("Half final score")
+                )
+            ),
+            ParameterError,
+            "'Half final score', which is String",
+        ),
+        (crn.grades.grading_periods, UnknownColumnError, "mgp_grade_export_csv"),
+        (lambda frame: crn.grades.one_per_student(7), ParameterError, "not int"),
+    ],
+)
+def test_wrong_calls_are_explained(oracle: Any, ask: Callable[[Any], Any], error: type, words: str) -> None:
+    with pytest.raises(error, match=words):
+        ask(oracle.as_kind(WHOLE, "polars"))
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        crn.grades.letters,
+        crn.grades.rates,
+        crn.grades.missing_grades,
+        crn.grades.overrides,
+        crn.activity.last_access_by_week,
+        lambda frame: crn.activity.clean_up(public=frame),
+        lambda frame: crn.grades.gaps(crn.grades.letters(WHOLE), frame, on="student id", group="group"),
+    ],
+)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_missing_column_error_lists_the_columns_of_the_given_frame(
+    oracle: Any, kind: str, ask: Any
+) -> None:
+    frame = oracle.as_kind(pa.table({"full_name": ["Ng"], "Course Id": [1]}), kind)
+    with pytest.raises(UnknownColumnError) as caught:
+        ask(frame)
+    assert caught.value.hint.endswith("The frame has: full_name, Course Id.")
