@@ -70,6 +70,11 @@ if TYPE_CHECKING:
 @output_options("out.parquet, out.csv, out.xlsx or out.zip.")
 @click.option("-t", "--table", help="The table, if the run has several.")
 @duration_option("--max-age", "Reuse a run up to this age: 45m, 12h, 7d. 0 starts a new run.", default="1d")
+@click.option(
+    "--as-of", metavar="DAY", help="Read the newest run that started before this day, such as 2026-09-14."
+)
+@duration_option("--within", "How long before that day the run may have started. Three days by default.")
+@click.option("--zone", help="The time zone of --as-of, such as America/Denver. The account's by default.")
 @duration_option("--timeout", "Stop waiting after this time: 90s, 45m, 2h.")
 @click.option(
     "--progress", type=click.Choice(["auto", "tqdm", "log", "off"]), default="auto", show_default=True
@@ -86,6 +91,9 @@ def run(
     output: Output | None,
     table: str | None,
     max_age: float,
+    as_of: str | None,
+    within: float | None,
+    zone: str | None,
     timeout: float | None,
     progress: Literal["auto", "tqdm", "log", "off"],
     as_json: bool,
@@ -107,13 +115,16 @@ def run(
         shown = ShellProgress(resolve(False if progress == "off" else progress))
         how = {"max_age": max_age, "timeout": timeout, "progress": shown}
         if report is not None and requests is None:
-            _run_one(connected, report, asked, table, output, as_json=as_json, **how)
+            past = {"as_of": as_of, "within": within, "zone": zone}
+            _run_one(connected, report, asked, table, output, as_json=as_json, **how, **past)
         elif requests is None or report is not None:
             raise click.UsageError("Give either REPORT or --requests FILE.csv.")
         elif asked:
             raise click.UsageError(
                 "-p works only with REPORT; write the parameter as a column of the requests."
             )
+        elif as_of or within is not None or zone:
+            raise click.UsageError("--as-of, --within and --zone work only with REPORT.")
         else:
             context.exit(_run_many(connected, requests, table, output, as_json=as_json, **how))
 
@@ -141,9 +152,8 @@ def _run_one(
                 tables = write_result(result, table, output)
             except DamagedFileError:
                 # The damaged copy was quarantined, so the same call downloads it again.
-                result = canvas.obtain(
-                    report, parameters=asked, **{**how, "run_id": result.provenance["run_id"]}
-                )
+                again = {name: how[name] for name in ("timeout", "progress")}
+                result = canvas.obtain(report, run_id=result.provenance["run_id"], **again)
                 tables = write_result(result, table, output)
             notice(f"{output} written.")
         _print_tables(result, tables, output, as_json=as_json)

@@ -44,6 +44,14 @@ on_error : {"raise", "return"}
 max_age : float, str or timedelta
     Reuse a finished run that is at most this old: seconds, "7d", "12h" or a timedelta. The default is one day.
     0 starts a new run. With ``offline=True`` the default is any age.
+as_of : str or date, optional
+    A past day, such as "2026-09-14": read the newest finished run with these parameters, from the store or from
+    Canvas, that started before that day began. No run is started; an error names the nearest ones. Run the report
+    every evening, such as with cron, so that there is one.
+within : float, str or timedelta, optional
+    How long before that midnight the run may have started: "12h", "7d". The default is three days.
+zone : str, optional
+    The time zone of that midnight, such as ``"America/Denver"``. The default is the account's.
 run_id : int, optional
     Read exactly this run. ``canvas.history(report)`` lists the runs.
 offline : bool

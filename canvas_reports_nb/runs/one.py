@@ -14,16 +14,18 @@ from canvas_reports_nb.runs.batch import Batch
 from canvas_reports_nb.runs.decide import ago
 from canvas_reports_nb.runs.download import is_run
 from canvas_reports_nb.runs.job import ReportJob, with_job
+from canvas_reports_nb.runs.past import find_past, past_day
 from canvas_reports_nb.runs.pending import PendingRun, check_wait
 from canvas_reports_nb.runs.progress import ProgressEvent, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from datetime import date
 
     from canvas_reports_nb.runs.account import AccountRuns
     from canvas_reports_nb.runs.progress import Progress, ProgressSink
     from canvas_reports_nb.store.stored_run import ReportResult
-    from canvas_reports_nb.typing import OnInterrupt
+    from canvas_reports_nb.typing import Age, OnInterrupt
 
 _LOG = logging.getLogger(__name__)
 
@@ -40,12 +42,24 @@ def read_one(
     progress: Progress,
     timeout: float | None,
     on_interrupt: OnInterrupt,
+    as_of: str | date | None = None,
+    within: Age | None = None,
+    zone: str | None = None,
 ) -> ReportResult:
     """Return the result of one report; see `Connection.read_report`.
 
     ``tables`` are those the caller wants: a table that a new run would not have is an error before it is started.
     """
     check_wait(timeout, on_interrupt)
+    if as_of is None and (within is not None or zone is not None):
+        raise ParameterError("within= and zone= only work with as_of=.", hint='Add as_of="2026-09-14".')
+    if as_of is not None:
+        if run_id is not None:
+            raise ParameterError("as_of= and run_id= both choose a run.", hint="Leave one of them out.")
+        with runs.waiter.limit(timeout), in_time(runs.waiter, timeout, report):
+            past = past_day(runs, as_of, within, zone, offline=offline)
+            run = find_past(runs, report, asked, past, offline=offline)
+        return run if not isinstance(run, ReportJob) else run.result(timeout, progress, on_interrupt)
     if run_id is not None:
         run = _given_run(runs, report, numbered(run_id), asked, offline=offline, timeout=timeout)
         return run if not isinstance(run, ReportJob) else run.result(timeout, progress, on_interrupt)

@@ -23,6 +23,7 @@ from canvas_reports_nb.store.store import seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from datetime import date
 
     import pandas as pd
     import polars as pl
@@ -56,7 +57,8 @@ class Readers:
 
     def obtain(
         self, report: str, *, parameters: Parameters | None = None, tables: Iterable[str | None] = (),
-        max_age: Age = _ONE_DAY, run_id: int | None = None, offline: bool = False,
+        max_age: Age = _ONE_DAY, as_of: str | date | None = None, within: Age | None = None,
+        zone: str | None = None, run_id: int | None = None, offline: bool = False,
         progress: Progress = "auto", timeout: float | None = None, on_interrupt: OnInterrupt = "detach",
         **report_parameters: Any,
     ) -> ReportResult:
@@ -65,7 +67,7 @@ class Readers:
         return read_one(
             self._runs, report, merged(report, parameters, report_parameters), tables=tables,
             max_age=most, run_id=run_id, offline=offline, progress=progress, timeout=timeout,
-            on_interrupt=on_interrupt,
+            on_interrupt=on_interrupt, as_of=as_of, within=within, zone=zone,
         )
 
     def obtain_reports(
@@ -83,35 +85,40 @@ class Readers:
     def read_report(
         self, report: str, *, parameters: Parameters | None = ..., table: str | None = ...,
         columns: Sequence[str] | None = ..., engine: Literal["pandas"] = ..., windows: bool = ...,
-        max_age: Age = ..., run_id: int | None = ..., offline: bool = ..., progress: Progress = ...,
+        max_age: Age = ..., as_of: str | date | None = ..., within: Age | None = ..., zone: str | None = ...,
+        run_id: int | None = ..., offline: bool = ..., progress: Progress = ...,
         timeout: float | None = ..., on_interrupt: OnInterrupt = ..., **report_parameters: Any,
     ) -> pd.DataFrame: ...
     @overload
     def read_report(
         self, report: str, *, parameters: Parameters | None = ..., table: str | None = ...,
         columns: Sequence[str] | None = ..., engine: Literal["polars"], windows: bool = ...,
-        max_age: Age = ..., run_id: int | None = ..., offline: bool = ..., progress: Progress = ...,
+        max_age: Age = ..., as_of: str | date | None = ..., within: Age | None = ..., zone: str | None = ...,
+        run_id: int | None = ..., offline: bool = ..., progress: Progress = ...,
         timeout: float | None = ..., on_interrupt: OnInterrupt = ..., **report_parameters: Any,
     ) -> pl.DataFrame: ...
     @overload
     def read_report(
         self, report: str, *, parameters: Parameters | None = ..., table: str | None = ...,
         columns: Sequence[str] | None = ..., engine: Literal["arrow"], windows: bool = ...,
-        max_age: Age = ..., run_id: int | None = ..., offline: bool = ..., progress: Progress = ...,
+        max_age: Age = ..., as_of: str | date | None = ..., within: Age | None = ..., zone: str | None = ...,
+        run_id: int | None = ..., offline: bool = ..., progress: Progress = ...,
         timeout: float | None = ..., on_interrupt: OnInterrupt = ..., **report_parameters: Any,
     ) -> pa.Table: ...
     @overload
     def read_report(
         self, report: str, *, parameters: Parameters | None = ..., table: str | None = ...,
         columns: Sequence[str] | None = ..., engine: Literal["dask"], windows: bool = ...,
-        max_age: Age = ..., run_id: int | None = ..., offline: bool = ..., progress: Progress = ...,
+        max_age: Age = ..., as_of: str | date | None = ..., within: Age | None = ..., zone: str | None = ...,
+        run_id: int | None = ..., offline: bool = ..., progress: Progress = ...,
         timeout: float | None = ..., on_interrupt: OnInterrupt = ..., **report_parameters: Any,
     ) -> Any: ...
     @reader()
     def read_report(
         self, report: str, *, parameters: Parameters | None = None, table: str | None = None,
         columns: Sequence[str] | None = None, engine: Engine = "pandas", windows: bool = False,
-        max_age: Age = _ONE_DAY, run_id: int | None = None, offline: bool = False,
+        max_age: Age = _ONE_DAY, as_of: str | date | None = None, within: Age | None = None,
+        zone: str | None = None, run_id: int | None = None, offline: bool = False,
         progress: Progress = "auto", timeout: float | None = None, on_interrupt: OnInterrupt = "detach",
         **report_parameters: Any,
     ) -> Any:
@@ -144,8 +151,9 @@ class Readers:
             how: dict[str, Any] = {
                 "max_age": max_age, "progress": progress, "timeout": timeout, "on_interrupt": on_interrupt,
             }
-            if offline and len(parts) > 1:
-                found = [self.obtain(report, parameters=part, offline=True, **how) for part in parts]
+            if (offline or as_of is not None) and len(parts) > 1:
+                how |= {"offline": offline, "as_of": as_of, "within": within, "zone": zone}
+                found = [self.obtain(report, parameters=part, **how) for part in parts]
                 return load_common_rows(found, table, columns, engine)
             if len(parts) > 1:
                 rows = [{"report": report, **part} for part in parts]
@@ -155,7 +163,8 @@ class Readers:
                 )
         return self._load(
             lambda result: result.load(engine, table, columns), engine == "dask", report, parameters=parameters, tables=[table],
-            max_age=max_age, run_id=run_id, offline=offline, progress=progress, timeout=timeout,
+            max_age=max_age, as_of=as_of, within=within, zone=zone, run_id=run_id, offline=offline,
+            progress=progress, timeout=timeout,
             on_interrupt=on_interrupt, **report_parameters,
         )
 
@@ -163,35 +172,40 @@ class Readers:
     def read_tables(
         self, report: str, *, parameters: Parameters | None = ..., table: str | Sequence[str] | None = ...,
         columns: Sequence[str] | Mapping[str, Sequence[str]] | None = ..., engine: Literal["pandas"] = ...,
-        max_age: Age = ..., run_id: int | None = ..., offline: bool = ..., progress: Progress = ...,
+        max_age: Age = ..., as_of: str | date | None = ..., within: Age | None = ..., zone: str | None = ...,
+        run_id: int | None = ..., offline: bool = ..., progress: Progress = ...,
         timeout: float | None = ..., on_interrupt: OnInterrupt = ..., **report_parameters: Any,
     ) -> dict[str, pd.DataFrame]: ...
     @overload
     def read_tables(
         self, report: str, *, parameters: Parameters | None = ..., table: str | Sequence[str] | None = ...,
         columns: Sequence[str] | Mapping[str, Sequence[str]] | None = ..., engine: Literal["polars"],
-        max_age: Age = ..., run_id: int | None = ..., offline: bool = ..., progress: Progress = ...,
+        max_age: Age = ..., as_of: str | date | None = ..., within: Age | None = ..., zone: str | None = ...,
+        run_id: int | None = ..., offline: bool = ..., progress: Progress = ...,
         timeout: float | None = ..., on_interrupt: OnInterrupt = ..., **report_parameters: Any,
     ) -> dict[str, pl.DataFrame]: ...
     @overload
     def read_tables(
         self, report: str, *, parameters: Parameters | None = ..., table: str | Sequence[str] | None = ...,
         columns: Sequence[str] | Mapping[str, Sequence[str]] | None = ..., engine: Literal["arrow"],
-        max_age: Age = ..., run_id: int | None = ..., offline: bool = ..., progress: Progress = ...,
+        max_age: Age = ..., as_of: str | date | None = ..., within: Age | None = ..., zone: str | None = ...,
+        run_id: int | None = ..., offline: bool = ..., progress: Progress = ...,
         timeout: float | None = ..., on_interrupt: OnInterrupt = ..., **report_parameters: Any,
     ) -> dict[str, pa.Table]: ...
     @overload
     def read_tables(
         self, report: str, *, parameters: Parameters | None = ..., table: str | Sequence[str] | None = ...,
         columns: Sequence[str] | Mapping[str, Sequence[str]] | None = ..., engine: Literal["dask"],
-        max_age: Age = ..., run_id: int | None = ..., offline: bool = ..., progress: Progress = ...,
+        max_age: Age = ..., as_of: str | date | None = ..., within: Age | None = ..., zone: str | None = ...,
+        run_id: int | None = ..., offline: bool = ..., progress: Progress = ...,
         timeout: float | None = ..., on_interrupt: OnInterrupt = ..., **report_parameters: Any,
     ) -> dict[str, Any]: ...
     @reader(TABLES)
     def read_tables(
         self, report: str, *, parameters: Parameters | None = None, table: str | Sequence[str] | None = None,
         columns: Sequence[str] | Mapping[str, Sequence[str]] | None = None, engine: Engine = "pandas",
-        max_age: Age = _ONE_DAY, run_id: int | None = None, offline: bool = False,
+        max_age: Age = _ONE_DAY, as_of: str | date | None = None, within: Age | None = None,
+        zone: str | None = None, run_id: int | None = None, offline: bool = False,
         progress: Progress = "auto", timeout: float | None = None, on_interrupt: OnInterrupt = "detach",
         **report_parameters: Any,
     ) -> Any:
@@ -206,7 +220,8 @@ class Readers:
         return self._load(
             lambda result: _load_tables(result, engine, table, columns), engine == "dask", report,
             parameters=parameters, tables=[table] if isinstance(table, str) else table or (),
-            max_age=max_age, run_id=run_id, offline=offline, progress=progress, timeout=timeout,
+            max_age=max_age, as_of=as_of, within=within, zone=zone, run_id=run_id, offline=offline,
+            progress=progress, timeout=timeout,
             on_interrupt=on_interrupt, **report_parameters,
         )
 
@@ -214,7 +229,8 @@ class Readers:
     def scan_report(
         self, report: str, *, parameters: Parameters | None = None, table: str | None = None,
         columns: Sequence[str] | None = None,
-        max_age: Age = _ONE_DAY, run_id: int | None = None, offline: bool = False,
+        max_age: Age = _ONE_DAY, as_of: str | date | None = None, within: Age | None = None,
+        zone: str | None = None, run_id: int | None = None, offline: bool = False,
         progress: Progress = "auto", timeout: float | None = None, on_interrupt: OnInterrupt = "detach",
         **report_parameters: Any,
     ) -> pl.LazyFrame:
@@ -228,7 +244,8 @@ class Readers:
         """
         return self._load(
             lambda result: result.scan(table, columns), True, report, parameters=parameters, tables=[table],
-            max_age=max_age, run_id=run_id, offline=offline, progress=progress, timeout=timeout,
+            max_age=max_age, as_of=as_of, within=within, zone=zone, run_id=run_id, offline=offline,
+            progress=progress, timeout=timeout,
             on_interrupt=on_interrupt, **report_parameters,
         )
 
