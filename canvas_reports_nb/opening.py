@@ -91,8 +91,13 @@ def connect(
     ConfigurationError
         The address can't be used, or is plain HTTP to another machine.
     """
-    address = find_url(url)
-    secret = find_token(token, address)
+    try:
+        address = find_url(url)
+        secret = find_token(token, address)
+    except ConfigurationError as error:
+        # Tracebacks that show local variables must not show a token, even if it was passed as the address.
+        url = token = None
+        raise error.with_traceback(None) from None
     settings = Settings(
         address, str(account), store_root(store), settings_of.store_limit(store_limit), shared_address(store)
     )

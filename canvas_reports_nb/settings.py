@@ -34,6 +34,7 @@ DEFAULT_STORE_LIMIT = 20 * 1000**3
 
 _LONGEST_FOLDER = 255
 _LONGEST_NAME = 30  # of a host without a dot; a longer text is rather a token
+_LONG_WORD = re.compile(r"[A-Za-z0-9_]{31}")
 _HOST = re.compile(r"[\w.:\[\]-]+")
 _STORE_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://[^?]+")
 _PASSWORD = re.compile(r"://[^/@]*:[^@]*@")
@@ -60,8 +61,9 @@ def canvas_url(text: str) -> str:
     """
     parts = _parse(text.strip())
     if parts is None:
-        # The part before an @ may be a password, and a text without a dot may be a token.
-        shown = repr(text.rpartition("@")[2]) if "." in text and "~" not in text else "The given text"
+        # The part before an @ may be a password, and a text without a dot or with a long word may be a token.
+        is_token = "." not in text or "~" in text or _LONG_WORD.search(text)
+        shown = "The given text" if is_token else repr(text.rpartition("@")[2])
         msg = f"{shown} is not the address of a Canvas."
         raise ConfigurationError(msg, hint='Use an address like "https://canvas.example.edu".')
     if parts.scheme == "http" and not is_loopback(parts.hostname):

@@ -4,6 +4,7 @@ import gc
 import subprocess
 import sys
 import threading
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -153,3 +154,39 @@ def test_the_current_term_of_a_demo_is_that_of_its_university() -> None:
             for term in ("current", "Spring 2026")
         ]
     assert len({frame.canvas.provenance["run_id"] for frame in runs}) == 1
+
+
+LONG = "AbCdEfGhIjKlMnOpQrStUvWxYz0123456789AbCdEfGhIjKlMnOpQrStUvWxYz01"
+SECRETS = [
+    f"1234~{LONG}", LONG, "1234~AbCd.EfGh0123456789", f"1234~{LONG}:80", f"somebody:{LONG}@canvas.example.edu",
+    f"eyJhbGciOiJIUzI1NiJ9.{LONG}.{LONG}", f"{LONG} x", f"Bearer {LONG}", f"{LONG}\u00e9", f"https://{LONG}", "7~short secret",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+@pytest.mark.parametrize("place", ["url", "both", "token", "CANVAS_API_URL", "CANVAS_API_TOKEN"])
+def test_no_error_shows_a_token_not_even_with_local_variables(
+    secret: str, place: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    url, home = "https://canvas.example.edu", Path(crn.__file__).parent
+    monkeypatch.delenv("CANVAS_API_TOKEN", raising=False)
+    how: dict[str, Any] = {"store": tmp_path}
+    if place.startswith("CANVAS"):
+        monkeypatch.setenv(place, secret)
+        how |= {"url": url} if place.endswith("TOKEN") else {"token": "1~x"}
+    else:
+        how |= {"url": {"token": url}.get(place, secret), "token": {"url": None}.get(place, secret)}
+    found: ConfigurationError | None = None
+    try:
+        crn.connect(**how).close()
+    except ConfigurationError as error:
+        found = error
+    if found is None:
+        assert place in {"token", "CANVAS_API_TOKEN"}, "a secret was taken for an address"
+        return
+    assert secret not in f"{found} {found!r} {vars(found)}"
+    assert LONG.lower() not in str(found).lower()
+    frames = traceback.TracebackException.from_exception(found, capture_locals=True).stack
+    ours = [frame for frame in frames if Path(frame.filename).is_relative_to(home)]
+    assert ours
+    assert not [frame for frame in ours if secret in str(frame.locals)]
