@@ -10,10 +10,12 @@ from collections import Counter
 from contextlib import contextmanager
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit
 
 from canvas_reports_nb.exceptions import MissingDependencyError, ParameterError
 from canvas_reports_nb.frames.describe import provenance_of
 from canvas_reports_nb.frames.exchange import to_lazy
+from canvas_reports_nb.settings import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -186,23 +188,29 @@ def save(ax: Axes, path: str | os.PathLike[str]) -> None:
 
 
 def describe_source(frame: Any, term: str | None = None) -> str:
-    """Return accounts, terms and dates of the runs behind a frame; ``term`` is its column of term names."""
+    """Return schools, accounts, terms and dates of the runs of a frame; ``term`` is its column of term names."""
     provenance = provenance_of(frame)
     # A stacked frame records each of its runs.
     runs = provenance.get("runs") or [provenance]
     ids = [(run.get("parameters") or {}).get("enrollment_term_id") for run in runs]
     return join_source(
+        schools=(run.get("host") for run in runs),
         accounts=(run.get("account") for run in runs),
         terms=_term_names(frame, term) or [f"term {one}" for one in ids if one is not None],
         ended=(run.get("ended_at") for run in runs),
     )
 
 
-def join_source(accounts: Iterable[Any], terms: Iterable[Any], ended: Iterable[Any]) -> str:
-    """Join accounts, terms and the days of ISO times in one line, without missing parts."""
+def join_source(
+    accounts: Iterable[Any], terms: Iterable[Any], ended: Iterable[Any], schools: Iterable[Any] = ()
+) -> str:
+    """Join schools, accounts, terms and the days of ISO times in one line, without missing parts."""
     days = sorted({str(moment)[:10] for moment in ended if moment})
     dates = " to ".join(dict.fromkeys((days[0], days[-1]))) if days else ""
+    # The demo on this machine is no school, and its port differs each time.
+    hosts = [str(host) for host in schools if host and not is_loopback(urlsplit(f"//{host}").hostname)]
     parts = [
+        _names_or_count("", "schools", hosts),
         _names_or_count("account ", "accounts", accounts),
         _names_or_count("", "terms", terms),
         f"run{'s' if len(days) > 1 else ''} of {dates}" if days else "",

@@ -92,6 +92,8 @@ def test_the_title_names_account_and_date():
             },
             "account 7, term 3 and term 2, runs of 2026-03-02 to 2026-03-03",
         ),
+        ({"host": "canvas.example.edu", "account": "7"}, "canvas.example.edu, account 7"),
+        ({"host": "127.0.0.1:4711", "account": "7"}, "account 7"),
         (
             {"runs": [{"account": str(n), "parameters": {}, "ended_at": None} for n in range(3)]},
             "3 accounts",
