@@ -46,7 +46,8 @@ def fold(name: str) -> str:
     """Return a column name without case, invisible characters and differences between blanks."""
     if name.isascii():
         return " ".join(name.split()).casefold()
-    visible = "".join(character for character in name if unicodedata.category(character) != "Cf")
+    # A joiner (Cf) or a variation selector (Mn) comes with an emoji, and changes nothing one can see in a name.
+    visible = "".join(c for c in name if unicodedata.category(c) != "Cf" and c not in "\ufe0e\ufe0f")
     return " ".join(visible.split()).casefold()
 
 

@@ -48,8 +48,9 @@ _OTHERS = {
 }
 # What desktops add to folders and zips.
 _LITTER = {".DS_Store", "Thumbs.db", "desktop.ini"}
-_APPLE_DOUBLE = b"\x00\x05\x16\x07"
+_APPLE_DOUBLE = b"\x00\x05"
 _SHOWN = 80  # characters of a name
+_SUFFIXES = (".csv", ".zip", ".txt", ".tsv")
 # A web address, also after pathlib removed one slash, or one without its beginning.
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/|[^?]*\?[^?]*=")
 # Deflate reaches 1032:1; a CSV of ids and states reaches about 40:1.
@@ -89,11 +90,10 @@ def reopenable(source: Source) -> tuple[str | os.PathLike[str] | bytes, str]:
 
 def _checked_path(path: str) -> Path:
     """Return a path; reject an address or the contents of a file with a message that repeats neither."""
+    if not path:
+        raise NotAReportError("Expected a path, but got an empty text.", hint="Pass the path of the file.")
     if any(mark in path for mark in "\n\r\0"):
-        raise NotAReportError(
-            "Expected a path, but got the contents of a file.",
-            hint="Pass io.StringIO(text) or text.encode().",
-        )
+        raise _contents()
     with readable(path):
         expanded = Path(path).expanduser()
         is_missing = not expanded.exists()
@@ -102,6 +102,8 @@ def _checked_path(path: str) -> Path:
             "Expected a path, but got a web address.",
             hint="Download the file and pass its path, or let canvas.read_report(...) fetch the report.",
         )
+    if is_missing and not path.lower().endswith(_SUFFIXES) and any(mark in path for mark in ",;\t"):
+        raise _contents()
     if is_missing:
         raise MissingFileError(f"There is no file {expanded.name!r} in this folder.")
     if expanded.is_dir():
@@ -118,12 +120,22 @@ def readable(path: str | os.PathLike[str]) -> Iterator[None]:
         raise
     except (OSError, RuntimeError) as error:
         reason = getattr(error, "strerror", None) or str(error).rstrip(".")
-        message = f"Can't read {Path(path).name[:_SHOWN]}: {reason}."
+        name = Path(path).name
+        shown = name if len(name) <= _SHOWN else f"a file with a name of {len(name):,} characters"
+        message = f"Can't read {shown}: {reason}."
         raise FileError(message, hint="Check the path and its permissions.") from None
+
+
+def _contents() -> NotAReportError:
+    return NotAReportError(
+        "Expected a path, but got the contents of a file.", hint="Pass io.StringIO(text) or text.encode()."
+    )
 
 
 def _read_all(source: BinaryIO | TextIO) -> bytes:
     """Read an open file; one opened as text is read as bytes if they are UTF-8, otherwise in its encoding."""
+    if getattr(source, "closed", False):
+        raise NotAReportError("The file is closed.", hint="Open it again, or pass its path.")
     if isinstance(source, io.TextIOWrapper):
         if source.seekable():
             source.seek(source.tell())  # the bytes below continue where the text ends
@@ -153,7 +165,7 @@ def csv_members(source: Source, name: str | None = None, encoding: str | None = 
         head = stream.read(4096)
     if head.startswith((_ZIP, _EMPTY_ZIP)):
         return _zip_members(opener, label, encoding)
-    _check_csv(head, label)
+    check_csv(head, label)
     return [Member(PurePosixPath(label).stem, opener, in_zip=False, encoding=encoding)]
 
 
@@ -175,7 +187,7 @@ def _opener(source: str | os.PathLike[str] | bytes) -> Opener:
     return lambda: Path(source).open("rb")
 
 
-def _check_csv(head: bytes, label: str) -> None:
+def check_csv(head: bytes, label: str) -> None:
     """Reject files of other types by their first bytes."""
     if not head:
         raise NotAReportError(f"{label} is empty; it doesn't even have a header line.")
@@ -257,7 +269,7 @@ def _is_litter(name: str, open_member: Opener) -> bool:
     if not (name.startswith("__MACOSX/") or base.startswith("._")):
         return False
     with open_member() as stream:
-        return stream.read(4) == _APPLE_DOUBLE
+        return stream.read(len(_APPLE_DOUBLE)) == _APPLE_DOUBLE
 
 
 def _danger(entry: zipfile.ZipInfo) -> str | None:

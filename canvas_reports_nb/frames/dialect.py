@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from canvas_reports_nb.exceptions import DamagedFileError, NotAReportError
+from canvas_reports_nb.frames.contents import check_csv
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -23,7 +24,13 @@ if TYPE_CHECKING:
 
 _HEAD = 64 * 1024
 _CHUNK = 1 << 20
-_BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+_BOMS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF32_LE: "utf-32",  # before the one of UTF-16, with which it begins
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
 # Blank lines, a hint for Excel ("sep=;") and one from PowerShell ("#TYPE ...") may come before the header.
 _BLANK = r"(?:[ \t]*(?:\r\n|\r|\n))*"
 _PREAMBLE = re.compile(
@@ -84,15 +91,17 @@ def read_dialect(member: Member) -> Dialect:
     """Find out how a CSV is written; reject a file that is not text."""
     with member.open() as stream:
         head = stream.read(_HEAD)
+    if member.in_zip and head:
+        check_csv(head, member.name)
     encoding = next((codec for bom, codec in _BOMS.items() if head.startswith(bom)), "utf-8")
     if member.encoding and not (encoding == "utf-8-sig" and member.encoding == "utf-8"):
         encoding = member.encoding
     try:
         return _read_header(member, head, Dialect(encoding))
-    except UnicodeDecodeError as error:
+    except UnicodeError as error:
         if member.encoding:
             raise DamagedFileError(
-                f"{member.name} can't be read as {member.encoding}: {error.reason}.",
+                f"{member.name} can't be read as {member.encoding}: {getattr(error, 'reason', error)}.",
                 hint="Leave out encoding=, or name another one.",
             ) from None
         return _read_header(member, head, guessed(member, Dialect(encoding)) or Dialect(encoding))

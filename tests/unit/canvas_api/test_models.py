@@ -67,6 +67,7 @@ ZIP: dict[str, Any] = {"attachment": {**FULL["attachment"], "filename": "provisi
     ("differing", "rows"),
     [
         ({}, 1873),
+        ({"current_line": "1874", "progress": "100"}, 1873),
         ({"current_line": 1}, 0),
         ({"current_line": None}, None),
         ({"current_line": 0}, None),

@@ -268,6 +268,35 @@ def test_other_files_and_wrong_arguments_are_rejected(
     assert type(caught.value) is error
 
 
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ("user id,user name,SECRET", "got the contents of a file"),
+        ("SECRET;7;NG", "got the contents of a file"),
+        ("SECRET" * 100, "a name of 600 characters"),
+        ("SECRET" * 10_000, "a name of 60,000 characters"),
+        ("https://canvas.example.edu/files/1?verifier=SECRET", "got a web address"),
+        ("", "got an empty text"),
+    ],
+    ids=["cells", "semicolons", "long", "very long", "address", "empty"],
+)
+def test_no_error_repeats_what_is_not_a_path(given: str, says: str) -> None:
+    for read in (crn.read_file, crn.check_file):
+        with pytest.raises(exc.FileError, match=says) as caught:
+            read(given)
+        assert "SECRET" not in str(caught.value)
+
+
+def test_a_path_with_commas_and_a_closed_file(tmp_path: Path) -> None:
+    for name in ("users, of May.csv", "a,b"):
+        (tmp_path / name).write_bytes(ACCESS)
+        assert len(crn.read_file(tmp_path / name)) == 1
+    with (tmp_path / "a,b").open("rb") as file:
+        pass
+    with pytest.raises(exc.NotAReportError, match="The file is closed"):
+        crn.read_file(file)
+
+
 def test_a_missing_file_raises_file_not_found(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         crn.read_file(tmp_path / "gone.csv")
@@ -290,6 +319,14 @@ def test_a_path_that_cannot_be_read_is_our_error(read: Any, name: str, tmp_path:
 def test_a_file_opened_for_writing_cannot_be_read(tmp_path: Path) -> None:
     with (tmp_path / "x.csv").open("wb") as file, pytest.raises(exc.FileError, match=r"Can't read x\.csv"):
         crn.read_file(file)
+
+
+def test_utf_32_and_an_encoding_that_does_not_fit() -> None:
+    text = "user id,user name,last activity at\n7,Ünal,\n"
+    assert crn.read_file(text.encode("utf-32"))["user name"].tolist() == ["Ünal"]
+    for read in (crn.read_file, crn.check_file):
+        with pytest.raises(exc.DamagedFileError, match="can't be read as utf-16"):
+            read(text.encode(), encoding="utf-16")
 
 
 def test_check_file_warns_of_a_guessed_encoding_which_can_be_overruled() -> None:

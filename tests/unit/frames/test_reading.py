@@ -472,6 +472,22 @@ def test_empty_results() -> None:
     assert in_zip["canvas_user_id"].dtype == "Int64"
 
 
+@pytest.mark.parametrize(
+    ("bad", "says"),
+    [
+        (b"<!DOCTYPE html><title>Log in</title>", "web page"),
+        (b'{"errors":[]}', "JSON"),
+        (b"\x89PNG\r\n", "picture"),
+    ],
+)
+def test_a_member_of_a_zip_that_is_no_csv(bad: bytes, says: str) -> None:
+    users = b"canvas_user_id,user_id,login_id,full_name,status\n7,007,b,Bea,active\n"
+    data = many_zipped(("users.csv", users), ("terms.csv", bad), ("__MACOSX/._users.csv", b"\x00\x05"))
+    assert len(crn.read_file(data, "provisioning_csv", table="users")) == 1
+    with pytest.raises(NotAReportError, match=f"terms is a.*{says}|terms is {says}"):
+        crn.read_file(data, "provisioning_csv", table="terms")
+
+
 NO_PERIODS = b"no grading periods configured for this term\n"
 
 
