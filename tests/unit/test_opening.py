@@ -139,8 +139,8 @@ def test_a_demo_keeps_its_runs_until_the_process_ends(tmp_path: Path) -> None:
 
 def test_tab_shows_what_a_user_calls(tmp_path: Path) -> None:
     canvas = crn.connect("canvas.example.edu", "1234~token", store=tmp_path)
-    expected = """account account_id attach close form history is_open read_report read_reports read_tables report
-        reports scan_report scan_reports start store url"""
+    expected = """account account_id accounts attach close form history is_open read_report read_reports read_tables
+        report reports scan_report scan_reports start store terms url"""
     assert dir(canvas) == expected.split()
     canvas.close()
 
