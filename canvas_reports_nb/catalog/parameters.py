@@ -234,7 +234,9 @@ def _boolean(report: str, declared: Parameter, value: Any) -> bool:
 def _choices(report: str, declared: Parameter, value: Any) -> list[Any]:
     """Return the items of a list or of a text with commas, without blanks and repetitions."""
     items = value if isinstance(value, list) else str(value).split(",")
-    return list(dict.fromkeys(_choice(report, declared, item) for item in items if not is_blank(item)))
+    chosen = dict.fromkeys(_choice(report, declared, item) for item in items if not is_blank(item))
+    # In one order, because Canvas compares what it stored when it looks for an equal run.
+    return [choice for choice in declared.choices if choice in chosen] if declared.choices else list(chosen)
 
 
 def _choice(report: str, declared: Parameter, value: Any) -> Any:
@@ -266,9 +268,11 @@ def _one(report: str, declared: Parameter, value: Any) -> Any:
         if declared.type == "term":
             hint = "Use one term per run; crn.requests_for(report, terms=[...]) makes the requests of a list."
         raise _refused(report, declared.name, f"{declared.name} takes one value, not {value!r}.", hint)
-    if declared.type == "integer" and not str(value).strip().lstrip("-").isdecimal():
+    text = str(value).strip()
+    if declared.type == "integer" and not text.removeprefix("-").isdecimal():
         raise _refused(report, declared.name, f"{declared.name} can't be {value!r}.", "Use a whole number.")
-    return value.strip() if isinstance(value, str) else value
+    is_number = declared.type == "integer" or (text.isdecimal() and text == str(int(text)))
+    return int(text) if is_number else text if isinstance(value, str) else value
 
 
 def _refused(report: str, name: str, message: str, hint: str) -> InvalidChoiceError:

@@ -30,7 +30,7 @@ class Provenance:
     parameters : dict
         As Canvas stored them, without what the server adds.
     asked : dict or None
-        The question of the call, such as the term ``current``; ``None`` for a run that was read by its id.
+        The question of the call, such as the term ``current``; ``None`` if the run was downloaded by its id.
     created_at, started_at, ended_at, retrieved_at : str or None
         ISO 8601, UTC.
     source : str or None

@@ -228,13 +228,11 @@ class Batch:
 
     def _download(self, pending: PendingRun, run: ReportRun) -> None:
         pending.runs.throttle()
-        key = pending.query.key if pending.query else pending.runs.ledger.key(run.report, run.id)
+        query, runs = pending.query, pending.runs
+        key = query.key if query else runs.ledger.key(run.report, run.id)
+        show, asked = self._moved(pending), query.question if query else None
         try:
-            pending.finish(
-                retrieve(
-                    pending.runs.api, pending.runs.store, pending.runs.url, run, self._moved(pending), key=key
-                )
-            )
+            pending.finish(retrieve(runs.api, runs.store, runs.url, run, show, key=key, asked=asked))
         except StoreLockedError as error:
             now = self._clock()
             if pending.locked_since is None:

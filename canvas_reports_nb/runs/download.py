@@ -34,7 +34,7 @@ from canvas_reports_nb.runs.ledger import was_created
 from canvas_reports_nb.runs.progress import ProgressEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from canvas_reports_nb.canvas_api.client import AccountReports
@@ -58,10 +58,11 @@ def retrieve(
     show: Callable[[ProgressEvent], None],
     *,
     key: str | None = None,
+    asked: Mapping[str, Any] | None = None,
 ) -> ReportResult:
     """Return the result of a complete run: from the store, else downloaded, converted and stored.
 
-    ``key`` is the key of the query; by default, that of the parameters Canvas stored.
+    ``key`` is the key of the query; by default, that of the parameters Canvas stored. ``asked`` is its question.
 
     Raises
     ------
@@ -77,7 +78,8 @@ def retrieve(
         stored = store.verify(stored)
         if stored is not None:
             return stored
-        origin = Provenance(host=urlsplit(url).netloc, account=api.account)
+        question = None if asked is None else dict(asked)
+        origin = Provenance(host=urlsplit(url).netloc, account=api.account, asked=question)
         try:
             facts = _fetch(api, folder, run, origin, show)
             facts["key"] = key_of(run.report, run.parameters) if key is None else key
