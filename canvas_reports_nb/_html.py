@@ -81,6 +81,33 @@ def sanitized(markup: str) -> str:
     return f'<div dir="auto">{cleaned}</div>'
 
 
+# A bar also stands alone in a cell's output, so it brings its own style.
+BAR_STYLE = """<style>
+.crn-bar {width: 100%; overflow: hidden}
+.crn-bar .crn-line {line-height: 1.4; padding: .2em 0; font-variant-numeric: tabular-nums}
+.crn-bar .crn-track {position: relative; width: 100%; overflow: hidden}
+.crn-bar .crn-track > .widget-hprogress {flex: 1 1 100%; min-width: 0}
+.crn-bar .crn-track .widget-label {display: none}
+.crn-bar .crn-track .progress {margin: 0; border-radius: 4px; background: var(--jp-layout-color3, #8884)}
+.crn-bar .crn-role, .crn-bar .crn-role div {position: absolute; inset: 0; margin: 0; overflow: hidden}
+.crn-bar .crn-heard {position: absolute; width: 1px; height: 1px; margin: 0; overflow: hidden; clip-path: inset(50%)}
+</style>"""
+
+
+def progress_line(state: str, facts: Iterable[str]) -> str:
+    """Return the line above a bar: the state, then facts."""
+    rest = "".join(f" · {escape(fact)}" for fact in facts if fact)
+    return f'<div class="crn-line" dir="auto"><strong>{escape(state)}</strong>{rest}</div>'
+
+
+def progress_role(percent: int, text: str) -> str:
+    """Return a bar for screen readers."""
+    return (
+        f'<div role="progressbar" aria-label="Progress of the report" aria-valuemin="0" aria-valuemax="100" '
+        f'aria-valuenow="{percent}" aria-valuetext="{escape(text)}"></div>'
+    )
+
+
 # What ipywidgets' own layout can't express. Colors are JupyterLab's, with fallbacks.
 FORM_STYLE = """<style>
 .crn-form {max-width: 62em; color: var(--jp-ui-font-color1, inherit)}

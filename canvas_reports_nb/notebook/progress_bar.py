@@ -9,7 +9,7 @@ from IPython.display import display
 
 from canvas_reports_nb import _html
 from canvas_reports_nb.notebook.controls import discard
-from canvas_reports_nb.runs.progress import HEADER
+from canvas_reports_nb.runs.progress import ENDS, HEADER
 
 if TYPE_CHECKING:
     from IPython.display import DisplayHandle
@@ -18,22 +18,23 @@ if TYPE_CHECKING:
 
 
 class ProgressBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
-    """A bar with state, times and rows beside it, notes below, and a table if there are several runs."""
+    """A line of text with a bar below it, notes, and a table if there are several runs."""
 
     def __init__(self) -> None:
         self.bar = widgets.IntProgress(
             min=0,
             max=100,
             description="progress",
-            style={"description_width": "initial"},
-            layout=widgets.Layout(width="18em", max_width="100%"),
-            tooltip="Progress of the report",
+            layout=widgets.Layout(width="100%", height="8px", margin="0"),
         )
-        self.label, self.notes = widgets.HTML(), widgets.HTML()
+        self.label, self.notes = widgets.HTML(_html.BAR_STYLE), widgets.HTML()
         self.runs = widgets.HTML(layout=widgets.Layout(max_height="24em", overflow="auto"))
-        self._headline, self._notes = "", list[str]()
-        wrapped = widgets.Layout(flex_flow="row wrap", align_items="center")
-        super().__init__([widgets.HBox([self.bar, self.label], layout=wrapped), self.notes, self.runs])
+        # ipywidgets gives its bar no role; this one is for screen readers, which also hear each new state.
+        self.role, self.heard = widgets.HTML().add_class("crn-role"), widgets.HTML().add_class("crn-heard")
+        self._headline, self._notes, self._state = "", list[str](), ""
+        track = widgets.Box([self.bar, self.role]).add_class("crn-track")
+        super().__init__([self.label, track, self.notes, self.runs, self.heard])
+        self.add_class("crn-bar")
 
     def show(self, event: ProgressEvent) -> None:
         """Show one event."""
@@ -43,15 +44,23 @@ class ProgressBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no type
             return
         if event.runs:
             self.runs.value = _html.table(HEADER, [each.cells for each in event.runs])
-        self._headline = _headline(event)
-        pause = "" if event.next_poll is None else f" · next check in {event.next_poll:.0f} s"
-        self.label.value = _html.lines([self._headline + pause])
-        if event.fraction is not None:
-            self.bar.value = round(event.fraction * 100)
-        state = "" if event.runs else event.facts[0]
-        is_waiting = event.stage == "waiting"
-        self.bar.description = f"{state} {self.bar.value} %".strip() if is_waiting else event.stage
-        self.bar.bar_style = "success" if event.stage == "done" else ""
+        subject = f"{event.report} run {event.run_id}" if event.run_id else event.report
+        state, *facts = event.facts
+        facts.insert(0, "" if event.runs else event.step)
+        pause = "" if event.next_poll is None else f"next check in {event.next_poll:.0f} s"
+        self._headline = f"{subject}: {' · '.join(filter(None, (state, *facts)))}"
+        self.label.value = _html.BAR_STYLE + _html.progress_line(f"{subject}: {state}", [*facts, pause])
+        if event.share is not None:
+            self.bar.value = round(event.share * 100)
+        self.role.value = _html.progress_role(self.bar.value, self._headline)
+        if event.state != self._state:
+            self._state = event.state
+            self.heard.value = _html.status(self._headline)
+        is_waiting = event.stage == "waiting" and not event.runs
+        self.bar.description = f"{event.state} {self.bar.value} %".strip() if is_waiting else event.stage
+        self.bar.bar_style = {"done": "success", "failed": "danger"}.get(
+            event.stage, "warning" if event.stage in ENDS else ""
+        )
 
     def close(self) -> None:
         """Remove the bar and its parts from the page and from the widgets that a notebook saves."""
@@ -64,14 +73,6 @@ class ProgressBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no type
     def text(self) -> list[str]:
         """The lines on the page now."""
         return [line for line in (self._headline, *self._notes) if line]
-
-
-def _headline(event: ProgressEvent) -> str:
-    run = f" run {event.run_id}" if event.run_id else ""
-    facts = list(event.facts)
-    if event.queued and event.running:
-        facts.append(f"{event.queued + event.running:.0f} s since the start")
-    return f"{event.report}{run}: {' · '.join(facts)}"
 
 
 class WidgetSink:

@@ -41,7 +41,7 @@ from canvas_reports_nb.runs.pending import (
     table_event,
     waiting_event,
 )
-from canvas_reports_nb.runs.progress import ProgressEvent
+from canvas_reports_nb.runs.progress import ProgressEvent, ended
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -329,7 +329,7 @@ class Batch:
             self._table_interrupted(on_interrupt) if self._as_table else self._one_interrupted(on_interrupt)
         )
         if text:
-            self._sink.show(replace(self._subject("note"), text=text))
+            self._sink.show(replace(self._note(), text=text))
             interrupt.add_note(text)
 
     def _one_interrupted(self, on_interrupt: OnInterrupt) -> str:
@@ -386,12 +386,12 @@ class Batch:
 
         return moved
 
-    def _subject(self, stage: Literal["done", "note"]) -> ProgressEvent:
-        """An event of this batch, or of its only run."""
+    def _note(self) -> ProgressEvent:
+        """A note on this batch, or on its only run."""
         pending = self._pending[0]
         if self._as_table or pending.run is None:
-            return ProgressEvent(stage, "read_reports" if self._as_table else pending.report)
-        return ProgressEvent(stage, pending.report, pending.run.id, pending.run.status)
+            return ProgressEvent("note", "read_reports" if self._as_table else pending.report)
+        return ProgressEvent("note", pending.report, pending.run.id, pending.run.status)
 
     def _show(self, next_poll: float | None = None) -> None:
         if self._as_table:
@@ -399,7 +399,12 @@ class Batch:
             return
         pending = self._pending[0]
         if pending.result is not None:
-            self._sink.show(replace(self._subject("done"), fraction=1.0, text=f"{pending.rows:,} rows"))
+            self._sink.show(pending.done_event())
+        elif pending.error is not None:
+            stage = ended(pending.error)
+            if stage is not None:
+                text = "" if stage == "stopped" else pending.error.message
+                self._sink.show(replace(self._note(), stage=stage, text=text))
         elif next_poll is not None and pending.run is not None and not pending.run.is_ended:
             waited = self._clock() - self._begun
             self._sink.show(waiting_event(pending, pending.run, waited, next_poll))

@@ -73,6 +73,8 @@ def read_one(
                 _find(pending, asked, tables, max_age, sink)
             if pending.result is None:
                 Batch([pending], sink, timeout).run(on_interrupt)
+            else:
+                sink.show(pending.done_event())
     finally:
         sink.close()
     if pending.error is not None:

@@ -19,7 +19,7 @@ from canvas_reports_nb.exceptions import (
     UnknownRunError,
     WaitTimeoutError,
 )
-from canvas_reports_nb.runs.progress import ProgressEvent, RunProgress
+from canvas_reports_nb.runs.progress import ProgressEvent, RunProgress, span
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -139,6 +139,17 @@ class PendingRun:
             self.rows = sum(outcome.provenance_of(table).rows or 0 for table in outcome.tables)
         if self.began is not None:
             self.took = self.runs.waiter.elapsed() - self.began
+
+    def done_event(self) -> ProgressEvent:
+        """Return the last event of a run with a result: its rows, how long it took, and where it came from."""
+        if self.result is None:
+            raise AssertionError("only a run with a result is done")
+        run_id = int(self.result.provenance["run_id"])
+        source = f"took {span(self.took)}" if self.took is not None else "from this disk"
+        if self.is_reused and self.took is not None:
+            source = "from a run that Canvas already had"
+        text = f"done, {self.rows:,} rows, {source}"
+        return ProgressEvent("done", self.report, run_id, RunStatus.COMPLETE, fraction=1.0, text=text)
 
     @property
     def is_finished(self) -> bool:

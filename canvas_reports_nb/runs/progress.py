@@ -12,7 +12,13 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, cast
 
-from canvas_reports_nb.exceptions import ConfigurationError, printable
+from canvas_reports_nb.exceptions import (
+    ConfigurationError,
+    RunAbortedError,
+    ServerError,
+    UnexpectedAnswerError,
+    printable,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -22,7 +28,10 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 
-Stage = Literal["waiting", "downloading", "reading", "done", "note"]
+Stage = Literal["waiting", "downloading", "reading", "done", "stopped", "failed", "lost contact", "note"]
+ENDS: tuple[Stage, ...] = ("done", "stopped", "failed", "lost contact")
+_STATES = {"created": "waiting in Canvas's queue", "compiling": "preparing the file"}
+_STEPS = ("created", "running", "compiling", "downloading", "reading")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +40,7 @@ class ProgressEvent:
 
     Attributes
     ----------
-    stage : {"waiting", "downloading", "reading", "done", "note"}
+    stage : {"waiting", "downloading", "reading", "done", "stopped", "failed", "lost contact", "note"}
         A ``note`` carries only ``text``.
     report : str
     run_id : int or None
@@ -66,6 +75,34 @@ class ProgressEvent:
     runs: tuple[RunProgress, ...] = ()
 
     @property
+    def state(self) -> str:
+        """The state in words: the same in a widget, a terminal and a log."""
+        return _STATES.get(self.status, self.status) if self.stage == "waiting" else self.stage
+
+    @property
+    def step(self) -> str:
+        """Which of the five steps of a run this is; empty for a state this version does not know."""
+        name = self.status if self.stage == "waiting" else self.stage
+        return f"step {_STEPS.index(name) + 1} of {len(_STEPS)}" if name in _STEPS else ""
+
+    @property
+    def left(self) -> float | None:
+        """Estimated seconds until the file is ready; ``None`` if neither Canvas nor earlier runs give one."""
+        if self.stage != "waiting" or not self.running:
+            return None
+        if self.fraction and self.fraction < 1:
+            return self.running * (1 - self.fraction) / self.fraction
+        rest = sum(self.usual) / 2 - self.running if self.usual else 0.0
+        return rest if rest > 0 else None
+
+    @property
+    def share(self) -> float | None:
+        """How much of this step is done, 0 to 1: Canvas's percentage, or else an estimate from earlier runs."""
+        if self.stage == "waiting" and not self.fraction and self.running and self.usual:
+            return min(self.running / max(sum(self.usual) / 2, 1.0), 0.95)
+        return self.fraction
+
+    @property
     def facts(self) -> tuple[str, ...]:
         """The event in words, the state first."""
         match self.stage:
@@ -74,11 +111,13 @@ class ProgressEvent:
             case "downloading":
                 parts = ["downloading", f"{(self.rows or 0) / 1e6:,.1f} MB"]
             case "waiting":
-                parts = [{"created": "queued"}.get(self.status, self.status), *self._times()]
+                spent = self.queued + self.running
+                parts = [self.state, f"{span(spent)} elapsed" if spent else ""]
                 parts.append(f"{self.rows:,} rows" if self.rows else "")
-                parts.append(f"earlier runs took {_span(self.usual)}" if self.usual else "")
+                parts.append("" if self.left is None else f"about {span(self.left, rough=True)} left")
+                parts.append(f"earlier runs took {_range(self.usual)}" if self.usual else "")
             case _:
-                parts = [self.stage]
+                parts = [self.stage, self.text]
         return tuple(printable(part).replace("\n", " ") for part in parts if part)
 
     @property
@@ -86,13 +125,31 @@ class ProgressEvent:
         """The facts in one line, for a bar's end or a log line."""
         return ", ".join(self.facts)
 
-    def _times(self) -> list[str]:
-        queue = f"in the queue for {self.queued:.0f} s" if self.queued else ""
-        running = f"running for {self.running:.0f} s" if self.running else ""
-        return [queue, running]
+
+def ended(error: Exception) -> Stage | None:
+    """Return how a run ended that raised this error; ``None`` if only the wait for it has ended."""
+    if isinstance(error, RunAbortedError):
+        return "stopped"
+    if isinstance(error, TimeoutError):
+        return None
+    is_lost = isinstance(error, ServerError) and not isinstance(error, UnexpectedAnswerError)
+    return "lost contact" if is_lost else "failed"
 
 
-def _span(usual: tuple[float, float]) -> str:
+def span(seconds: float, *, rough: bool = False) -> str:
+    """Return a duration in words: ``40 s``, ``4 min 40 s``, ``1 h 5 min``; ``rough`` leaves out the seconds."""
+    whole = round(seconds)
+    if whole < 60:  # noqa: PLR2004 - where minutes begin
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes >= 60:  # noqa: PLR2004 - where hours begin
+        return f"{minutes // 60} h {minutes % 60} min" if minutes % 60 else f"{minutes // 60} h"
+    if rough:
+        return f"{round(seconds / 60)} min"
+    return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+
+
+def _range(usual: tuple[float, float]) -> str:
     """A range in words: ``5 to 40 s``, ``3 to 12 min``."""
     shortest, longest = usual
     unit, name = (60.0, "min") if longest >= 120 else (1.0, "s")  # noqa: PLR2004 - where minutes read better
@@ -199,8 +256,8 @@ class TqdmSink:
                 bar_format="{desc} {percentage:3.0f}%|{bar}| {elapsed}{postfix}",
             )
         self._bar.set_description_str(f"{event.report}{run}", refresh=False)
-        if event.fraction is not None:
-            self._bar.n = round(event.fraction * 100)
+        if event.share is not None:
+            self._bar.n = round(event.share * 100)
         self._bar.set_postfix_str(event.sentence, refresh=False)
         self._bar.refresh()
 

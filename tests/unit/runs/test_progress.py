@@ -36,12 +36,26 @@ def plain_shell(monkeypatch: pytest.MonkeyPatch) -> None:
     ("event", "sentence"),
     [
         (EVENTS[0], "starting a new run"),
-        (EVENTS[1], "queued, in the queue for 3 s"),
-        (EVENTS[3], "running, running for 61 s, 12,345 rows"),
+        (EVENTS[1], "waiting in Canvas's queue, 3 s elapsed"),
+        (EVENTS[3], "running, 1 min 1 s elapsed, 12,345 rows, about 1 min left"),
         (
-            replace(EVENTS[3], queued=12, usual=(40, 62)),
-            "running, in the queue for 12 s, running for 61 s, 12,345 rows, earlier runs took 40 to 62 s",
+            replace(EVENTS[3], fraction=0.0, queued=12, usual=(200, 400)),
+            "running, 1 min 13 s elapsed, 12,345 rows, about 4 min left, earlier runs took 3 to 7 min",
         ),
+        (
+            replace(EVENTS[3], fraction=None, usual=(40, 62)),
+            "running, 1 min 1 s elapsed, 12,345 rows, earlier runs took 40 to 62 s",
+        ),
+        (
+            replace(EVENTS[1], usual=(3900, 3900)),
+            "waiting in Canvas's queue, 3 s elapsed, earlier runs took 65 min",
+        ),
+        (
+            ProgressEvent("waiting", GRADES, 7, "compiling", running=3700),
+            "preparing the file, 1 h 1 min elapsed",
+        ),
+        (ProgressEvent("failed", GRADES, 7, "error", text="Canvas's reason"), "failed, Canvas's reason"),
+        (ProgressEvent("stopped", GRADES, 7, "aborted"), "stopped"),
         (ProgressEvent("waiting", GRADES, 7, "shelving"), "shelving"),
         (EVENTS[5], "downloading, 1.5 MB"),
         (ProgressEvent("reading", GRADES, 7), "reading"),
@@ -150,15 +164,17 @@ def test_the_widget_writes_traits(output: Output) -> None:
     assert output.shown == [bar]
     assert (bar.bar.value, bar.bar.description) == (42, "running 42 %")
     assert "starting a new run" in bar.notes.value
-    assert "running for 61 s · 12,345 rows" in bar.label.value
-    sink.show(replace(EVENTS[3], queued=12, next_poll=4.2, usual=(40, 62)))
-    for fact in (
-        "in the queue for 12 s",
-        "73 s since the start",
-        "earlier runs took 40 to 62 s",
-        "next check in 4 s",
-    ):
+    for fact in ("step 2 of 5", "1 min 1 s elapsed · 12,345 rows · about 1 min left"):
         assert fact in bar.label.value
+    assert 'role="progressbar"' in bar.role.value
+    assert 'aria-valuenow="42"' in bar.role.value
+    heard = bar.heard.value
+    assert "running" in heard
+    sink.show(replace(EVENTS[3], fraction=0.0, queued=12, next_poll=4.2, usual=(100, 144)))
+    for fact in ("1 min 13 s elapsed", "about 1 min left", "next check in 4 s"):
+        assert fact in bar.label.value
+    assert bar.bar.value == 50, "the estimate moves the bar where Canvas gives no percentage"
+    assert bar.heard.value == heard, "a screen reader hears each state once"
     sink.show(EVENTS[-1])
     assert (bar.bar.value, bar.bar.bar_style, bar.bar.description) == (100, "success", "done")
 
