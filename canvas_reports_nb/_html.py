@@ -89,6 +89,12 @@ BAR_STYLE = """<style>
 .crn-bar .crn-track > .widget-hprogress {flex: 1 1 100%; min-width: 0}
 .crn-bar .crn-track .widget-label {display: none}
 .crn-bar .crn-track .progress {margin: 0; border-radius: 4px; background: var(--jp-layout-color3, #8884)}
+.crn-bar .crn-unknown .progress {background: linear-gradient(90deg, var(--jp-layout-color3, #8884) 30%,
+  var(--jp-brand-color2, #64b5f6) 50%, var(--jp-layout-color3, #8884) 70%) 0 0 / 200% 100%}
+@media (prefers-reduced-motion: no-preference) {
+  .crn-bar .crn-unknown .progress {animation: crn-move 2s linear infinite}
+}
+@keyframes crn-move {to {background-position: -200% 0}}
 .crn-bar .crn-role, .crn-bar .crn-role div {position: absolute; inset: 0; margin: 0; overflow: hidden}
 .crn-bar .crn-heard {position: absolute; width: 1px; height: 1px; margin: 0; overflow: hidden; clip-path: inset(50%)}
 </style>"""
@@ -108,38 +114,59 @@ def progress_role(percent: int, text: str) -> str:
     )
 
 
-# What ipywidgets' own layout can't express. Colors are JupyterLab's, with fallbacks.
-FORM_STYLE = """<style>
-.crn-form {max-width: 62em; color: var(--jp-ui-font-color1, inherit)}
-.crn-form input, .crn-form select, .crn-form .widget-label {unicode-bidi: plaintext}
-.crn-form .crn-row {flex-wrap: wrap; align-items: center; gap: .2em .5em}
-.crn-form .crn-row > * {flex-shrink: 0; max-width: 100%}
-.crn-form .crn-row > .widget-html {flex: 1 1 20em; min-width: 0}
-.crn-form .crn-param > .widget-html, .crn-form .crn-grid {margin-inline-start: min(11em, 15%)}
-.crn-form .widget-html, .crn-form .widget-html-content {min-width: 0; max-width: 100%; white-space: normal}
-.crn-form .widget-inline-hbox {flex-wrap: wrap; max-width: 100%}
-.crn-form .crn-hint {color: var(--jp-ui-font-color2, inherit); font-size: .92em; line-height: 1.35}
-.crn-form .crn-error {color: var(--jp-ui-font-color1, inherit);
-  border-inline-start: 4px solid var(--jp-error-color1, #b71c1c); padding: .2em .6em; line-height: 1.4}
-.crn-form .crn-success {border-inline-start: 4px solid var(--jp-success-color1, #2e7d32); padding: .1em .6em}
-.crn-form .crn-scroll {overflow-x: auto; max-width: 100%}
-.crn-form .crn-scroll td, .crn-form .crn-scroll th {white-space: nowrap; padding: .15em .6em; text-align: start;
-  border-bottom: 1px solid var(--jp-border-color2, #8886); max-width: 22em; overflow: hidden; text-overflow: ellipsis}
-.crn-form .crn-scroll table {border-collapse: collapse; font-size: .92em}
-.crn-form .crn-mark {font-weight: normal; font-size: .85em; font-style: italic}
-.crn-form pre.crn-code {user-select: all; white-space: pre; word-break: normal; overflow-x: auto; padding: .6em .8em; border-radius: 3px; margin: .3em 0;
-  background: var(--jp-layout-color2, #8882); color: var(--jp-ui-font-color1, inherit);
-  font-family: var(--jp-code-font-family, monospace); font-size: var(--jp-code-font-size, 13px)}
-.crn-form .crn-line {display: flex; flex-wrap: wrap; gap: 0 .8em; line-height: 1.4; padding: .3em 0}
-.crn-form .crn-past .crn-row {align-items: flex-start}
-.crn-form h4 {margin: .7em 0 .2em; font-size: 1em}
-.crn-form p {margin: .2em 0}
-</style>"""
+# JupyterLab takes letters and arrows for its own commands, unless a text is being edited: "d d" in a list of terms
+# would delete the cell. This attribute of Lumino's keeps the keys of a focused control in the control.
+_KEEP_KEYS = (
+    "this.closest('.crn-form')?.addEventListener('focusin', "
+    "e => e.target.setAttribute('data-lm-suppress-shortcuts', 'true'))"
+)
+
+
+def form_style() -> str:
+    """Return the style of the form: what ipywidgets' own layout can't express."""
+    from importlib.resources import files  # noqa: PLC0415 - only a form needs it
+
+    css = (files("canvas_reports_nb.notebook") / "form.css").read_text(encoding="utf-8")
+    return f'<style onload="{_KEEP_KEYS}">{css}</style>'
+
+
+def list_style(css_class: str, lines: Iterable[tuple[int, str, str]]) -> str:
+    """Return the headings and ages of a list: of each line its place, the group it begins, and its age."""
+    rules = []
+    for place, begins, last in lines:
+        option = f".{css_class} .crn-list option:nth-child({place})"
+        if begins:
+            rules.append(f'{option}::before {{content: "{begins}"}}')
+            rules.append(f"{option} {{padding-top: 27px; --crn-head: 24px}}")
+        if last:
+            rules.append(f'{option}::after {{content: "{last}"}}')
+    return f"<style>{chr(10).join(rules)}</style>"
+
+
+def header(title: str, school: str, host: str, badge: str, owner: str) -> str:
+    """Return the first line of the form."""
+    parts = [f"<strong>{escape(title)}</strong>"]
+    parts += [f'<span dir="auto">{escape(part)}</span>' for part in (school, host) if part]
+    text = f"{parts[0]} " + " · ".join(parts[1:])
+    text += f' <span class="crn-badge">{escape(badge)}</span>' if badge else ""
+    text += f' <span class="crn-owner">Token of <bdi>{escape(owner)}</bdi></span>' if owner else ""
+    return f'<div class="crn-title-line">{text}</div>'
+
+
+def title(text: str) -> str:
+    """Return the title of the selected report."""
+    return f'<h3 class="crn-title" dir="auto">{escape(text)}</h3>'
 
 
 def heading(text: str) -> str:
     """Return a heading for the form."""
-    return f"<h4>{escape(text)}</h4>"
+    return f'<h4 class="crn-heading">{escape(text)}</h4>'
+
+
+def fold_list(summary: str, facts: Iterable[tuple[str, str]]) -> str:
+    """Return a list of terms and their meanings that unfolds from its summary."""
+    items = "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in facts)
+    return f'<details class="crn-fold"><summary>{escape(summary)}</summary><dl>{items}</dl></details>'
 
 
 def hint(text: str) -> str:
@@ -152,6 +179,11 @@ def error(text: str) -> str:
     return f'<div class="crn-error" role="alert" dir="auto">{_lines(text)}</div>'
 
 
+def question(text: str) -> str:
+    """Return a question that screen readers read at once."""
+    return f'<div class="crn-question" role="alert" dir="auto">{escape(text)}</div>'
+
+
 def status(text: str, *, success: bool = False) -> str:
     """Return a status, which screen readers read at the next pause."""
     return f'<div class="{"crn-success" if success else ""}" role="status" dir="auto">{_lines(text)}</div>'
@@ -161,22 +193,47 @@ def _lines(text: str) -> str:
     return "<br>".join(map(escape, text.splitlines()))
 
 
-def preview(columns: Iterable[tuple[str, str]], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table that scrolls sideways: columns as name and mark, cells as text."""
+def result_head(about: tuple[str, Iterable[str], str], stale: str) -> str:
+    """Return the title of a result: report, settings and facts, with a label if it is stale."""
+    report, settings, facts = about
+    chips = "".join(f'<span class="crn-chip" dir="auto">{escape(each)}</span>' for each in settings)
+    label = f'<div class="crn-stale-label" role="status">{escape(stale)}</div>' if stale else ""
+    return (
+        f'<div class="crn-result-head"><strong dir="auto">{escape(report)}</strong>{chips}'
+        f'<span class="crn-hint">{escape(facts)}</span></div>{label}'
+    )
+
+
+def static_head(about: tuple[str, Iterable[str], str]) -> str:
+    """Return the title of a result for a page without the form's style."""
+    report, settings, facts = about
+    rest = " · ".join(f"<bdi>{escape(each)}</bdi>" for each in (*settings, facts))
+    return f"<div><strong><bdi>{escape(report)}</bdi></strong> · {rest}</div>"
+
+
+def preview(columns: Iterable[tuple[str, str, bool]], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table that scrolls inside its box: columns as name, mark and whether a number; cells as text."""
+    described = list(columns)
+    sides = [' class="crn-number"' if is_number else "" for _, _, is_number in described]
     head = "".join(
-        f'<th scope="col" dir="auto">{escape(name)}'
+        f'<th scope="col"{side}><bdi>{escape(name)}</bdi>'
         + (f'<br><span class="crn-mark">{escape(mark)}</span>' if mark else "")
         + "</th>"
-        for name, mark in columns
+        for (name, mark, _), side in zip(described, sides, strict=True)
     )
+    # Cells line up whatever the direction of their script.
     body = "".join(
-        "<tr>" + "".join(f'<td dir="auto">{escape(cell)}</td>' for cell in row) + "</tr>" for row in rows
+        "<tr>"
+        + "".join(f"<td{side}><bdi>{escape(cell)}</bdi></td>" for cell, side in zip(row, sides, strict=True))
+        + "</tr>"
+        for row in rows
     )
-    # A region that scrolls must be reachable by keyboard, and therefore needs a name.
-    return (
-        '<div class="crn-scroll" tabindex="0" role="region" aria-label="First rows">'
-        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
-    )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def scrolled(markup: str) -> str:
+    """Return HTML of this module in a box that scrolls; to be reached by keyboard, it needs a name."""
+    return f'<div class="crn-scroll" tabindex="0" role="region" aria-label="Rows of the table">{markup}</div>'
 
 
 def code(text: str) -> str:
@@ -184,10 +241,46 @@ def code(text: str) -> str:
     return f'<pre class="crn-code" tabindex="0" title="Click to select all">{escape(text)}</pre>'
 
 
-def run_line(cells: Iterable[tuple[str, str]]) -> str:
-    """Return texts in columns of the given widths, which wrap on a narrow page."""
+_COPY = (
+    "var c=this.nextElementSibling;getSelection().selectAllChildren(c);"
+    "document.execCommand('copy');this.textContent='Copied'"
+)
+
+
+def code_box(text: str) -> str:
+    """Return code with a button that copies it; where a page allows no scripts, one click selects the code."""
     return (
-        '<div class="crn-line" dir="auto">'
-        + "".join(f'<span style="min-width:{width}">{escape(text)}</span>' for text, width in cells)
-        + "</div>"
+        '<div class="crn-code-box"><div class="crn-hint">The data is in <code>form.frame</code>. '
+        "To get it without the form, copy this code into a cell:</div>"
+        f'<button type="button" class="crn-copy jupyter-button" onclick="{_COPY}">Copy code</button>{code(text)}</div>'
     )
+
+
+def download_link(address: str, name: str, size: str) -> str:
+    """Return a link that saves a file beside the notebook."""
+    return (
+        f'<div role="status">Saved beside the notebook: <a href="{escape(address)}" '
+        f'download="{escape(name)}">{escape(name)}</a> ({escape(size)})</div>'
+    )
+
+
+def run_line(cells: Iterable[str], state: str = "", *, is_head: bool = False) -> str:
+    """Return the cells of a run's line, in the columns that all lines share."""
+    css = "crn-line-head" if is_head else f"crn-state-{state if state in ('ready', 'failed') else 'other'}"
+    parts = "".join(f'<span dir="auto">{escape(text)}</span>' for text in cells)
+    return f'<div class="crn-columns {css}">{parts}</div>'
+
+
+def static_form(text: str, result: str) -> str:
+    """Return the form as it was saved, for pages without a kernel; hidden while the form itself is there."""
+    about = heading("Canvas reports") + hint(text)
+    return f'<style>{_STATIC_STYLE}</style><div class="crn-static">{about}{result}</div>'
+
+
+_STATIC_STYLE = (
+    ".crn-static {border: 1px solid var(--jp-border-color2, #8888); border-radius: 4px; padding: .5em .8em;"
+    " max-width: 100%; overflow-x: auto}"
+    # Saved outputs follow each other: this text, then the form or a message that it is gone.
+    " .jp-OutputArea-child:has(.crn-static):has(+ .jp-OutputArea-child .crn-form) {display: none}"
+    " .jp-OutputArea-child:has(.crn-static) + .jp-OutputArea-child:not(:has(.crn-form)) {display: none}"
+)

@@ -215,6 +215,11 @@ class AccountReports:
             self._check_account(str(answer.get("id", "")), "sent account")
             return answer
 
+    def owner(self) -> str:
+        """Return the name of the person whose token this is: ``GET users/self``."""
+        answer = self._transport.json("GET", "users/self", cache="yes")
+        return str(answer.get("name") or "") if isinstance(answer, dict) else ""
+
     def download(self, url: str, *, offset: int = 0) -> AbstractContextManager[Response]:
         """Stream the file of a run's attachment."""
         return self._transport.download(url, offset=offset)

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 import ipywidgets as widgets
 from ipywidgets.widgets.widget_bool import CheckboxStyle
 
 from canvas_reports_nb import _html
+from canvas_reports_nb.catalog.parameters import is_on
 from canvas_reports_nb.exceptions import InvalidChoiceError
+from canvas_reports_nb.notebook.wording import label_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+    # The label of each term and its Canvas id; "" stands for all terms, ``None`` for no choice yet.
+    Terms = Sequence[tuple[str, int | str | None]]
 
 FieldKind = Literal["term", "switch", "files", "choices", "choice", "date", "integer", "text"]
 
 # A longer list of choices is searched instead of opened.
 _SHORT = 15
-_WIDE = "min(34em, 98%)"
-LABELED = {"description_width": "9em"}
-"""Style of every control with a label, so that they line up in one column."""
+_WIDE = "min(36em, 100%)"
+_LABELED = {"description_width": "8.5em"}
+_LOADING: Terms = [("Loading the terms \u2026", None)]
 
 
 def button(text: str, css: str, tooltip: str, *, style: str = "") -> widgets.Button:
@@ -33,6 +39,18 @@ def row(*children: widgets.Widget) -> widgets.HBox:
     return widgets.HBox(children).add_class("crn-row")
 
 
+def labeled_row(label: str, *children: widgets.Widget) -> widgets.HBox:
+    """Place widgets side by side behind one label, in line with the other fields."""
+    return widgets.HBox([widgets.Label(label).add_class("crn-label"), row(*children)]).add_class(
+        "crn-labeled"
+    )
+
+
+def show_if(widget: widgets.Widget, *, shown: bool) -> None:
+    """Show a widget or remove it from the page."""
+    widget.layout.display = None if shown else "none"
+
+
 def discard(widget: widgets.Widget) -> None:
     """Close a widget and its children; ipywidgets keeps every open one in memory."""
     for child in getattr(widget, "children", ()):
@@ -41,18 +59,6 @@ def discard(widget: widgets.Widget) -> None:
         if widget.has_trait(part):
             getattr(widget, part).close()
     widget.close()
-
-
-def label_of(name: str) -> str:
-    """Return a parameter's name in words.
-
-    Examples
-    --------
-    >>> label_of("enrollment_term_id")
-    'Enrollment term'
-    """
-    words = name.removesuffix("_id").replace("_", " ").replace(" sis", " SIS").strip()
-    return words[:1].upper() + words[1:] if words else name
 
 
 class Field:
@@ -72,58 +78,66 @@ class Field:
         self.options, self.sends, self._help = tuple(options), sends, help
         # Maps each line of a searched list to its value; other text is sent as typed.
         self._lines: Mapping[str, Any] = dict(options)
+        self._changed: Callable[[Any], None] | None = None
         self._note = widgets.HTML()
         if kind in ("files", "choices"):
             self._inputs = self._checkboxes()
-            control = self._grid()
+            control = labeled_row(self.label, *self._inputs, *self._all_or_none())
         else:
             control = self._input()
             self._inputs = [control]
         self.box = widgets.VBox([control, self._note])
         self.box.add_class("crn-param").add_class(f"crn-param-{name}")
+        self._error = " "
         self.clear()
 
     def _input(self) -> widgets.Widget:
-        look = {"description": self.label, "tooltip": self.name, "style": LABELED}
+        look = {"description": self.label, "tooltip": self.label, "style": _LABELED}
         look["layout"] = widgets.Layout(width=_WIDE)
         # Read a text when it is complete, so that typing does not cause an error at every keystroke.
         typed = {"continuous_update": False, **look}
         match self.kind:
             case "switch":
-                return widgets.Checkbox(value=False, **look)
+                return widgets.Checkbox(
+                    value=False, indent=False, **{**look, "layout": widgets.Layout(width="auto")}
+                )
             case "date":
                 return widgets.DatePicker(**look)
             case "term":
-                return widgets.Combobox(placeholder="all terms; type to search", **typed)
+                return widgets.Dropdown(options=_LOADING, disabled=True, **look)
             case "choice" if len(self.options) > _SHORT:
-                return widgets.Combobox(
-                    options=list(self._lines), placeholder="optional; type to search", **typed
-                )
+                return widgets.Combobox(options=list(self._lines), placeholder="type to search", **typed)
             case "choice":
-                return widgets.Dropdown(options=[("(default)", ""), *self.options], **look)
+                return widgets.Dropdown(options=[("Default", ""), *self.options], **look)
         return widgets.Text(placeholder="optional", **typed)
 
     def _checkboxes(self) -> list[widgets.Checkbox]:
         # One layout and style for all: making them for each box doubles the time to show the report.
         look = {"layout": widgets.Layout(width="auto"), "style": CheckboxStyle(), "indent": False}
-        return [
-            widgets.Checkbox(description=label, tooltip=value, **look).add_class(f"crn-tick-{value}")
-            for label, value in self.options
-        ]
+        boxes = []
+        for label, value in self.options:
+            box = widgets.Checkbox(description=label, tooltip=label, **look).add_class("crn-pill")
+            box.add_class(f"crn-tick-{value}")
+            boxes.append(box.add_class(f"crn-param-{value}") if self.kind == "files" else box)
+        return boxes
 
-    def _grid(self) -> widgets.VBox:
-        columns = widgets.Layout(grid_template_columns="repeat(auto-fill, minmax(13em, 1fr))", width="auto")
-        grid = widgets.GridBox(self._inputs, layout=columns).add_class("crn-grid")
-        select_all = button("All", "crn-all", f"Select all of {self.label}")
-        select_none = button("None", "crn-none", f"Select none of {self.label}")
-        select_all.on_click(lambda _: self._select(value=True))
-        select_none.on_click(lambda _: self._select(value=False))
-        right = widgets.Layout(width="9em", justify_content="flex-end")
-        return widgets.VBox([row(widgets.Label(self.label, layout=right), select_all, select_none), grid])
+    def _all_or_none(self) -> list[widgets.Button]:
+        buttons = []
+        for text, value in (("All", True), ("None", False)):
+            each = button(text, f"crn-{text.lower()}", f"{self.label}: select {text.lower()}")
+            each.on_click(lambda _, value=value: self._select(value=value))
+            buttons.append(each.add_class("crn-link"))
+        return buttons
 
     def _select(self, *, value: bool) -> None:
         for box in self._inputs:
             box.value = value
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether a term must be chosen before a run."""
+        control = self._inputs[0]
+        return self.kind == "term" and isinstance(control, widgets.Dropdown) and control.value is None
 
     def values(self) -> dict[str, Any]:
         """Return the parameters this field sends; none if it was left blank."""
@@ -145,27 +159,77 @@ class Field:
     def _ticked(self) -> list[str]:
         return [value for (_, value), box in zip(self.options, self._inputs, strict=True) if box.value]
 
+    def set(self, asked: Mapping[str, Any]) -> None:
+        """Fill in the parameters of an earlier run; what it did not have becomes blank."""
+        value = asked.get(self.name)
+        control = self._inputs[0]
+        match self.kind:
+            case "files":
+                for (_, name), box in zip(self.options, self._inputs, strict=True):
+                    box.value = is_on(asked.get(name, False))
+            case "choices":
+                ticked = value if isinstance(value, list) else str(value or "").split(",")
+                for (_, name), box in zip(self.options, self._inputs, strict=True):
+                    box.value = name in ticked
+            case "switch":
+                control.value = value is not None and (is_on(value) or value == self.sends)
+            case "date":
+                control.value = _day(value)
+            case "term" | "choice" if isinstance(control, widgets.Dropdown):
+                known = {str(item): item for _, item in control.options if item is not None}
+                control.value = known.get("" if value is None else str(value), known.get(""))
+            case _:
+                control.value = "" if value is None else str(value)
+
     def observe(self, changed: Callable[[Any], None]) -> None:
         """Call ``changed`` when the user changes a value."""
+        self._changed = changed
         for each in self._inputs:
             each.observe(changed, names="value")
 
     def show_error(self, text: str) -> None:
         """Show below the control what is wrong with its value."""
-        self._note.value = _html.error(text)
+        if text != self._error:
+            self._error = text
+            self._note.value = _html.error(text) if text else _html.hint(self._help)
+            show_if(self._note, shown=bool(text or self._help))
 
     def clear(self) -> None:
-        """Show the help instead of an error."""
-        self._note.value = _html.hint(self._help)
+        """Show the hint instead of an error."""
+        self.show_error("")
 
-    def set_terms(self, lines: Mapping[str, int]) -> None:
-        """Offer these terms if the field takes one."""
-        if self.kind == "term":
-            self._lines = lines
-            self._inputs[0].options = list(lines)
+    def set_terms(self, terms: Terms | None) -> None:
+        """Offer these terms if the field takes one; without a list, any spelling of a term can be typed."""
+        if self.kind != "term":
+            return
+        control = self._inputs[0]
+        if terms is None and isinstance(control, widgets.Dropdown):
+            self._help = (
+                "The list of terms can't be read. Type a Canvas id or SIS id; leave blank for all terms."
+            )
+            look = {"description": self.label, "tooltip": self.label, "style": _LABELED}
+            text = widgets.Text(continuous_update=False, layout=widgets.Layout(width=_WIDE), **look)
+            self._inputs = [text]
+            if self._changed is not None:
+                text.observe(self._changed, names="value")
+            self.box.children = [text, self._note]
+            discard(control)
+            self._error = " "
+            self.clear()
+        elif terms is not None and isinstance(control, widgets.Dropdown):
+            before = control.value
+            control.options, control.disabled = terms, False
+            control.value = before if before in [value for _, value in terms] else terms[0][1]
 
 
 def _whole(label: str, text: str) -> int:
     if not text.isdecimal():
         raise InvalidChoiceError(f"{label} must be a whole number, not {text!r}.", hint="Use digits only.")
     return int(text)
+
+
+def _day(value: Any) -> date | None:
+    try:
+        return datetime.fromisoformat(str(value)).date()
+    except ValueError:
+        return None

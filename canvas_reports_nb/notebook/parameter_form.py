@@ -9,12 +9,13 @@ import ipywidgets as widgets
 
 from canvas_reports_nb import _html
 from canvas_reports_nb.canvas_api.models import parse_time
-from canvas_reports_nb.catalog.parameters import switches
-from canvas_reports_nb.catalog.query import Query
+from canvas_reports_nb.catalog.parameters import is_on, switches
+from canvas_reports_nb.catalog.query import Query, term_parameter
 from canvas_reports_nb.catalog.schemas import reports, schema
 from canvas_reports_nb.exceptions import InvalidTermError, ParameterError
-from canvas_reports_nb.notebook.controls import Field, FieldKind, discard, label_of
+from canvas_reports_nb.notebook.controls import Field, FieldKind, button, discard, labeled_row, show_if
 from canvas_reports_nb.notebook.server_form import read_form
+from canvas_reports_nb.notebook.wording import MORE_OPTIONS, words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from canvas_reports_nb.canvas_api.models import AvailableReport
     from canvas_reports_nb.catalog import schemas
+    from canvas_reports_nb.notebook.controls import Terms
 
 _KINDS: dict[str, FieldKind] = {
     "term": "term",
@@ -51,40 +53,53 @@ def _catalog_fields(offer: AvailableReport, known: schemas.Report) -> list[Field
     taken = [
         each for each in known.parameters.values() if not each.advertised or each.name in offer.parameters
     ]
-    files = [(label_of(each.name), each.name) for each in taken if each.name in switches(offer.report)]
-    fields = [_catalog_field(each) for each in taken if each.name not in switches(offer.report)]
+    choosing = switches(offer.report)
+    fields = [_catalog_field(offer.report, each) for each in taken if each.name not in choosing]
+    files = [(words(offer.report, each.name)[0], each.name) for each in taken if each.name in choosing]
     if files:
-        fields.insert(1, Field("files", "files", help="Select at least one file.", options=files))
+        label, hint = words(offer.report, "files")
+        fields.insert(1, Field("files", "files", label, help=hint, options=files))
     return fields
 
 
-def _catalog_field(declared: schemas.Parameter) -> Field:
+def _catalog_field(report: str, declared: schemas.Parameter) -> Field:
     kind = _KINDS[declared.type]
     if kind == "choices" and not declared.choices:
         kind = "text"
-    default = "" if declared.default in (None, False) else f" Default: {declared.default}."
-    return Field(
-        declared.name,
-        kind,
-        help=declared.description + default,
-        options=[(label_of(choice), choice) for choice in declared.choices or ()],
-    )
+    label, hint = words(report, declared.name)
+    options = [(words(report, choice)[0], choice) for choice in declared.choices or ()]
+    return Field(declared.name, kind, label, help=hint, options=options)
 
 
-_ORDER = ("running", "no dates", "future", "past")
+ALL_TERMS = "All terms (can take much longer)"
 
 
-def term_options(terms: Iterable[Mapping[str, Any]], now: datetime) -> dict[str, int]:
-    """Return each term's line in the list and its Canvas id: running terms first, past ones last."""
+def term_options(terms: Iterable[Mapping[str, Any]], now: datetime) -> Terms:
+    """Return the label and id of each choice: the current term, all terms, then terms newest first.
+
+    If several terms are current, the first is the one that began last; if none is, the user must choose.
+    """
     alive = [term for term in terms if term.get("workflow_state") != "deleted" and term.get("id") is not None]
     ranked = sorted(alive, key=_begin, reverse=True)
-    ranked.sort(key=lambda term: _ORDER.index(_when(term, now)))
-    lines = [_line(term, now) for term in ranked]
+    current = next((term for term in ranked if _state(term, now) == "current"), None)
+    others = [term for term in ranked if term is not current]
+    lines = [f"{term_name(term)} \u00b7 {_state(term, now)}" for term in others]
     count = Counter(lines)
-    return {
-        line if count[line] == 1 else f"{line} · id {term['id']}": int(term["id"])
-        for line, term in zip(lines, ranked, strict=True)
-    }
+    named = [
+        (line if count[line] == 1 else f"{line} \u00b7 id {term['id']}", int(term["id"]))
+        for line, term in zip(lines, others, strict=True)
+    ]
+    first: tuple[str, int | None] = ("Choose a term", None)
+    if current is not None:
+        first = (f"Current term: {term_name(current)}", int(current["id"]))
+    return [first, (ALL_TERMS, ""), *named]
+
+
+def term_name(term: Mapping[str, Any]) -> str:
+    """Return a term's name, with its SIS id if it has one."""
+    sis_id = term.get("sis_term_id")
+    name = str(term.get("name") or f"term {term['id']}")
+    return f"{name} ({sis_id})" if sis_id else name
 
 
 def _begin(term: Mapping[str, Any]) -> float:
@@ -92,63 +107,115 @@ def _begin(term: Mapping[str, Any]) -> float:
     return start.timestamp() if start else float("-inf")
 
 
-def _when(term: Mapping[str, Any], now: datetime) -> str:
+def _state(term: Mapping[str, Any], now: datetime) -> str:
     start, end = parse_time(term.get("start_at")), parse_time(term.get("end_at"))
     if start is None and end is None:
         return "no dates"
     if start is not None and start > now:
-        return "future"
-    return "past" if end is not None and end < now else "running"
-
-
-def _line(term: Mapping[str, Any], now: datetime) -> str:
-    parts = (term.get("name") or f"term {term['id']}", term.get("sis_term_id"), _when(term, now))
-    return " · ".join(str(part) for part in parts if part)
+        return "upcoming"
+    return "ended" if end is not None and end < now else "current"
 
 
 class ParameterForm:
     """The fields of one report at a time; ``changed`` is called when the user changes a value."""
 
     def __init__(self, changed: Callable[[], None], account: str, now: Callable[[], datetime]) -> None:
-        self._changed, self._account, self._now = changed, account, now
+        self._changed, self.account, self._now = changed, account, now
         self._offer: AvailableReport | None = None
-        self._terms: Sequence[dict[str, Any]] = ()
-        self._lines: dict[str, int] = {}
+        self._terms: Sequence[dict[str, Any]] | None = None
+        self._has_terms = False
         self._fields: list[Field] = []
         self._last: tuple[object, tuple[dict[str, Any] | None, Query | None]] | None = None
+        self._more = button("", "crn-more", "Show or hide options that few people need")
+        self._more.add_class("crn-link").on_click(lambda _: self._fold(shown=self._is_folded))
+        self._folded = widgets.VBox()
         self.box = widgets.VBox().add_class("crn-parameters")
 
     def show(self, offer: AvailableReport | None) -> None:
         """Show the fields of a report, or none."""
         self._offer, self._fields = offer, fields_of(offer) if offer else []
+        if self._has_terms:
+            self._offer_terms()
         for field in self._fields:
-            field.set_terms(self._lines)
             field.observe(lambda _: self._changed())
         self._last = None
-        nothing = [widgets.HTML(_html.hint("This report takes no parameters."))] if offer else []
-        before, self.box.children = self.box.children, [field.box for field in self._fields] or nothing
+        extra = [
+            field for field in self._fields if schema_has(offer, field.name) and field.name in MORE_OPTIONS
+        ]
+        main = [field for field in self._fields if field not in extra]
+        switched = [field.box for field in main if field.kind == "switch"]
+        switched.reverse()  # the records to add before those to leave out
+        children = [field.box for field in main if field.kind != "switch"]
+        children += [labeled_row("Include", *switched)] if switched else []
+        before = [each for each in self.box.children if each not in (self._more, self._folded)]
+        before += self._folded.children
+        self._folded.children = [field.box for field in extra]
+        self._fold(shown=False)
+        children += [self._more, self._folded] if extra else []
+        nothing = [widgets.HTML(_html.hint("This report has no options."))] if offer else []
+        self.box.children = children or nothing
         for each in before:
             discard(each)
 
-    def set_terms(self, terms: Sequence[dict[str, Any]]) -> None:
-        """Offer these terms in the fields that take one."""
-        self._terms, self._lines = terms, term_options(terms, self._now())
+    @property
+    def _is_folded(self) -> bool:
+        return bool(self._folded.layout.display == "none")
+
+    def _fold(self, *, shown: bool) -> None:
+        labels = ", ".join(field.label.lower() for field in self._fields if field.name in MORE_OPTIONS)
+        self._more.description = "\u25be Fewer options" if shown else f"\u25b8 More options: {labels}"
+        show_if(self._folded, shown=shown)
+
+    def set_terms(self, terms: Sequence[dict[str, Any]] | None) -> None:
+        """Offer these terms in the fields that take one; ``None`` if they can't be listed."""
+        self._terms, self._has_terms = terms, True
+        self._offer_terms()
+
+    def _offer_terms(self) -> None:
+        choices = None if self._terms is None else term_options(self._terms, self._now())
         for field in self._fields:
-            field.set_terms(self._lines)
+            field.set_terms(choices)
+
+    def show_error(self, error: Exception) -> None:
+        """Show an error of a request in its own field."""
+        for field in self._fields:
+            if isinstance(error, ParameterError) and error.parameter == field.name:
+                field.show_error(_remark(error))
+
+    def fill(self, asked: Mapping[str, Any]) -> None:
+        """Fill in the parameters of an earlier run."""
+        for field in self._fields:
+            field.set(asked)
+        if any(field.values() for field in self._fields if field.name in MORE_OPTIONS):
+            self._fold(shown=True)
+
+    def settings(self, asked: Mapping[str, Any], report: str | None = None) -> list[str]:
+        """Return the parameters of a run in words, such as ``Spring 2026 (SP26)`` and ``users, courses``."""
+        name = report or (self._offer.report if self._offer else "")
+        return settings_words(name, asked, self._terms or ())
 
     def values(self, *, to_run: bool = False) -> dict[str, Any] | None:
-        """Return the parameters, or ``None`` if a field shows an error; ``to_run`` also requires a file."""
+        """Return the parameters, or ``None`` if a field shows an error; ``to_run`` also requires term and file."""
         values, query = self._read()
-        if to_run and query is not None and query.tables == ():
+        if to_run:
             for field in self._fields:
-                if field.kind == "files":
+                if field.is_missing:
+                    text = (
+                        'Choose a term, or "All terms".'
+                        if self._has_terms
+                        else "The terms are still loading."
+                    )
+                    field.show_error(text)
+                    return None
+                if field.kind == "files" and query is not None and query.tables == ():
                     field.show_error("No file is selected. Select at least one.")
-            return None
+                    return None
         return values
 
     def query(self) -> Query | None:
         """Return the request as it is filled in, or ``None`` if it is wrong or its term is not known yet."""
-        return self._read()[1]
+        query = self._read()[1]
+        return None if any(field.is_missing for field in self._fields) else query
 
     def _read(self) -> tuple[dict[str, Any] | None, Query | None]:
         """Read all fields, and check them if anything has changed since the last time."""
@@ -163,7 +230,7 @@ class ParameterForm:
             except ParameterError as error:
                 errors[field.name] = _remark(error)
         # What the fields hold decides, not whether a change was reported: threads may read while the user types.
-        state = (offer, self._terms, values, errors)
+        state = (offer, self.account, self._terms, values, errors)
         if self._last is None or self._last[0] != state:
             self._last = (state, self._check(offer, values, dict(errors)))
         return self._last[1]
@@ -178,29 +245,57 @@ class ParameterForm:
                 query = self._query(offer, {name: values[name] for name in values if name not in errors})
             except ParameterError as error:
                 if isinstance(error, InvalidTermError) and not self._terms:
-                    break  # the terms are still loading
+                    break  # only the connection can find this term
                 if error.parameter is None or error.parameter in errors:
                     raise
                 errors[error.parameter] = _remark(error)
             else:
                 is_wrong = False
         for field in self._fields:
-            field.clear()
-            if field.name in errors:
-                field.show_error(errors[field.name])
+            if not field.is_missing:  # that a term is missing is shown until one is chosen
+                field.show_error(errors.get(field.name, ""))
+            if field.name in errors and field.name in MORE_OPTIONS:
+                self._fold(shown=True)
         return (None, None) if errors else (values, query)
 
     def _query(self, offer: AvailableReport, values: Mapping[str, Any]) -> Query:
         return Query.checked(
             offer.report,
             values,
-            account=self._account,
+            account=self.account,
             # A name in the server's own form is as good as one in its list.
             listed={*offer.parameters, *values},
-            terms=lambda: self._terms,
+            terms=lambda: self._terms or (),
             now=self._now(),
             to_run=False,
         )
+
+
+def schema_has(offer: AvailableReport | None, name: str) -> bool:
+    """Return whether the catalog describes this parameter of a report."""
+    known = schema(offer.report) if offer else None
+    return known is not None and name in known.parameters
+
+
+def settings_words(report: str, asked: Mapping[str, Any], terms: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the parameters of a run in words."""
+    names = {str(term["id"]): term_name(term) for term in terms}
+    name, choosing = term_parameter(report), switches(report)
+    chosen = asked.get(name) if name else None
+    found = ["all terms" if chosen is None else names.get(str(chosen), f"term {chosen}")] if name else []
+    files = [words(report, each)[0].lower() for each in choosing if is_on(asked.get(each, False))]
+    if files:
+        found.append("all files" if len(files) == len(choosing) else ", ".join(files))
+    for each, value in asked.items():
+        if each == name or each in choosing or value in (None, False, ""):
+            continue
+        label = words(report, each)[0].lower()
+        items = value if isinstance(value, list) else [value]
+        text = ", ".join(
+            words(report, str(item))[0].lower() if items is value else str(item) for item in items
+        )
+        found.append(label if value is True else f"{label}: {text}")
+    return found
 
 
 def _remark(error: ParameterError) -> str:

@@ -27,12 +27,15 @@ class ProgressBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no type
             description="progress",
             layout=widgets.Layout(width="100%", height="8px", margin="0"),
         )
-        self.label, self.notes = widgets.HTML(_html.BAR_STYLE), widgets.HTML()
+        self.label, self.notes = (
+            widgets.HTML(_html.BAR_STYLE + _html.progress_line("Asking Canvas …", [])),
+            widgets.HTML(),
+        )
         self.runs = widgets.HTML(layout=widgets.Layout(max_height="24em", overflow="auto"))
         # ipywidgets gives its bar no role; this one is for screen readers, which also hear each new state.
         self.role, self.heard = widgets.HTML().add_class("crn-role"), widgets.HTML().add_class("crn-heard")
         self._headline, self._notes, self._state = "", list[str](), ""
-        track = widgets.Box([self.bar, self.role]).add_class("crn-track")
+        track = self._track = widgets.Box([self.bar, self.role]).add_class("crn-track")
         super().__init__([self.label, track, self.notes, self.runs, self.heard])
         self.add_class("crn-bar")
 
@@ -52,6 +55,8 @@ class ProgressBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no type
         self.label.value = _html.BAR_STYLE + _html.progress_line(f"{subject}: {state}", [*facts, pause])
         if event.share is not None:
             self.bar.value = round(event.share * 100)
+        is_unknown = event.stage not in ENDS and not event.share
+        (self._track.add_class if is_unknown else self._track.remove_class)("crn-unknown")
         self.role.value = _html.progress_role(self.bar.value, self._headline)
         if event.state != self._state:
             self._state = event.state

@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
-from canvas_reports_nb.notebook.controls import Field, FieldKind, label_of
+from canvas_reports_nb.notebook.controls import Field, FieldKind
+from canvas_reports_nb.notebook.wording import label_of
 
 _NAME = re.compile(r"parameters\[(?P<name>[^\]]+)\](?P<several>\[\])?")
 _TERMS = frozenset({"enrollment_term_id", "enrollment_term"})

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from canvas_reports_nb.deadline import Stopped
 from canvas_reports_nb.exceptions import NotReachedError, ParameterError, RunAbortedError, WaitTimeoutError
+from canvas_reports_nb.runs.progress import ENDS, ProgressEvent, ended
 from canvas_reports_nb.store.stored_run import ReportResult
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from canvas_reports_nb.connection import Connection
     from canvas_reports_nb.exceptions import CanvasReportsError
     from canvas_reports_nb.runs.job import ReportJob
-    from canvas_reports_nb.runs.progress import ProgressEvent, ProgressSink
+    from canvas_reports_nb.runs.progress import ProgressSink
 
 _Answer = TypeVar("_Answer")
 
@@ -49,12 +50,14 @@ class RunWorker:
     def __init__(
         self,
         canvas: Connection,
+        report: str,
         begin: Callable[[Connection], ReportJob | ReportResult],
+        *,
         sink: ProgressSink,
         joined: Callable[[ReportJob], None],
         finished: Callable[[RunWorker], None],
     ) -> None:
-        self._canvas, self._waiter = canvas, canvas.waiter
+        self._canvas, self._waiter, self.report = canvas, canvas.waiter, report
         self._begin, self._sink, self._joined, self._finished = begin, sink, joined, finished
         self._stop, self._reported = threading.Event(), threading.Event()
         self._event: ProgressEvent | None = None
@@ -130,6 +133,7 @@ class RunWorker:
             self._abort()
         except Exception as error:  # noqa: BLE001 - the form shows it
             self.error = error
+        self._show_end()
         try:
             self.is_finished = True
             self._finished(self)
@@ -144,6 +148,23 @@ class RunWorker:
         self.job = begun
         self._joined(begun)
         self.result = begun.result(progress=self)
+
+    def _show_end(self) -> None:
+        """Show how the run ended, unless the batch has shown it."""
+        if self._event is not None and self._event.stage in ENDS:
+            return
+        run_id = self.job.run.id if self.job else None
+        if self.result is not None:
+            origin = self.result.origin
+            rows = sum(self.result.provenance_of(table).rows or 0 for table in self.result.tables)
+            text = f"done, {rows:,} rows, from this disk"
+            self._sink.show(ProgressEvent("done", self.report, origin.run_id, fraction=1.0, text=text))
+        else:
+            stage = "stopped" if self.error is None else ended(self.error)
+            text = "the run continues in Canvas" if self.job and self.job.is_joined and not self.error else ""
+            if stage is not None:
+                self._sink.show(ProgressEvent(stage, self.report, run_id, text=text))
+        self._sink.close()
 
     def _abort(self) -> None:
         if self.job is not None and not self.job.is_joined and not self.job.run.is_ended:

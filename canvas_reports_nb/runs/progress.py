@@ -117,7 +117,7 @@ class ProgressEvent:
                 parts.append("" if self.left is None else f"about {span(self.left, rough=True)} left")
                 parts.append(f"earlier runs took {_range(self.usual)}" if self.usual else "")
             case _:
-                parts = [self.stage, self.text]
+                parts = [self.stage, self.text if self.stage in ENDS else ""]
         return tuple(printable(part).replace("\n", " ") for part in parts if part)
 
     @property

@@ -1,7 +1,7 @@
 """Measure how fast the form responds: ``python tests/benchmarks/form.py``.
 
-Prints a Markdown table: the first paint on the demo, every click while a run is active, and how many requests the main
-thread sent (the limit is 0). Each time is the best of several rounds, because other load on the machine can only slow
+Prints a Markdown table: the first paint with 20 reports and 450 terms, every click while a run is active, and how many
+requests the main thread sent (the limit is 0). Each time is the best of several rounds, because other load on the machine can only slow
 them down. It covers the kernel only; a browser adds its own time.
 """
 
@@ -19,7 +19,9 @@ from canvas_reports_nb.canvas_api.transport import Transport
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-PAINT_MS, CLICK_MS, ROUNDS = 1000, 100, 7
+PAINT_MS, CLICK_MS, ROUNDS, TERMS = 150, 100, 7, 450
+# Includes the demo's own time to answer.
+CEILING_MS = 1000
 
 
 def parts(widget: Any) -> Iterator[Any]:
@@ -68,10 +70,15 @@ def clicks(form: Any) -> Iterator[tuple[str, float]]:
         yield f"choose {report}", milliseconds(lambda name=report: setattr(chooser, "value", name))
         settle()
     term = part(form, "crn-param-enrollment_term_id").children[0]
-    yield "set a term", milliseconds(lambda: setattr(term, "value", term.options[0]))
+    yield "set a term", milliseconds(lambda: setattr(term, "value", term.options[1][1]))
     yield "start once more", milliseconds(part(form, "crn-run").click)
     yield "refresh", milliseconds(part(form, "crn-refresh").click)
     yield "abort", milliseconds(part(form, "crn-stop").click)
+
+
+def many(terms: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return as many terms as a large school has."""
+    return [{**terms[n % len(terms)], "id": terms[n % len(terms)]["id"] + 1000 * n} for n in range(TERMS)]
 
 
 def main() -> None:
@@ -80,6 +87,8 @@ def main() -> None:
     promised: dict[str, int] = {}
     with crn.demo(duration=60) as canvas:
         canvas.reports()  # the first request builds the demo's university
+        listed_terms = many(canvas.api.terms())
+        canvas.api.terms = lambda **_: listed_terms
         callers = count_callers()
         for _ in range(ROUNDS):
             begun = time.perf_counter()
@@ -90,7 +99,7 @@ def main() -> None:
             part(form, "crn-reports").value = "grade_export_csv"
             settle()
             part(form, "crn-run").click()
-            found = [("first paint", built, PAINT_MS), ("reports and terms listed", listed, PAINT_MS)]
+            found = [("first paint", built, PAINT_MS), ("reports and terms listed", listed, CEILING_MS)]
             found += [(name, took, CLICK_MS) for name, took in clicks(form)]
             for name, took, most in found:
                 taken[name].append(took)

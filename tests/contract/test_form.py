@@ -102,8 +102,8 @@ def test_a_run_from_choice_to_frame(canvas: Callable[..., crn.Connection], calle
     driver.choose(GRADES)
     assert "scores" in driver.html("crn-about")
     term = driver.find("crn-param-enrollment_term_id").children[0]
-    assert term.options[0].startswith("Spring 2026")
-    driver.fill("enrollment_term_id", term.options[0])
+    assert term.options[0] == ("Current term: Spring 2026 (SP26)", 13)
+    assert term.value == 13
     driver.run("crn-run")
     assert callers == {"canvas-reports-background", "canvas-reports-run"}
     assert connection.starts() == 1
@@ -112,27 +112,34 @@ def test_a_run_from_choice_to_frame(canvas: Callable[..., crn.Connection], calle
     same = connection.read_report(GRADES, enrollment_term_id=13, progress=False)
     pd.testing.assert_frame_equal(driver.form.frame, same)
     card = driver.html("crn-result")
-    assert f"{len(same)} rows, {same.shape[1]} columns" in card
+    for text in ("Grade Export", "Spring 2026 (SP26)", f"{len(same):,} rows", f"of {same.shape[1]} columns"):
+        assert text in card
     assert "read_report(&quot;grade_export_csv&quot;, enrollment_term_id=13)" in card
-    assert 'student name<br><span class="crn-mark">personal</span>' in card
+    assert '<bdi>student name</bdi><br><span class="crn-mark">text · personal</span>' in card
     assert connection.starts() == 1
     assert not driver.find("crn-run").disabled
 
 
-def test_a_title_or_a_line_of_the_list_selects_too(canvas: Callable[..., crn.Connection]) -> None:
+def test_a_search_narrows_the_list_and_an_exact_or_only_match_is_selected(
+    canvas: Callable[..., crn.Connection],
+) -> None:
     driver = Driver(canvas())
     chooser = driver.find("crn-reports")
     assert len(chooser.options) == 20
-    driver.choose("prov")
-    assert "1 of 20 reports match: Provisioning" in driver.html("crn-matches")
+    driver.choose("courses")
+    assert 3 < len(chooser.options) < 20
     assert driver.find("crn-run").disabled
     driver.choose("grade_exprt")
     assert "Did you mean" in driver.html("crn-matches")
-    for text in ("Provisioning", "provisioning_csv", next(o for o in chooser.options if "provisioning" in o)):
+    for text in ("Provisioning", "provisioning_csv", "SIS ids one file users"):
         driver.choose("")
+        driver.find("crn-list").value = GRADES
         driver.choose(text)
+        if text.startswith("SIS"):
+            driver.find("crn-list").value = SEVERAL
         assert not driver.find("crn-run").disabled
         assert driver.find("crn-param-files")
+    driver.settle()
 
 
 def test_stop_returns_at_once_and_stops_the_run(canvas: Callable[..., crn.Connection]) -> None:
@@ -200,7 +207,7 @@ def test_stop_is_noticed_in_every_pause_and_nothing_more_is_sent(
     server, driver = connection.server, Driver(connection)
     driver.choose(GRADES)
     if "@list" in fault:  # only a term that the form can't find itself needs a list once more
-        driver.form._parameters.set_terms([])
+        driver.form._parameters.set_terms(None)
         driver.fill("enrollment_term_id", "SP26")
     kind = fault.partition("@")[2].rstrip("*")
     clicked: list[tuple[float, int]] = []
@@ -311,10 +318,13 @@ def test_opening_an_existing_run_starts_nothing(known: str, canvas: Callable[...
     driver.choose(GRADES)
     reuse = driver.find("crn-open")
     assert reuse.layout.display == "none"
+    assert driver.find("crn-run").description == "Run"
+    driver.fill("enrollment_term_id", "")
     driver.fill("include_deleted", True)
     assert reuse.layout.display is None
-    ago = "in progress" if known == "in flight" else "from 3.0 h ago"
-    assert reuse.description == f"Open run {job.run.id} {ago}"
+    label = "Follow the run in progress" if known == "in flight" else "Open today's run (3 h old)"
+    assert reuse.description == label
+    assert driver.find("crn-run").description == "Run again"
     driver.run("crn-open")
     assert connection.starts() == 1
     assert driver.form.result.provenance["run_id"] == job.run.id
@@ -327,14 +337,30 @@ def test_past_runs_are_opened_and_deleted(canvas: Callable[..., crn.Connection])
     second = connection.start(GRADES, include_deleted=True).wait(progress=False).run.id
     driver = Driver(connection)
     driver.choose(GRADES)
-    assert driver.html("crn-past").index(f"run {second}") < driver.html("crn-past").index(f"run {first}")
+    lines = [
+        part for part in parts(driver.find("crn-past")) if "crn-run-line" in getattr(part, "_dom_classes", ())
+    ]
+    assert [line._dom_classes[1] for line in lines] == [f"crn-past-{second}", f"crn-past-{first}"]
     driver.run(f"crn-open-{first}")
     assert driver.form.job.run.id == first
     driver.run(f"crn-delete-{first}")
-    assert len(connection.history(GRADES)) == 2, "one click alone deletes nothing"
+    question = driver.find("crn-ask")
+    assert question.layout.display is None
+    assert f"Delete run {first} (today" in driver.html("crn-ask")
+    driver.run("crn-cancel")
+    assert question.layout.display == "none"
     driver.run(f"crn-delete-{first}")
+    connection.waiter.sleep(60)
+    driver.form._update_ages()
+    assert question.layout.display == "none", "a question nobody answers goes away"
+    driver.find("crn-confirm").click()
+    driver.settle()
+    assert len(connection.history(GRADES)) == 2, "nothing was deleted so far"
+    driver.run(f"crn-delete-{first}")
+    driver.run("crn-confirm")
     assert list(connection.history(GRADES)["run_id"]) == [second]
-    assert f"run {first}" not in driver.html("crn-past")
+    with pytest.raises(ValueError, match="not enough"):
+        driver.find(f"crn-past-{first}")
     assert connection.starts() == 2
 
 
@@ -353,6 +379,7 @@ def test_a_running_report_is_followed_from_the_past_runs(canvas: Callable[..., c
     ("report", "parameter", "value", "message"),
     [
         (GRADES, "enrollment_term_id", "Sprig 2026", "Did you mean &#x27;Spring 2026&#x27;"),
+        (GRADES, "enrollment_term_id", "", "Choose a term"),
         (GRADES, "limiting_period", "a week", "whole number"),
         (SEVERAL, "files", None, "Select at least one"),
     ],
@@ -363,15 +390,21 @@ def test_an_error_is_shown_with_its_field(
     connection = canvas()
     driver = Driver(connection)
     driver.choose(report)
-    if value is not None:
+    if value:
+        if parameter == "enrollment_term_id":  # typed only if the terms can't be listed
+            driver.form._parameters.set_terms(None)
         driver.fill(parameter, value)
+    elif value is not None:
+        driver.find(f"crn-param-{parameter}").children[0].value = None
     driver.run("crn-run")
     assert message in driver.html(f"crn-param-{parameter}")
     assert 'role="alert"' in driver.html(f"crn-param-{parameter}")
-    assert "Not started. Fix the highlighted fields" in driver.html("crn-status")
+    assert 'role="alert"' in driver.html("crn-status")
     assert connection.starts() == 0
-    with pytest.raises(exceptions.ParameterError, match="No run to wait for"):
-        driver.form.wait()
+    if not (value and parameter == "enrollment_term_id"):
+        assert "Not started. Fix the highlighted fields" in driver.html("crn-status")
+        with pytest.raises(exceptions.ParameterError, match="No run to wait for"):
+            driver.form.wait()
 
 
 def test_several_tables(canvas: Callable[..., crn.Connection]) -> None:
@@ -382,7 +415,8 @@ def test_several_tables(canvas: Callable[..., crn.Connection]) -> None:
         driver.find(f"crn-tick-{table}").value = True
     driver.run("crn-run")
     assert driver.form.result.tables == ("users", "courses")
-    tables = connection.read_tables(SEVERAL, users=True, courses=True, progress=False)
+    asked = {"enrollment_term_id": "current", "users": True, "courses": True}
+    tables = connection.read_tables(SEVERAL, **asked, progress=False)
     pd.testing.assert_frame_equal(driver.form.frame, tables["users"])
     driver.find("crn-table").value = "courses"
     driver.settle()
@@ -450,7 +484,8 @@ def test_an_outage_is_shown_and_refresh_tries_again(
     driver = Driver(canvas(scenarios=["http_503@list*4"]))
     assert 'role="alert"' in driver.html("crn-status")
     assert driver.find("crn-reports").disabled
-    assert [record.levelno for record in caplog.records if record.name.endswith("form")] == [logging.WARNING]
+    warned = [record for record in caplog.records if record.name.endswith("form")]
+    assert [record.levelno for record in warned if record.levelno > logging.INFO] == [logging.WARNING]
     driver.run("crn-refresh")
     assert driver.html("crn-status").strip() == ""
     assert len(driver.find("crn-reports").options) == 20
@@ -469,7 +504,8 @@ def test_a_failed_run_shows_the_reason_from_canvas(canvas: Callable[..., crn.Con
     driver.choose(GRADES)
     driver.run("crn-run")
     assert "ErrorReport:4711" in driver.html("crn-status")
-    assert "error" in driver.html("crn-past")
+    assert "failed" in driver.html("crn-past")
+    assert "ErrorReport:4711" in driver.html("crn-past")
     assert not driver.find("crn-run").disabled
     with pytest.raises(exceptions.RunFailedError, match="4711"):
         driver.form.wait(progress=False)
@@ -577,8 +613,7 @@ def test_the_form_of_a_sub_account_offers_the_terms_of_its_root(
     driver = Driver(connection.account(child["id"]))
     driver.choose(GRADES)
     term = driver.find("crn-param-enrollment_term_id").children[0]
-    assert term.options[0].startswith("Spring 2026")
-    driver.fill("enrollment_term_id", term.options[0])
+    assert term.options[0] == ("Current term: Spring 2026 (SP26)", 13)
     driver.run("crn-run")
     assert driver.form.job.run.parameters["enrollment_term_id"] == 13
     assert 'role="alert"' not in driver.html("crn-status")

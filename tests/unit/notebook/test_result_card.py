@@ -1,7 +1,6 @@
 """The result of a run: its card, and the code that gives the same frame."""
 
 import inspect
-from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -11,7 +10,7 @@ from hypothesis import strategies as st
 
 import canvas_reports_nb as crn
 from canvas_reports_nb.catalog import schemas
-from canvas_reports_nb.notebook.result_card import card, snippet
+from canvas_reports_nb.notebook.result_card import personal_note, preview, snippet
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30).filter(str.strip)
 VALUES = st.one_of(
@@ -61,8 +60,7 @@ def test_every_parameter_of_the_catalog_is_a_keyword_in_the_code(report: str) ->
     assert not parameters.keys() & inspect.signature(crn.read_report).parameters.keys()
 
 
-def result_of(report: str, table: str) -> Any:
-    return SimpleNamespace(tables=(table,), provenance={"report": report, "run_id": 7, "parameters": {}})
+KNOWN = schemas.schema("grade_export_csv").tables["grade_export_csv"]
 
 
 def test_cells_are_shown_as_text() -> None:
@@ -71,19 +69,29 @@ def test_cells_are_shown_as_text() -> None:
             "student name": ["<script>alert(1)</script>", "مريم", None],
             "student id": pd.array([12345678901234567, None, 3], dtype="Int64"),
             "moon phase": ["x" * 500, "", "李小明"],
+            "is new": pd.array([True, False, None], dtype="boolean"),
+            "seen": pd.to_datetime(["2026-03-02T16:14:07Z", None, None]),
         }
     )
-    shown = card(result_of("grade_export_csv", "grade_export_csv"), "grade_export_csv", frame, "df = 1 < 2")
-    assert "3 rows, 3 columns" in shown
+    shown = preview(frame, KNOWN, 0, 50)
     assert "<script>" not in shown
-    assert "12345678901234567" in shown
+    for text in ("12345678901234567", "<bdi>yes</bdi>", "<bdi>no</bdi>", "2026-03-02 16:14"):
+        assert text in shown
     assert "nan" not in shown.lower()
+    assert "nat" not in shown.lower().replace("catalog", "")
     assert "x" * 100 not in shown
-    assert "Personal data in 2 of 3 columns; not in the catalog: 1." in shown
-    assert "df = 1 &lt; 2" in shown
+    assert personal_note(frame, KNOWN) == "Personal data in 2 of 5 columns; not in the catalog: 3."
+    assert "not in the catalog" in personal_note(frame, None)
 
 
-@pytest.mark.parametrize(("rows", "unit"), [(1, "bytes"), (10_000, "kB"), (2_000_000, "MB")])
-def test_memory_has_a_unit(rows: int, unit: str) -> None:
-    frame = pd.DataFrame({"x": range(rows)})
-    assert f" {unit} in memory" in card(result_of("unheard_of_csv", "t"), "t", frame, "")
+def test_pages_and_wide_tables() -> None:
+    frame = pd.DataFrame({f"column {n}": range(120) for n in range(70)})
+    assert "<bdi>49</bdi>" in preview(frame, None, 0, 50)
+    last = preview(frame, None, 100, 50)
+    assert ("<bdi>100</bdi>" in last, "<bdi>99</bdi>" in last, "<bdi>119</bdi>" in last) == (
+        True,
+        False,
+        True,
+    )
+    assert "and 10 more columns" in last
+    assert "<tbody></tbody>" in preview(frame.iloc[:0], None, 0, 50)
