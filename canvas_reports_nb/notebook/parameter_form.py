@@ -281,8 +281,11 @@ def settings_words(report: str, asked: Mapping[str, Any], terms: Sequence[Mappin
     """Return the parameters of a run in words."""
     names = {str(term["id"]): term_name(term) for term in terms}
     name, choosing = term_parameter(report), switches(report)
-    chosen = asked.get(name) if name else None
-    found = ["all terms" if chosen is None else names.get(str(chosen), f"term {chosen}")] if name else []
+    chosen, found = asked.get(name) if name else None, []
+    if chosen is not None:
+        found = [names.get(str(chosen), f"term {chosen}")]
+    elif name in (known.parameters if (known := schema(report)) else ()):
+        found = ["all terms"]
     files = [words(report, each)[0].lower() for each in choosing if is_on(asked.get(each, False))]
     if files:
         found.append("all files" if len(files) == len(choosing) else ", ".join(files))

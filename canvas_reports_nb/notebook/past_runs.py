@@ -174,8 +174,6 @@ def _cells(run: ReportRun, view: View) -> list[str]:
     return [finished, status, settings, shown, took, "you" if name and name == view.owner else name]
 
 
-
-
 def suggest(
     query: Query,
     *,
