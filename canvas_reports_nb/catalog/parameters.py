@@ -234,9 +234,7 @@ def _boolean(report: str, declared: Parameter, value: Any) -> bool:
 def _choices(report: str, declared: Parameter, value: Any) -> list[Any]:
     """Return the items of a list or of a text with commas, without blanks and repetitions."""
     items = value if isinstance(value, list) else str(value).split(",")
-    chosen = dict.fromkeys(_choice(report, declared, item) for item in items if not is_blank(item))
-    # In one order, because Canvas compares what it stored when it looks for an equal run.
-    return [choice for choice in declared.choices if choice in chosen] if declared.choices else list(chosen)
+    return list(dict.fromkeys(_choice(report, declared, item) for item in items if not is_blank(item)))
 
 
 def _choice(report: str, declared: Parameter, value: Any) -> Any:
