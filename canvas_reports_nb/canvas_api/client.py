@@ -16,6 +16,7 @@ from canvas_reports_nb.catalog.parameters import close_to, declared_as, named_re
 from canvas_reports_nb.catalog.schemas import schema
 from canvas_reports_nb.catalog.terms import terms_in_form
 from canvas_reports_nb.exceptions import (
+    AuthenticationError,
     CanvasReportsError,
     NotFoundError,
     NotPermittedError,
@@ -141,9 +142,12 @@ class AccountReports:
                     if not isinstance(listed, list):
                         raise UnexpectedAnswerError("Canvas sent something other than a list of terms.")
                     found += _readable(listed, partial(_with_id, "a term"))
-            except (NotPermittedError, ParameterError) as error:
-                if offered := self._terms_in_forms(cache):
+            except (NotPermittedError, ParameterError, AuthenticationError) as error:
+                offered = self._terms_in_forms(cache)
+                if offered:
                     return offered
+                if isinstance(error, AuthenticationError) and offered is None:
+                    raise  # the token itself, not a scope of it
                 raise NotPermittedError(
                     "This token may not list the terms, so a term can't be found by its name.",
                     hint='Give its Canvas id or "sis_term_id:X", or ask a Canvas admin for access to the terms.',
@@ -151,11 +155,12 @@ class AccountReports:
                 ) from None
             return found
 
-    def _terms_in_forms(self, cache: Cache) -> list[dict[str, Any]]:
+    def _terms_in_forms(self, cache: Cache) -> list[dict[str, Any]] | None:
+        """Return the terms in the first form that has some; ``None`` if the reports can't be listed either."""
         with suppress(CanvasReportsError):
             forms = (terms_in_form(offer.parameters_html) for offer in self.available(cache=cache, html=True))
             return next(filter(None, forms), [])
-        return []
+        return None
 
     def accounts(self, *, cache: Cache = "yes") -> list[dict[str, Any]]:
         """Return this account and all accounts below it.

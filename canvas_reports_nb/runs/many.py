@@ -17,7 +17,6 @@ from canvas_reports_nb.exceptions import (
     NotStoredError,
     ParameterError,
     ReportsFailedError,
-    RunError,
     TableError,
     warn,
 )
@@ -204,7 +203,7 @@ def read_many(
     if one_table:
         _drop_without_table(pending, table)
     for each in pending:
-        if isinstance(each.error, RunError) and each.run is not None:
+        if each.error is not None and each.run is not None:
             each.error.job = ReportJob(each, each.run)
     found = ReportsResult(asked, rows)
     if found.errors and on_error == "raise":

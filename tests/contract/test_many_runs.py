@@ -440,3 +440,12 @@ def test_a_file_that_another_process_removes_while_it_is_read_is_downloaded_agai
     monkeypatch.setattr(Stack, "load", removed)
     pd.testing.assert_frame_equal(connection.read_reports(requests, **QUIET), wanted)
     assert connection.starts() == 2
+
+
+def test_a_token_that_expires_during_the_wait_leaves_a_job_to_come_back_to(canvas: Any) -> None:
+    connection = canvas(duration=600, scenarios=["unauthorized@show*"])
+    with pytest.raises(ex.ReportsFailedError) as caught:
+        connection.read_reports([{"report": GRADES}], **QUIET)
+    (error,) = caught.value.reports.errors
+    assert isinstance(error, ex.AuthenticationError)
+    assert error.job.run.id in connection.history(GRADES)["run_id"].tolist()

@@ -7,6 +7,7 @@ import pytest
 
 from canvas_reports_nb.canvas_api.client import AccountReports
 from canvas_reports_nb.exceptions import (
+    AuthenticationError,
     NotPermittedError,
     ParameterError,
     UnexpectedAnswerError,
@@ -109,6 +110,14 @@ def test_terms_that_may_not_be_listed(refused: Exception) -> None:
     assert "Canvas id" in str(caught.value)
     assert "sis_term_id:X" in str(caught.value)
     assert "Reports - manage" not in str(caught.value)
+
+
+def test_a_token_without_the_scope_of_the_terms() -> None:
+    lists = {"accounts/self/terms": AuthenticationError("no scope"), "accounts/self/reports": []}
+    with pytest.raises(NotPermittedError, match="may not list the terms"):
+        api_of(lists).terms()
+    with pytest.raises(AuthenticationError, match="expired"):
+        api(AuthenticationError("expired")).terms()
 
 
 @pytest.mark.parametrize("account", ["self", "7"])
