@@ -15,10 +15,12 @@ from polars.exceptions import PolarsError
 
 from canvas_reports_nb.catalog.schemas import Column, fold, reports, schema
 from canvas_reports_nb.frames.describe import table_of
-from canvas_reports_nb.frames.exchange import to_lazy
+from canvas_reports_nb.frames.exchange import column_names, to_lazy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from canvas_reports_nb.catalog.schemas import Table
 
 Format: TypeAlias = Literal[
     "text",
@@ -140,9 +142,15 @@ def _to_polars(column: pd.Series[Any]) -> pl.Series:
         return pl.Series([None if pd.isna(each) is True else each for each in values], dtype=pl.Object)
 
 
+def own_table(frame: Any) -> Table | None:
+    """Return the table whose rows a frame holds; ``None`` if they were counted or joined to something else."""
+    table = table_of(frame)
+    return table if table and all(table.column(str(name)) for name in column_names(frame)) else None
+
+
 def _descriptions(frame: Any) -> Callable[[str], Column | None]:
     """Return what finds a column in the frame's table, or else its kind by its exact name in any table."""
-    table = table_of(frame)
+    table = own_table(frame)
     return lambda name: (table.column(name) if table else None) or _by_name().get(fold(name))
 
 

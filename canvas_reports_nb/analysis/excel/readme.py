@@ -11,14 +11,16 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from canvas_reports_nb.analysis.definitions import definition
+from canvas_reports_nb.analysis.excel.cells import own_table
 from canvas_reports_nb.exceptions import NoProvenanceError
-from canvas_reports_nb.frames.describe import provenance_of, table_of
+from canvas_reports_nb.frames.describe import provenance_of
 from canvas_reports_nb.settings import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from canvas_reports_nb.analysis.excel.cells import Sheet, SheetColumn
+    from canvas_reports_nb.catalog.schemas import Table
 
 _TERMS = ("term", "term name", "term_name")
 _FEW = 20
@@ -77,9 +79,17 @@ def readme_rows(
 
 
 def _contents(sheet: Sheet) -> str:
-    table = table_of(sheet.frame)
-    grain = f" One row per {table.grain.removeprefix('one ').rstrip('.')}. {table.selection}" if table else ""
+    table = _whole_rows_of(sheet)
+    grain = f" One row per {table.grain.removeprefix('one ').rstrip('.')}." if table else ""
     return f"{sheet.rows:,} rows, {len(sheet.columns)} columns.{grain}"
+
+
+def _whole_rows_of(sheet: Sheet) -> Table | None:
+    """Return the table of a sheet if its key shows that each row is a row of the table."""
+    table = own_table(sheet.frame)
+    names = {column.source for column in sheet.columns}
+    keys = [set(key) for key in (table.key, table.older_key) if key] if table else []
+    return table if any(key <= names for key in keys) else None
 
 
 def _distinct_runs(sheets: Sequence[Sheet]) -> list[dict[str, Any]]:
@@ -128,7 +138,7 @@ def _left_out(sheet: Sheet) -> Iterator[tuple[str, str]]:
     """Yield what of the source is not in a sheet, or not as it was, and why."""
     found = provenance_of(sheet.frame)
     rows = found.get("rows")
-    if isinstance(rows, int) and rows > sheet.rows and table_of(sheet.frame) is not None:
+    if isinstance(rows, int) and rows > sheet.rows and _whole_rows_of(sheet):
         yield (
             "Rows left out",
             f"{sheet.name}: {rows - sheet.rows:,} of {rows:,} rows of the run were filtered out.",

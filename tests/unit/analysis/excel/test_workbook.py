@@ -69,6 +69,19 @@ def test_sheets_and_read_me(written: Written) -> None:
     assert derived["Personal"] == [False, True]
 
 
+def test_a_result_is_not_described_as_the_table_it_was_made_from(written: Written) -> None:
+    grades = crn.read_file(SAMPLE)
+    book = written(grades.groupby("course")[["final score"]].mean())
+    (contents,) = book.text("Sheet grade_export_csv")
+    assert contents == "2 rows, 2 columns."
+    assert book.text("Rows left out") == []
+    assert (
+        written(grades, name="b.xlsx")
+        .text("Sheet grade_export_csv")[0]
+        .startswith("3 rows, 21 columns. One row per student enrollment")
+    )
+
+
 def test_a_run_is_described(written: Written) -> None:
     grades = crn.read_file(SAMPLE)
     grades.attrs["canvas_report"] |= {
