@@ -7,13 +7,15 @@ and a student once per course. Times are in UTC, storage in megabytes as Canvas 
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from itertools import combinations
+from collections.abc import Mapping
 from typing import Any
 
 import polars as pl
 
 from canvas_reports_nb.analysis.alerts import Alerts, alerts
+from canvas_reports_nb.analysis.definitions import defined
+from canvas_reports_nb.analysis.provisioning.courses import count_people
+from canvas_reports_nb.analysis.provisioning.tables import has_status, lazy_tables, unique_rows
 from canvas_reports_nb.catalog.parameters import is_number
 from canvas_reports_nb.exceptions import ParameterError
 from canvas_reports_nb.frames.exchange import (
@@ -29,24 +31,17 @@ from canvas_reports_nb.frames.exchange import (
 __all__ = ["Alerts", "alerts", "clean_up", "last_access_by_week"]
 
 _TIMES = ("last access at", "last activity at")
-_PAIR = ("user id", "course id")
-_ENROLLMENT = ("canvas_user_id", "canvas_course_id", "base_role_type", "status")
-# The ids of other reports, and their names in the activity reports.
-_IDS = {
-    "canvas_user_id": "user id",
-    "canvas_course_id": "course id",
-    "student id": "user id",
-    "course id": "course id",
-}
-_COURSE = ("course id", "sis id", "short name", "name")
+_OPEN = ("canvas_course_id", "status")
+_SEAT = ("canvas_user_id", "canvas_course_id", "role", "status")
 _STORAGE = "storage used in MB"
-_REASONS = ("unused", "unpublished", "public", "heavy")
+_REASONS = ("unused", "unpublished", "no students", "no teachers", "public", "heavy")
 
 
 def __dir__() -> list[str]:
     return __all__
 
 
+@defined("People by the week of their last access in the time zone {zone}, each counted once.")
 def last_access_by_week(frame: FrameT, *, zone: str = "UTC") -> FrameT:
     """Count the people last seen in each week.
 
@@ -99,83 +94,100 @@ def last_seen(frame: Any, column: str, zone: str, analysis: str) -> pl.LazyFrame
     )
 
 
+@defined(
+    "Open courses with a reason to clean them up: no students, no teachers, never published, nothing in them, public, or "
+    "at least {heavy:g} MB; people with active or invited enrollments count."
+)
 def clean_up(
+    tables: Mapping[str, FrameT],
     *,
-    unused: FrameT | None = None,
-    unpublished: FrameT | None = None,
-    public: FrameT | None = None,
-    storage: FrameT | None = None,
+    unused: Any = None,
+    public: Any = None,
+    storage: Any = None,
     heavy: float = 1000.0,
 ) -> FrameT:
-    """List the courses that are unused, unpublished, public or storage-heavy, with the reasons.
+    """List the open courses that can be cleaned up, with the reasons.
 
     Parameters
     ----------
-    unused, unpublished, public, storage : DataFrame, optional
-        ``unused_courses_csv``, ``unpublished_courses_csv``, ``public_courses_csv`` and ``course_storage_csv``
-        of one account and term, of any kind; at least one of them.
+    tables : mapping of str to frame
+        ``courses`` and ``enrollments`` of one provisioning_csv run without an enrollment filter.
+    unused, public, storage : frame, optional
+        ``unused_courses_csv``, ``public_courses_csv`` and ``course_storage_csv`` of the same account, of any kind.
     heavy : float
-        A course that uses this many megabytes or more of its quota is storage-heavy.
+        A course that uses this many megabytes or more of its quota is heavy.
 
     Returns
     -------
-    DataFrame
-        The kind of the first frame given, one row per course, sorted by number of reasons, storage and id:
-        ``course id`` (Int64), ``sis id``, ``short name``, ``name`` (text), ``unused``, ``unpublished``,
-        ``public``, ``heavy`` (boolean; missing if that report was not given), ``storage used in MB`` (Float64;
-        missing likewise), ``reasons`` (text, such as ``"unused, public"``) and ``number of reasons`` (Int64).
+    frame
+        The kind of ``courses``, one row per course that is neither concluded nor deleted and has a reason, sorted by
+        number of reasons, storage and id: ``course id`` (Int64), ``sis id``, ``short name``, ``name`` (text);
+        ``students`` and ``teachers`` (Int64: people, by base role); ``unused`` (nothing in it), ``unpublished``,
+        ``no students``, ``no teachers``, ``public``, ``heavy`` (boolean; missing if that report was not given);
+        ``storage used in MB`` (Float64; missing likewise), ``reasons`` (text, such as ``"unused; no students"``) and
+        ``number of reasons`` (Int64).
     """
     if not is_number(heavy):
         raise ParameterError(f"Can't use heavy={heavy!r}.", hint="Give a number of megabytes: heavy=1000.")
-    reports = dict(zip(_REASONS, (unused, unpublished, public, storage), strict=True))
-    given = {reason: table for reason, table in reports.items() if table is not None}
-    if not given:
-        raise ParameterError(
-            "clean_up needs at least one report.",
-            hint='Add unused=canvas.read_report("unused_courses_csv"), or unpublished=, public= or storage=.',
-        )
-    lists = [_listed(reason, table, heavy) for reason, table in given.items()]
-    for one, other in combinations(lists, 2):
-        check_joinable(one, "course id", other, "course id")
-    courses = _with_reasons(pl.concat(lists, how="diagonal_relaxed"), given)
-    if storage is not None:
-        used = to_lazy(storage, ("id", _STORAGE)).group_by(pl.col("id").alias("course id"))
-        courses = courses.join(used.agg(pl.col(_STORAGE).max()), on="course id", how="left")
-    else:
-        courses = courses.with_columns(pl.lit(None, pl.Float64).alias(_STORAGE))
+    given = lazy_tables(tables, "clean_up", (), {"courses": _OPEN, "enrollments": _SEAT})
+    courses = unique_rows(given, "courses").filter(~has_status(("concluded", "deleted")))
+    counts = count_people(given, "canvas_course_id", ("active", "invited"))
+    names = {
+        "canvas_course_id": "course id",
+        "course_id": "sis id",
+        "short_name": "short name",
+        "long_name": "name",
+    }
+    known = courses.collect_schema().names()
+    rows = courses.join(counts, on="canvas_course_id", how="left").select(
+        *(
+            (pl.col(own) if own in known else pl.lit(None, pl.String)).alias(name)
+            for own, name in names.items()
+        ),
+        pl.col("students", "teachers").fill_null(0),
+        (pl.col("status").cast(pl.String) == "unpublished").alias("unpublished"),
+    )
+    rows = rows.with_columns(
+        (pl.col("students") == 0).alias("no students"), (pl.col("teachers") == 0).alias("no teachers")
+    )
+    for flag, report, key in (("unused", unused, "course id"), ("public", public, "id")):
+        rows = _with_flag(rows, flag, report, key)
+    rows = _with_storage(rows, storage, heavy)
+    words = [pl.when(pl.col(reason)).then(pl.lit(reason)) for reason in _REASONS]
+    found = rows.with_columns(
+        pl.concat_str(words, separator="; ", ignore_nulls=True).alias("reasons"),
+        pl.sum_horizontal(pl.col(_REASONS).cast(pl.Int64)).alias("number of reasons"),
+    ).filter(pl.col("number of reasons") > 0)
     order = ("number of reasons", _STORAGE, "course id")
-    ordered = courses.sort(order, descending=[True, True, False], nulls_last=True)
+    ordered = found.sort(order, descending=[True, True, False], nulls_last=True)
     return as_kind_of(
-        ordered.select(*_COURSE, *_REASONS, _STORAGE, "reasons", "number of reasons"),
-        next(iter(given.values())),
+        ordered.select(
+            *names.values(), "students", "teachers", *_REASONS, _STORAGE, "reasons", "number of reasons"
+        ),
+        tables["courses"],
     )
 
 
-def _listed(reason: str, table: Any, heavy: float) -> pl.LazyFrame:
-    """Return the courses of one report under common names."""
-    own = (
-        ("course id", "course sis id", "short name", "long name")
-        if reason == "unused"
-        else ("id", "sis id", "short name", "name")
-    )
-    sizes = [_STORAGE] if reason == "heavy" else []
-    rows = to_lazy(table, (*own, *sizes))
-    require_columns(rows, own, f"clean_up, for {reason} courses,", numbers=sizes, given=table)
-    if sizes:
-        rows = rows.filter(pl.col(_STORAGE) >= heavy)
-    columns = [pl.col(name).alias(common) for name, common in zip(own, _COURSE, strict=True)]
-    return rows.select(*columns, pl.lit(reason).alias("__reason")).filter(pl.col("course id").is_not_null())
+def _with_flag(courses: pl.LazyFrame, flag: str, report: Any, key: str) -> pl.LazyFrame:
+    """Add whether a report lists the course; missing without the report."""
+    if report is None:
+        return courses.with_columns(pl.lit(None, pl.Boolean).alias(flag))
+    listed = to_lazy(report, (key,))
+    require_columns(listed, (key,), f"clean_up, in {flag},", given=report)
+    check_joinable(courses, "course id", listed, key)
+    flags = listed.select(pl.col(key).alias("course id"), pl.lit(value=True).alias(flag)).unique()
+    return courses.join(flags, on="course id", how="left").with_columns(pl.col(flag).fill_null(value=False))
 
 
-def _with_reasons(rows: pl.LazyFrame, given: Collection[str]) -> pl.LazyFrame:
-    flags = [
-        ((pl.col("__reason") == reason).any() if reason in given else pl.lit(None, pl.Boolean)).alias(reason)
-        for reason in _REASONS
-    ]
-    words = [pl.when(pl.col(reason)).then(pl.lit(reason)) for reason in given]
-    return (
-        rows.group_by("course id")
-        .agg(*(pl.col(name).drop_nulls().max() for name in _COURSE[1:]), *flags)
-        .with_columns(pl.concat_str(words, separator=", ", ignore_nulls=True).alias("reasons"))
-        .with_columns(pl.sum_horizontal(pl.col(list(given)).cast(pl.Int64)).alias("number of reasons"))
+def _with_storage(courses: pl.LazyFrame, storage: Any, heavy: float) -> pl.LazyFrame:
+    if storage is None:
+        return courses.with_columns(
+            pl.lit(None, pl.Float64).alias(_STORAGE), pl.lit(None, pl.Boolean).alias("heavy")
+        )
+    used = to_lazy(storage, ("id", _STORAGE))
+    require_columns(used, ("id",), "clean_up, in storage,", numbers=(_STORAGE,), given=storage)
+    check_joinable(courses, "course id", used, "id")
+    most = used.group_by(pl.col("id").alias("course id")).agg(pl.col(_STORAGE).max())
+    return courses.join(most, on="course id", how="left").with_columns(
+        (pl.col(_STORAGE) >= heavy).fill_null(value=False).alias("heavy")
     )

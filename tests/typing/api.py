@@ -191,7 +191,7 @@ def the_analyses(grades: pd.DataFrame, lazy: pl.LazyFrame, public: pl.DataFrame)
     assert_type(crn.grades.one_per_student(lazy), pl.LazyFrame)
     assert_type(crn.activity.alerts({"users": lazy}, grades=grades).per_course(), pl.LazyFrame)
     assert_type(crn.sis.reconcile({"users": grades}, lazy).summary(), pd.DataFrame)
-    assert_type(crn.activity.clean_up(public=public), pl.DataFrame)
+    assert_type(crn.activity.clean_up({"courses": public}), pl.DataFrame)
 
 
 def from_report_to_finding(frame: pd.DataFrame, lazy: pl.LazyFrame) -> None:

@@ -5,7 +5,7 @@ kind: pandas, polars, lazy polars (``{"users": canvas.scan_report(..., table="us
 """
 
 from canvas_reports_nb.analysis.provisioning.census import census, section_sizes
-from canvas_reports_nb.analysis.provisioning.courses import account_tree, vacant_courses, vacant_sections
+from canvas_reports_nb.analysis.provisioning.courses import account_tree
 from canvas_reports_nb.analysis.provisioning.people import (
     cross_lists,
     enrollment_counts,
@@ -33,8 +33,6 @@ __all__ = [
     "section_sizes",
     "sis_id_clashes",
     "suspended_but_enrolled",
-    "vacant_courses",
-    "vacant_sections",
 ]
 
 

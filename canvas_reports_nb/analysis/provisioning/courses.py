@@ -1,4 +1,4 @@
-"""Courses and sections without students or teachers, and the account tree with its totals."""
+"""The people in each course, and the account tree with its totals."""
 
 from __future__ import annotations
 
@@ -9,84 +9,9 @@ import polars as pl
 from canvas_reports_nb.analysis.provisioning.tables import (
     has_role,
     has_status,
-    select_as,
     takes_tables,
     unique_rows,
 )
-
-_PRESENT = ("active", "invited")
-_CLOSED = ("concluded", "deleted")
-_ENROLLMENT = ("canvas_user_id", "canvas_course_id", "canvas_section_id", "role", "status")
-_COURSE = ("canvas_course_id", "course_id", "long_name", "canvas_account_id", "canvas_term_id", "status")
-
-
-@takes_tables(courses=_COURSE, enrollments=_ENROLLMENT)
-def vacant_courses(tables: Mapping[str, pl.LazyFrame], *, states: Iterable[str] = _PRESENT) -> pl.LazyFrame:
-    """Return the open courses without students or without teachers.
-
-    Parameters
-    ----------
-    tables : mapping of str to frame
-        ``courses`` and ``enrollments`` of one provisioning_csv run without an enrollment filter.
-    states : iterable of str
-        Enrollment states that count.
-
-    Returns
-    -------
-    frame
-        One row per course that is neither concluded nor deleted and lacks either, in the order of the file:
-        ``canvas_course_id``, ``course_id``, ``long_name``, ``canvas_account_id``, ``canvas_term_id``,
-        ``status``; ``students`` and ``teachers`` (Int64: distinct people, custom roles by their base role);
-        ``empty`` (no student) and ``teacherless`` (boolean).
-    """
-    rows = unique_rows(tables, "courses").select(_COURSE).filter(~has_status(_CLOSED))
-    return _vacant(rows, count_people(tables, "canvas_course_id", states), "canvas_course_id")
-
-
-@takes_tables(
-    sections=("canvas_section_id", "section_id", "name", "canvas_course_id", "status"),
-    courses=_COURSE,
-    enrollments=_ENROLLMENT,
-)
-def vacant_sections(tables: Mapping[str, pl.LazyFrame], *, states: Iterable[str] = _PRESENT) -> pl.LazyFrame:
-    """Return the sections of open courses without students or without teachers.
-
-    Parameters
-    ----------
-    tables : mapping of str to frame
-        ``sections``, ``courses`` and ``enrollments`` of one provisioning_csv run without an enrollment filter.
-    states : iterable of str
-        Enrollment states that count.
-
-    Returns
-    -------
-    frame
-        One row per section that is not deleted, in a course that is neither concluded nor deleted, and lacks
-        either, in the order of the file: ``canvas_section_id``, ``section_id``, ``name``, ``canvas_course_id``;
-        ``course_id``, ``course_long_name``, ``canvas_account_id``, ``canvas_term_id``, ``course_status``;
-        ``students``, ``teachers``, ``empty``, ``teacherless`` as in `vacant_courses`; ``course_teachers``
-        (Int64), because a teacher of another section of the course may also teach this one.
-    """
-    columns = {
-        "course_id": "course_id",
-        "long_name": "course_long_name",
-        "canvas_account_id": "canvas_account_id",
-        "canvas_term_id": "canvas_term_id",
-        "status": "course_status",
-    }
-    courses = unique_rows(tables, "courses").filter(~has_status(_CLOSED))
-    rows = (
-        unique_rows(tables, "sections")
-        .filter(~has_status(_CLOSED))
-        .select("canvas_section_id", "section_id", "name", "canvas_course_id")
-        .join(select_as(courses, "canvas_course_id", columns), on="canvas_course_id", maintain_order="left")
-    )
-    vacant = _vacant(rows, count_people(tables, "canvas_section_id", states), "canvas_section_id")
-    in_course = count_people(tables, "canvas_course_id", states)
-    teachers = select_as(in_course, "canvas_course_id", {"teachers": "course_teachers"})
-    return vacant.join(teachers, on="canvas_course_id", how="left", maintain_order="left").with_columns(
-        pl.col("course_teachers").fill_null(0)
-    )
 
 
 def count_people(tables: Mapping[str, pl.LazyFrame], place: str, states: Iterable[str]) -> pl.LazyFrame:
@@ -97,15 +22,6 @@ def count_people(tables: Mapping[str, pl.LazyFrame], place: str, states: Iterabl
         for role in ("student", "teacher")
     }
     return enrollments.filter(has_status(states)).group_by(place).agg(**counts)
-
-
-def _vacant(rows: pl.LazyFrame, counts: pl.LazyFrame, place: str) -> pl.LazyFrame:
-    return (
-        rows.join(counts, on=place, how="left", maintain_order="left")
-        .with_columns(pl.col("students", "teachers").fill_null(0))
-        .with_columns(empty=pl.col("students") == 0, teacherless=pl.col("teachers") == 0)
-        .filter(pl.col("empty") | pl.col("teacherless"))
-    )
 
 
 @takes_tables(

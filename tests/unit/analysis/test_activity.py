@@ -94,35 +94,42 @@ def test_lazy_reports_are_read_only_on_collect(oracle: Any) -> None:
             answer.collect()
 
 
-COURSES = st.lists(st.sampled_from([1, 2, 3, 17_000_000_000_000_001]), unique=True)
-
-
-def courses(ids: list[int], *, unused: bool = False, megabytes: list[float] | None = None) -> pa.Table:
-    first, sis, name = ("course id", "course sis id", "long name") if unused else ("id", "sis id", "name")
-    described = {first: pa.int64(), sis: pa.string(), "short name": pa.string(), name: pa.string()}
-    rows = [(one, None if one == 2 else f"0{one}", f"C{one}", f"Course {one}") for one in ids]
-    if megabytes is None:
-        return table(described, rows)
-    return table(
-        {**described, "storage used in MB": pa.float64()},
-        [(*row, mb) for row, mb in zip(rows, megabytes, strict=True)],
-    )
-
+COURSE = {
+    "canvas_course_id": pl.Int64,
+    **dict.fromkeys(("course_id", "short_name", "long_name", "status"), pl.String),
+}
+ENROLLMENT = {
+    **dict.fromkeys(("canvas_user_id", "canvas_course_id"), pl.Int64),
+    **dict.fromkeys(("role", "base_role_type", "status"), pl.String),
+}
+STORED = {"id": pl.Int64, "storage used in MB": pl.Float64}
+BIG = 17_000_000_000_000_001
+PLACE = st.sampled_from([1, 2, 3, BIG])
 
 CLEAN_SQL = """
-    WITH listed AS (
-        SELECT "course id" AS id, "course sis id" AS sis, "short name" AS code, "long name" AS name, 1 AS reason FROM unused
-        UNION ALL SELECT id, "sis id", "short name", name, 2 FROM unpublished
-        UNION ALL SELECT id, "sis id", "short name", name, 3 FROM public
-        UNION ALL SELECT id, "sis id", "short name", name, 4 FROM storage WHERE "storage used in MB" >= {heavy}
+    WITH counts AS (
+        SELECT canvas_course_id AS id,
+            count(DISTINCT canvas_user_id) FILTER (base_role_type = 'StudentEnrollment') AS students,
+            count(DISTINCT canvas_user_id) FILTER (base_role_type = 'TeacherEnrollment') AS teachers
+        FROM enrollments WHERE status IN ('active', 'invited') GROUP BY ALL
+    ), used AS (SELECT id, max("storage used in MB") AS mb FROM storage GROUP BY id
+    ), marked AS (
+        SELECT canvas_course_id AS "course id", course_id AS "sis id", short_name AS "short name", long_name AS name,
+            coalesce(students, 0) AS students, coalesce(teachers, 0) AS teachers, [
+                canvas_course_id IN (SELECT "course id" FROM unused), status = 'unpublished', coalesce(students, 0) = 0,
+                coalesce(teachers, 0) = 0, canvas_course_id IN (SELECT id FROM public), coalesce(mb >= {heavy}, false)
+            ] AS marks, mb AS "storage used in MB"
+        FROM courses LEFT JOIN counts ON counts.id = canvas_course_id LEFT JOIN used ON used.id = canvas_course_id
+        WHERE status NOT IN ('concluded', 'deleted')
     )
-    SELECT id AS "course id", max(sis) AS "sis id", max(code) AS "short name", max(l.name) AS name,
-        bool_or(reason = 1) AS unused, bool_or(reason = 2) AS unpublished, bool_or(reason = 3) AS public,
-        bool_or(reason = 4) AS heavy,
-        (SELECT "storage used in MB" FROM storage s WHERE s.id = l.id) AS "storage used in MB",
-        string_agg(['unused', 'unpublished', 'public', 'heavy'][reason], ', ' ORDER BY reason) AS reasons,
-        count(*) AS "number of reasons"
-    FROM listed l GROUP BY l.id ORDER BY 11 DESC, 9 DESC NULLS LAST, 1
+    SELECT * EXCLUDE (marks, "storage used in MB"), marks[1] AS unused, marks[2] AS unpublished,
+        marks[3] AS "no students", marks[4] AS "no teachers", marks[5] AS public, marks[6] AS heavy, "storage used in MB",
+        array_to_string(list_filter(list_transform(
+            ['unused', 'unpublished', 'no students', 'no teachers', 'public', 'heavy'],
+            lambda word, i: CASE WHEN marks[i] THEN word END), lambda word: word IS NOT NULL), '; ') AS reasons,
+        list_count(list_filter(marks, lambda mark: mark)) AS "number of reasons"
+    FROM marked WHERE list_contains(marks, true)
+    ORDER BY "number of reasons" DESC, "storage used in MB" DESC NULLS LAST, "course id"
 """
 
 
@@ -130,57 +137,77 @@ def tidy(oracle: Any, tables: dict[str, pa.Table], heavy: float, kinds: tuple[st
     wanted = oracle.sql(CLEAN_SQL.format(heavy=heavy), **tables)
     for kind in kinds:
         frames = {name: oracle.as_kind(one, kind) for name, one in tables.items()}
-        found = crn.activity.clean_up(**frames, heavy=heavy)
+        reports = {name: frames[name] for name in ("unused", "public", "storage")}
+        found = crn.activity.clean_up(frames, **reports, heavy=heavy)
         assert oracle.kind_of(found) == kind
         oracle.check(found, wanted)
 
 
 @settings(max_examples=20)
 @given(
-    unused=COURSES,
-    unpublished=COURSES,
-    public=COURSES,
-    stored=COURSES,
-    megabytes=st.lists(PERCENT, min_size=4),
-)
-def test_any_lists_make_one_clean_up_list(  # noqa: PLR0917 - hypothesis gives them by name
+    courses=st.lists(
+        st.tuples(PLACE, st.just("01"), st.just("C"), st.just("Ü"), st.sampled_from(["active", "unpublished", "deleted"])),
+        unique_by=lambda row: row[0],
+    ),
+    seats=st.lists(
+        st.tuples(
+            st.integers(1, 3), PLACE, st.just("x"), st.sampled_from(["StudentEnrollment", "TeacherEnrollment"]),
+            st.sampled_from(["active", "invited", "deleted"]),
+        ),
+        max_size=8,
+    ),
+    unused=st.lists(PLACE),
+    public=st.lists(PLACE),
+    storage=st.lists(st.tuples(PLACE, PERCENT), max_size=5),
+)  # fmt: skip
+def test_any_courses_are_cleaned_up_as_in_sql(  # noqa: PLR0917 - hypothesis gives them by name
     oracle: Any,
+    courses: list[Any],
+    seats: list[Any],
     unused: list[int],
-    unpublished: list[int],
     public: list[int],
-    stored: list[int],
-    megabytes: list[float],
+    storage: list[Any],
 ) -> None:
-    tables = {
-        "unused": courses(unused, unused=True),
-        "unpublished": courses(unpublished),
-        "public": courses(public),
-        "storage": courses(stored, megabytes=megabytes[: len(stored)]),
+    frames = {
+        "courses": pl.DataFrame(courses, schema=COURSE, orient="row"),
+        "enrollments": pl.DataFrame(seats, schema=ENROLLMENT, orient="row"),
+        "unused": pl.DataFrame({"course id": unused}, schema={"course id": pl.Int64}),
+        "public": pl.DataFrame({"id": public}, schema={"id": pl.Int64}),
+        "storage": pl.DataFrame(storage, schema=STORED, orient="row"),
     }
-    tidy(oracle, tables, 50.0, ("polars", "lazy"))
+    tidy(oracle, {name: frame.to_arrow() for name, frame in frames.items()}, 50.0, ("polars", "lazy"))
 
 
 def test_the_demo_is_cleaned_up(oracle: Any, larger: Callable[..., dict[str, pa.Table]]) -> None:
-    names = {
-        "unused": "unused",
-        "unpublished": "unpublished",
-        "public": "public",
-        "course_storage": "storage",
+    tables = larger("provisioning_csv", courses=True, enrollments=True)
+    reports = {
+        "unused": "unused_courses_csv",
+        "public": "public_courses_csv",
+        "storage": "course_storage_csv",
     }
-    reports = {"course_storage": "course_storage_csv"} | {
-        name: f"{name}_courses_csv" for name in ("unused", "unpublished", "public")
-    }
-    tables = {names[name]: larger(report)[report] for name, report in reports.items()}
+    tables |= {name: larger(report)[report] for name, report in reports.items()}
     assert all(map(len, tables.values()))
     tidy(oracle, tables, 600.0, oracle.kinds)
 
 
 def test_reasons_of_reports_not_given_are_missing(oracle: Any) -> None:
-    found = crn.activity.clean_up(public=oracle.as_kind(courses([3, 1]), "pandas"))
-    assert found["reasons"].tolist() == ["public", "public"]
-    assert found["course id"].tolist() == [1, 3]
-    assert found[["unused", "unpublished", "heavy", "storage used in MB"]].isna().all(axis=None)
+    tables = {
+        "courses": pl.DataFrame(
+            [(3, "3", "C", "C", "unpublished"), (1, "1", "C", "C", "active")], schema=COURSE, orient="row"
+        ),
+        "enrollments": pl.DataFrame(schema=ENROLLMENT),
+    }
+    found = crn.activity.clean_up(
+        {name: oracle.as_kind(frame.to_arrow(), "pandas") for name, frame in tables.items()}
+    )
+    assert found["reasons"].tolist() == ["unpublished; no students; no teachers", "no students; no teachers"]
+    assert found["course id"].tolist() == [3, 1]
+    assert found[["unused", "public", "heavy", "storage used in MB"]].isna().all(axis=None)
     assert [str(found[name].dtype) for name in ("unused", "storage used in MB")] == ["boolean", "Float64"]
+    assert crn.definition(found).startswith("Open courses with a reason to clean them up")
+
+
+TABLES_OF_COURSES = {"courses": pl.DataFrame(schema=COURSE), "enrollments": pl.DataFrame(schema=ENROLLMENT)}
 
 
 def test_enrollment_activity_is_also_counted_by_week() -> None:
@@ -196,8 +223,18 @@ def test_enrollment_activity_is_also_counted_by_week() -> None:
 @pytest.mark.parametrize(
     ("ask", "error", "words"),
     [
-        (crn.activity.clean_up, ParameterError, "unused_courses_csv"),
-        (lambda: crn.activity.clean_up(public=pl.DataFrame(), heavy="1 GB"), ParameterError, "heavy='1 GB'"),
+        (lambda: crn.activity.clean_up({}), ParameterError, "needs the table 'courses'"),
+        (lambda: crn.activity.clean_up(TABLES_OF_COURSES, heavy="1 GB"), ParameterError, "heavy='1 GB'"),
+        (
+            lambda: crn.activity.clean_up(TABLES_OF_COURSES, public=pl.DataFrame({"id": ["x"]})),
+            ParameterError,
+            "The ids 'course id'",
+        ),
+        (
+            lambda: crn.activity.clean_up(TABLES_OF_COURSES, unused=pl.DataFrame({"id": [1]})),
+            UnknownColumnError,
+            "clean_up, in unused,.*'course id'",
+        ),
         *(
             (
                 lambda zone=zone: crn.activity.last_access_by_week(
@@ -208,25 +245,6 @@ def test_enrollment_activity_is_also_counted_by_week() -> None:
                 "Unknown time zone",
             )
             for zone in ("Mars/X", "", None, 7)
-        ),
-        (
-            lambda: crn.activity.clean_up(
-                **{
-                    name: pl.DataFrame({"id": ids, "sis id": ["7"], "short name": ["C"], "name": ["C"]})
-                    for name, ids in (("unpublished", [None]), ("public", [1]))
-                },
-                storage=pl.DataFrame(
-                    {
-                        "id": ["x"],
-                        "sis id": ["7"],
-                        "short name": ["C"],
-                        "name": ["C"],
-                        "storage used in MB": [1.0],
-                    }
-                ),
-            ),
-            ParameterError,
-            "'course id'",
         ),
         (
             lambda: crn.activity.last_access_by_week(

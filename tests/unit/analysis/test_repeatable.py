@@ -97,14 +97,14 @@ ANALYSES: dict[str, Callable[[Tables], Any]] = {
     "provisioning.section_sizes": lambda of: provisioning.section_sizes(of, "department"),
     "provisioning.sis_id_clashes": provisioning.sis_id_clashes,
     "provisioning.suspended_but_enrolled": provisioning.suspended_but_enrolled,
-    "provisioning.vacant_courses": provisioning.vacant_courses,
-    "provisioning.vacant_sections": provisioning.vacant_sections,
     "sis.reconcile": lambda of: sis.reconcile(of, list_of(of), status="status", all=True).frame,
     "sis.Reconciliation": lambda of: sis.reconcile(of, list_of(of)).summary(),
     "activity.alerts": lambda of: alerts_of(of).frame,
     "activity.Alerts courses": lambda of: alerts_of(of).per_course(),
     "activity.Alerts left out": lambda of: alerts_of(of).quiet_courses,
-    "activity.clean_up": lambda of: activity.clean_up(unused=of["unused"], storage=of["storage"], heavy=1),
+    "activity.clean_up": lambda of: activity.clean_up(
+        of, unused=of["unused"], storage=of["storage"], heavy=1
+    ),
     "activity.last_access_by_week": lambda of: activity.last_access_by_week(of["access"]),
 }
 CHARTS: dict[str, Callable[[Tables], Any]] = {

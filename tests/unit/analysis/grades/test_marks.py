@@ -80,7 +80,6 @@ def test_wrong_calls_are_explained(oracle: Any, ask: Callable[[Any], Any], error
         crn.grades.missing_grades,
         crn.grades.overrides,
         crn.activity.last_access_by_week,
-        lambda frame: crn.activity.clean_up(public=frame),
         lambda frame: crn.grades.gaps(crn.grades.letters(WHOLE), frame, on="student id", group="group"),
     ],
 )

@@ -1,12 +1,8 @@
-"""Vacant courses and the account tree, in unusual tables."""
-
-from collections.abc import Callable
-from typing import Any
+"""The people in courses and the account tree, in unusual tables."""
 
 import polars as pl
-import pytest
 
-from canvas_reports_nb.analysis import provisioning
+from canvas_reports_nb.analysis import activity, provisioning
 
 
 def test_enrollments_of_an_older_canvas() -> None:
@@ -34,19 +30,11 @@ def test_enrollments_of_an_older_canvas() -> None:
     terms = pl.DataFrame({"canvas_term_id": [1], "term_id": ["FA25"], "name": ["Fall"]})
     tables = {"enrollments": enrollments, "courses": courses, "terms": terms}
     assert provisioning.enrollment_counts(tables)["enrollments"].to_list() == [1, 1]
-    vacant = provisioning.vacant_courses(tables)
-    assert vacant.select("canvas_course_id", "empty", "teacherless").rows() == [
+    found = activity.clean_up(tables)
+    assert found.select("course id", "no students", "no teachers").rows() == [
         (1, True, False),
         (2, False, True),
     ]
-    assert provisioning.vacant_courses(tables, states=["active"])["empty"].to_list() == [True, True]
-
-
-@pytest.mark.parametrize("vacant", [provisioning.vacant_courses, provisioning.vacant_sections])
-def test_a_single_state_may_be_a_string(
-    vacant: Callable[..., Any], small_demo: dict[str, pl.DataFrame]
-) -> None:
-    assert vacant(small_demo, states="active").equals(vacant(small_demo, states=["active"]))
 
 
 def test_a_circle_of_accounts_is_cut() -> None:
