@@ -154,11 +154,11 @@ def _read_date(text: str, zone: str) -> datetime | None:
         # A day that the month doesn't have, such as February 30, rolls into the next month.
         first = datetime(int(day["year"]), month, 1)  # noqa: DTZ001 - the zone follows
         local = first + timedelta(days=int(day["day"]) - 1) + passed
-    except ValueError as error:
+        if not offset:
+            return local.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+        return datetime.fromisoformat(local.isoformat() + offset).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise ReportFailed(f"invalid date: {text}") from error
-    if not offset:
-        return local.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
-    return datetime.fromisoformat(local.isoformat() + offset).astimezone(UTC)
 
 
 @dataclass(frozen=True, slots=True)

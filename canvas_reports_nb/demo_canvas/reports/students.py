@@ -10,7 +10,7 @@ from canvas_reports_nb.demo_canvas.world import World
 from canvas_reports_nb.demo_canvas.world.learning import submitted_between
 
 from .csv_out import Rows
-from .parameters import Request, is_given
+from .parameters import ReportFailed, Request, is_given
 
 _WINDOW = timedelta(days=14)
 _STATE = pl.col("state").cast(pl.String)
@@ -19,10 +19,13 @@ _STATE = pl.col("state").cast(pl.String)
 def submission_window(request: Request) -> tuple[datetime, datetime]:
     """Return the window in which submissions count: missing ends computed, never longer than two weeks."""
     start, end = request.moment("start_at"), request.moment("end_at")
-    if end is None:
-        end = request.world.now if start is None else start + _WINDOW
-    if start is None or end - start > _WINDOW:
-        start = end - _WINDOW
+    try:
+        if end is None:
+            end = request.world.now if start is None else start + _WINDOW
+        if start is None or end - start > _WINDOW:
+            start = end - _WINDOW
+    except OverflowError as error:
+        raise ReportFailed("the window ends beyond the calendar") from error
     return start, end
 
 

@@ -153,7 +153,9 @@ def test_dates(school, text, at):
     assert Request(school(), {"start_at": text}, 1).moment("start_at") == at
 
 
-@pytest.mark.parametrize("text", ["2026-13-01", "2026-03-02T25:00:00Z", "03/14/2026"])
+@pytest.mark.parametrize(
+    "text", ["2026-13-01", "2026-03-02T25:00:00Z", "03/14/2026", "2026-03-02T10:00+99:99"]
+)
 def test_an_impossible_month_or_hour_ends_the_run_in_error(run, school, text):
     with pytest.raises(ReportFailed):
         run(school(), "zero_activity_csv", start_at=text)
