@@ -34,7 +34,7 @@ class Settings:
     institutional_tags: bool = False
     """Three more files of provisioning_csv and sis_export_csv."""
     trusted_accounts: bool = False
-    """The `root_account` column in the enrollments and admins files."""
+    """Trust in another school, where the guest has a login: the `root_account` column in the enrollments and admins files."""
 
     @classmethod
     def of(cls, chosen: Mapping[str, object]) -> Self:
