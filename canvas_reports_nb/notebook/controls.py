@@ -93,14 +93,12 @@ class Field:
 
     def _input(self) -> widgets.Widget:
         look = {"description": self.label, "tooltip": self.label, "style": _LABELED}
-        look["layout"] = widgets.Layout(width=_WIDE)
+        look["layout"] = widgets.Layout(width="auto" if self.kind == "switch" else _WIDE)
         # Read a text when it is complete, so that typing does not cause an error at every keystroke.
         typed = {"continuous_update": False, **look}
         match self.kind:
             case "switch":
-                return widgets.Checkbox(
-                    value=False, indent=False, **{**look, "layout": widgets.Layout(width="auto")}
-                )
+                return widgets.Checkbox(value=False, indent=False, **look)
             case "date":
                 return widgets.DatePicker(**look)
             case "term":

@@ -88,6 +88,8 @@ class ReportForm(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
         self._zone: tzinfo = UTC
         self._owner = ""
         self._saved: Any = None
+        # Voila shows notebooks to readers who see no code.
+        self._shows_code = not os.environ.get("SERVER_SOFTWARE", "").startswith("voila")
         self._header = Header(canvas.url, canvas.account_id, self._switch_account, self._refresh_clicked)
         self._reports = ReportList(self._select_report)
         self._about = widgets.HTML(_CHOOSE).add_class("crn-about")
@@ -104,7 +106,9 @@ class ReportForm(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
         self._status = widgets.HTML().add_class("crn-status")
         self._progress = widgets.VBox().add_class("crn-progress")
         self._running = widgets.HBox([self._progress, self._stop]).add_class("crn-running")
-        self._result = ResultCard(self._table_chosen, self._describe, self._download)
+        self._result = ResultCard(
+            self._table_chosen, self._describe, self._download, shows_code=self._shows_code
+        )
         self._past = PastRuns(self._open_past, self._same_settings, self._delete_past, self._view)
         self._actions = row(self._open, self._run, self._usual).add_class("crn-actions")
         self._build()
@@ -166,8 +170,8 @@ class ReportForm(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
     def close(self) -> None:
         """Remove the form and all its parts from the page and from the widgets that a notebook saves."""
         self._closed.set()
-        for child in self.children:
-            discard(child)
+        for part in (*self.children, *self._parameters.parts, *self._result.parts):
+            discard(part)
         self.layout.close()
         super().close()
 
@@ -458,7 +462,8 @@ class ReportForm(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
 
     @_guarded
     def _joined(self, job: ReportJob) -> None:
-        text = f"Following run {job.run.id}. To get it in another cell: {job.attach_line}"
+        text = f"Following run {job.run.id}."
+        text += f" To get it in another cell: {job.attach_line}" if self._shows_code else ""
         self._status.value = _html.hint(text)
 
     def _finished(self, worker: RunWorker) -> None:

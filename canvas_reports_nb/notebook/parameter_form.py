@@ -130,6 +130,8 @@ class ParameterForm:
         self._more.add_class("crn-link").on_click(lambda _: self._fold(shown=self._is_folded))
         self._folded = widgets.VBox()
         self.box = widgets.VBox().add_class("crn-parameters")
+        self.parts = (self._more, self._folded)
+        """What is not always on the page."""
 
     def show(self, offer: AvailableReport | None) -> None:
         """Show the fields of a report, or none."""
@@ -152,8 +154,9 @@ class ParameterForm:
         self._folded.children = [field.box for field in extra]
         self._fold(shown=False)
         children += [self._more, self._folded] if extra else []
-        nothing = [widgets.HTML(_html.hint("This report has no options."))] if offer else []
-        self.box.children = children or nothing
+        if offer and not children:
+            children = [widgets.HTML(_html.hint("This report has no options."))]
+        self.box.children = children
         for each in before:
             discard(each)
 

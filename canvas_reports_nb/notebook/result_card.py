@@ -129,8 +129,10 @@ class ResultCard:
         choose: Callable[[str], None],
         describe: Callable[..., tuple[str, list[str], str]],
         download: Callable[[str], None],
+        *,
+        shows_code: bool = True,
     ) -> None:
-        self._choose, self._describe = choose, describe
+        self._choose, self._describe, self._shows_code = choose, describe, shows_code
         self._head, self._card, self._code = widgets.HTML(), widgets.HTML(), widgets.HTML()
         self._link = widgets.Output().add_class("crn-download")
         self._csv = button("⬇ CSV", "crn-csv", "Save this table as a CSV file beside the notebook")
@@ -146,7 +148,11 @@ class ResultCard:
         self._rows = widgets.HTML()
         self._pager = row(self._older, self._newer, self._rows).add_class("crn-pager")
         self._tabs = Tables(self._chosen)
+        buttons = row(self._excel, self._csv).add_class("crn-buttons")
+        self._top = row(self._head, buttons).add_class("crn-top")
         self.box = widgets.VBox().add_class("crn-result")
+        self.parts = (self._top, self._link, self._tabs, self._card, self._pager, self._code)
+        """What is on the page once there is a result."""
         self.frame: pd.DataFrame | None = None
         self.result: ReportResult | None = None
         self.table = ""
@@ -164,16 +170,10 @@ class ResultCard:
         self._tabs.value = table
         self._turn(0)
         self.update()
-        self._code.value = _html.code_box(self.code)
-        top = row(self._head, row(self._excel, self._csv).add_class("crn-buttons")).add_class("crn-top")
-        children = [top, self._link, *([self._tabs] if len(result.tables) > 1 else [])]
+        self._code.value = _html.code_box(self.code) if self._shows_code else ""
         if is_new:
-            before, self.box.children = (
-                self.box.children[:1],
-                [*children, self._card, self._pager, self._code],
-            )
-            for each in before:
-                each.close()
+            shown = [part for part in self.parts if part is not self._tabs or len(result.tables) > 1]
+            self.box.children = shown
 
     @property
     def code(self) -> str:

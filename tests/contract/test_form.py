@@ -4,11 +4,13 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
 import pytest
+from ipywidgets.widgets.widget import _instances
 
 import canvas_reports_nb as crn
 from canvas_reports_nb import exceptions
@@ -617,3 +619,103 @@ def test_the_form_of_a_sub_account_offers_the_terms_of_its_root(
     driver.run("crn-run")
     assert driver.form.job.run.parameters["enrollment_term_id"] == 13
     assert 'role="alert"' not in driver.html("crn-status")
+
+
+def test_closing_a_form_leaves_no_widgets(canvas: Callable[..., crn.Connection]) -> None:
+    connection = canvas()
+    before = set(_instances)
+    driver = Driver(connection)
+    driver.choose(SEVERAL)
+    driver.find("crn-tick-terms").value = True
+    driver.run("crn-run")
+    driver.choose(GRADES)
+    driver.run("crn-run")
+    assert set(_instances) > before
+    driver.form.close()
+    assert set(_instances) == before
+
+
+def test_the_result_is_saved_beside_the_notebook_and_no_other_file_is_replaced(
+    canvas: Callable[..., crn.Connection], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JPY_SESSION_NAME", str(tmp_path / "report.ipynb"))
+    driver = Driver(canvas())
+    driver.choose(GRADES)
+    driver.run("crn-run")
+    name = f"{GRADES}_{driver.form.job.run.id}"
+    driver.run("crn-csv")
+    driver.run("crn-csv")
+    (tmp_path / f"{name}.csv").write_text("edited", encoding="utf-8")
+    driver.run("crn-csv")
+    driver.run("crn-excel")
+    assert [path.name for path in sorted(tmp_path.glob(f"{name}*"))] == [
+        f"{name} (2).csv",
+        f"{name}.csv",
+        f"{name}.xlsx",
+    ]
+    assert (tmp_path / f"{name}.csv").read_text(encoding="utf-8") == "edited"
+    saved = crn.read_file(tmp_path / f"{name} (2).csv")
+    pd.testing.assert_frame_equal(saved, driver.form.frame)
+    (link,) = driver.find("crn-download").outputs
+    assert f'href="{name}.xlsx" download="{name}.xlsx"' in link["data"]["text/html"]
+
+
+def test_a_result_is_labeled_as_soon_as_other_settings_or_another_account_are_selected(
+    canvas: Callable[..., crn.Connection],
+) -> None:
+    driver = Driver(canvas())
+    driver.choose(GRADES)
+    driver.run("crn-run")
+    result = driver.find("crn-result")
+
+    def is_stale() -> bool:
+        shown = "other settings" in driver.html("crn-result")
+        assert shown is ("crn-stale" in result._dom_classes)
+        return shown
+
+    assert not is_stale()
+    driver.fill("enrollment_term_id", 12)
+    assert is_stale()
+    driver.fill("enrollment_term_id", 13)
+    assert not is_stale()
+    driver.choose(SEVERAL)
+    assert is_stale()
+    driver.choose(GRADES)
+    assert not is_stale()
+    account = driver.find("crn-account")
+    account.value = account.options[1][1]
+    driver.settle()
+    assert is_stale()
+    assert driver.find("crn-param-enrollment_term_id").children[0].value == 13
+    driver.run("crn-run")
+    assert not is_stale()
+    assert ".account(" in driver.html("crn-result")
+    account.value = "self"
+    driver.settle()
+    assert is_stale()
+
+
+def test_the_form_shows_no_code_in_voila(
+    canvas: Callable[..., crn.Connection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SERVER_SOFTWARE", "voila/0.5")
+    driver = Driver(canvas())
+    driver.choose(GRADES)
+    driver.run("crn-run")
+    assert "canvas." not in driver.html("crn-form").replace("canvas.example", "")
+
+
+def test_a_token_that_may_not_list_terms_types_one(
+    canvas: Callable[..., crn.Connection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: Any, **__: Any) -> None:
+        raise exceptions.NotPermittedError("This token may not list the terms.")
+
+    monkeypatch.setattr(AccountReports, "terms", refused)
+    driver = Driver(canvas())
+    driver.choose(GRADES)
+    assert "can&#x27;t be read" in driver.html("crn-param-enrollment_term_id")
+    assert 'role="alert"' not in driver.html("crn-status")
+    driver.fill("enrollment_term_id", "13")
+    driver.run("crn-run")
+    assert driver.form.job.run.parameters["enrollment_term_id"] == 13

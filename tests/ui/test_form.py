@@ -62,7 +62,7 @@ class Form:
     """A form on the page, used through its controls."""
 
     def __init__(self, page) -> None:
-        self.page = page
+        self.page, self.themes = page, ["JupyterLab Light", "JupyterLab Dark"]
         self.root = page.locator(".crn-form").first
         self.root.wait_for()
 
@@ -110,7 +110,7 @@ class Form:
 
     def looks_right(self, name: str) -> None:
         """Check the layout of this state on a wide and a narrow page, in light and dark."""
-        for theme in ("JupyterLab Light", "JupyterLab Dark"):
+        for theme in self.themes:
             self.page.evaluate(
                 "t => window.jupyterapp.commands.execute('apputils:change-theme', {theme: t})", theme
             )
@@ -135,6 +135,7 @@ class Form:
                 if width == 1280 and name != "wrong":  # it has all options unfolded
                     assert found["height"] < 700, "the action bar needs no scrolling at 1280 x 900"
                 axe(self.page)
+        self.themes.reverse()  # the next state begins with the theme of this one
 
 
 def axe(page) -> None:
