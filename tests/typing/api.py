@@ -199,3 +199,6 @@ def from_report_to_finding(frame: pd.DataFrame, lazy: pl.LazyFrame) -> None:
     assert_type(crn.diff(frame, lazy, report="grade_export_csv").changed, pl.LazyFrame)
     assert_type(crn.pseudonymize(lazy, b"", keep=["campus"]), pl.LazyFrame)
     assert_type(crn.publish(frame, by=["course"]), pd.DataFrame)
+    assert_type(crn.to_excel({"a": frame, "b": lazy}, "out.xlsx", "UTC"), Path)
+    assert_type(crn.workbooks(lazy, "course", "out"), pd.DataFrame)
+    assert_type(crn.mail_list(lazy), pl.LazyFrame)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _TERMS = ("term", "term name", "term_name")
 _FEW = 20
+_HIDDEN = "suppressed"  # the column that `publish` adds
 _WRITTEN = {
     "text": "text",
     "id": "number",
@@ -66,7 +67,10 @@ def readme_rows(
     for note in notes:
         yield "Note", note
     yield "Made by", author or "Not named"
-    yield "Confidential", "Education records: not for publication."
+    if all(any(column.source == _HIDDEN for column in sheet.columns) for sheet in sheets):
+        yield "Publication", "Small groups are hidden, as the definition describes."
+    else:
+        yield "Confidential", "Education records: not for publication."
     yield "Times", f"Times are in the zone {zone}. A column that ends in (UTC) is in UTC."
     yield (
         "Ids",

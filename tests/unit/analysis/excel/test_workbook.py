@@ -69,6 +69,15 @@ def test_sheets_and_read_me(written: Written) -> None:
     assert derived["Personal"] == [False, True]
 
 
+def test_a_published_table_is_not_called_confidential(written: Written) -> None:
+    frame = pd.DataFrame({"course": ["A", "B", "C"], "n": [3, 19, 40], "success": [0.67, 0.6, 0.8]})
+    book = written(crn.publish(frame))
+    assert book.text("Confidential") == []
+    assert "at least 10 people" in book.text("Definition")[0]
+    assert book.values()["n"] == [None, None, 40]
+    assert written({"a": crn.publish(frame), "b": frame}, name="b.xlsx").text("Confidential")
+
+
 def test_a_result_is_not_described_as_the_table_it_was_made_from(written: Written) -> None:
     grades = crn.read_file(SAMPLE)
     book = written(grades.groupby("course")[["final score"]].mean())
