@@ -236,8 +236,8 @@ def _pending_runs(
     rows: list[PendingRun] = []
     errors: list[tuple[int, CanvasReportsError]] = []
     for request in asked:
-        runs = runs_for(request.account)
         try:
+            runs = runs_for(request.account)
             query = runs.query(request.report, request.parameters, cache="yes" if max_age else "refresh")
             for table in tables:
                 if query.tables:

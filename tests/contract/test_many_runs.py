@@ -301,6 +301,7 @@ def test_a_run_without_the_table_does_not_affect_the_others(canvas: Any) -> None
         ({"report": GRADES, "include_deleted": "maybe"}, ex.InvalidChoiceError, "maybe"),
         ({"report": GRADES, "enrollment_term_id": "Autumn 1066"}, ex.InvalidTermError, "Autumn 1066"),
         ({"report": GRADES, "account": 987654}, ex.UnknownAccountError, "987654"),
+        ({"report": GRADES, "account": "Engineerin"}, ex.UnknownAccountError, "sis_account_id:ENG"),
         ({"report": "provisioning_csv", "users": 1, "courses": 1}, ex.TableRequiredError, "users, courses"),
         ({"report": "provisioning_csv"}, ex.ParameterError, "at least one file"),
     ],

@@ -75,6 +75,7 @@ def all_in_one(canvas: crn.Connection) -> None:
     assert_type(many.scan(), pl.LazyFrame)
     by_hand: pd.DataFrame = crn.read_file("provisioning_csv.zip", table="users")
     assert_type(crn.provenance(by_hand), dict[str, Any])
+    assert_type(crn.check_file("users.csv", encoding="cp850"), pd.DataFrame)
 
 
 def reading_one_report(canvas: crn.Connection, engine: Engine) -> None:
@@ -83,6 +84,7 @@ def reading_one_report(canvas: crn.Connection, engine: Engine) -> None:
     assert_type(canvas.read_report(report, engine="pandas", max_age="7d"), pd.DataFrame)
     assert_type(canvas.read_report(report, engine="polars", max_age=timedelta(days=7)), pl.DataFrame)
     assert_type(canvas.read_report(report, engine="arrow", run_id=81234), pa.Table)
+    assert_type(canvas.read_report(report, engine="polars", windows=True), pl.DataFrame)
     assert_type(canvas.read_report(report, engine="dask", offline=True), Any)
     assert_type(canvas.read_tables(report, table=["users"]), dict[str, pd.DataFrame])
     assert_type(canvas.read_tables(report, engine="pandas", timeout=60.0), dict[str, pd.DataFrame])
@@ -183,9 +185,8 @@ def the_embedded_canvas() -> None:
 
 
 def the_analyses(grades: pd.DataFrame, lazy: pl.LazyFrame, public: pl.DataFrame) -> None:
-    assert_type(
-        crn.grades.rates(crn.grades.letters(grades, census=lazy), ("term", "account"), lazy), pd.DataFrame
-    )
+    letters = crn.grades.letters(grades, census=lazy)
+    assert_type(crn.grades.rates(letters, ("term", "account"), lazy), pd.DataFrame)
     assert_type(crn.grades.gaps(lazy, grades, on="student id", group="group"), pl.LazyFrame)
     assert_type(crn.grades.missing_grades(public, {"users": lazy}), pl.DataFrame)
     assert_type(crn.grades.one_per_student(lazy), pl.LazyFrame)
