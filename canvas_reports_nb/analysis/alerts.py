@@ -185,9 +185,9 @@ def _seats(given: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
         .drop_nulls()
         .unique()
     )
-    return seats.with_columns(
-        pl.len().over("user id").cast(pl.Int64).alias("courses"),
-        pl.len().over("course id").cast(pl.Int64).alias("students"),
+    number = pl.len().cast(pl.Int64)
+    return seats.join(seats.group_by("user id").agg(number.alias("courses")), on="user id").join(
+        seats.group_by("course id").agg(number.alias("students")), on="course id"
     )
 
 
@@ -222,24 +222,21 @@ def _without_quiet(every: pl.DataFrame, quiet: float) -> tuple[pl.DataFrame, pl.
     """Return the courses where too many students have an alert, and the alerts of the others."""
     parts = []
     for flag in (_SILENT, _WITHOUT):
-        count = pl.col(flag).fill_null(value=False).sum().over("course id").cast(pl.Int64)
-        is_quiet = count > quiet * pl.col("students")
-        why = pl.format("{} of {} students are {}", count, "students", pl.lit(flag))
-        parts.append(
-            every.filter(is_quiet)
-            .select(
-                "course id",
-                pl.lit(flag).alias("left out"),
-                "students",
-                count.alias("flagged"),
-                (count / pl.col("students")).alias("share"),
-                why.alias("why"),
-            )
-            .unique("course id")
+        counts = every.group_by("course id").agg(
+            pl.lit(flag).alias("left out"),
+            pl.col("students").first(),
+            pl.col(flag).fill_null(value=False).sum().cast(pl.Int64).alias("flagged"),
         )
+        part = counts.filter(pl.col("flagged") > quiet * pl.col("students"))
+        parts.append(part)
+        is_quiet = pl.col("course id").is_in(part["course id"].implode())
         every = every.with_columns(pl.when(pl.col(flag).is_not_null()).then(pl.col(flag) & ~is_quiet))
+    listed = pl.concat(parts).with_columns(
+        (pl.col("flagged") / pl.col("students")).alias("share"),
+        pl.format("{} of {} students are {}", "flagged", "students", "left out").alias("why"),
+    )
     any_flag = pl.any_horizontal(pl.col(_FLAGS).fill_null(value=False))
-    return pl.concat(parts), every.filter(any_flag)
+    return listed, every.filter(any_flag)
 
 
 def _labels(given: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
@@ -281,16 +278,11 @@ def _described(pairs: pl.LazyFrame, given: Mapping[str, pl.LazyFrame], silent: A
 
 def _silence(silent: Any) -> str:
     """Return the alert of a silent student in words, with the day if the report's provenance has it."""
-    if silent is None:
-        return ""
-    carried = provenance_of(silent)
-    since = str(carried.get("parameters", {}).get("start_at") or "")[:10]
-    if not carried:
-        return "not seen"
+    carried = {} if silent is None else provenance_of(silent)
     try:
-        day = date.fromisoformat(since)
+        day = date.fromisoformat(str(carried.get("parameters", {}).get("start_at"))[:10])
     except ValueError:
-        return "never seen"
+        return "not seen"
     return f"not seen since {day.day} {_MONTHS[day.month - 1]}"
 
 
