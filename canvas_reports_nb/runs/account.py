@@ -24,7 +24,7 @@ from canvas_reports_nb.exceptions import (
 )
 from canvas_reports_nb.runs.decide import is_recent, reuse_or_start, throttle_pause
 from canvas_reports_nb.runs.ledger import was_created
-from canvas_reports_nb.runs.start import start_once
+from canvas_reports_nb.runs.start import rewritten, start_once
 from canvas_reports_nb.store.stored_run import runs_in
 
 if TYPE_CHECKING:
@@ -180,13 +180,17 @@ class AccountRuns:
             run = None
             with suppress(UnknownRunError):
                 run = self.api.show(query.report, run_id)
-            # A test Canvas is overwritten from production, and then counts its runs anew.
-            if run and was_created(run, created_at) and (run.is_complete or not run.is_ended):
+            if run and self._is_usable(query, run, created_at):
                 found.append(run)
             # Another process may have stored it a moment ago, so it was looked at once more.
             if run not in found or self.store.find(self.url, self.account, query.report, run_id):
                 self.ledger.forget(query.report, run_id)
         return found
+
+    def _is_usable(self, query: Query, run: ReportRun, created_at: str | None) -> bool:
+        """Whether a remembered run is still the answer: a test Canvas that was overwritten counts its runs anew."""
+        is_same = was_created(run, created_at) and not rewritten(query, run)
+        return is_same and (run.is_complete or not run.is_ended)
 
     def history(self, report: str, max_age: float) -> list[ReportRun]:
         """Return a page of Canvas's list of runs, and as much more as can be recent enough to be reused."""
@@ -211,10 +215,12 @@ class AccountRuns:
     def begin(self, query: Query, known: Collection[int]) -> tuple[ReportRun, bool]:
         """Start a run and remember it before anything waits; return it, and whether it was joined."""
         with self.ledger.lock(query, self.waiter):
-            for run_id in self.ledger.equal(query).keys() - known:
-                run = self.api.show(query.report, run_id)  # another process started it a moment ago
-                if run.is_complete or not run.is_ended:
-                    return run, True
+            noted = self.ledger.equal(query)
+            for run_id in noted.keys() - known:
+                with suppress(UnknownRunError):
+                    run = self.api.show(query.report, run_id)  # another process started it a moment ago
+                    if self._is_usable(query, run, noted[run_id]):
+                        return run, True
             run, joined = start_once(self.api, query, known=known)
             self.ledger.note(run, query)
         stored = None if joined else self.store.find(self.url, self.account, query.report, run.id)

@@ -42,6 +42,7 @@ from canvas_reports_nb.runs.pending import (
     waiting_event,
 )
 from canvas_reports_nb.runs.progress import ProgressEvent, ended
+from canvas_reports_nb.runs.start import rewritten
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -230,6 +231,8 @@ class Batch:
         pending.runs.throttle()
         query, runs = pending.query, pending.runs
         key = query.key if query else runs.ledger.key(run.report, run.id)
+        if query and rewritten(query, run):
+            key = None  # the warning was shown once; the run must not answer the next call without it
         show, asked = self._moved(pending), query.question if query else None
         try:
             pending.finish(retrieve(runs.api, runs.store, runs.url, run, show, key=key, asked=asked))

@@ -65,20 +65,28 @@ def start_once(api: AccountReports, query: Query, *, known: Collection[int]) -> 
 
 def _check_equal(query: Query, run: ReportRun) -> None:
     """Reject a run that Canvas calls equal although it was asked for something else."""
-    known = schema(query.report)
-    # Canvas fills in dates, and ignores a parameter that the report doesn't have.
-    declared = {name: known.parameter(name) if known else None for name in query.differing(run.parameters)}
-    other = [
-        name
-        for name, parameter in declared.items()
-        if name in query.wire or known is None or (parameter is not None and parameter.type != "date")
-    ]
+    is_known = schema(query.report) is not None
+    other = rewritten(query, run) if is_known else query.differing(run.parameters)
     if other:
         raise DuplicateRunError(
             f"Canvas started nothing, because run {run.id} with other parameters ({', '.join(other)}) is queued.",
             run,
             hint="Call again when that run has started.",
         )
+
+
+def rewritten(query: Query, run: ReportRun) -> list[str]:
+    """Return the names of parameters that make a run the answer to another question.
+
+    Canvas fills in dates, and ignores a parameter that the report doesn't have.
+    """
+    known = schema(query.report)
+    declared = {name: known.parameter(name) if known else None for name in query.differing(run.parameters)}
+    return [
+        name
+        for name, parameter in declared.items()
+        if name in query.wire or (parameter is not None and parameter.type != "date")
+    ]
 
 
 def _warn_if_differing(query: Query, run: ReportRun) -> None:

@@ -418,3 +418,31 @@ def test_an_interrupt_stops_no_attached_run(canvas: Callable[..., Any], way: str
         getattr(mine.attach(GRADES, theirs.id), way)(on_interrupt="abort", **QUIET)
     assert "because this call did not start it" in caught.value.__notes__[0]
     assert "PUT" not in {record.method for record in mine.server.log}
+
+
+def test_a_run_whose_parameters_canvas_rewrote_does_not_answer_the_next_call(
+    canvas: Callable[..., Any],
+) -> None:
+    mine = canvas()
+    start = mine._api.start
+
+    def rewriting(report: str, wire: Any) -> Any:
+        return start(report, {**wire, "enrollment_term_id": 12})
+
+    mine._api.start = rewriting
+    for starts in (1, 2):
+        with pytest.warns(crn.ReportWarning, match="than were sent: enrollment_term_id"):
+            frame = mine.read_report(GRADES, enrollment_term_id=13, **QUIET)
+        assert frame.canvas.provenance["parameters"]["enrollment_term_id"] == 12
+        assert mine.starts() == starts
+    assert len(mine.read_report(GRADES, enrollment_term_id=12, **QUIET)) == len(frame)
+    assert mine.starts() == 2, "it answers the question that Canvas understood"
+
+
+def test_a_remembered_run_that_is_gone_does_not_stop_a_start(canvas: Callable[..., Any]) -> None:
+    mine = canvas(duration=600)
+    query = mine._runs.query(GRADES, {})
+    first, _ = mine._runs.begin(query, ())
+    mine._api.delete(GRADES, first.id)
+    second, joined = mine._runs.begin(query, ())
+    assert (second.id != first.id, joined) == (True, False)
