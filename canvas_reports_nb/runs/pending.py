@@ -145,7 +145,7 @@ class PendingRun:
         if self.result is None:
             raise AssertionError("only a run with a result is done")
         run_id = int(self.result.provenance["run_id"])
-        source = f"took {span(self.took)}" if self.took is not None else "from this disk"
+        source = f"took {span(self.took)}" if self.took is not None else f"run {run_id} from this disk"
         if self.is_reused and self.took is not None:
             source = "from a run that Canvas already had"
         text = f"done, {self.rows:,} rows, {source}"
