@@ -11,23 +11,20 @@ import logging
 import math
 import os
 import platform
-import re
 import sqlite3
 import threading
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 import requests
 import urllib3
 
+from canvas_reports_nb.canvas_api.cache import RECEIVED, cached_session, is_free, make_file
 from canvas_reports_nb.canvas_api.credentials import BearerAuth, Token, origin
-from canvas_reports_nb.canvas_api.redaction import body_without_keys, redacted_logs
-from canvas_reports_nb.canvas_api.responses import error_for, http_date, is_html, json_body, retry_after
+from canvas_reports_nb.canvas_api.redaction import redacted_logs
+from canvas_reports_nb.canvas_api.responses import error_for, http_date, json_body, retry_after
 from canvas_reports_nb.canvas_api.session import Adapter, Session, at_home, check_link
 from canvas_reports_nb.deadline import GRACE
 from canvas_reports_nb.exceptions import (
@@ -68,17 +65,8 @@ _ADDRESS = "Check that the address is that of your Canvas."
 _START_AGAIN = "Start the report again, for example with max_age=0."
 _GONE, _REJECTED = (404, 410), (400, 401, 403, 404, 410)
 _PER_PAGE = 100
-_MAX_PAGES = 1000
-_RECEIVED = "X-Received-At"  # of cached responses: our clock's time
-_CACHE_WAIT = 1.0  # seconds for another process to release the cache
+_MAX_PAGES, _LONGEST_LIST = 1000, 1800.0  # seconds
 _ANY_AGE = 10 * 365 * 24 * 3600  # seconds
-_CACHE_SECONDS = {
-    # Each pattern matches a whole path, so that the status of a run (".../reports/x/42") is never cached.
-    re.compile(r"^[^?]*/api/v1/accounts/[^/?]+/reports(\?.*)?$"): 600,
-    re.compile(r"^[^?]*/api/v1/accounts/[^/?]+(\?.*)?$"): 3600,
-    re.compile(r"^[^?]*/api/v1/accounts/[^/?]+/(terms|sub_accounts)(\?.*)?$"): 600,
-    re.compile(r"^[^?]*/api/v1/accounts(\?.*)?$"): 600,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +126,7 @@ class Transport:
             self._open()
         with self._lock:  # a form's thread and a cell may get here at the same time
             if self._with_cache is None:
-                self._with_cache = self._open_cache()
+                self._with_cache = self._prepare(cached_session(self._make_cache_file(), self.waiter))
             return self._with_cache
 
     @property
@@ -149,50 +137,11 @@ class Transport:
         return self._settings.store / "http" / name
 
     def _make_cache_file(self) -> Path:
-        path = self._cache_file
-        # One by one, because mkdir applies the mode to the last folder only.
-        for step in (self._settings.store, path.parent):
-            step.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        return path
-
-    def _open_cache(self) -> Any:
-        # requests_cache keeps the stack of its first import alive, with everything the callers hold. A thread
-        # has a stack of its own.
-        with ThreadPoolExecutor(1) as pool:
-            pool.submit(import_module, "requests_cache").result()
-        import requests_cache  # noqa: PLC0415 - slow to import, and needed only here
-
-        path = self._make_cache_file()
-
-        class Cached(requests_cache.CacheMixin, Session):
-            """The same session with a cache."""
-
-        session = Cached(
-            str(path),
-            backend="sqlite",
-            serializer="json",
-            allowable_methods=("GET",),
-            # A redirected response would be stored with its earlier requests, token included, and a login page
-            # would be reused after the login.
-            filter_fn=lambda response: not response.history and not is_html(response),
-            urls_expire_after=dict([*_CACHE_SECONDS.items(), ("*", requests_cache.DO_NOT_CACHE)]),
-        )
-        session.hooks["response"].append(partial(_before_caching, self.waiter))
-        return self._prepare(session)
+        make_file(self._settings.store, self._cache_file)
+        return self._cache_file
 
     def _is_cache_free(self) -> bool:
-        """Return whether the cache can be written now; the library would wait for it without end."""
-        path = self._make_cache_file()
-        wait = max(min(_CACHE_WAIT, self.waiter.remaining), 0.0)
-        try:
-            with closing(sqlite3.connect(path, timeout=wait, isolation_level=None)) as probe:
-                probe.execute("BEGIN IMMEDIATE")
-                probe.execute("ROLLBACK")
-        except sqlite3.Error as error:
-            _LOG.info("The cache of lists was skipped: %s", error)
-            return False
-        return True
+        return is_free(self._make_cache_file(), self.waiter)
 
     def _prepare(self, session: _AnySession) -> _AnySession:
         session.home = self._settings.url
@@ -278,7 +227,7 @@ class Transport:
             self.waiter.sync(date)
         elif not self.waiter.is_synced:
             with suppress(ValueError):
-                self.waiter.sync(date, float(response.headers.get(_RECEIVED, "")))
+                self.waiter.sync(date, float(response.headers.get(RECEIVED, "")))
 
     def _call_once(self, method: str, url: str, request: Mapping[str, Any], *, cached: bool) -> _Attempt:
         plain = {name: value for name, value in request.items() if name != "force_refresh"}
@@ -347,7 +296,8 @@ class Transport:
         """Yield all pages of a list, following the ``Link`` headers on this host."""
         url, parameters = path, {**(query or {}), "per_page": _PER_PAGE}
         seen: set[str] = set()
-        while len(seen) < _MAX_PAGES:
+        latest = self.waiter.elapsed() + _LONGEST_LIST
+        while len(seen) < _MAX_PAGES and self.waiter.elapsed() <= latest:
             response = self.call("GET", url, query=parameters, cache=cache)
             yield json_body(response)
             link = response.links.get("next", {}).get("url")
@@ -450,14 +400,3 @@ def _unreached(error: Exception, url: str) -> _Attempt:
     )
     hint = "Check the address and the network, then try again."
     return _Attempt(error=NotReachedError(f"{host} was not reached ({what}).", hint=hint, url=url))
-
-
-def _before_caching(waiter: Waiter, response: Response, **_: Any) -> Response:
-    """Remove cookies and the keys of links from a response before it is cached on disk, and note when it arrived."""
-    response.headers.setdefault(_RECEIVED, str(waiter.clock()))
-    response.headers.pop("Set-Cookie", None)
-    response.cookies.clear()
-    if hasattr(response.raw, "headers"):
-        response.raw.headers.pop("Set-Cookie", None)
-    response._content = body_without_keys(response.content or b"")  # noqa: SLF001 - no public way to replace it
-    return response

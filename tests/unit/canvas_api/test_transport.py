@@ -627,3 +627,18 @@ def test_a_list_that_this_disk_has_never_seen(transport: Made) -> None:
             made.json("GET", "accounts/self/reports", cache="only")
         made._cached.mount("https://", wire)
     assert not wire.requests
+
+
+def test_a_list_whose_pages_take_minutes_ends(transport: Made, slept: list[float]) -> None:
+    made, wire = transport()
+    send = wire.send
+
+    def slow(*args: Any, **how: Any) -> requests.Response:
+        slept.append(250.0)
+        wire.answers = [(200, [1], {"Link": f'<{CANVAS}/api/v1/list?page={len(slept)}>; rel="next"'})]
+        return send(*args, **how)
+
+    wire.send = slow  # type: ignore[method-assign]
+    with pytest.raises(exc.UnexpectedAnswerError, match="no end"):
+        list(made.pages("list"))
+    assert sum(slept) <= 2100
