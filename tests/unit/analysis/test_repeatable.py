@@ -108,11 +108,11 @@ ANALYSES: dict[str, Callable[[Tables], Any]] = {
     "activity.last_access_by_week": lambda of: activity.last_access_by_week(of["access"]),
 }
 CHARTS: dict[str, Callable[[Tables], Any]] = {
-    "charts.dfw_by_course": lambda of: charts.dfw_by_course(of["grades"]),
+    "charts.dfw_by_course": lambda of: charts.dfw_by_course(of["grades"], census=of["census"]),
     "charts.enrollments_over_terms": charts.enrollments_over_terms,
     "charts.grade_distribution": lambda of: charts.grade_distribution(of["grades"]),
     "charts.last_access_calendar": lambda of: charts.last_access_calendar(of["access"]),
-    "charts.rates_over_terms": lambda of: charts.rates_over_terms(of["grades"]),
+    "charts.rates_over_terms": lambda of: charts.rates_over_terms(of["grades"], census=of["census"]),
     "charts.role_by_state": lambda of: charts.role_by_state(of["enrollments"]),
     "charts.run_durations": lambda _: charts.run_durations(RUNS),
     "charts.storage_pareto": lambda of: charts.storage_pareto(of["storage"]),
