@@ -125,6 +125,11 @@ def to_pandas(table: pa.Table, categories: Categories | None = None) -> pd.DataF
     return frame
 
 
+def is_pandas_type(dtype: Any) -> bool:
+    """Whether `to_pandas` gives columns this dtype."""
+    return dtype in _PANDAS_TYPES.values() or isinstance(dtype, pd.CategoricalDtype | pd.DatetimeTZDtype)
+
+
 def pandas_by_columns(names: Sequence[str], read: Callable[[list[str]], pa.Table]) -> pd.DataFrame:
     """Build a pandas frame a few columns at a time, so the whole table never exists in Arrow as well."""
     step = max(_COLUMNS_AT_ONCE, -(-len(names) // _MOST_READS))

@@ -19,7 +19,7 @@ from canvas_reports_nb.catalog.parameters import near
 from canvas_reports_nb.exceptions import ParameterError, UnknownColumnError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
 #: All Canvas ids are smaller, and all pseudonyms of ids are at least this large.
 LOWEST_PSEUDONYM = 2**62
@@ -149,7 +149,9 @@ def as_kind_of(result: pl.LazyFrame, frame: FrameT, *others: Any) -> FrameT:
     enumerations: dict[str, list[str]] = {}
     for each in (*reversed(others), frame):
         enumerations |= _enumerations(each)
-    table = _with_our_types(result.collect().to_arrow(), enumerations)
+    # pandas keeps text with long offsets, so only other kinds get the short ones.
+    short = not nw.dependencies.is_pandas_dataframe(frame)
+    table = _with_our_types(result.collect().to_arrow(), enumerations, short=short)
     if nw.dependencies.is_pyarrow_table(frame):
         return cast("FrameT", table.replace_schema_metadata(frame.schema.metadata))
     if nw.dependencies.is_duckdb_relation(frame):
@@ -161,6 +163,39 @@ def as_kind_of(result: pl.LazyFrame, frame: FrameT, *others: Any) -> FrameT:
         return cast("FrameT", table)
     made.attrs = deepcopy(getattr(frame, "attrs", {}))
     return cast("FrameT", made)
+
+
+def is_typed(*frames: Any) -> bool:
+    """Whether these are pandas frames with the types of `read_report`, whose rows can be taken as they are."""
+    from canvas_reports_nb.frames.engines import is_pandas_type  # noqa: PLC0415 - slow to import
+
+    return all(
+        isinstance(frame, pd.DataFrame) and frame.columns.is_unique and all(map(is_pandas_type, frame.dtypes))
+        for frame in frames
+    )
+
+
+def take_rows(frame: pd.DataFrame, rows: pl.Series, columns: Mapping[str, str] | None = None) -> pd.DataFrame:
+    """Return rows of a typed pandas frame by number, missing where there is none, with columns under new names.
+
+    Only the wanted columns are copied, as pandas itself would; none if all rows stay where they are.
+    """
+    if columns is not None:
+        shown = {name: new for name, new in columns.items() if name in frame}
+        frame = frame[list(shown)].set_axis(list(shown.values()), axis="columns")
+    frame = frame.reset_index(drop=True)
+    if (
+        not rows.null_count()
+        and len(rows) == len(frame)
+        and (rows == pl.int_range(len(rows), eager=True)).all()
+    ):
+        return frame
+    found = rows.cast(pl.Int64).fill_null(-1).to_numpy()
+    return pd.DataFrame(
+        {name: frame[name].array.take(found, allow_fill=True) for name in frame.columns},
+        index=pd.RangeIndex(len(found)),
+        columns=frame.columns,
+    )
 
 
 def _relation(result: pa.Table, beside: Any) -> Any:  # noqa: ARG001 - DuckDB looks the table up by its name here
@@ -183,14 +218,14 @@ def _enumerations(frame: Any) -> dict[str, list[str]]:
     }
 
 
-def _with_our_types(table: pa.Table, enumerations: dict[str, list[str]]) -> pa.Table:
+def _with_our_types(table: pa.Table, enumerations: dict[str, list[str]], *, short: bool) -> pa.Table:
     """Give a table from polars the types that `read_report` returns, in text and enumerations."""
     from canvas_reports_nb.frames.engines import cast_table  # noqa: PLC0415 - slow to import
 
     fields = []
     for field in table.schema:
         kind, metadata = field.type, None
-        if pa.types.is_large_string(kind):
+        if pa.types.is_large_string(kind) and short:
             kind = pa.string()
         elif pa.types.is_dictionary(kind):
             kind = pa.dictionary(pa.int32(), pa.string())

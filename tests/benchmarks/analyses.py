@@ -1,7 +1,8 @@
 """Measure the analyses: ``python tests/benchmarks/analyses.py``.
 
-Compares `people` and `roster` on polars and pandas frames with the same work in plain pandas (``drop_duplicates``
-and ``merge``). The tables of one run are 5 million enrollments with their users, sections, courses and terms. Prints
+Compares `people`, `roster` and `rates` on polars and pandas frames with the same work in plain pandas
+(``drop_duplicates``, ``merge`` and ``crosstab``). The tables are 5 million enrollments with their users, sections,
+courses and terms, and a grade export of as many rows: ten copies of a tenth, each with ids of its own. Prints
 a Markdown table with the best of all rounds. Each measurement runs in its own process, which reads the tables before
 the clock starts. The peak memory is that of the whole process; "tables read" shows that of reading alone.
 """
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 CACHE = Path(tempfile.gettempdir()) / "canvas-reports-benchmarks"
 TABLES = ("users", "terms", "courses", "sections", "enrollments")
+FILES = (*TABLES, "grades")
+_COPIES = 10
+_STEP = 10**10
 PACKAGES = ("pandas", "polars", "pyarrow")
 # Canvas lists about half of the enrollments in the demo's university.
 _WORLD_PER_ROW = 2.1
@@ -50,13 +54,22 @@ def make(rows: int, folder: Path) -> None:
 
     scratch = folder / "scratch"
     scratch.mkdir(parents=True, exist_ok=True)
-    world = build_world(2026, int(rows * _WORLD_PER_ROW) + 3_000)
-    for name in TABLES:
-        product = produce(world, "provisioning_csv", {name: True, "include_deleted": True}, 1, scratch)
-        frame = crn.read_file(product.files[0], report="provisioning_csv", table=name, engine="polars")
-        if name == "enrollments":
-            frame = frame.head(rows)
-        pl.DataFrame(frame).write_parquet(folder / f"{name}.part")
+    world = build_world(2026, int(rows * _WORLD_PER_ROW / _COPIES) + 3_000)
+    for name in FILES:
+        report = "grade_export_csv" if name == "grades" else "provisioning_csv"
+        parameters = {} if name == "grades" else {name: True}
+        product = produce(world, report, {**parameters, "include_deleted": True}, 1, scratch)
+        table = None if name == "grades" else name
+        frame = pl.DataFrame(crn.read_file(product.files[0], report=report, table=table, engine="polars"))
+        if name in ("enrollments", "grades"):
+            frame = pl.concat([frame] * (1 + rows // (_COPIES * frame.height))).head(rows // _COPIES)
+        ids = [one for one in frame.columns if one.endswith(" id") or one.startswith("canvas_")]
+        shifted = [
+            one for one in ids if frame.schema[one] == pl.Int64 and "term" not in one and "account" not in one
+        ]
+        copies = [frame.with_columns(pl.col(shifted) + _STEP * copy) for copy in range(_COPIES)]
+        whole = frame if name == "terms" else pl.concat(copies)
+        whole.write_parquet(folder / f"{name}.part")
         (folder / f"{name}.part").rename(folder / f"{name}.parquet")
 
 
@@ -145,6 +158,33 @@ def naive_roster(tables: dict[str, Any]) -> int:
     return len(rows)
 
 
+def our_rates(tables: dict[str, Any]) -> int:
+    """Count the letter classes of each course, with the rates."""
+    from canvas_reports_nb.analysis import grades
+
+    return _height(grades.rates(grades.letters(tables["grades"], withdrawn=("inactive", "deleted"))))
+
+
+def naive_rates(tables: dict[str, Any]) -> int:
+    """Count the letters of each course in plain pandas: one row per student and course, then a crosstab."""
+    import pandas as pd
+
+    rows = tables["grades"]
+    ranks = {"active": 0, "concluded": 1, "inactive": 2, "deleted": 3}
+    ordered = rows.assign(rank=rows["enrollment state"].map(ranks).astype("Int8")).sort_values(
+        ["student id", "course id", "rank", "section id"]
+    )
+    once = ordered.drop_duplicates(["student id", "course id"])
+    letter = once["override grade"] if "override grade" in once else once["final grade"]
+    kind = letter.fillna(once["final grade"]).str.strip().str[:1]
+    kind = kind.mask(once["current score"].isna(), "none").mask(once["rank"] >= ranks["inactive"], "W")
+    counts = pd.crosstab(once["course id"], kind)
+    bad = counts.reindex(columns=["D", "F", "W"], fill_value=0).sum(axis=1)
+    counts["dfw"] = bad / counts.drop(columns="none", errors="ignore").sum(axis=1)
+    names = once.groupby("course id")[["course", "course sis"]].first()
+    return len(counts.join(names))
+
+
 def nothing(tables: dict[str, Any]) -> int:
     """Do nothing with the tables."""
     return sum(_height(frame) for frame in tables.values())
@@ -165,8 +205,13 @@ WAYS: tuple[Way, ...] = (
     ("roster", "ours on pandas", pandas_tables, our_roster),
     ("roster", "ours on polars", eager_tables, our_roster),
     ("roster", "ours on a scan", lazy_tables, our_roster),
+    ("rates", "table read into pandas, nothing done", pandas_tables, nothing),
+    ("rates", "plain pandas: sort, drop_duplicates, crosstab", pandas_tables, naive_rates),
+    ("rates", "ours on pandas", pandas_tables, our_rates),
+    ("rates", "ours on polars", eager_tables, our_rates),
+    ("rates", "ours on a scan", lazy_tables, our_rates),
 )
-READ = {"people": ("users",), "roster": TABLES}
+READ = {"people": ("users",), "roster": TABLES, "rates": ("grades",)}
 
 
 def measure(place: int, folder: Path) -> Measured:
@@ -188,7 +233,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=2)
     given = parser.parse_args()
     folder = CACHE / f"run-{given.rows}"
-    if not all((folder / f"{name}.parquet").exists() for name in TABLES):
+    if not all((folder / f"{name}.parquet").exists() for name in FILES):
         _apart("make", str(given.rows), str(folder))
     best: dict[int, Measured] = {}
     for _ in range(given.rounds):

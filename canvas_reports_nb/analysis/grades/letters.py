@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any
+from copy import deepcopy
+from typing import Any, cast
 
+import pandas as pd
 import polars as pl
 
 from canvas_reports_nb.analysis.definitions import defined
 from canvas_reports_nb.analysis.grades import marks
 from canvas_reports_nb.catalog.parameters import is_number, near
 from canvas_reports_nb.exceptions import ParameterError, UnknownColumnError, warn
+from canvas_reports_nb.frames.engines import to_pandas
 from canvas_reports_nb.frames.exchange import (
     FrameT,
     as_kind_of,
     as_list,
     check_joinable,
     column_names,
+    frame_of,
+    is_typed,
+    take_rows,
     to_lazy,
 )
 
@@ -41,7 +47,7 @@ _SHARED = {
     "student id": ("student name", "student sis"),
     "course id": ("course", "course sis", "term", "term id", "term sis"),
 }
-_UNKNOWN = "__unknown"
+_UNKNOWN, _ROW = "__unknown", "__row number"
 
 
 def _sentence(call: Mapping[str, Any]) -> str:
@@ -116,11 +122,37 @@ def letters(
         Deleted enrollments count as dropped because there is no census list, or a letter is unknown. If the frame is
         lazy, when it is collected.
     """
+    if is_typed(frame_of(grades)):
+        return cast(
+            "FrameT",
+            _on_pandas(
+                frame_of(grades), census, withdrawn=withdrawn, scheme=scheme, bands=bands, score=score
+            ),
+        )
     rows = to_lazy(grades)
     columns = rows.collect_schema().names()
     classed = classify(grades, rows, census, withdrawn=withdrawn, scheme=scheme, bands=bands, score=score)
     shown = [*(name for name in columns if name not in (CLASS, AT_CENSUS)), CLASS, AT_CENSUS]
     return as_kind_of(announced(classed, census, grades).select(shown), grades, *_given(census))
+
+
+def _on_pandas(grades: pd.DataFrame, census: Any, *, score: marks.Score, **options: Any) -> pd.DataFrame:
+    """Do the same for a pandas frame, whose other columns are taken as pandas would."""
+    shared = {name for names in _SHARED.values() for name in names} if census is not None else set()
+    known = to_lazy(grades, {*marks.score_columns(score), *shared})
+    classed = announced(
+        classify(grades, known.with_row_index(_ROW), census, score=score, **options), census, grades
+    )
+    found = classed.collect()
+    kept = found.filter(pl.col(_ROW).is_not_null())
+    added = as_kind_of(found.filter(pl.col(_ROW).is_null()).lazy(), grades)
+    shown = [name for name in grades.columns if name not in (CLASS, AT_CENSUS)]
+    made = take_rows(grades[shown], kept[_ROW])
+    if len(added):
+        made = pd.concat([made, added.reindex(columns=shown).astype(made.dtypes)], ignore_index=True)
+    made[[CLASS, AT_CENSUS]] = to_pandas(found.select(CLASS, AT_CENSUS).to_arrow())
+    made.attrs = deepcopy(grades.attrs)
+    return made
 
 
 def _given(census: Any) -> list[Any]:

@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import deepcopy
+from typing import Any
 
+import pandas as pd
 import polars as pl
 
-from canvas_reports_nb.analysis.provisioning.tables import has_status, select_as, takes_tables, unique_rows
+from canvas_reports_nb.analysis.provisioning.tables import (
+    ROW,
+    gathers,
+    has_status,
+    keys_and_rows,
+    select_as,
+    takes_tables,
+    unique_rows,
+)
+from canvas_reports_nb.frames.engines import to_pandas
+from canvas_reports_nb.frames.exchange import take_rows
 
 _LOGIN = ("canvas_user_id", "user_id", "login_id", "status")
 _RANKS = {"active": 0, "suspended": 1, "deleted": 2}
@@ -29,13 +42,31 @@ _CROSS_LIST = (
 )
 
 
-@takes_tables(
-    enrollments=("canvas_user_id", "canvas_section_id", "canvas_course_id"),
-    users=_LOGIN,
-    sections=("canvas_section_id",),
-    courses=("canvas_course_id", "canvas_term_id"),
-    terms=("canvas_term_id",),
-)
+_ROSTER = {
+    "enrollments": ("canvas_user_id", "canvas_section_id", "canvas_course_id"),
+    "users": _LOGIN,
+    "sections": ("canvas_section_id",),
+    "courses": ("canvas_course_id", "canvas_term_id"),
+    "terms": ("canvas_term_id",),
+}
+_SHOWN = {"users": _PERSON, "sections": _SECTION, "courses": _COURSE, "terms": _TERM}
+
+
+def _gather_roster(tables: Mapping[str, Any]) -> pd.DataFrame:
+    found = roster({name: keys_and_rows(tables[name], name, needed) for name, needed in _ROSTER.items()})
+    enrollments = tables["enrollments"]
+    parts = [take_rows(enrollments, found[ROW.format("enrollments")])]
+    for name, columns in _SHOWN.items():
+        parts.append(take_rows(tables[name], found[ROW.format(name)], columns))
+        if name == "users":
+            parts.append(to_pandas(found.select("logins").to_arrow()))
+    made = pd.concat(parts, axis="columns")
+    made.attrs = deepcopy(enrollments.attrs)
+    return made
+
+
+@gathers(_gather_roster, **_ROSTER)
+@takes_tables(**_ROSTER)
 def roster(tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
     """Return every enrollment with its person, section, course and term.
 
@@ -61,11 +92,13 @@ def roster(tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
     -----
     A person in two sections of a course has two rows: to count people, count distinct ``canvas_user_id``.
     """
-    terms = select_as(unique_rows(tables, "terms"), "canvas_term_id", _TERM)
-    courses = select_as(unique_rows(tables, "courses"), "canvas_course_id", _COURSE)
+    numbers = {name: {ROW.format(name): ROW.format(name)} for name in _SHOWN}
+    terms = select_as(unique_rows(tables, "terms"), "canvas_term_id", _TERM | numbers["terms"])
+    courses = select_as(unique_rows(tables, "courses"), "canvas_course_id", _COURSE | numbers["courses"])
+    sections = select_as(unique_rows(tables, "sections"), "canvas_section_id", _SECTION | numbers["sections"])
     joined = {
-        "canvas_user_id": select_as(merge_logins(tables), "canvas_user_id", _PERSON),
-        "canvas_section_id": select_as(unique_rows(tables, "sections"), "canvas_section_id", _SECTION),
+        "canvas_user_id": select_as(merge_logins(tables), "canvas_user_id", _PERSON | numbers["users"]),
+        "canvas_section_id": sections,
         "canvas_course_id": courses.join(terms, on="canvas_term_id", how="left", maintain_order="left"),
     }
     rows = unique_rows(tables, "enrollments")
@@ -161,6 +194,16 @@ def cross_lists(tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
     )
 
 
+def _gather_people(tables: Mapping[str, Any]) -> pd.DataFrame:
+    users = tables["users"]
+    found = people({"users": keys_and_rows(users, "users", _LOGIN)})
+    counts = to_pandas(found.select(_LOGIN_COUNTS).to_arrow())
+    made = pd.concat([take_rows(users, found[ROW.format("users")]), counts], axis="columns")
+    made.attrs = deepcopy(users.attrs)
+    return made
+
+
+@gathers(_gather_people, users=_LOGIN)
 @takes_tables(users=_LOGIN)
 def people(tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
     """Return one row per person, with all their logins merged.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import wraps
-from typing import Any, Concatenate, NamedTuple, ParamSpec, Protocol
+from typing import TYPE_CHECKING, Any, Concatenate, NamedTuple, ParamSpec, Protocol, TypeVar, cast
 
 import polars as pl
 
@@ -16,12 +16,20 @@ from canvas_reports_nb.frames.exchange import (
     as_kind_of,
     as_list,
     check_joinable,
+    column_names,
+    is_typed,
     require_columns,
     to_lazy,
 )
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 _REPORT = "provisioning_csv"
 _P = ParamSpec("_P")
+_F = TypeVar("_F", bound=Callable[..., Any])
+#: The column with the number of each row, by table.
+ROW = "__row of {}"
 # With the status, because a login name is unique only among logins that are not deleted.
 _LOGIN = ("canvas_user_id", "login_id", "authentication_provider_id", "user_id", "status")
 _KEYS = {
@@ -77,6 +85,37 @@ def takes_tables(*known: str, **needed: Sequence[str]) -> _Wrap:
         return defined(f"{summary[:1].upper()}{summary[1:]}")(wrapped)
 
     return wrap
+
+
+def gathers(
+    by_rows: Callable[[Mapping[str, Any]], pd.DataFrame], **needed: Sequence[str]
+) -> Callable[[_F], _F]:
+    """Let an analysis of typed pandas tables only join keys, and take the other columns as pandas would.
+
+    ``by_rows`` gets the tables; it calls the analysis for tables of keys with the number of each row.
+    """
+
+    def wrap(analysis: _F) -> _F:
+        @wraps(analysis)
+        def wrapped(tables: Any, /) -> Any:
+            given = tables if isinstance(tables, Mapping) else {}
+            fits = all(
+                name in given and set(columns) <= set(column_names(given[name]))
+                for name, columns in needed.items()
+            )
+            return (
+                by_rows(given) if fits and is_typed(*(given[name] for name in needed)) else analysis(tables)
+            )
+
+        return cast("_F", wrapped)
+
+    return wrap
+
+
+def keys_and_rows(table: pd.DataFrame, name: str, needed: Collection[str]) -> pl.DataFrame:
+    """Return the keys of a table and the columns an analysis needs, with the number of each row in `ROW`."""
+    keys = {*needed, *_LOGIN, *(_key(name, list(table.columns)) or ())}
+    return to_lazy(table, keys).with_row_index(ROW.format(name)).collect()
 
 
 def lazy_tables(
