@@ -13,10 +13,13 @@ from canvas_reports_nb.frames.provenance import ATTRS_KEY
 from tests.unit.analysis.charts.samples import (
     ENROLLMENTS,
     STORAGE,
+    export,
     provisioned,
     runs,
     ticks,
 )
+
+LONG = export([85.0] * 30, course="An introduction to the history of welding in Europe")
 
 
 @pytest.mark.parametrize(
@@ -120,3 +123,21 @@ def test_a_saved_file_contains_the_alternative_text(ending, tmp_path: Path):
     written = (tmp_path / f"chart.{ending}").read_bytes()
     assert b"courses use 100 MB" in written or ending == "pdf"
     assert len(written) > 1000
+
+
+@pytest.mark.parametrize(
+    "draw", [lambda: charts.dfw_by_course(LONG), lambda: charts.grade_distribution(LONG)]
+)
+def test_what_a_chart_counts_fits_in_the_picture(draw):
+    ax = draw()
+    ax.figure.draw_without_rendering()
+    box, figure = ax.xaxis.label.get_window_extent(), ax.figure.bbox
+    assert figure.x0 <= box.x0
+    assert box.x1 <= figure.x1
+
+
+def test_the_median_stays_above_the_bars():
+    ax = charts.grade_distribution(LONG)
+    ax.figure.draw_without_rendering()
+    (word,) = ax.texts
+    assert all(word.get_window_extent().y0 >= bar.get_window_extent().y1 for bar in ax.patches)
