@@ -45,7 +45,7 @@ _COLUMN, _AXES_SHARE, _WIDEST = 0.32, 0.58, 12.0
 # The share of the axes' width that is left after the layout has made room for the first name.
 _NAMES_SHARE = 0.75
 # The width of the line that says what a chart counts, in letters.
-_DEFINITION_CELLS = 64
+_DEFINITION_CELLS = 60
 # The points between axes and title that a legend of one line takes.
 _LEGEND = 26
 _STYLE: dict[Any, Any] = {
