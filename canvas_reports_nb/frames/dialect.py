@@ -40,9 +40,13 @@ _PREAMBLE = re.compile(
 _INSIDE_QUOTES = re.compile('[^"]*(?:""[^"]*)*')
 # Tabs, line breaks and all other characters may be in a name.
 _NOT_TEXT = re.compile(r"[\x00-\x08\x0e-\x1f]")
-# UTF-8 characters per stray byte from which a file is UTF-8 with errors. In a file that Excel saved in another
-# encoding, far fewer of the other characters look like UTF-8.
-_MOSTLY_UTF8 = 0.1
+# In a file that Excel saved in another encoding, few of the other characters look like UTF-8: a capital letter and
+# the punctuation after it, such as an É before a quote. Any other character that does is evidence for UTF-8.
+_PUNCTUATION = frozenset(b"\x85\x91\x92\x93\x94\x96\x97\x99\xa0\xaa\xab\xad\xae\xb0\xb7\xba\xbb")
+_DOUBTFUL = re.compile(
+    "[" + "".join(chr(code) for code in range(0x100, 0x800) if code & 0x3F | 0x80 in _PUNCTUATION) + "]"
+)
+_STRAY_PER_EVIDENCE = 50
 _STRAY = re.compile("[\udc80-\udcff]")  # how Python's "surrogateescape" marks a byte that is not UTF-8
 _OTHER = re.compile("[^\x00-\x7f\udc80-\udcff]")
 # Most such bytes are Windows-1252; it has no character for five of them, but Latin-1 does.
@@ -272,19 +276,21 @@ def guessed(member: Member, dialect: Dialect) -> Dialect | None:
     that has all the bytes, or else Latin-1.
     """
     decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
-    size = stray = characters = 0
+    size = stray = characters = doubtful = 0
     for chunk in _chunks(member):
         text = decoder.decode(chunk)
         size += len(chunk)
         if not text.isascii():
             stray += len(_STRAY.findall(text))
             characters += len(_OTHER.findall(text))
+            doubtful += len(_DOUBTFUL.findall(text))
     incomplete = len(decoder.getstate()[0])
     if not stray:
         if incomplete:
             raise _cut(member, size, "inside a character")
         return None
-    if dialect.encoding == "utf-8-sig" or characters >= _MOSTLY_UTF8 * stray:
+    evidence = _STRAY_PER_EVIDENCE * (characters - doubtful)
+    if dialect.encoding == "utf-8-sig" or max(evidence, characters - 1) >= stray:
         return replace(dialect, stray_bytes=stray + incomplete)
     encoding = "cp1252" if _is_decodable(member, "cp1252") else "latin-1"
     return replace(dialect, encoding=encoding, is_guessed=True)

@@ -368,13 +368,30 @@ def one_byte(byte: int) -> str:
     return bytes([byte]).decode("cp1252", "ignore") or chr(byte)
 
 
-def test_a_file_in_another_encoding_is_read_in_one_encoding() -> None:
-    names = ["José", "Zoë", "Ñandú", "Åsa", "Müller"] * 5 + [
-        "CAFÉ\u2019S"
-    ]  # the last one is also UTF-8: "CAFɒS"
-    data = ACTIVITY + "".join(f"{number},{name},\n" for number, name in enumerate(names)).encode("cp1252")
+OTHERS = ["Jos\u00e9", "Zo\u00eb", "\u00d1and\u00fa", "\u00c5sa", "M\u00fcller"]
+
+
+@pytest.mark.parametrize(
+    ("others", "utf8", "is_utf8"),
+    [
+        (OTHERS * 5, [], False),
+        (OTHERS * 5, ["CAF\u00c9\u2019S"], False),  # in Windows-1252, its last two letters are also UTF-8
+        (["M\u00fcller"], ["CAF\u00c9\u2019S"], False),
+        (OTHERS, ["Jos\u00e9"], True),
+        (OTHERS * 5, OTHERS, True),
+        (["Zo\u00eb"], ["Gy\u0151r"] * 3, True),
+        (OTHERS * 5, ["\u540d", "\U0001f642"], True),
+    ],
+)
+def test_the_evidence_decides_between_utf8_and_another_encoding(
+    others: list[str], utf8: list[str], *, is_utf8: bool
+) -> None:
+    encoded = [name.encode("cp1252") for name in others]
+    encoded += [name.encode("utf-8" if is_utf8 else "cp1252") for name in utf8]
     with pytest.warns(crn.ReportWarning, match="read as cp1252"):
-        assert crn.read_file(data)["user name"].tolist() == names
+        frame = crn.read_file(ACTIVITY + b"".join(b"7,%b,\n" % name for name in encoded))
+    assert frame["user name"].tolist() == others + utf8
+    assert frame.attrs["canvas_report"]["encoding"] == ("utf-8" if is_utf8 else "cp1252")
 
 
 @pytest.mark.filterwarnings("ignore::canvas_reports_nb.ReportWarning")
