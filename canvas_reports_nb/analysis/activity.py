@@ -32,6 +32,7 @@ __all__ = ["Alerts", "alerts", "clean_up", "last_access_by_week"]
 
 _TIMES = ("last access at", "last activity at")
 _OPEN = ("canvas_course_id", "status")
+_ALSO = {"courses": ("course_id", "short_name", "long_name"), "enrollments": ("base_role_type",)}
 _SEAT = ("canvas_user_id", "canvas_course_id", "role", "status")
 _STORAGE = "storage used in MB"
 _REASONS = ("unused", "unpublished", "no students", "no teachers", "public", "heavy")
@@ -129,7 +130,7 @@ def clean_up(
     """
     if not is_number(heavy):
         raise ParameterError(f"Can't use heavy={heavy!r}.", hint="Give a number of megabytes: heavy=1000.")
-    given = lazy_tables(tables, "clean_up", (), {"courses": _OPEN, "enrollments": _SEAT})
+    given = lazy_tables(tables, "clean_up", (), {"courses": _OPEN, "enrollments": _SEAT}, _ALSO)
     courses = unique_rows(given, "courses").filter(~has_status(("concluded", "deleted")))
     counts = count_people(given, "canvas_course_id", ("active", "invited"))
     names = {

@@ -30,6 +30,11 @@ _LOW, _SILENT, _WITHOUT = "low", "silent", "without hand-ins"
 _FLAGS = (_LOW, _SILENT, _WITHOUT)
 _COURSE = ("course id", "course sis id", "course")
 _PERSON = ("user id", "user sis id", "name", "email")
+_ALSO = {
+    "enrollments": ("base_role_type",),
+    "users": ("login_id", "authentication_provider_id", "full_name", "email"),
+    "courses": ("short_name", "long_name", "course_id"),
+}
 _NEEDED = {
     "enrollments": ("canvas_user_id", "canvas_course_id", "role", "status"),
     "users": ("canvas_user_id", "user_id", "status"),
@@ -131,7 +136,7 @@ def alerts(
             "alerts needs at least one report.",
             hint='Add grades=canvas.read_report("grade_export_csv"), silent= or no_submissions=.',
         )
-    given = lazy_tables(tables, "alerts", (), _NEEDED)
+    given = lazy_tables(tables, "alerts", (), _NEEDED, _ALSO)
     first = next(iter(tables[name] for name in given))
     seats = _seats(given)
     flagged = seats.join(_low(grades, below, seats, tables["enrollments"]), on=_PAIR, how="left")

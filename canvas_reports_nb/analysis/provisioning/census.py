@@ -23,6 +23,11 @@ from canvas_reports_nb.frames.exchange import as_list, check_joinable, require_c
 
 _PERSON, _COURSE, _SECTION = "canvas_user_id", "canvas_course_id", "canvas_section_id"
 _SEAT = (_PERSON, _COURSE, _SECTION, "role", "status")
+# What else of each table is read, if it has it.
+_ALSO = {
+    "enrollments": ("base_role_type",),
+    "courses": ("course_id", "long_name", "canvas_term_id", "canvas_account_id"),
+}
 # Groups of courses: the table that describes them, their id, and its other columns with their names here.
 _BY = {
     "course": ("courses", _COURSE, {"course_id": "course_id", "long_name": "course"}),
@@ -47,12 +52,7 @@ def _by_words(by: str | Sequence[str] | None) -> str:
         f"divided by {given['full_load']:g}. Only section_seats adds up over rows."
     )
 )
-@takes_tables(
-    "terms",
-    "accounts",
-    enrollments=_SEAT,
-    courses=(_COURSE,),
-)
+@takes_tables("terms", "accounts", also=_ALSO, enrollments=_SEAT, courses=(_COURSE,))
 def census(
     tables: Mapping[str, pl.LazyFrame],
     by: str | Sequence[str] | None = "term",
@@ -229,6 +229,7 @@ def _labeled(counts: pl.LazyFrame, ids: Sequence[str], labels: Iterable[pl.LazyF
 )
 @takes_tables(
     *("xlist", "courses", "terms", "accounts"),
+    also=_ALSO,
     enrollments=_SEAT,
     sections=(_SECTION, _COURSE, "status"),
 )

@@ -66,7 +66,7 @@ def _gather_roster(tables: Mapping[str, Any]) -> pd.DataFrame:
 
 
 @gathers(_gather_roster, **_ROSTER)
-@takes_tables(**_ROSTER)
+@takes_tables(also=None, **_ROSTER)
 def roster(tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
     """Return every enrollment with its person, section, course and term.
 

@@ -65,11 +65,14 @@ class _Wrap(Protocol):
     ) -> Callable[Concatenate[Mapping[str, FrameT], _P], FrameT]: ...
 
 
-def takes_tables(*known: str, **needed: Sequence[str]) -> _Wrap:
+def takes_tables(
+    *known: str, also: Mapping[str, Collection[str]] | None = None, **needed: Sequence[str]
+) -> _Wrap:
     """Let an analysis of polars queries take a mapping of frames of any kind.
 
     It gets all ``needed`` tables, after a check that they have the given columns and can be joined, and the ``known``
-    ones that are given, at least one if it needs none. The result is of the kind of the first table.
+    ones that are given, at least one if it needs none. The result is of the kind of the first table. With ``also``,
+    the analysis reads only the needed columns and these, so that no others are converted.
     """
 
     def wrap(
@@ -77,7 +80,7 @@ def takes_tables(*known: str, **needed: Sequence[str]) -> _Wrap:
     ) -> Callable[Concatenate[Mapping[str, FrameT], _P], FrameT]:
         @wraps(analysis)
         def wrapped(tables: Mapping[str, FrameT], /, *args: _P.args, **kwargs: _P.kwargs) -> FrameT:
-            given = lazy_tables(tables, analysis.__name__, known, needed)
+            given = lazy_tables(tables, analysis.__name__, known, needed, also)
             first, *others = (tables[name] for name in given)
             return as_kind_of(analysis(given, *args, **kwargs), first, *others)
 
@@ -119,13 +122,18 @@ def keys_and_rows(table: pd.DataFrame, name: str, needed: Collection[str]) -> pl
 
 
 def lazy_tables(
-    tables: Mapping[str, Any], analysis: str, known: Collection[str], needed: Mapping[str, Sequence[str]]
+    tables: Mapping[str, Any],
+    analysis: str,
+    known: Collection[str],
+    needed: Mapping[str, Sequence[str]],
+    also: Mapping[str, Collection[str]] | None = None,
 ) -> dict[str, pl.LazyFrame]:
     """Return the needed tables and the known ones that are given as queries, after the checks of `takes_tables`."""
     _check_names(tables, analysis, known, needed)
-    given = {name: to_lazy(tables[name]) for name in (*needed, *known) if name in tables}
+    only = {} if also is None else {name: {*columns, *also.get(name, ())} for name, columns in needed.items()}
+    given = {name: to_lazy(tables[name], only.get(name)) for name in (*needed, *known) if name in tables}
     for name, columns in needed.items():
-        require_columns(given[name], columns, f"{analysis}, in the table {name!r},")
+        require_columns(given[name], columns, f"{analysis}, in the table {name!r},", given=tables[name])
     for table, column, target, key in references_between(needed):
         if key.startswith("canvas_"):
             made_of = (tables[table], tables[target])
