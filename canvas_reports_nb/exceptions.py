@@ -32,6 +32,7 @@
     ├── FileError                     the problem is in the file, not in the call
     │   ├── MissingFileError          there is no such file; also a FileNotFoundError
     │   ├── NotAReportError           not a CSV or zip of a report
+    │   │   └── NoGradingPeriodsError a message: the term has no grading periods
     │   ├── DamagedFileError          truncated, or not the announced file
     │   └── UnsafeArchiveError        a zip with outside paths or links, or one that unpacks to too much
     ├── TableError                    the call does not identify one table of the run
@@ -61,7 +62,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AuthenticationError", "CanvasReportsError", "ConfigurationError", "CredentialsError",
     "DamagedFileError", "DuplicateRunError", "FileError", "InvalidChoiceError", "InvalidTermError",
-    "MissingDependencyError", "MissingFileError", "NoProvenanceError", "NotAReportError", "NotFoundError",
+    "MissingDependencyError", "MissingFileError", "NoGradingPeriodsError", "NoProvenanceError", "NotAReportError", "NotFoundError",
     "NotPermittedError", "NotReachedError", "NotStartedError", "NotStoredError", "ParameterError",
     "PersonalDataError", "ReportWarning", "ReportsFailedError", "RunAbortedError",
     "RunDeletedError", "RunError", "RunFailedError", "ServerError", "StoreError",
@@ -379,6 +380,14 @@ class NotAReportError(FileError, ValueError):
     """A file that is not a CSV or zip of a report."""
 
     _default_hint = "Download the file from Canvas again, or use read_report to fetch it."
+
+
+class NoGradingPeriodsError(NotAReportError):
+    """A message of Canvas in place of a table: the term has no grading periods."""
+
+    _default_hint = (
+        "Choose a term with grading periods, or read grade_export_csv for the grades of the whole term."
+    )
 
 
 class DamagedFileError(FileError):

@@ -12,7 +12,7 @@ import pandas as pd
 
 from canvas_reports_nb import frames
 from canvas_reports_nb._disk import open_private
-from canvas_reports_nb.exceptions import FileError, NotAReportError, warn
+from canvas_reports_nb.exceptions import FileError, NoGradingPeriodsError, NotAReportError, warn
 from canvas_reports_nb.frames.contents import csv_members, readable, reopenable
 from canvas_reports_nb.frames.dialect import read_dialect
 from canvas_reports_nb.frames.identity import choose_table, identify
@@ -205,7 +205,8 @@ def check_file(
             except FileError as error:
                 if len(members) == 1 or (member is members[-1] and not rows):
                     raise
-                warn(f"{member.name} was left out: {error.message}")
+                if not isinstance(error, NoGradingPeriodsError):  # usual for some terms of a run
+                    warn(f"{member.name} was left out: {error.message}")
     return pd.DataFrame(rows, columns=list(_CHECKED)).astype(_CHECKED)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from canvas_reports_nb.catalog.recognize import describe_nearest, recognize, report_in_name
 from canvas_reports_nb.catalog.schemas import schema
-from canvas_reports_nb.exceptions import NotAReportError, TableRequiredError, UnknownTableError
+from canvas_reports_nb.exceptions import NoGradingPeriodsError, TableRequiredError, UnknownTableError
 from canvas_reports_nb.frames.dialect import read_dialect
 
 if TYPE_CHECKING:
@@ -53,16 +53,15 @@ def identify(
 
     Raises
     ------
-    NotAReportError
+    NoGradingPeriodsError
         Instead of a table, Canvas wrote that the term has no grading periods.
     """
     dialect = read_dialect(member)
     found = _identify(member, report, dialect.header, label=label, table=table, parameters=parameters or {})
     is_message = len(dialect.header) == 1 and not dialect.has_rows
     if is_message and found.schema is not None and found.schema.dynamic is not None:
-        raise NotAReportError(
-            f"{found.table} has no grades by grading period: there are no grading periods for this term.",
-            hint="Choose a term with grading periods, or read grade_export_csv for the grades of the whole term.",
+        raise NoGradingPeriodsError(
+            f"{found.table} has no grades by grading period: there are no grading periods for this term."
         )
     return found
 

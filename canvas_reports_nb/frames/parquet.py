@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from canvas_reports_nb._disk import disk_name, file_facts, open_private
-from canvas_reports_nb.exceptions import CanvasReportsError, NotAReportError, warn
+from canvas_reports_nb.exceptions import CanvasReportsError, NoGradingPeriodsError, NotAReportError, warn
 from canvas_reports_nb.frames.contents import csv_members
 from canvas_reports_nb.frames.identity import identify
 from canvas_reports_nb.frames.provenance import ATTRS_KEY
@@ -203,8 +203,11 @@ def derive_here(
             identity = identify(member, provenance.report, parameters=parameters)
         except NotAReportError as error:
             # Downloading again would not help, so the other tables are kept.
-            rejected = error
-            warned.append(f"{member.name} was left out: {error.message}")
+            rejected, note = error, f"{member.name} was left out: {error.message}"
+            if isinstance(error, NoGradingPeriodsError):
+                _LOG.info(note)  # usual for some terms of a run
+            else:
+                warned.append(note)
             continue
         taken = [Path(each["file"]).stem for each in tables.values()]
         target = folder / f"{disk_name(identity.table, safe=' ', taken=taken)}.parquet"
