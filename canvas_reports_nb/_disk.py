@@ -23,6 +23,8 @@ _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 # Encrypted folders allow 143 bytes, and a suffix is added.
 _LONGEST = 120
 _NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS}
+# How often another process may remove a folder between the attempt to make it and the look at it.
+_REMOVALS = 100
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
 
 
@@ -60,7 +62,12 @@ def make_private(root: Path, folder: Path) -> None:
 
 
 def _make(folder: Path) -> None:
-    folder.mkdir(mode=0o700, exist_ok=True)
+    for _ in range(_REMOVALS):
+        with suppress(FileExistsError):
+            folder.mkdir(mode=0o700, exist_ok=True)
+            break
+        if os.path.lexists(folder) and not folder.is_dir():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(folder))
     if folder.is_symlink():
         raise OSError(errno.ELOOP, f"{folder} is a link to another place")
 

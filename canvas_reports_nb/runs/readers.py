@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 # How often a run that another process removed is downloaded again.
-_REMOVALS = 3
+_REMOVALS = 10
 # An equal age that the caller gives is another object.
 _ONE_DAY = timedelta(seconds=DEFAULT_MAX_AGE)
 

@@ -1,13 +1,16 @@
 """Any name that a school gives a term, a report or an account becomes a name that every disk can hold."""
 
+import errno
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from canvas_reports_nb._disk import disk_name
+from canvas_reports_nb._disk import disk_name, make_private
+from canvas_reports_nb.exceptions import StoreError
 
 JAPANESE = "二〇二五年度 秋学期 国際コミュニケーション学部 大学院 博士課程"
 RESERVED = ["CON", "nul", "aux.2025", "COM1", "Lpt9.x", "prn"]
@@ -45,3 +48,22 @@ def test_names_that_differ_only_in_case_or_in_their_ends_do_not_share_a_file(tmp
     assert len({name.lower() for name in taken}) == len(taken)
     for name in taken:
         (tmp_path / f"{name}.parquet").write_bytes(b"")
+
+
+def test_a_folder_that_another_process_removes_meanwhile_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, mkdir, left = tmp_path / "7", Path.mkdir, [3]
+
+    def racing(path: Path, *given: Any, **named: Any) -> None:
+        if path == folder and left[0]:
+            left[0] -= 1
+            raise FileExistsError(errno.EEXIST, "File exists", str(path))
+        mkdir(path, *given, **named)
+
+    monkeypatch.setattr(Path, "mkdir", racing)
+    make_private(tmp_path, folder)
+    assert folder.is_dir()
+    (tmp_path / "8").write_text("")
+    with pytest.raises(StoreError, match="File exists"):
+        make_private(tmp_path, tmp_path / "8")
