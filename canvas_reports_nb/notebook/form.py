@@ -29,6 +29,7 @@ from canvas_reports_nb.notebook.report_list import ReportList, about
 from canvas_reports_nb.notebook.result_card import ResultCard
 from canvas_reports_nb.notebook.wording import usual_words, when, zone_of
 from canvas_reports_nb.notebook.worker import RunWorker, in_background
+from canvas_reports_nb.runs.decide import estimate
 from canvas_reports_nb.store.stored_run import runs_in
 
 if TYPE_CHECKING:
@@ -320,6 +321,7 @@ class ReportForm(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
             return  # the user has selected another report or account since
         self._runs, self._kept = found
         self._past.show(self._runs)
+        self._reports.set_last_run(report, self._runs[0] if self._runs else None)
         self._suggest()
 
     @_guarded
@@ -343,8 +345,8 @@ class ReportForm(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
             found, label = suggest(query, kept=self._kept, runs=self._runs, now=now, zone=self._zone)
             self._open.description, self._open.tooltip = label or "Open", found.reason
         self._suggested = found if found is not None and found.run_id is not None else None
-        usual = usual_words(found.usual) if found is not None else ""
-        self._usual.value = _html.hint(usual)
+        usual = found.usual if found is not None else None
+        self._usual.value = _html.hint(usual_words(usual or estimate(self._runs)))
         self._update_buttons()
         self._update_stale()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime, tzinfo
 
-    from canvas_reports_nb.canvas_api.models import AvailableReport
+    from canvas_reports_nb.canvas_api.models import AvailableReport, ReportRun
 
 _NO_REPORTS = (
     "Your token can't see any report on this account. Ask a Canvas admin for permission to read reports."
@@ -94,6 +95,15 @@ class ReportList(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
         for each in (self._search, self._list, self._picker):
             each.disabled = not names
         self._search.placeholder = f"Search {len(names)} reports" if names else "No reports"
+
+    def set_last_run(self, report: str, run: ReportRun | None) -> None:
+        """Show this run beside a report, whose list of runs is newer than the list of reports."""
+        self._offers = [
+            replace(offer, last_run=run) if offer.report == report else offer for offer in self._offers
+        ]
+        shown = self.options
+        self._shown = [offer for offer in self._offers if offer.report in shown]
+        self.refresh()
 
     def refresh(self, zone: tzinfo | None = None) -> None:
         """Show the current ages of the last runs."""

@@ -327,6 +327,8 @@ def test_opening_an_existing_run_starts_nothing(known: str, canvas: Callable[...
     label = "Follow the run in progress" if known == "in flight" else "Open today's run (3 h old)"
     assert reuse.description == label
     assert driver.find("crn-run").description == "Run again"
+    age = driver.find("crn-reports")._style.value
+    assert ('content: "3 h ago"' if known != "in flight" else 'content: "1 min ago"') in age
     driver.run("crn-open")
     assert connection.starts() == 1
     assert driver.form.result.provenance["run_id"] == job.run.id
@@ -665,7 +667,9 @@ def test_a_result_is_labeled_as_soon_as_other_settings_or_another_account_are_se
 ) -> None:
     driver = Driver(canvas())
     driver.choose(GRADES)
+    assert "ago" not in driver.find("crn-reports")._style.value
     driver.run("crn-run")
+    assert 'content: "1 min ago"' in driver.find("crn-reports")._style.value, "the new run is the last one"
     result = driver.find("crn-result")
 
     def is_stale() -> bool:
