@@ -5,6 +5,9 @@ from __future__ import annotations
 import http.client
 import io
 import ipaddress
+import math
+import socket
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
@@ -17,8 +20,6 @@ from canvas_reports_nb.exceptions import UnexpectedAnswerError
 from canvas_reports_nb.settings import is_loopback
 
 if TYPE_CHECKING:
-    import socket
-
     from requests import PreparedRequest, Response
 
     from canvas_reports_nb.deadline import Waiter
@@ -54,7 +55,12 @@ class Adapter(requests.adapters.HTTPAdapter):
 
             class Connection(pool.ConnectionCls):  # type: ignore[misc]
                 def connect(self) -> None:
-                    super().connect()
+                    whole: Any = self.timeout  # type: ignore[has-type]
+                    self.timeout = adapter._share(self._dns_host, self.port, whole)
+                    try:
+                        super().connect()
+                    finally:
+                        self.timeout = whole
                     if self.proxy is None:
                         adapter._check_peer(self.host, self.sock)
 
@@ -66,6 +72,15 @@ class Adapter(requests.adapters.HTTPAdapter):
 
             pool.ConnectionCls = Connection
         return pool
+
+    def _share(self, host: str, port: int, timeout: Any) -> Any:
+        """Return the seconds to try each address of a host, so that all of them together end at the deadline."""
+        rest = self._waiter.remaining + GRACE
+        if not isinstance(timeout, int | float) or rest == math.inf:
+            return timeout
+        with suppress(OSError, UnicodeError):  # without addresses, the connection itself raises
+            return min(timeout, max(rest, 0.1) / len(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)))
+        return timeout
 
     def _check_peer(self, host: str, sock: socket.socket) -> None:
         """Reject a connection to this machine: a host name can lead here, too."""

@@ -169,3 +169,31 @@ def test_a_redirect_to_something_else_than_an_address(link: str) -> None:
     with session, pytest.raises(exc.UnexpectedAnswerError) as caught:
         session.get_redirect_target(response)
     assert str(caught.value).replace("\n", " ").isprintable()
+
+
+@pytest.mark.parametrize(
+    ("timeout", "addresses", "each"), [(None, 4, 10.0), (3, 4, 1.0), (3, 1, 4.0), (600, 8, 10.0)]
+)
+def test_all_addresses_of_a_host_share_the_time_to_the_deadline(
+    timeout: float | None, addresses: int, each: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (f"192.0.2.{n}", 443)) for n in range(addresses)]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    tried: list[float] = []
+
+    class Unreachable(socket.socket):
+        def settimeout(self, seconds: float | None) -> None:
+            tried.append(seconds or 0.0)
+
+        def connect(self, _: Any) -> None:
+            raise TimeoutError
+
+    monkeypatch.setattr(socket, "socket", Unreachable)
+    waiter = Waiter(lambda: 0.0)
+    opened = connection_of(Adapter(waiter, CANVAS))(
+        "canvas.example.edu", 443, timeout=min(10.0, (timeout or 99) + 1)
+    )
+    with waiter.limit(timeout), pytest.raises(urllib3.exceptions.ConnectTimeoutError):
+        opened.connect()
+    assert tried == [each] * addresses
+    assert opened.timeout == min(10.0, (timeout or 99) + 1)
