@@ -135,6 +135,17 @@ def test_terms_from_the_form_of_a_report(account: str) -> None:
     assert api_of(lists, account).terms() == [{"id": 12, "name": "Fall"}]
 
 
+def test_the_root_account_may_keep_the_files_of_its_sub_accounts() -> None:
+    run = {"id": 8, "report": GRADES, "status": "complete"}
+    lists: dict[str, Any] = {"accounts/7": {"id": 7, "root_account_id": 1}}
+    for keeper in (1, 7):
+        lists[f"accounts/7/reports/{GRADES}/8"] = run | {"file_url": f"/accounts/{keeper}/files/9/download"}
+        assert api_of(lists, "7").show(GRADES, 8).id == 8
+    lists[f"accounts/7/reports/{GRADES}/8"] = run | {"file_url": "/accounts/2/files/9/download"}
+    with pytest.raises(UnexpectedAnswerError, match="account 2 instead of 7"):
+        api_of(lists, "7").show(GRADES, 8)
+
+
 class Lists(Answering):
     """A transport with one response, or error, per path."""
 
