@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import contextmanager
 from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,7 @@ from canvas_reports_nb.runs.pending import PendingRun, check_wait
 from canvas_reports_nb.runs.progress import ProgressEvent, resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import polars as pl
 
@@ -95,12 +96,8 @@ class ReportsResult:
         self, engine: Engine = "pandas", table: str | None = None, columns: Sequence[str] | None = None
     ) -> Any:
         """Stack one table of every finished run; see `read_reports`."""
-        try:
+        with _explained_removal():
             frame = self._stack(table).load(engine, columns if self._finished else None)
-        except FileNotFoundError:
-            raise NotStoredError(
-                "A run was removed from the store while it was read.", hint="Call again to download it again."
-            ) from None
         if engine == "pandas":
             frame.attrs[ATTRS_KEY] = self._provenance(table)
         return frame
@@ -117,7 +114,8 @@ class ReportsResult:
 
     def scan(self, table: str | None = None, columns: Sequence[str] | None = None) -> pl.LazyFrame:
         """Stack one table of every finished run as a lazy polars frame over the stored Parquet files."""
-        return self._stack(table).scan(columns if self._finished else None)
+        with _explained_removal():
+            return self._stack(table).scan(columns if self._finished else None)
 
     def restore(self) -> None:
         """Download again what another process removed from the store."""
@@ -160,6 +158,17 @@ class ReportsResult:
         notes = {column: note for made in each for column, note in made["notes"].items()}
         stack = Provenance(**same, rows=sum(made["rows"] for made in each), notes=notes)
         return {**stack.to_dict(), "runs": each}
+
+
+@contextmanager
+def _explained_removal() -> Iterator[None]:
+    """Replace the error for a file that another process removed a moment ago."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise NotStoredError(
+            "A run was removed from the store while it was read.", hint="Call again to download it again."
+        ) from None
 
 
 def read_many(

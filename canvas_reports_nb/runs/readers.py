@@ -236,7 +236,7 @@ class Readers:
     ) -> pl.LazyFrame:
         """Do as `read_report`, but return a lazy polars frame over the stored Parquet file.
 
-        Only what a query needs is read.
+        Only what a query needs is read. The run stays in the store until this process ends, unless it is cleared.
 
         Returns
         -------

@@ -113,7 +113,11 @@ class ReportResult:
 
     def scan(self, table: str | None = None, columns: Sequence[str] | None = None) -> pl.LazyFrame:
         """Return one table as a lazy polars frame over the stored Parquet file."""
-        return frames.scan(self.parquet(table), columns)
+        path = self.parquet(table)
+        try:
+            return frames.scan(path, columns)
+        except FileNotFoundError:
+            raise self._removed() from None
 
     def _choose(self, table: str | None) -> str:
         return choose_table(self.tables, table, self.origin.report, self.origin.run_id)

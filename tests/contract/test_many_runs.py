@@ -424,13 +424,14 @@ def test_the_live_table(canvas: Any, recorder: Any) -> None:
     assert tables[0].runs[0].request == f"{GRADES}, enrollment_term_id=10"
 
 
+@pytest.mark.parametrize("method", ["load", "scan"])
 def test_a_file_that_another_process_removes_while_it_is_read_is_downloaded_again(
-    canvas: Any, monkeypatch: pytest.MonkeyPatch
+    canvas: Any, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
     connection = canvas()
     requests = crn.requests_for(GRADES, terms=TERMS[:2])
-    wanted = connection.read_reports(requests, **QUIET)
-    load, left = Stack.load, [2]
+    wanted = connection.read_reports(requests, engine="polars", **QUIET)
+    load, left = getattr(Stack, method), [2]
 
     def removed(stack: Stack, *given: Any) -> Any:
         if left[0]:
@@ -438,8 +439,11 @@ def test_a_file_that_another_process_removes_while_it_is_read_is_downloaded_agai
             connection.store.clear()
         return load(stack, *given)
 
-    monkeypatch.setattr(Stack, "load", removed)
-    pd.testing.assert_frame_equal(connection.read_reports(requests, **QUIET), wanted)
+    monkeypatch.setattr(Stack, method, removed)
+    if method == "load":
+        assert connection.read_reports(requests, engine="polars", **QUIET).equals(wanted)
+    else:
+        assert connection.scan_reports(requests, **QUIET).collect().equals(wanted)
     assert connection.starts() == 2
 
 
