@@ -228,7 +228,25 @@ def people(tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
 
 def merge_logins(tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
     """Do what `people` does, inside a query."""
-    logins = unique_rows(tables, "users")
+    users = tables["users"]
+    columns = users.collect_schema().names()
+    # Most people have one login, so only those of the others are compared and sorted.
+    alone = pl.col("canvas_user_id").is_unique() & pl.col("canvas_user_id").is_not_null()
+    single = users.filter(alone).with_columns(
+        pl.lit(1, pl.Int64).alias("logins"),
+        *(
+            has_status([one]).fill_null(value=False).cast(pl.Int64).alias(f"{one}_logins")
+            for one in ("active", "suspended")
+        ),
+        pl.col("user_id").is_not_null().cast(pl.Int64).alias("sis_ids"),
+    )
+    merged = _merge(unique_rows({"users": users.filter(~alone)}, "users"))
+    return pl.concat([single.select(*columns, *_LOGIN_COUNTS), merged.select(*columns, *_LOGIN_COUNTS)]).sort(
+        "canvas_user_id", nulls_last=True, maintain_order=True
+    )
+
+
+def _merge(logins: pl.LazyFrame) -> pl.LazyFrame:
     columns = logins.collect_schema().names()
     rank = pl.col("status").cast(pl.String).replace_strict(_RANKS, default=len(_RANKS), return_dtype=pl.Int8)
     names = [name for name in ("user_id", "login_id", "authentication_provider_id") if name in columns]
@@ -242,11 +260,10 @@ def merge_logins(tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
         has_status(["suspended"]).sum(),
         pl.col("user_id").drop_nulls().n_unique(),
     )
-    merged = grouped.agg(
+    return grouped.agg(
         pl.exclude("canvas_user_id", "__alone").first(),
         **{name: count.cast(pl.Int64) for name, count in zip(_LOGIN_COUNTS, counts, strict=True)},
     )
-    return merged.select(*columns, *_LOGIN_COUNTS)
 
 
 @takes_tables(users=_LOGIN, enrollments=("canvas_user_id", "canvas_course_id", "status"))
