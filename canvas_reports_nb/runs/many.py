@@ -115,7 +115,10 @@ class ReportsResult:
     def scan(self, table: str | None = None, columns: Sequence[str] | None = None) -> pl.LazyFrame:
         """Stack one table of every finished run as a lazy polars frame over the stored Parquet files."""
         with _explained_removal():
-            return self._stack(table).scan(columns if self._finished else None)
+            lazy = self._stack(table).scan(columns if self._finished else None)
+        for _, result in self._finished:
+            result.parquet(table)  # raises if another process removed it meanwhile
+        return lazy
 
     def restore(self) -> None:
         """Download again what another process removed from the store."""
