@@ -369,9 +369,10 @@ def _is_rejected_link(tried: _Attempt) -> bool:
     response, error = tried.response, tried.error
     if response is None or response.status_code not in _REJECTED or isinstance(error, ThrottledError):
         return False
-    if isinstance(error, NotPermittedError):
-        return False  # JSON from Canvas's own permission check
-    return bool(response.history) or response.status_code == requests.codes.forbidden
+    if response.history:
+        return True
+    # JSON is the answer of Canvas's own permission check.
+    return response.status_code == requests.codes.forbidden and not isinstance(error, NotPermittedError)
 
 
 def _outcome(state: RetryCallState) -> _Attempt:

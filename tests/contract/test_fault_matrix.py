@@ -64,7 +64,11 @@ MATRIX: dict[str, dict[str, Ending]] = {
     "throttled_429": {"list history start show link abort delete": FRAME, "link*": ex.ThrottledError},
     "throttled_429_retry": {"list history start show link abort delete": FRAME},
     "forbidden": {"list history start show link abort delete": ex.NotPermittedError, "file": FRAME},
-    "no_user_agent": {"list history": ex.UserAgentRefusedError, "link": ex.NotPermittedError, "show": FRAME},
+    "no_user_agent": {
+        "list history": ex.UserAgentRefusedError,
+        "link*": ex.NotPermittedError,
+        "show link": FRAME,
+    },
     "unauthorized": {"list history start show link abort delete": ex.AuthenticationError},
     "login_page": {"list history start show link abort delete file": ex.AuthenticationError},
     "login_redirect": {
