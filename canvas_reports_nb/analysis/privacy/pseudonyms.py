@@ -240,6 +240,9 @@ def _replaced(name: str, rule: _Rule, dtype: pl.DataType, secret: bytes) -> pl.E
     pseudonym = _pseudonym(secret, rule)
 
     def replace(cells: pl.Series) -> pl.Series:
+        if cells.approx_n_unique() > len(cells) / 2:  # too few repeat for a map to be worth it
+            made = [None if text is None else pseudonym(text) for text in cells.to_list()]
+            return pl.Series(made, dtype=pl.String)
         distinct = cells.unique().drop_nulls()
         pseudonyms = pl.Series([pseudonym(text) for text in distinct.to_list()], dtype=pl.String)
         return cells.replace_strict(distinct, pseudonyms, default=None, return_dtype=pl.String)
