@@ -6,6 +6,7 @@ import hmac
 import re
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, cast
 
+import pandas as pd
 import polars as pl
 
 from canvas_reports_nb.catalog.parameters import near
@@ -111,10 +112,14 @@ def pseudonymize(
     _warn(rules, free_text, as_list(keep))
     left_out = {"unknown"} if free_text == "keep" else {"unknown", "free text"}
     kept = {name: rule for name, rule in rules.items() if rule.treatment not in left_out}
-    query = to_lazy(frame)
+    # pandas columns that stay as they are need no conversion.
+    changed = [name for name, rule in kept.items() if rule.treatment in _REPLACED]
+    shown = changed if isinstance(frame, pd.DataFrame) and changed else list(kept)
+    query = to_lazy(frame, shown)
     schema = query.collect_schema()
-    columns = [_replaced(name, rule, schema[name], secret) for name, rule in kept.items()]
-    return _with_provenance(as_kind_of(query.select(columns), frame), frame, kept)
+    columns = [_replaced(name, kept[name], schema[name], secret) for name in shown]
+    made = as_kind_of(query.select(columns), frame)
+    return _with_provenance(made, frame, kept)
 
 
 def check_pseudonymized(
@@ -240,7 +245,7 @@ def _replaced(name: str, rule: _Rule, dtype: pl.DataType, secret: bytes) -> pl.E
     pseudonym = _pseudonym(secret, rule)
 
     def replace(cells: pl.Series) -> pl.Series:
-        if cells.approx_n_unique() > len(cells) / 2:  # too few repeat for a map to be worth it
+        if cast("int", cells.approx_n_unique()) > len(cells) / 2:  # too few repeat to be worth a map
             made = [None if text is None else pseudonym(text) for text in cells.to_list()]
             return pl.Series(made, dtype=pl.String)
         distinct = cells.unique().drop_nulls()
@@ -303,12 +308,12 @@ def _is_personal(name: str, rule: _Rule, dtype: pl.DataType) -> pl.Expr:
 
 def _with_provenance(made: FrameT, frame: Any, rules: Mapping[str, _Rule]) -> FrameT:
     """Give a pandas frame its dtypes, and the part of its provenance that names nobody."""
-    import pandas as pd  # noqa: PLC0415 - only for pandas frames
-
     if not isinstance(made, pd.DataFrame):
         return made
-    unchanged = [name for name, rule in rules.items() if rule.treatment not in _REPLACED]
-    typed = made.astype({name: frame.dtypes[name] for name in unchanged})
+    typed = frame[list(rules)].reset_index(drop=True)
+    for name in (name for name, rule in rules.items() if rule.treatment in _REPLACED):
+        typed[name] = made[name]
+    typed.attrs = made.attrs
     provenance = provenance_of(frame)
     if provenance:
         notes = {
