@@ -249,10 +249,12 @@ def _fast(member: Member, plan: _Plan, facts: Facts) -> Iterator[pa.RecordBatch]
                 quoted_strings_can_be_null=False,
             ),
         )
-        for batch in batches:
-            if batch.num_rows:
-                facts.last = [column[-1].as_py() for column in batch.columns]
-            yield batch
+        # Closed also after an error: otherwise its thread may still read when the process ends.
+        with batches:
+            for batch in batches:
+                if batch.num_rows:
+                    facts.last = [column[-1].as_py() for column in batch.columns]
+                yield batch
         if blocks.last_byte == plan.dialect.delimiter.encode():
             # Arrow takes a blank last cell without a line break for a quoted one if the cell before it is.
             raise pa.ArrowInvalid("the last cell is blank and has no line break")
