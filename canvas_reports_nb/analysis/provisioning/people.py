@@ -53,7 +53,10 @@ _SHOWN = {"users": _PERSON, "sections": _SECTION, "courses": _COURSE, "terms": _
 
 
 def _gather_roster(tables: Mapping[str, Any]) -> pd.DataFrame:
-    found = roster({name: keys_and_rows(tables[name], name, needed) for name, needed in _ROSTER.items()})
+    lean = {name: keys_and_rows(tables[name], name, needed) for name, needed in _ROSTER.items()}
+    # Without the keys, which would stay in memory while the other columns are taken.
+    found = roster(lean).select("logins", *(ROW.format(name) for name in _ROSTER))
+    del lean
     enrollments = tables["enrollments"]
     parts = [take_rows(enrollments, found[ROW.format("enrollments")])]
     for name, columns in _SHOWN.items():
