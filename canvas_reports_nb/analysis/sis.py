@@ -263,7 +263,13 @@ def _extract(
         state.alias("sis_status"),
         (state.is_in(enrolled).fill_null(value=False) if status else pl.lit(value=True)).alias("__enrolled"),
     ).collect()
-    keyed = found.with_row_index("row", 1).drop_nulls(_KEY)
+    _refuse_repeated(found)
+    return found
+
+
+def _refuse_repeated(listed: pl.DataFrame) -> None:
+    """Reject a list that has a person and section twice."""
+    keyed = listed.with_row_index("row", 1).drop_nulls(_KEY)
     twice = keyed.filter(pl.struct(_KEY).is_duplicated()).group_by(_KEY).agg("row").sort(_KEY)
     for user, section, places in twice.iter_rows():
         others = f" This is one of {twice.height} such pairs." if twice.height > 1 else ""
@@ -272,7 +278,6 @@ def _extract(
             f"{', '.join(map(str, places[:_SHOWN]))}.{others}",
             hint="Keep one row per person and section, such as the newest.",
         )
-    return found
 
 
 def _refuse_numbers(rows: pl.LazyFrame, column: str, where: str, known: pl.LazyFrame | None = None) -> None:

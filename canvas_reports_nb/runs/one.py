@@ -14,7 +14,7 @@ from canvas_reports_nb.runs.batch import Batch
 from canvas_reports_nb.runs.decide import ago
 from canvas_reports_nb.runs.download import is_run
 from canvas_reports_nb.runs.job import ReportJob, with_job
-from canvas_reports_nb.runs.past import find_past, past_day
+from canvas_reports_nb.runs.past import check_past, find_past, past_day
 from canvas_reports_nb.runs.pending import PendingRun, check_wait
 from canvas_reports_nb.runs.progress import ProgressEvent, resolve
 
@@ -51,11 +51,8 @@ def read_one(
     ``tables`` are those the caller wants: a table that a new run would not have is an error before it is started.
     """
     check_wait(timeout, on_interrupt)
-    if as_of is None and (within is not None or zone is not None):
-        raise ParameterError("within= and zone= only work with as_of=.", hint='Add as_of="2026-09-14".')
+    check_past(as_of, within, zone, run_id)
     if as_of is not None:
-        if run_id is not None:
-            raise ParameterError("as_of= and run_id= both choose a run.", hint="Leave one of them out.")
         with runs.waiter.limit(timeout), in_time(runs.waiter, timeout, report):
             past = past_day(runs, as_of, within, zone, offline=offline)
             run = find_past(runs, report, asked, past, offline=offline)

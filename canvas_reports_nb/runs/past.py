@@ -65,6 +65,14 @@ class PastDay:
         return f"{self.midnight:%Y-%m-%d %H:%M} ({self.midnight.tzinfo})"
 
 
+def check_past(as_of: str | date | None, within: Age | None, zone: str | None, run_id: int | None) -> None:
+    """Reject keywords that need ``as_of`` without it, and a second choice of the run beside it."""
+    if as_of is None and (within is not None or zone is not None):
+        raise ParameterError("within= and zone= only work with as_of=.", hint='Add as_of="2026-09-14".')
+    if as_of is not None and run_id is not None:
+        raise ParameterError("as_of= and run_id= both choose a run.", hint="Leave one of them out.")
+
+
 def past_day(
     runs: AccountRuns, as_of: str | date, within: Age | None, zone: str | None, *, offline: bool
 ) -> PastDay:
