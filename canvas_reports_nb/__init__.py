@@ -16,7 +16,7 @@ from canvas_reports_nb import accessors, demo_canvas, exceptions
 from canvas_reports_nb.accessors.functions import provenance, refresh
 from canvas_reports_nb.analysis.definitions import definition
 from canvas_reports_nb.analysis.diffing import Diff, diff
-from canvas_reports_nb.analysis.excel import mail_list, to_excel, workbooks
+from canvas_reports_nb.analysis.excel import for_spreadsheet, mail_list, to_excel, workbooks
 from canvas_reports_nb.analysis.privacy.pseudonyms import check_pseudonymized, pseudonymize
 from canvas_reports_nb.analysis.privacy.publishing import publish
 from canvas_reports_nb.canvas_api.models import AvailableReport, ReportRun, RunStatus
@@ -72,6 +72,7 @@ __all__ = [
     "dictionary",
     "diff",
     "exceptions",
+    "for_spreadsheet",
     "grades",
     "mail_list",
     "provenance",
