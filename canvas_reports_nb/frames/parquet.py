@@ -248,9 +248,10 @@ def _derive_on_worker(
             place, made = cast("tuple[str, Derived]", task.result())
             for facts in made.tables.values():
                 (Path(scratch) / place / facts["file"]).replace(folder / facts["file"])
-        except CanvasReportsError:
-            raise
-        except Exception as error:  # noqa: BLE001 - a cluster can fail in many ways, and this process can do it
+        except Exception as error:
+            # A cluster can fail in many ways, and a worker may not see the file; then this process can do it.
+            if isinstance(error, CanvasReportsError) and not isinstance(error, OSError):
+                raise
             reason = f"{type(error).__name__}: {error}"
             _LOG.warning(
                 "no Dask worker could convert run %s (%s); converting it here", provenance.run_id, reason
