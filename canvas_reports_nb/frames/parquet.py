@@ -252,7 +252,8 @@ def _derive_on_worker(
             # A cluster can fail in many ways, and a worker may not see the file; then this process can do it.
             if isinstance(error, CanvasReportsError) and not isinstance(error, OSError):
                 raise
-            reason = f"{type(error).__name__}: {error}"
+            kind = FileNotFoundError if isinstance(error, FileNotFoundError) else type(error)
+            reason = f"{kind.__name__}: {error}"
             _LOG.warning(
                 "no Dask worker could convert run %s (%s); converting it here", provenance.run_id, reason
             )
