@@ -92,7 +92,8 @@ class Batch:
         self._clock = self._waiter.elapsed
         self._begun = self._answered = self._clock()
         self._failures = 0
-        self._next_poll = self._begun + next_batch_poll(0.0, 0)
+        self._pause = next_batch_poll(0.0, 0)
+        self._next_poll = self._begun + self._pause
         self._polls: deque[float] = deque()
         self._polled: dict[tuple[str, str], float] = {}
         self._oldest_first = True
@@ -154,11 +155,12 @@ class Batch:
         self._learn_usual()
         locked = [each.locked_until for each in self._unfinished() if each.locked_until is not None]
         in_flight = any(each.is_in_flight for each in self._pending) or not locked
-        times = [*locked, *([self._next_poll] if in_flight else [])]
-        pause = min(max(min(times) - self._clock(), 0.0), self._waiter.remaining)
+        # A whole pause between two looks, however long the last one took.
+        pauses = [*(until - self._clock() for until in locked), *([self._pause] if in_flight else [])]
+        pause = min(max(min(pauses), 0.0), self._waiter.remaining)
         self._show(next_poll=pause)
         self._waiter.pause(pause)
-        if in_flight and min(times) == self._next_poll:
+        if in_flight and min(pauses) == self._pause:
             self._poll()
 
     def _poll(self) -> None:
@@ -186,7 +188,8 @@ class Batch:
                 break
         now, queued = self._clock(), self._queued()
         self._taken, self._queue = len(self._queue - queued), queued
-        self._next_poll = now + next_batch_poll(now - self._begun, self._recent_polls())
+        self._pause = next_batch_poll(now - self._begun, self._recent_polls())
+        self._next_poll = now + self._pause
 
     def _refresh(self, pending: Sequence[PendingRun]) -> None:
         """Update the runs of one list: one request, however many they are."""

@@ -66,7 +66,7 @@ def reuse_or_start(
     now: datetime,
     max_age: float,
 ) -> Decision:
-    """Decide which run answers a query: a stored one, one that finished in Canvas, one in flight, or a new one.
+    """Decide which run answers a query: a stored one, one that finished on Canvas, one in flight, or a new one.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def _chosen(usable: Sequence[ReportRun], now: datetime, usual: tuple[float, floa
         return Decision("start", "starting a new run", usual=usual)
     run, *others = usable
     if run.is_complete:
-        reason = f"using run {run.id}, which finished in Canvas {ago(_age(run, now))}"
+        reason = f"using run {run.id}, which finished on Canvas {ago(_age(run, now))}"
         return Decision("finished", reason, run=run, usual=usual, others=tuple(others))
     reason = f"joining run {run.id}, which is already {run.status}"
     return Decision("in flight", reason, run=run, usual=usual, others=tuple(others))

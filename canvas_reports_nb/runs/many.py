@@ -310,7 +310,7 @@ def _drop_without_table(pending: Sequence[PendingRun], table: str | None) -> Non
 
 _ACTIONS = {
     "stored": "from this disk",
-    "finished": "finished in Canvas",
+    "finished": "finished on Canvas",
     "in flight": "already in flight",
     "start": "to start",
 }

@@ -196,7 +196,7 @@ def test_existing_runs_are_reused_and_counted_in_one_line(canvas: Any, recorder:
     connection.start(GRADES, enrollment_term_id=14)
     connection.read_reports(crn.requests_for(GRADES, terms=[11, 12, 13, 14]), progress=recorder)
     assert connection.starts() == 4
-    expected = "4 runs: 1 from this disk, 1 finished in Canvas, 1 already in flight, 1 to start"
+    expected = "4 runs: 1 from this disk, 1 finished on Canvas, 1 already in flight, 1 to start"
     assert recorder.events[0].text == expected
     connection.read_reports(crn.requests_for(GRADES, terms=[11, 12]), max_age=0, **QUIET)
     assert connection.starts() == 6

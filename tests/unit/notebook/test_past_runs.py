@@ -24,7 +24,7 @@ def test_only_an_equal_run_of_today_is_suggested() -> None:
     runs = [run_of(5, "error", 1, x="1"), run_of(4, "complete", 3, x="1"), run_of(3, "complete", 30, y="1")]
     decision, label = suggest(query(x=1), kept=[], runs=runs, now=NOW, zone=UTC)
     assert (decision.run_id, decision.action, label) == (4, "finished", "Open today's run (3 h old)")
-    assert "finished in Canvas" in decision.reason
+    assert "finished on Canvas" in decision.reason
     decision, label = suggest(query(x=1), kept=[], runs=[run_of(4, "complete", 20, x="1")], now=NOW, zone=UTC)
     assert label == "Open yesterday's run (20 h old)"
     going = replace(run_of(4, "running", 20, x="1"), ended_at=None)
