@@ -94,6 +94,8 @@ def load(path: Path, provenance: Provenance, engine: Engine, columns: Sequence[s
             return scan(path, wanted).collect()
         case "arrow":
             table = _read(path, wanted)
+            if wanted == []:
+                return table  # with other metadata, a table without columns would lose its rows
             record = {ATTRS_KEY.encode(): json.dumps(provenance.to_dict())}
             return table.replace_schema_metadata({**(table.schema.metadata or {}), **record})
     return _load_dask(path, provenance, schema.names if wanted is None else wanted)
