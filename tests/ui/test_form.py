@@ -326,13 +326,15 @@ def test_keyboard_only(form):
 
 def test_stop_during_a_retry_sends_nothing_more(form, lab):
     with faults.serve(enrollments=300, duration=600) as server:
-        (lab.folder / "school.json").write_text(json.dumps([server.url, server.token]), encoding="utf-8")
+        school = lab.folder / "school.json"
+        school.write_text(json.dumps([server.url, server.token]), encoding="utf-8")
         start = (
             "import json\nimport canvas_reports_nb as crn\n"
             'canvas = crn.connect(*json.load(open("school.json")), store="retry-store")\ncanvas.form()'
         )
         _, shown = form("retry.ipynb", seconds=0, start=start.replace("{", "{{").replace("}", "}}"))
         shown.choose("Course Storage")
+        school.unlink()  # no token may be left on disk
         shown.term("All terms")
         server.plan("http_503@show*")
         shown.press("run")
