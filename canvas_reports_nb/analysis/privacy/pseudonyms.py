@@ -242,32 +242,34 @@ def _replaced(name: str, rule: _Rule, dtype: pl.DataType, secret: bytes) -> pl.E
         return _day(column, rule, dtype)
     if rule.treatment not in _REPLACED:
         return column
-    pseudonym = _pseudonym(secret, rule)
+    kind = pl.Int64() if rule.treatment == "number" and dtype.is_numeric() else pl.String()
+    pseudonym = _pseudonym(secret, rule, kind)
 
     def replace(cells: pl.Series) -> pl.Series:
         if cast("int", cells.approx_n_unique()) > len(cells) / 2:  # too few repeat to be worth a map
             made = [None if text is None else pseudonym(text) for text in cells.to_list()]
-            return pl.Series(made, dtype=pl.String)
+            return pl.Series(made, dtype=kind)
         distinct = cells.unique().drop_nulls()
-        pseudonyms = pl.Series([pseudonym(text) for text in distinct.to_list()], dtype=pl.String)
-        return cells.replace_strict(distinct, pseudonyms, default=None, return_dtype=pl.String)
+        pseudonyms = pl.Series([pseudonym(text) for text in distinct.to_list()], dtype=kind)
+        return cells.replace_strict(distinct, pseudonyms, default=None, return_dtype=kind)
 
-    replaced = _texts(column, dtype).map_batches(replace, return_dtype=pl.String, is_elementwise=True)
-    return replaced.cast(pl.Int64) if rule.treatment == "number" and dtype.is_numeric() else replaced
+    return _texts(column, dtype).map_batches(replace, return_dtype=kind, is_elementwise=True)
 
 
-def _pseudonym(secret: bytes, rule: _Rule) -> Callable[[str], str]:
-    """Return the function from a text to its pseudonym."""
+def _pseudonym(secret: bytes, rule: _Rule, kind: pl.DataType) -> Callable[[str], int | str]:
+    """Return the function from a text to its pseudonym, a number or a text."""
     # One key per identity, so that equal logins and SIS ids get different pseudonyms.
     key = hmac.digest(secret, rule.identity.encode(), "sha256")
 
-    def number(text: str) -> str:
-        return str(LOWEST_PSEUDONYM | int.from_bytes(hmac.digest(key, text.encode(), "sha256")[:8]) >> 2)
+    def number(text: str) -> int:
+        return LOWEST_PSEUDONYM | int.from_bytes(hmac.digest(key, text.encode(), "sha256")[:8]) >> 2
 
     def word(text: str) -> str:
         return f"{rule.identity}_{hmac.digest(key, text.encode(), 'sha256').hex()[:_DIGITS]}"
 
-    return number if rule.treatment == "number" else word
+    if rule.treatment != "number":
+        return word
+    return number if kind.is_numeric() else lambda text: str(number(text))
 
 
 def _texts(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
