@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from canvas_reports_nb import _html
+from canvas_reports_nb._disk import open_private
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +35,7 @@ def save(name: str, write: Callable[[Path], Any]) -> Path:
     stem, suffix = Path(name).stem, Path(name).suffix
     part = folder() / f".{stem}.{os.getpid()}{suffix}"
     try:
-        os.close(os.open(part, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600))
+        open_private(part).close()
         write(part)
         content, number = part.read_bytes(), 1
         path = part.with_name(name)

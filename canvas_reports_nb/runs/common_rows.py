@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
-import pyarrow as pa
 
 from canvas_reports_nb import frames
 from canvas_reports_nb.frames.provenance import ATTRS_KEY, Provenance
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import pyarrow as pa
 
     from canvas_reports_nb.store.stored_run import ReportResult
     from canvas_reports_nb.typing import Engine
@@ -30,7 +31,7 @@ def load_common_rows(
     for other in compared[1:]:
         common = common.join(other, on=other.columns, how="semi", nulls_equal=True, maintain_order="left")
     wanted = frames.pick(tables[0].column_names, columns)
-    rows = tables[0].take(pa.array(common["_row"].to_list(), pa.int64()))
+    rows = tables[0].take(common["_row"].to_arrow())
     each = [result.provenance for result in results]
     whole = Provenance(
         host=each[0]["host"],
