@@ -22,7 +22,7 @@ START = "import canvas_reports_nb as crn\ncanvas = crn.demo(duration={seconds})\
 ROWS = 'frame = form.frame\nprint("rows:", len(frame), "columns:", frame.shape[1])'
 SAVE = 'form.frame.to_parquet("frame.parquet")'
 
-# Left edges of what stands in one column, the page's and the form's overflow, and text that is hard to read.
+# Left edges of what is in one column, the page's and the form's overflow, and text that is hard to read.
 LAYOUT = """() => {
   const form = document.querySelector('.crn-form')
   const visible = e => e.getClientRects().length && getComputedStyle(e).visibility !== 'hidden'

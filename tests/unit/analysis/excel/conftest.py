@@ -9,6 +9,39 @@ import pytest
 
 import canvas_reports_nb as crn
 
+HOSTILE = [
+    "=1+1",
+    '=HYPERLINK("https://files.example.org","marks")',
+    "+1+cmd|' /C calc'!A0",
+    "-2+3+cmd|' /C calc'!A0",
+    "@SUM(A1)",
+    "\t=1",
+    "\n=1",
+    "\uff1d1+1",
+    '"=1+1',
+    "'=1+1",
+    "  =1+1",
+    "\u00a0=1+1",
+    "\u200b=1+1",
+    "\ufeff@x",
+    "-",
+]
+HARMLESS = [
+    "000481",
+    "007E2",
+    "1e5",
+    "-5",
+    "+1,5",
+    "-1.234,50",
+    "O'Neil",
+    "a=b",
+    "Ng, Bea",
+    "B-",
+    "'tis",
+    "NA",
+    "null",
+]
+
 
 class Book:
     """A workbook that was written and read back."""

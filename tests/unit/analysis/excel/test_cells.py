@@ -24,6 +24,8 @@ import canvas_reports_nb as crn
 from canvas_reports_nb.demo_canvas.reports import REPORT_TYPES, produce
 from canvas_reports_nb.demo_canvas.world import build_world
 
+from .conftest import HARMLESS, HOSTILE
+
 Written = Callable[..., Any]
 DATA = Path(__file__).parents[3] / "data"
 DENVER = "America/Denver"
@@ -31,38 +33,6 @@ FILES = (
     "users", "accounts", "terms", "courses", "sections", "enrollments", "groups", "group_membership",
     "group_categories", "xlist", "user_observers", "admins",
 )  # fmt: skip
-HOSTILE = [
-    "=1+1",
-    '=HYPERLINK("https://files.example.org","marks")',
-    "+1+cmd|' /C calc'!A0",
-    "-2+3+cmd|' /C calc'!A0",
-    "@SUM(A1)",
-    "\t=1",
-    "\n=1",
-    "\uff1d1+1",
-    '"=1+1',
-    "'=1+1",
-    "  =1+1",
-    "\u00a0=1+1",
-    "\u200b=1+1",
-    "\ufeff@x",
-    "-",
-]
-HARMLESS = [
-    "000481",
-    "007E2",
-    "1e5",
-    "-5",
-    "+1,5",
-    "-1.234,50",
-    "O'Neil",
-    "a=b",
-    "Ng, Bea",
-    "B-",
-    "'tis",
-    "NA",
-    "null",
-]
 
 
 def is_same(text: str, value: Any) -> bool:

@@ -29,11 +29,11 @@ def lines(cells: list[dict[str, Any]], by: tuple[str, ...]) -> list[list[int]]:
     return [line for line in found.values() if sum(cells[place]["n"] for place in line) >= MINIMUM]
 
 
-def computable(known: list[list[int]], hidden: list[int]) -> set[int]:
-    """Return the hidden cells that the totals determine, by Gauss-Jordan elimination in fractions."""
-    rows = [[Fraction(int(place in line)) for place in hidden] for line in known]
+def solved(equations: list[dict[Any, Fraction]], unknown: list[Any]) -> set[Any]:
+    """Return the unknowns that linear equations determine; the constants don't matter."""
+    rows = [[each.get(one, Fraction(0)) for one in unknown] for each in equations]
     top = 0
-    for column in range(len(hidden)):
+    for column in range(len(unknown)):
         pivot = next((row for row in range(top, len(rows)) if rows[row][column]), None)
         if pivot is None:
             continue
@@ -43,8 +43,13 @@ def computable(known: list[list[int]], hidden: list[int]) -> set[int]:
             if row != top and rows[row][column]:
                 rows[row] = [a - rows[row][column] * b for a, b in zip(rows[row], rows[top], strict=True)]
         top += 1
-    computed = [[place for place, value in zip(hidden, row, strict=True) if value] for row in rows]
-    return {places[0] for places in computed if len(places) == 1}
+    found = [[one for one, value in zip(unknown, row, strict=True) if value] for row in rows]
+    return {ones[0] for ones in found if len(ones) == 1}
+
+
+def computable(known: list[list[int]], hidden: list[int]) -> set[int]:
+    """Return the hidden cells that the totals determine."""
+    return solved([dict.fromkeys(line, Fraction(1)) for line in known], hidden)
 
 
 @st.composite
@@ -252,24 +257,6 @@ def test_few_people_with_many_grades_are_hidden() -> None:
 
 CLASSES = ("A", "B", "C", "D", "F", "P", "NP", "W", "I")
 BAD = ("D", "F", "NP", "W")
-
-
-def solved(equations: list[dict[Any, Fraction]], unknown: list[Any]) -> set[Any]:
-    """Return the unknowns that linear equations determine; the constants don't matter."""
-    rows = [[each.get(one, Fraction(0)) for one in unknown] for each in equations]
-    top = 0
-    for column in range(len(unknown)):
-        pivot = next((row for row in range(top, len(rows)) if rows[row][column]), None)
-        if pivot is None:
-            continue
-        rows[top], rows[pivot] = rows[pivot], rows[top]
-        rows[top] = [value / rows[top][column] for value in rows[top]]
-        for row in range(len(rows)):
-            if row != top and rows[row][column]:
-                rows[row] = [a - rows[row][column] * b for a, b in zip(rows[row], rows[top], strict=True)]
-        top += 1
-    found = [[one for one, value in zip(unknown, row, strict=True) if value] for row in rows]
-    return {ones[0] for ones in found if len(ones) == 1}
 
 
 @settings(max_examples=20, suppress_health_check=[HealthCheck.filter_too_much])
