@@ -77,26 +77,31 @@ def recognize(header: Sequence[str], name: str | None = None) -> Match | None:
         ``None`` if nothing matches. Several tables can match equally well only if they give every column of
         the header the same kind, so the file gets the same types with each of them.
     """
-    columns, words, named = _columns(header), _words(name), report_in_name(name)
+    columns = _columns(header)
+    fits = _best_fits(columns, name)
+    if not fits or any(len({_kind(fit.table, column) for fit in fits}) > 1 for column in columns):
+        return None
+    first, candidates = fits[0], tuple((fit.table.report, fit.table.name) for fit in fits)
+    return Match(
+        report=first.table.report if len({report for report, _ in candidates}) == 1 else None,
+        table=first.table.name,
+        candidates=candidates,
+        exact=first.exact,
+        missing=first.missing,
+        unknown=first.unknown,
+    )
+
+
+def _best_fits(columns: tuple[str, ...], name: str | None) -> list[_Fit]:
+    """Return the tables that fit a header best and that the file's name allows."""
+    words, named = _words(name), report_in_name(name)
     fits = list(_fits(columns, words))
     if named is None:
         confirmed = [fit for fit in fits if _names(words, fit.table.report)]
         fits = confirmed or [fit for fit in fits if not fit.unknown]
     best = max((fit.score for fit in fits), default=0.0)
     fits = [fit for fit in fits if fit.score == best and named in {None, fit.table.report}]
-    fits = [fit for fit in fits if f"_{fit.table.name}_" in words] or fits
-    if not fits or any(len({_kind(fit.table, column) for fit in fits}) > 1 for column in columns):
-        return None
-    first = fits[0]
-    one_report = len({fit.table.report for fit in fits}) == 1
-    return Match(
-        report=first.table.report if one_report else None,
-        table=first.table.name,
-        candidates=tuple((fit.table.report, fit.table.name) for fit in fits),
-        exact=first.exact,
-        missing=first.missing,
-        unknown=first.unknown,
-    )
+    return [fit for fit in fits if f"_{fit.table.name}_" in words] or fits
 
 
 def describe_nearest(header: Sequence[str], name: str | None = None) -> str:
@@ -153,15 +158,14 @@ def _fit(table: Table, columns: tuple[str, ...], words: str) -> _Fit | None:
         return _Fit(table, 1.0, exact=True, missing=(), unknown=())
     if _matches_by_name_only(table, columns, words):
         return _Fit(table, 1.0, exact=False, missing=(), unknown=columns)
-    folded = {fold(column) for column in columns}
     unknown = tuple(column for column in columns if table.column(column) is None)
     known = len(columns) - len(unknown)
-    always = tuple(column.name for column in table.columns if column.when is None)
-    missing = tuple(column for column in always if fold(column) not in folded)
-    older = any(folded == {fold(column) for column in header} for header in table.older_headers)
-    exact = older or not (missing or unknown)
     if known < ENOUGH_COLUMNS:
         return None
-    share_found = 1.0 if older else 1 - len(missing) / len(always)
-    score = known / len(columns) * share_found
+    folded = set(map(fold, columns))
+    always = [column.name for column in table.columns if column.when is None]
+    missing = tuple(column for column in always if fold(column) not in folded)
+    is_older = any(folded == set(map(fold, header)) for header in table.older_headers)
+    score = known / len(columns) * (1.0 if is_older else 1 - len(missing) / len(always))
+    exact = is_older or not (missing or unknown)
     return _Fit(table, score, exact, missing, unknown) if score >= THRESHOLD else None

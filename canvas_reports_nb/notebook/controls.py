@@ -14,7 +14,7 @@ from canvas_reports_nb.exceptions import InvalidChoiceError
 from canvas_reports_nb.notebook.wording import label_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     # The label of each term and its Canvas id; "" stands for all terms, ``None`` for no choice yet.
     Terms = Sequence[tuple[str, int | str | None]]
@@ -160,24 +160,26 @@ class Field:
     def set(self, asked: Mapping[str, Any]) -> None:
         """Fill in the parameters of an earlier run; what it did not have becomes blank."""
         value = asked.get(self.name)
+        text = "" if value is None else str(value)
         control = self._inputs[0]
         match self.kind:
             case "files":
-                for (_, name), box in zip(self.options, self._inputs, strict=True):
-                    box.value = is_on(asked.get(name, False))
+                self._tick({name for _, name in self.options if is_on(asked.get(name, False))})
             case "choices":
-                ticked = value if isinstance(value, list) else str(value or "").split(",")
-                for (_, name), box in zip(self.options, self._inputs, strict=True):
-                    box.value = name in ticked
+                self._tick(value if isinstance(value, list) else text.split(","))
             case "switch":
                 control.value = value is not None and (is_on(value) or value == self.sends)
             case "date":
                 control.value = _day(value)
             case "term" | "choice" if isinstance(control, widgets.Dropdown):
                 known = {str(item): item for _, item in control.options if item is not None}
-                control.value = known.get("" if value is None else str(value), known.get(""))
+                control.value = known.get(text, known.get(""))
             case _:
-                control.value = "" if value is None else str(value)
+                control.value = text
+
+    def _tick(self, names: Collection[str]) -> None:
+        for (_, name), box in zip(self.options, self._inputs, strict=True):
+            box.value = name in names
 
     def observe(self, changed: Callable[[Any], None]) -> None:
         """Call ``changed`` when the user changes a value."""

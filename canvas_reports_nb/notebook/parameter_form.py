@@ -141,19 +141,13 @@ class ParameterForm:
         for field in self._fields:
             field.observe(lambda _: self._changed())
         self._last = None
-        extra = [
-            field for field in self._fields if schema_has(offer, field.name) and field.name in MORE_OPTIONS
-        ]
-        main = [field for field in self._fields if field not in extra]
-        switched = [field.box for field in main if field.kind == "switch"]
-        switched.reverse()  # the records to add before those to leave out
-        children = [field.box for field in main if field.kind != "switch"]
-        children += [labeled_row("Include", *switched)] if switched else []
-        before = [each for each in self.box.children if each not in (self._more, self._folded)]
-        before += self._folded.children
-        self._folded.children = [field.box for field in extra]
+        known = schema(offer.report) if offer else None
+        rare = {each for each in MORE_OPTIONS if known and each in known.parameters}
+        before = [each for each in self.box.children if each not in self.parts] + [*self._folded.children]
+        self._folded.children = [field.box for field in self._fields if field.name in rare]
         self._fold(shown=False)
-        children += [self._more, self._folded] if extra else []
+        children = _placed([field for field in self._fields if field.name not in rare])
+        children += self.parts if self._folded.children else ()
         if offer and not children:
             children = [widgets.HTML(_html.hint("This report has no options."))]
         self.box.children = children
@@ -242,24 +236,27 @@ class ParameterForm:
         self, offer: AvailableReport, values: dict[str, Any], errors: dict[str, str]
     ) -> tuple[dict[str, Any] | None, Query | None]:
         """Check the values together, and show each error in its field."""
-        query, is_wrong = None, True
-        while is_wrong:
-            try:
-                query = self._query(offer, {name: values[name] for name in values if name not in errors})
-            except ParameterError as error:
-                if isinstance(error, InvalidTermError) and not self._terms:
-                    break  # only the connection can find this term
-                if error.parameter is None or error.parameter in errors:
-                    raise
-                errors[error.parameter] = _remark(error)
-            else:
-                is_wrong = False
+        query = self._query_without(offer, values, errors)
         for field in self._fields:
             if not field.is_missing:  # that a term is missing is shown until one is chosen
                 field.show_error(errors.get(field.name, ""))
             if field.name in errors and field.name in MORE_OPTIONS:
                 self._fold(shown=True)
         return (None, None) if errors else (values, query)
+
+    def _query_without(
+        self, offer: AvailableReport, values: dict[str, Any], errors: dict[str, str]
+    ) -> Query | None:
+        """Return the query of the values without an error; add each error that the check finds."""
+        while True:
+            try:
+                return self._query(offer, {name: values[name] for name in values if name not in errors})
+            except ParameterError as error:
+                if isinstance(error, InvalidTermError) and not self._terms:
+                    return None  # only the connection can find this term
+                if error.parameter is None or error.parameter in errors:
+                    raise
+                errors[error.parameter] = _remark(error)
 
     def _query(self, offer: AvailableReport, values: Mapping[str, Any]) -> Query:
         return Query.checked(
@@ -274,34 +271,44 @@ class ParameterForm:
         )
 
 
-def schema_has(offer: AvailableReport | None, name: str) -> bool:
-    """Return whether the catalog describes this parameter of a report."""
-    known = schema(offer.report) if offer else None
-    return known is not None and name in known.parameters
+def _placed(fields: Sequence[Field]) -> list[widgets.Widget]:
+    """Return the boxes of fields, with all switches in one row at the end."""
+    switched = [field.box for field in fields if field.kind == "switch"]
+    switched.reverse()  # the records to add before those to leave out
+    boxes = [field.box for field in fields if field.kind != "switch"]
+    return [*boxes, labeled_row("Include", *switched)] if switched else boxes
 
 
 def settings_words(report: str, asked: Mapping[str, Any], terms: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return the parameters of a run in words."""
-    names = {str(term["id"]): term_name(term) for term in terms}
     name, choosing = term_parameter(report), switches(report)
-    chosen, found = asked.get(name) if name else None, []
+    files = [_label(report, each) for each in choosing if is_on(asked.get(each, False))]
+    others = {each: value for each, value in asked.items() if each != name and each not in choosing}
+    return [
+        *_term_words(report, asked, terms),
+        *(["all files"] if files and len(files) == len(choosing) else [", ".join(files)] if files else []),
+        *(_setting(report, each, value) for each, value in others.items() if value not in (None, False, "")),
+    ]
+
+
+def _term_words(report: str, asked: Mapping[str, Any], terms: Sequence[Mapping[str, Any]]) -> list[str]:
+    name, known = term_parameter(report), schema(report)
+    chosen = asked.get(name) if name else None
     if chosen is not None:
-        found = [names.get(str(chosen), f"term {chosen}")]
-    elif name in (known.parameters if (known := schema(report)) else ()):
-        found = ["all terms"]
-    files = [words(report, each)[0].lower() for each in choosing if is_on(asked.get(each, False))]
-    if files:
-        found.append("all files" if len(files) == len(choosing) else ", ".join(files))
-    for each, value in asked.items():
-        if each == name or each in choosing or value in (None, False, ""):
-            continue
-        label = words(report, each)[0].lower()
-        items = value if isinstance(value, list) else [value]
-        text = ", ".join(
-            words(report, str(item))[0].lower() if items is value else str(item) for item in items
-        )
-        found.append(label if value is True else f"{label}: {text}")
-    return found
+        names = {str(term["id"]): term_name(term) for term in terms}
+        return [names.get(str(chosen), f"term {chosen}")]
+    return ["all terms"] if known is not None and name in known.parameters else []
+
+
+def _setting(report: str, name: str, value: Any) -> str:
+    if value is True:
+        return _label(report, name)
+    items = [_label(report, str(item)) for item in value] if isinstance(value, list) else [str(value)]
+    return f"{_label(report, name)}: {', '.join(items)}"
+
+
+def _label(report: str, name: str) -> str:
+    return words(report, name)[0].lower()
 
 
 def _remark(error: ParameterError) -> str:

@@ -159,9 +159,6 @@ class PastRuns:
 def _cells(run: ReportRun, view: View) -> list[str]:
     """Return the texts of a run's line, one per column."""
     moment = run.ended_at or run.created_at
-    took = ""
-    if run.is_complete and run.started_at and run.ended_at:
-        took = span((run.ended_at - run.started_at).total_seconds(), rough=True)
     rows = view.stored_rows.get(run.id, run.rows)
     settings = "; ".join(view.settings(asked_of(run.report, run.parameters))) or "no options"
     if run.is_ended and not run.is_complete and run.status == "error":
@@ -171,7 +168,13 @@ def _cells(run: ReportRun, view: View) -> list[str]:
     status = _STATUS.get(run.status, run.status)
     finished = when(moment, view.now, view.zone) if moment else ""
     shown = "" if rows is None else f"{rows:,}"
-    return [finished, status, settings, shown, took, "you" if name and name == view.owner else name]
+    return [finished, status, settings, shown, _took(run), "you" if name and name == view.owner else name]
+
+
+def _took(run: ReportRun) -> str:
+    if not (run.is_complete and run.started_at and run.ended_at):
+        return ""
+    return span((run.ended_at - run.started_at).total_seconds(), rough=True)
 
 
 def suggest(

@@ -240,14 +240,7 @@ class Batch:
         try:
             pending.finish(retrieve(runs.api, runs.store, runs.url, run, show, key=key, asked=asked))
         except StoreLockedError as error:
-            now = self._clock()
-            if pending.locked_since is None:
-                pending.locked_since = now
-                text = f"Waiting for another process that is downloading run {run.id} ..."
-                self._sink.show(ProgressEvent("note", run.report, run.id, run.status, text=text))
-            if self._timeout is None and now - pending.locked_since > PATIENCE:
-                pending.finish(error)  # a stopped process holds its locks forever
-            pending.locked_until = now + _LOCKED
+            self._wait_for_lock(pending, run, error)
         except _FILE_MISSING as error:
             self._end_without_file(pending, error)
         except CanvasReportsError as error:
@@ -257,6 +250,17 @@ class Batch:
                 self._fail(pending, error)
         else:
             pending.locked_until = pending.locked_since = None
+
+    def _wait_for_lock(self, pending: PendingRun, run: ReportRun, error: StoreLockedError) -> None:
+        """Try a download again later, because another process is at it."""
+        now = self._clock()
+        if pending.locked_since is None:
+            pending.locked_since = now
+            text = f"Waiting for another process that is downloading run {run.id} ..."
+            self._sink.show(ProgressEvent("note", run.report, run.id, run.status, text=text))
+        if self._timeout is None and now - pending.locked_since > PATIENCE:
+            pending.finish(error)  # a stopped process holds its locks forever
+        pending.locked_until = now + _LOCKED
 
     # -- what is known -----------------------------------------------------------------------
 

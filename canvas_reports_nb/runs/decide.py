@@ -79,12 +79,10 @@ def reuse_or_start(
     max_age : float
         Seconds for which a finished run is recent enough; 0 always starts a new one.
     """
-    if max_age > 0:
-        for kept in stored:
-            age = (now - kept.finished_at).total_seconds()
-            if age <= max_age:
-                reason = f"using run {kept.provenance['run_id']} from this disk, {ago(age)}"
-                return Decision("stored", reason, stored=kept)
+    kept = next(iter(stored), None) if max_age > 0 else None
+    if kept is not None and (age := (now - kept.finished_at).total_seconds()) <= max_age:
+        reason = f"using run {kept.provenance['run_id']} from this disk, {ago(age)}"
+        return Decision("stored", reason, stored=kept)
     fitting = [run for run in history if query.is_same(run.parameters, run.created_at)]
     usual = estimate(fitting) or estimate(history)
     if max_age <= 0:
