@@ -33,7 +33,7 @@ from canvas_reports_nb.cli import cli
 from canvas_reports_nb.demo_canvas import downloads
 from canvas_reports_nb.demo_canvas.bodies import file_uuid
 from canvas_reports_nb.exceptions import CanvasReportsError
-from tests.conftest import error_text, spellings
+from tests.plugins.token_search import error_text, spellings
 
 FAILING = [
     "bad_gateway", "expired_link", "expired_token", "fails", "login_page", "no_permission", "server_error",

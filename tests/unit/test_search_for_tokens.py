@@ -10,8 +10,9 @@ import pytest
 
 import canvas_reports_nb as crn
 from canvas_reports_nb import demo_canvas
-from tests.conftest import MARK
+from tests.plugins.token_search import MARK
 
+TESTS = Path(__file__).parents[1]
 LEAKS = """
 import base64, contextlib, logging, subprocess, sys, tempfile, zipfile
 from pathlib import Path
@@ -89,8 +90,8 @@ def test_innocent(tmp_path):
 
 
 def run(folder: Path, tests: str, processes: int, **environment: str) -> tuple[int, str, dict[str, str]]:
-    """Run tests with a copy of the search; return the exit code, the output and each test's outcome."""
-    (folder / "conftest.py").write_text(Path(__file__).parents[1].joinpath("conftest.py").read_text())
+    """Run tests with the plugins of this suite; return the exit code, the output and each test's outcome."""
+    (folder / "conftest.py").write_text(TESTS.joinpath("conftest.py").read_text())
     (folder / "test_leaks.py").write_text(tests)
     (folder / "pytest.ini").write_text("[pytest]\n")
     call = [
@@ -98,7 +99,8 @@ def run(folder: Path, tests: str, processes: int, **environment: str) -> tuple[i
         f"--numprocesses={processes}",
         *(f"--basetemp={folder / 'base'}", f"--junitxml={folder / 'report.xml'}"),
     ]
-    environment = {**os.environ, "PYTHONPATH": str(Path(crn.__file__).parents[1]), **environment}
+    roots = {str(TESTS.parent): None, str(Path(crn.__file__).parents[1]): None}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(roots), **environment}
     done = subprocess.run(call, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     cases = ET.parse(folder / "report.xml").getroot().iter("testcase")
     outcomes = {case.get("name", ""): "".join(each.tag for each in case) for case in cases}
