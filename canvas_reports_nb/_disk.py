@@ -14,7 +14,7 @@ from uuid import uuid4
 from canvas_reports_nb.exceptions import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -23,6 +23,8 @@ _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 # Encrypted folders allow 143 bytes, and a suffix is added.
 _LONGEST = 120
 _NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS}
+# FAT keeps times in steps of two seconds, exFAT in steps of 10 ms.
+_FINE_NS, _TICK_NS = 10_000_000, 2_000_000_000
 # How often another process may remove a folder between the attempt to make it and the look at it.
 _REMOVALS = 100
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
@@ -112,11 +114,50 @@ def _has_locks(probe: Path) -> bool:
     return True
 
 
-def file_facts(path: Path) -> dict[str, Any]:
-    """Return what a sidecar keeps about a file: ``file``, ``size`` and ``sha256``."""
+class HashedFile:
+    """A file being written, and the SHA-256 of what was written since it began."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self._digest = hashlib.sha256()
+
+    def write(self, data: Any) -> int:
+        """Write and hash some bytes."""
+        self._digest.update(data)
+        return int(self._file.write(data))
+
+    def restart(self) -> None:
+        """Empty the file and begin again."""
+        self._file.seek(0)
+        self._file.truncate()
+        self._digest = hashlib.sha256()
+
+    @property
+    def sha256(self) -> str:
+        """The digest of the bytes so far."""
+        return self._digest.hexdigest()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+
+def file_facts(path: Path, sha256: str | None = None) -> dict[str, Any]:
+    """Return what a sidecar keeps about a file; ``sha256`` is its digest, if that is known already."""
+    return {"file": path.name, "sha256": sha256 or file_digest(path), **file_state(path)}
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file."""
     with path.open("rb") as file:
-        return {
-            "file": path.name,
-            "size": path.stat().st_size,
-            "sha256": hashlib.file_digest(file, "sha256").hexdigest(),
-        }
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def file_state(path: Path) -> dict[str, int]:
+    """Return what shows that a file was not written again: its size, time and inode."""
+    state = path.stat()
+    return {"size": state.st_size, "mtime_ns": state.st_mtime_ns, "inode": state.st_ino}
+
+
+def is_settled(state: Mapping[str, int], noted_ns: int) -> bool:
+    """Whether a change after ``noted_ns``, a time by the same file system, would have changed this state."""
+    return state["mtime_ns"] % _FINE_NS != 0 or noted_ns - state["mtime_ns"] >= _TICK_NS

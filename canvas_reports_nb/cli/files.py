@@ -38,9 +38,10 @@ _SHOWN = ("report", "run_id", "host", "account", "tables", "rows", "bytes", "fin
 
 
 @click.group(invoke_without_command=True)
+@click.option("--verify", is_flag=True, help="First read every file in full; set aside the damaged runs.")
 @json_option
 @click.pass_context
-def store(context: click.Context, *, as_json: bool) -> None:
+def store(context: click.Context, *, verify: bool, as_json: bool) -> None:
     """List the stored runs and where they are; `store clear` removes them.
 
     Set CANVAS_REPORTS_CACHE to use another folder or the address of a team's shared store.
@@ -49,7 +50,7 @@ def store(context: click.Context, *, as_json: bool) -> None:
         return
     with exit_on_error():
         kept = _store()
-        held = kept.info()
+        held = kept.info(verify=verify)
         if as_json:
             # The age would be wrong once the line is read; the time it finished is not.
             print_table(held.drop(columns="age").assign(store=kept.address), (), as_json=True)

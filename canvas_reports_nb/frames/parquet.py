@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from canvas_reports_nb._disk import disk_name, file_facts, open_private
+from canvas_reports_nb._disk import HashedFile, disk_name, file_facts, open_private
 from canvas_reports_nb.exceptions import CanvasReportsError, NoGradingPeriodsError, NotAReportError, warn
 from canvas_reports_nb.frames.contents import csv_members
 from canvas_reports_nb.frames.identity import identify
@@ -63,8 +63,16 @@ def write_parquet(
 
     The file's metadata holds the provenance, so the file alone shows where it came from.
     """
+    facts, made, _ = _write_hashed(member, identity, target, provenance)
+    return facts, made
+
+
+def _write_hashed(
+    member: Member, identity: Identity, target: Path, provenance: Provenance
+) -> tuple[Facts, Provenance, str]:
+    """Write a Parquet file as `write_parquet` does; return also its SHA-256."""
     with ExitStack() as stack:
-        stream = stack.enter_context(open_private(target))
+        stream = HashedFile(stack.enter_context(open_private(target)))
         sink = _ParquetSink(stream, stack.enter_context(ThreadPoolExecutor(1, "parquet")))
         stack.callback(sink.abandon)
         facts = read(member, identity.schema, sink, locale=identity.locale)
@@ -79,13 +87,13 @@ def write_parquet(
         sink.close({ATTRS_KEY: json.dumps(made.to_dict())})
         stream.flush()
         os.fsync(stream.fileno())
-    return facts, made
+    return facts, made, stream.sha256
 
 
 class _ParquetSink:
     """Writes one row group while the next one is read; both do most of their work outside Python."""
 
-    def __init__(self, stream: Any, worker: ThreadPoolExecutor) -> None:
+    def __init__(self, stream: HashedFile, worker: ThreadPoolExecutor) -> None:
         self._stream, self._worker = stream, worker
         self._writer: pq.ParquetWriter | None = None
         self._waiting: list[pa.RecordBatch] = []
@@ -97,8 +105,7 @@ class _ParquetSink:
         self._finish_writing()
         if self._writer is not None:
             self._writer.close()
-        self._stream.seek(0)
-        self._stream.truncate()
+        self._stream.restart()
         self._waiting, self._rows = [], 0
         integers = [field.name for field in schema if pa.types.is_integer(field.type)]
         self._writer = pq.ParquetWriter(
@@ -211,8 +218,8 @@ def derive_here(
             continue
         taken = [Path(each["file"]).stem for each in tables.values()]
         target = folder / f"{disk_name(identity.table, safe=' ', taken=taken)}.parquet"
-        facts, made = write_parquet(member, identity, target, provenance)
-        tables[identity.table] = {**file_facts(target), "provenance": made.to_dict()}
+        facts, made, digest = _write_hashed(member, identity, target, provenance)
+        tables[identity.table] = {**file_facts(target, digest), "provenance": made.to_dict()}
         warned += warnings_of(facts, identity)
     if rejected and not tables:
         raise rejected

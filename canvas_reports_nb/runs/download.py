@@ -15,7 +15,7 @@ import requests
 import urllib3
 
 from canvas_reports_nb import frames
-from canvas_reports_nb._disk import open_private
+from canvas_reports_nb._disk import file_facts, open_private
 from canvas_reports_nb.canvas_api.responses import is_html
 from canvas_reports_nb.canvas_api.session import LEAST
 from canvas_reports_nb.catalog.parameters import asked_of, canonical
@@ -159,7 +159,7 @@ def _fetch(
     raw = part.replace(folder / ("raw.zip" if derived.in_zip else "raw.csv"))
     return {
         "provenance": provenance.to_dict(),
-        "raw": {"file": raw.name, "size": raw.stat().st_size, "sha256": digest},
+        "raw": file_facts(raw, digest),
         "tables": derived.tables,
     }
 

@@ -297,8 +297,10 @@ class SharedStore(Store):
         copy = read_run(run.folder)
         return super().verify(copy) if copy is not None and copy.is_same_run(run) else None
 
-    def info(self) -> pd.DataFrame:
+    def info(self, *, verify: bool = False) -> pd.DataFrame:
         """List the copies and the shared runs as `Store.info` does, with two more columns: ``here``, ``shared``."""
+        if verify:
+            self._set_damaged_aside()
         shared = {upload.run.folder: upload.run for upload in self._uploads(self.path / "runs")}
         here = {run.folder: run for run in self.runs()}
         both = {**shared, **here}

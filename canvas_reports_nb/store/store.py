@@ -28,7 +28,7 @@ from canvas_reports_nb import _html
 from canvas_reports_nb._disk import disk_name, make_private, try_lock
 from canvas_reports_nb.catalog.parameters import is_number
 from canvas_reports_nb.deadline import Waiter
-from canvas_reports_nb.exceptions import ParameterError, StoreError, StoreLockedError
+from canvas_reports_nb.exceptions import ParameterError, StoreError, StoreLockedError, warn
 from canvas_reports_nb.settings import DEFAULT_STORE_LIMIT, host_folder
 from canvas_reports_nb.store.pins import Pins
 from canvas_reports_nb.store.stored_run import (
@@ -138,12 +138,20 @@ class Store:
         return runs_in(folder)
 
     def verify(self, run: ReportResult | None) -> ReportResult | None:
-        """Return the run if its files are intact; otherwise quarantine it and return ``None``."""
+        """Return the run if its files are intact; otherwise quarantine it and return ``None``.
+
+        The files are read only if they seem to have been written since the run was stored.
+        """
         if run is None:
             return None
         self._pins.add(run.folder)  # before the files are read, so that no other process removes them
-        if run.is_intact():
+        if run.is_as_stored:
             return run
+        with suppress(OSError):
+            noted = run.noted_again()
+            if run.is_intact():
+                self._note_again(run, noted)
+                return run
         with suppress(StoreLockedError), self._acquire(run.folder, _LOG.info, blocking=False):
             # Another process may have removed the run while it was read, or stored it again.
             again = read_run(run.folder)
@@ -152,6 +160,12 @@ class Store:
             if run.folder.is_dir():
                 run.quarantine()
         return None
+
+    def _note_again(self, run: ReportResult, facts: Mapping[str, Any]) -> None:
+        """Renew the sidecar of a run that was copied or restored, so that it is not read in full each time."""
+        with suppress(OSError, StoreError), self._acquire(run.folder, _LOG.info, blocking=False):
+            if read_run(run.folder) == run:
+                write_sidecar(run.folder, facts)
 
     def runs(self, report: str | None = None) -> Iterator[ReportResult]:
         """Yield all runs on this disk, or those of one report."""
@@ -166,8 +180,15 @@ class Store:
         found = [folder for folder in found if folder.resolve() == real / folder.relative_to(root)]
         return [folder for folder in found if report is None or folder.name == disk_name(report)]
 
-    def info(self) -> pd.DataFrame:
+    def info(self, *, verify: bool = False) -> pd.DataFrame:
         """List the stored runs, one row per run.
+
+        Parameters
+        ----------
+        verify : bool
+            First read every file in full, and set aside the runs that changed since they were stored. Otherwise a
+            run is checked when it is used, by the size, time and inode of its files; only if these differ is it
+            read in full.
 
         Returns
         -------
@@ -175,7 +196,23 @@ class Store:
             ``report``, ``run_id`` (Int64), ``host``, ``account``, ``tables``, ``rows`` (Int64), ``bytes``
             (Int64), ``finished_at`` (UTC), ``age``, ``parameters``.
         """
+        if verify:
+            self._set_damaged_aside()
         return store_frame(self.runs(), self._waiter.now())
+
+    def _set_damaged_aside(self) -> None:
+        """Read every file on this disk in full, and quarantine the damaged runs."""
+        damaged = []
+        for run in self.runs():
+            if not (run.is_intact() and run.is_raw_intact()):
+                with suppress(StoreError), self._acquire(run.folder, _LOG.info, blocking=False):
+                    if read_run(run.folder) == run:  # no other process stored it again in the meantime
+                        run.quarantine()
+                        damaged.append(run.folder.name)
+        if damaged:
+            warn(
+                f"Files of these runs changed since they were stored; they were set aside: {', '.join(damaged)}."
+            )
 
     def lock(
         self,

@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import shutil
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from canvas_reports_nb import _html, frames
-from canvas_reports_nb._disk import disk_name, file_facts, open_private
+from canvas_reports_nb._disk import disk_name, file_digest, file_state, is_settled, open_private
 from canvas_reports_nb.catalog.query import key_of
-from canvas_reports_nb.exceptions import DamagedFileError, NotStoredError
+from canvas_reports_nb.exceptions import CanvasReportsError, DamagedFileError, NotStoredError
 from canvas_reports_nb.frames.identity import choose_table
 from canvas_reports_nb.frames.provenance import Provenance
 from canvas_reports_nb.settings import host_folder
@@ -82,10 +82,8 @@ class ReportResult:
     ) -> Any:
         """Return one table as a frame of an engine; ``table`` is optional if the run has only one."""
         path = self.parquet(table)
-        try:
+        with self._damage_explained():
             return frames.load(path, self.provenance_of(self._choose(table)), engine, columns)
-        except FileNotFoundError:
-            raise self._removed() from None  # by another process, a moment ago
 
     def parquet(self, table: str | None = None) -> Path:
         """Return the path of the typed Parquet file of one table."""
@@ -114,10 +112,8 @@ class ReportResult:
     def scan(self, table: str | None = None, columns: Sequence[str] | None = None) -> pl.LazyFrame:
         """Return one table as a lazy polars frame over the stored Parquet file."""
         path = self.parquet(table)
-        try:
+        with self._damage_explained():
             return frames.scan(path, columns)
-        except FileNotFoundError:
-            raise self._removed() from None
 
     def _choose(self, table: str | None) -> str:
         return choose_table(self.tables, table, self.origin.report, self.origin.run_id)
@@ -125,6 +121,24 @@ class ReportResult:
     def _check_stored(self) -> None:
         if not (self.folder / SIDECAR).is_file():
             raise self._removed()
+
+    @contextmanager
+    def _damage_explained(self) -> Iterator[None]:
+        """Replace the errors of a file that was removed or damaged after it was checked."""
+        try:
+            yield
+        except CanvasReportsError:
+            raise
+        except FileNotFoundError:
+            raise self._removed() from None  # by another process, a moment ago
+        except Exception:  # each engine raises errors of its own
+            if self.is_intact():
+                raise
+            raise self._damaged("A stored file was damaged") from None
+
+    def _damaged(self, what: str) -> DamagedFileError:
+        self.quarantine()
+        return DamagedFileError(f"{what}; it was set aside.", hint=_STILL_ON_CANVAS, **self._where)
 
     def _removed(self) -> NotStoredError:
         message = "The run is no longer in the store: it was cleared, or removed to make room for newer runs."
@@ -167,10 +181,8 @@ class ReportResult:
     def path(self) -> Path:
         """The file as Canvas sent it; raises `DamagedFileError` if the stored file has changed."""
         self._check_stored()
-        if not self.is_raw_intact():
-            self.quarantine()
-            message = "The stored file differs from what Canvas sent; it was set aside."
-            raise DamagedFileError(message, hint=_STILL_ON_CANVAS, **self._where)
+        if not self._is_as_stored(self.facts["raw"]) and not self.is_raw_intact():
+            raise self._damaged("The stored file differs from what Canvas sent")
         return self.raw
 
     @property
@@ -205,23 +217,44 @@ class ReportResult:
             path.is_file() and not path.is_symlink() for path in paths
         )
 
+    @property
+    def is_as_stored(self) -> bool:
+        """Whether no file was written since the run was stored, by its size, time and inode."""
+        return self._has_raw_size and all(map(self._is_as_stored, self.facts["tables"].values()))
+
     def is_intact(self) -> bool:
-        """Return whether every Parquet file is unchanged and the raw file has its original size."""
-        try:
-            has_size = self.raw.stat().st_size == self.facts["raw"].get("size")
-        except OSError:
-            return False
-        return has_size and all(map(self._is_unchanged, self.facts["tables"].values()))
+        """Read every Parquet file; return whether they are unchanged and the raw file has its original size."""
+        return self._has_raw_size and all(map(self._is_unchanged, self.facts["tables"].values()))
 
     def is_raw_intact(self) -> bool:
-        """Return whether the file from Canvas is unchanged, byte for byte."""
+        """Read the file from Canvas; return whether it is unchanged, byte for byte."""
         return self._is_unchanged(self.facts["raw"])
 
+    @property
+    def _has_raw_size(self) -> bool:
+        with suppress(OSError):
+            return bool(self.raw.stat().st_size == self.facts["raw"].get("size"))
+        return False
+
+    def _is_as_stored(self, recorded: Mapping[str, Any]) -> bool:
+        with suppress(OSError):
+            state = file_state(self.folder / recorded["file"])
+            noted_ns = (self.folder / SIDECAR).stat().st_mtime_ns
+            return state.items() <= recorded.items() and is_settled(state, noted_ns)
+        return False
+
     def _is_unchanged(self, recorded: Mapping[str, Any]) -> bool:
-        try:
-            return bool(file_facts(self.folder / recorded["file"]).items() <= recorded.items())
-        except OSError:
-            return False
+        path = self.folder / recorded["file"]
+        with suppress(OSError):
+            expected = (recorded.get("size"), recorded.get("sha256"))
+            return (path.stat().st_size, file_digest(path)) == expected
+        return False
+
+    def noted_again(self) -> dict[str, Any]:
+        """Return the contents of the sidecar with the size, time and inode of each Parquet file as they are now."""
+        tables = self.facts["tables"].items()
+        now = {name: {**recorded, **file_state(self.path_of(name))} for name, recorded in tables}
+        return {**self.facts, "tables": now}
 
     def is_same_run(self, other: ReportResult) -> bool:
         """Whether both are one run of Canvas: a run id may start again with other parameters."""

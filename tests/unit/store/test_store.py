@@ -2,10 +2,12 @@
 
 import errno
 import json
+import os
 import shutil
 import stat
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,14 +19,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import canvas_reports_nb as crn
-from canvas_reports_nb._disk import file_facts
+from canvas_reports_nb._disk import file_digest, file_facts, file_state
 from canvas_reports_nb.canvas_api.models import ReportRun
 from canvas_reports_nb.catalog.query import Query, key_of
 from canvas_reports_nb.deadline import Stopped, Waiter
-from canvas_reports_nb.exceptions import StoreError, StoreLockedError
+from canvas_reports_nb.exceptions import DamagedFileError, ReportWarning, StoreError, StoreLockedError
 from canvas_reports_nb.frames.provenance import Provenance
 from canvas_reports_nb.runs.ledger import Ledger
 from canvas_reports_nb.settings import Settings
+from canvas_reports_nb.store import store as store_module
+from canvas_reports_nb.store import stored_run
 from canvas_reports_nb.store.shared import open_store
 from canvas_reports_nb.store.store import Store, seconds
 from canvas_reports_nb.store.stored_run import ReportResult
@@ -382,6 +386,129 @@ def test_nothing_is_written_through_a_link(store: Store, tmp_path: Path) -> None
     (kept.folder.parent / "8").symlink_to(tmp_path)
     with pytest.raises(StoreError, match="link"), store.lock(URL, ACCOUNT, GRADES, 8):
         pass
+
+
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the files that were read in full to check them."""
+    names: list[str] = []
+
+    def digest(path: Path) -> str:
+        names.append(path.name)
+        return file_digest(path)
+
+    monkeypatch.setattr(stored_run, "file_digest", digest)
+    return names
+
+
+def overwrite(path: Path, *, keep_time: bool) -> None:
+    """Change a file in place without changing its size."""
+    state = path.stat()
+    path.write_bytes(path.read_bytes()[::-1])
+    later = state.st_mtime_ns if keep_time else state.st_mtime_ns + 1
+    os.utime(path, ns=(later, later))
+
+
+def test_an_unchanged_run_is_not_read_to_check_it(store: Store, read: list[str]) -> None:
+    kept = keep(store, 7)
+    read.clear()  # a shared store checks what it uploads
+    assert store.verify(store.find(URL, ACCOUNT, GRADES, 7)) == kept
+    assert kept.path.read_bytes() == b"a\n1\n2\n"
+    assert read == []
+
+
+@pytest.mark.parametrize("change", ["copied", "restored", "touched", "noted by an older version"])
+def test_a_run_that_was_copied_or_touched_is_read_once(
+    local: Store, read: list[str], tmp_path: Path, change: str
+) -> None:
+    folder, store = keep(local, 7).folder, local
+    if change == "copied":
+        store = Store(shutil.copytree(local.path, tmp_path / "copy"))
+    elif change == "restored":
+        shutil.copytree(folder, tmp_path / "backup")
+        shutil.rmtree(folder)
+        shutil.copytree(tmp_path / "backup", folder)
+    elif change == "touched":
+        os.utime(folder / f"{GRADES}.parquet", ns=(1, 1))
+    else:
+        facts = json.loads((folder / "run.json").read_text())
+        for recorded in (facts["raw"], facts["tables"][GRADES]):
+            del recorded["mtime_ns"], recorded["inode"]
+        (folder / "run.json").write_text(json.dumps(facts))
+    for _ in range(3):
+        found = store.verify(store.find(URL, ACCOUNT, GRADES, 7))
+        assert found is not None
+        assert found.facts["tables"][GRADES]["sha256"]
+    assert read == [f"{GRADES}.parquet"]
+
+
+def test_a_copied_run_that_differs_is_quarantined(local: Store, tmp_path: Path) -> None:
+    inside = keep(local, 7).folder.relative_to(local.path)
+    copy = Store(shutil.copytree(local.path, tmp_path / "copy"))
+    overwrite(copy.path / inside / f"{GRADES}.parquet", keep_time=True)
+    assert copy.verify(copy.find(URL, ACCOUNT, GRADES, 7)) is None
+    assert (copy.path / inside).with_name("7.damaged").is_dir()
+
+
+def test_a_store_that_cannot_be_written_is_read_in_full_each_time(
+    local: Store, read: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.utime(keep(local, 7).folder / f"{GRADES}.parquet", ns=(1, 1))
+
+    def refused(*_: Any, **__: Any) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")  # pretended: root may write anywhere
+
+    monkeypatch.setattr(store_module, "try_lock", refused)
+    for _ in range(2):
+        assert local.verify(local.find(URL, ACCOUNT, GRADES, 7)) is not None
+    assert read == [f"{GRADES}.parquet"] * 2
+
+
+@pytest.mark.parametrize("keep_time", [True, False])
+def test_a_change_within_one_tick_of_a_coarse_clock_is_noticed(
+    local: Store, monkeypatch: pytest.MonkeyPatch, *, keep_time: bool
+) -> None:
+    second = 1_772_452_800 * 10**9
+
+    def coarse(path: Path) -> dict[str, int]:
+        return {**file_state(path), "mtime_ns": path.stat().st_mtime_ns // 10**9 * 10**9}
+
+    with monkeypatch.context() as fat:
+        fat.setattr(stored_run, "file_state", coarse)
+        run = keep(local, 7)
+        path = run.folder / f"{GRADES}.parquet"
+        for file in (path, run.folder / "run.json"):
+            os.utime(file, ns=(second, second))
+        run = replace(run, facts=run.noted_again())
+        (run.folder / "run.json").write_text(json.dumps(run.facts))
+        os.utime(run.folder / "run.json", ns=(second + 10**9, second + 10**9))
+        overwrite(path, keep_time=keep_time)
+        assert local.verify(local.find(URL, ACCOUNT, GRADES, 7)) is None
+
+
+def test_info_with_verify_notices_what_hid_its_time(local: Store, read: list[str]) -> None:
+    """The accepted exception: who restores the time of a changed file is believed until asked."""
+    kept, other = keep(local, 7), keep(local, 8)
+    overwrite(kept.folder / f"{GRADES}.parquet", keep_time=True)
+    overwrite(other.folder / "raw.csv", keep_time=True)
+    keep(local, 9)
+    assert local.verify(local.find(URL, ACCOUNT, GRADES, 7)) is not None
+    assert local.info()["run_id"].tolist() == [7, 8, 9]
+    assert read == []
+    with pytest.warns(ReportWarning, match="were set aside: 7, 8") as warned:
+        assert local.info(verify=True)["run_id"].tolist() == [9]
+    assert len(warned) == 1
+    assert sorted(path.name for path in kept.folder.parent.glob("*.damaged")) == ["7.damaged", "8.damaged"]
+    assert local.info()["run_id"].tolist() == [9]
+
+
+@pytest.mark.parametrize("engine", ["pandas", "polars", "arrow", "scan"])
+def test_damage_that_an_engine_meets_is_explained(local: Store, engine: str) -> None:
+    run = keep(local, 7)  # it has no valid Parquet file
+    overwrite(run.folder / f"{GRADES}.parquet", keep_time=True)
+    with pytest.raises(DamagedFileError, match="A stored file was damaged; it was set aside"):
+        run.scan() if engine == "scan" else run.load(engine)
+    assert local.find(URL, ACCOUNT, GRADES, 7) is None
 
 
 @pytest.fixture
