@@ -41,6 +41,8 @@ class Provenance:
         The checksum of the file as Canvas sent it.
     zone : list of str
         UTC offsets in the file's times, before they became UTC.
+    time_zone : str or None
+        The account's time zone, such as ``America/Denver``, if Canvas gave it.
     notes : dict
         Column to what happened to it (kept as text and why); remarks on the whole file under ``"file"``.
     """
@@ -59,6 +61,7 @@ class Provenance:
     rows: int | None = None
     sha256: str | None = None
     zone: list[str] = field(default_factory=list)
+    time_zone: str | None = None
     encoding: str | None = None
     notes: dict[str, str] = field(default_factory=dict)
     asked: dict[str, Any] | None = None

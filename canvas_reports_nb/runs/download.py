@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 import shutil
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import urlsplit
@@ -79,7 +80,9 @@ def retrieve(
         if stored is not None:
             return stored
         question = None if asked is None else dict(asked)
-        origin = Provenance(host=urlsplit(url).netloc, account=api.account, asked=question)
+        origin = Provenance(
+            host=urlsplit(url).netloc, account=api.account, asked=question, time_zone=_time_zone(api)
+        )
         try:
             facts = _fetch(api, folder, run, origin, show)
             facts["key"] = key_of(run.report, run.parameters) if key is None else key
@@ -96,6 +99,13 @@ def retrieve(
                 raise
             raise ours from None
         return stored
+
+
+def _time_zone(api: AccountReports) -> str | None:
+    """Return the account's time zone; a workbook shows times in it."""
+    with suppress(CanvasReportsError):  # a token for reports need not read the account
+        return str(api.about().get("default_time_zone") or "") or None
+    return None
 
 
 def is_run(stored: ReportResult, run: ReportRun) -> bool:

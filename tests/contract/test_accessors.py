@@ -236,6 +236,7 @@ def test_replacing_another_packages_accessor_warns(monkeypatch: pytest.MonkeyPat
 def test_a_result_and_a_frame_become_workbooks(opened: Any, tmp_path: Path, kind: str) -> None:
     result = opened.obtain(REPORT, parameters={"users": True, "terms": True}, progress=False)
     whole = openpyxl.load_workbook(crn.to_excel(result, tmp_path / "run.xlsx"))
+    assert "zone America/Denver, which is that of the account" in str(list(whole["Read me"].values))
     assert whole.sheetnames == ["Read me", "Summary", "users", "terms", "Columns"]
     path = tmp_path / "users.xlsx"
     assert result.load(kind, "users").canvas.to_excel(path) == path

@@ -13,6 +13,7 @@ import pandas as pd
 import polars as pl
 from polars.exceptions import PolarsError
 
+from canvas_reports_nb.analysis.privacy.publishing import HIDDEN, SIZES, hidden_text
 from canvas_reports_nb.catalog.schemas import Column, fold, reports, schema
 from canvas_reports_nb.frames.describe import table_of
 from canvas_reports_nb.frames.exchange import column_names, to_lazy
@@ -104,8 +105,30 @@ def sheet_columns(frame: Any, zone: str) -> list[SheetColumn]:
         for name, cells in found
         for column in _columns(name, cells, describe(name), zone, has_shares=has_shares)
     ]
+    made = _with_hidden_counts(made, hidden_text(frame))
     order: list[Role] = ["name", "email", "reason", "other", "id"]
     return _with_unique_headers(sorted(made, key=lambda column: order.index(column.role)))
+
+
+def _with_hidden_counts(columns: list[SheetColumn], text: str) -> list[SheetColumn]:
+    """Show the counts that `publish` hid: those of the rows whose size is missing."""
+    flags = next((one.cells for one in columns if one.source == HIDDEN and one.format == "boolean"), None)
+    if flags is None:
+        return columns
+    hidden = flags.fill_null(value=False)
+    counts = [one for one in columns if one.format == "count" and one.cells.filter(hidden).null_count()]
+    if not counts:
+        return columns
+    size = next((one for name in SIZES for one in counts if one.source == name), counts[0])
+    hidden &= size.cells.is_null()
+    shown = {one.header: _with_text(one, hidden, text) for one in counts}
+    return [shown.get(one.header, one) for one in columns]
+
+
+def _with_text(column: SheetColumn, rows: pl.Series, text: str) -> SheetColumn:
+    pairs = zip(column.cells, rows, strict=True)
+    cells = [text if is_hidden and value is None else value for value, is_hidden in pairs]
+    return replace(column, cells=pl.Series(cells, dtype=pl.Object), width=max(column.width, len(text)))
 
 
 def _series(frame: Any) -> list[tuple[str, pl.Series]]:

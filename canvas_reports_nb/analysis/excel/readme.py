@@ -12,19 +12,20 @@ import polars as pl
 
 from canvas_reports_nb.analysis.definitions import definition
 from canvas_reports_nb.analysis.excel.cells import own_table
-from canvas_reports_nb.exceptions import NoProvenanceError
+from canvas_reports_nb.analysis.privacy.publishing import HIDDEN, hidden_text
+from canvas_reports_nb.exceptions import NoProvenanceError, ParameterError
 from canvas_reports_nb.frames.describe import provenance_of
+from canvas_reports_nb.frames.exchange import check_zone
 from canvas_reports_nb.settings import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from canvas_reports_nb.analysis.excel.cells import Sheet, SheetColumn
     from canvas_reports_nb.catalog.schemas import Table
 
 _TERMS = ("term", "term name", "term_name")
 _FEW = 20
-_HIDDEN = "suppressed"  # the column that `publish` adds
 _WRITTEN = {
     "text": "text",
     "id": "number",
@@ -46,8 +47,18 @@ def runs_of(frame: Any) -> list[dict[str, Any]]:
     return list(found.get("runs") or ([found] if found else []))
 
 
+def account_zone(frames: Iterable[Any]) -> str | None:
+    """Return the time zone of the accounts that frames came from, if they have one in common."""
+    zones = {run["time_zone"] for frame in frames for run in runs_of(frame) if run.get("time_zone")}
+    with suppress(ParameterError):
+        if len(zones) == 1:
+            check_zone(zone := str(zones.pop()))
+            return zone
+    return None
+
+
 def readme_rows(
-    sheets: Sequence[Sheet], zone: str, notes: Sequence[str], author: str | None
+    sheets: Sequence[Sheet], zone: str, notes: Sequence[str], author: str | None, *, about_zone: str
 ) -> Iterator[tuple[str, str]]:
     """Yield the rows of the sheet *Read me*: a label and a text."""
     for sheet in sheets:
@@ -67,11 +78,15 @@ def readme_rows(
     for note in notes:
         yield "Note", note
     yield "Made by", author or "Not named"
-    if all(any(column.source == _HIDDEN for column in sheet.columns) for sheet in sheets):
-        yield "Publication", "Small groups are hidden, as the definition describes."
+    if all(any(column.source == HIDDEN for column in sheet.columns) for sheet in sheets):
+        text = ", ".join(dict.fromkeys(hidden_text(sheet.frame) for sheet in sheets))
+        yield (
+            "Publication",
+            f"Small groups are hidden, as the definition describes. A count shown as {text} is small or could reveal one.",
+        )
     else:
         yield "Confidential", "Education records: not for publication."
-    yield "Times", f"Times are in the zone {zone}. A column that ends in (UTC) is in UTC."
+    yield "Times", f"Times are in the zone {zone}{about_zone}. A column that ends in (UTC) is in UTC."
     yield (
         "Ids",
         (

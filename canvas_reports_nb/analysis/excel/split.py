@@ -13,8 +13,9 @@ import pandas as pd
 import polars as pl
 
 from canvas_reports_nb.analysis.excel.cells import unique, with_labels
-from canvas_reports_nb.analysis.excel.readme import runs_of
+from canvas_reports_nb.analysis.excel.readme import account_zone, runs_of
 from canvas_reports_nb.analysis.excel.workbook import (
+    as_path,
     check_place,
     checked_zone,
     load_writer,
@@ -97,11 +98,10 @@ def workbooks(
     ['missing-grades_History.xlsx', 'missing-grades_Nursing.xlsx']
     """
     load_writer()
-    zone = checked_zone(timezone)
+    zone = account_zone([frame]) if timezone is None else checked_zone(timezone)
     notes = [note] if isinstance(note, str) else list(note)
     groups = dict(_groups(with_labels(frame), by))
-    named = _file_names(frame, title or name_of(frame), zone)
-    target = Path(folder).expanduser()
+    named, target = _file_names(frame, title or name_of(frame), zone or "UTC"), as_path(folder)
     taken: set[str] = set()
     rows, files = [], {}
     for value, part in groups.items():
@@ -271,4 +271,4 @@ def _file_names(frame: Any, title: str, zone: str) -> str:
 def _slug(text: str) -> str:
     """Return a text that every disk accepts in a file name."""
     words = re.sub(r"[^\w.@+-]+", "-", text.replace("_", "-")).strip("-. ")
-    return words[:_LONGEST_PART] or "none"
+    return words.encode()[:_LONGEST_PART].decode(errors="ignore") or "none"

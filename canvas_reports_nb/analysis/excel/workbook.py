@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import math
+import os
 import re
 import tempfile
 from collections.abc import Mapping
@@ -20,13 +22,18 @@ from canvas_reports_nb.analysis.excel.cells import (
     sheet_columns,
     unique,
 )
-from canvas_reports_nb.analysis.excel.readme import columns_rows, readme_rows, runs_of, summary_rows
+from canvas_reports_nb.analysis.excel.readme import (
+    account_zone,
+    columns_rows,
+    readme_rows,
+    runs_of,
+    summary_rows,
+)
 from canvas_reports_nb.exceptions import CanvasReportsError, FileError, MissingDependencyError, ParameterError
 from canvas_reports_nb.frames.exchange import check_zone, column_names
 from canvas_reports_nb.store.stored_run import ReportResult
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterable, Iterator, Sequence
     from types import ModuleType
 
@@ -35,6 +42,7 @@ _LONGEST_SHEET = 31
 _FORBIDDEN = re.compile(r"[\[\]:*?/\\\x00-\x1f]+")
 _README, _SUMMARY, _COLUMNS = "Read me", "Summary", "Columns"
 _FROZEN = 2
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _LINE, _PROSE = 15, 100  # the height of a line, the width of a column of prose
 _FORMATS: dict[str, dict[str, Any]] = {
     "text": {"num_format": "@", "indent": 1},  # away from the number on its left
@@ -78,8 +86,8 @@ def to_excel(
     path : path
         The workbook, which must end in ``.xlsx``.
     timezone : str, optional
-        The time zone in which times are shown, such as ``"America/Denver"``; the default is UTC. The header of
-        each column of times names it.
+        The time zone in which times are shown, such as ``"America/Denver"``; by default that of the account, if
+        the frame carries it (those of `read_report` do), else UTC. The header of each column of times names it.
     question, note, author : str, optional
         For the sheet *Read me*: the question that the workbook answers, remarks (a text or several; for example
         which rows you left out and why), and who made it.
@@ -112,18 +120,19 @@ def to_excel(
     is written if it has a name.
     """
     xlsxwriter = load_writer()
-    target, zone = checked_path(path), checked_zone(timezone)
-    sheets = _sheets(frame_or_tables, zone)
+    target, tables = checked_path(path), _tables(frame_or_tables)
+    zone, about_zone = _zone(timezone, tables.values())
+    sheets = _sheets(tables, zone)
     notes = [note] if isinstance(note, str) else list(note)
     with (
         writing_to(target),
-        tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder,
+        tempfile.TemporaryDirectory(dir=target.parent, prefix=".workbook.") as folder,
     ):
         part = Path(folder) / target.name
         settings = {"tmpdir": folder, "strings_to_urls": False, "strings_to_formulas": False}
         with xlsxwriter.Workbook(part, settings) as book:
             writer = _Writer(book, sheets, protect=protect)
-            writer.write_readme(question, readme_rows(sheets, zone, notes, author))
+            writer.write_readme(question, readme_rows(sheets, zone, notes, author, about_zone=about_zone))
             writer.write_tables()
             _set_properties(book, sheets, question, author)
         part.chmod(0o600)
@@ -144,17 +153,33 @@ def load_writer() -> ModuleType:
 
 def checked_path(path: str | os.PathLike[str]) -> Path:
     """Return the path of a workbook that can be written."""
-    target = Path(path).expanduser()
+    target = as_path(path)
     if target.suffix.lower() != ".xlsx":
         raise ParameterError(
             f"Can't write a workbook to {target.name!r}.", hint="Use a path that ends in .xlsx."
         )
-    if not target.absolute().parent.is_dir():
-        raise ParameterError(
-            f"Can't write {target}: the folder {target.absolute().parent} does not exist.",
-            hint="Create it first.",
-        )
+    with writing_to(target):
+        if target.is_dir():
+            raise FileError(f"Can't write {target}: it is a folder.", hint="Choose another path.")
+        if not target.absolute().parent.is_dir():
+            raise ParameterError(
+                f"Can't write {target}: the folder {target.absolute().parent} does not exist.",
+                hint="Create it first.",
+            )
     return target
+
+
+def as_path(path: Any) -> Path:
+    """Return a path that the disk can have."""
+    try:
+        found = Path(path).expanduser()
+        if "\0" not in str(found) and os.fsencode(found):
+            return found
+    except (TypeError, ValueError, RuntimeError):  # no text, a text no disk can hold, no such user
+        pass
+    raise ParameterError(
+        f"Can't use {path!r} as a path.", hint='Use the name of a file or folder, such as "roster.xlsx".'
+    )
 
 
 def checked_zone(timezone: Any) -> str:
@@ -164,9 +189,17 @@ def checked_zone(timezone: Any) -> str:
     return zone
 
 
-def _sheets(frame_or_tables: Any, zone: str) -> list[Sheet]:
+def _zone(timezone: str | None, frames: Iterable[Any]) -> tuple[str, str]:
+    """Return the time zone of a workbook, and for its readers why it is this one."""
+    account = account_zone(frames) if timezone is None else None
+    if account:
+        return account, ", which is that of the account"
+    unknown = ", because that of the account is not known; to choose one, use timezone="
+    return checked_zone(timezone), unknown if timezone is None else ""
+
+
+def _sheets(tables: Mapping[str, Any], zone: str) -> list[Sheet]:
     """Return the data sheets; check the size of all before any of them is converted."""
-    tables = _tables(frame_or_tables)
     for name, frame in tables.items():
         _check_size(name, frame)
     taken = {_README.casefold(), _COLUMNS.casefold(), "history"}
@@ -241,7 +274,7 @@ def writing_to(target: Path) -> Iterator[None]:
             raise
         raise FileError(
             f"Can't write {target}: {error.strerror or error}.",
-            hint="Choose another path, or free some space.",
+            hint="Free some space." if error.errno in _FULL else "Choose another path.",
         ) from None
 
 

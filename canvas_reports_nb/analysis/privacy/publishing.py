@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 
 import numpy as np
 import polars as pl
 
-from canvas_reports_nb.analysis.definitions import with_definition
+from canvas_reports_nb.analysis.definitions import definition, with_definition
 from canvas_reports_nb.analysis.privacy.lines import Flags, Lines, Vector, number_lines
-from canvas_reports_nb.exceptions import ParameterError, warn
+from canvas_reports_nb.exceptions import NoProvenanceError, ParameterError, warn
 from canvas_reports_nb.frames.exchange import FrameT, as_kind_of, as_list, meta_of, require_columns, to_lazy
 
 _SMALLEST_MINIMUM = 2
 _HALF = 0.5
 #: Columns that count the people or grades of a row; the first is the count, and each must reach the minimum.
-_SIZES = ("n", "students", "people", "headcount", "enrollments", "valid")
+SIZES = ("n", "students", "people", "headcount", "enrollments", "valid")
 # What the shares of a row are parts of.
 _WHOLES = ("n", "valid")
 # Shares of nobody: limits, margins and differences, blanked with the share they belong to.
@@ -30,6 +31,9 @@ _LINKED = ("dfw", "dfwi", "success")
 # Counts that follow from these shares alone, so they are hidden only with them.
 _FOLLOW = {"I": _LINKED, "W": ("completion",)}
 _ID = re.compile(r"(.*[ _])?id|canvas_.*")
+_RULE = "Published with at least {} people"
+#: The column that marks the rows of a published table in which something is hidden.
+HIDDEN = "suppressed"
 
 
 def publish(
@@ -100,7 +104,7 @@ def publish(
     sizes = (
         [size]
         if count is not None
-        else [size, *(name for name in _SIZES if name in cells.columns and name != size)]
+        else [size, *(name for name in SIZES if name in cells.columns and name != size)]
     )
     sizes = [name for name in sizes if name not in names and cells.schema[name].is_numeric()]
     cover = _Cover(cells, names, sizes, minimum, cap)
@@ -112,9 +116,18 @@ def publish(
             f"{cover.exposed.sum():,} of {cover.touched.sum():,} suppressed cells can be computed, at least nearly, "
             f"from totals over {' and '.join(names)}, such as {examples}. Do not publish those totals."
         )
-    rule = f"Published with at least {minimum} people per row and shares between {_percent(1 - cap)} and {_percent(cap)}."
+    rule = f"{_RULE.format(minimum)} per row and shares between {_percent(1 - cap)} and {_percent(cap)}."
     before = getattr(meta_of(frame), "attrs", {}).get("definition", "")
     return with_definition(as_kind_of(made.lazy(), frame), f"{before} {rule}".strip())
+
+
+def hidden_text(frame: object) -> str:
+    """Return what a published table shows in place of a hidden count, such as ``<10``."""
+    with suppress(NoProvenanceError):
+        found = re.search(_RULE.format("([0-9]+)"), definition(frame))
+        if found:
+            return f"<{found[1]}"
+    return "hidden"  # this kind of frame carries no definition
 
 
 def _percent(share: float) -> str:
@@ -125,7 +138,7 @@ def _count_of(cells: pl.DataFrame, count: str | None) -> str:
     if count is not None:
         return count
     # In plain pandas, a column of counts with a missing one is of floats.
-    known = [name for name in _SIZES if name in cells.columns and cells.schema[name].is_numeric()]
+    known = [name for name in SIZES if name in cells.columns and cells.schema[name].is_numeric()]
     integers = [name for name, dtype in cells.schema.items() if dtype.is_integer()]
     found = [*known, *(name for name in integers if not _ID.fullmatch(name))]
     if not found:
@@ -138,7 +151,7 @@ def _count_of(cells: pl.DataFrame, count: str | None) -> str:
 
 def _keys_of(cells: pl.DataFrame, size: str) -> list[str]:
     before = cells.columns[: cells.columns.index(size)]
-    keys = [name for name in before if not (cells.schema[name].is_float() or name in _SIZES)]
+    keys = [name for name in before if not (cells.schema[name].is_float() or name in SIZES)]
     return keys or [
         name for name, dtype in cells.schema.items() if dtype in (pl.String, pl.Categorical, pl.Enum)
     ]
@@ -155,7 +168,7 @@ def _check(cells: pl.DataFrame, names: list[str], count: str, minimum: int, cap:
         raise ParameterError(
             f"by={names} can't identify a cell.", hint="Name the columns that do, without the count."
         )
-    if "suppressed" in cells.columns:
+    if HIDDEN in cells.columns:
         raise ParameterError(
             "The table already has a column 'suppressed'.", hint="Use the table it was made from."
         )
@@ -248,7 +261,7 @@ class _Cover:
             elif name not in self.names:
                 column = pl.when(~pl.Series(self._blank(name))).then(column).alias(name)
             columns.append(column)
-        return self.cells.select(*columns, pl.Series("suppressed", self.touched))
+        return self.cells.select(*columns, pl.Series(HIDDEN, self.touched))
 
     def _blank(self, name: str) -> Flags:
         if name in self.sizes or name in _OUTSIDE:

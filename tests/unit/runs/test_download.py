@@ -59,6 +59,9 @@ class Api:
         self.tags: Iterator[str | None] = repeat(None)
         self.headers: Iterator[dict[str, str]] = repeat({})
 
+    def about(self) -> dict[str, Any]:
+        return {"default_time_zone": "America/Denver"}
+
     @contextmanager
     def download(self, url: str, *, offset: int = 0) -> Iterator[requests.Response]:
         assert url.endswith("/files/1/download?verifier=key")
@@ -140,6 +143,19 @@ def test_a_stored_run_is_not_downloaded_again(store: Store) -> None:
     first = retrieve(Api((200, BODY)), store, URL, run(), lambda _: None)  # type: ignore[arg-type]
     again = retrieve(Api(), store, URL, run(), lambda _: None)  # type: ignore[arg-type]
     assert again.provenance == first.provenance
+    assert first.provenance["time_zone"] == "America/Denver"
+
+
+@pytest.mark.parametrize("about", [{}, {"default_time_zone": None}, exc.NotPermittedError("no")])
+def test_a_time_zone_that_is_not_known_is_no_error(store: Store, about: Any) -> None:
+    def give() -> dict[str, Any]:
+        if isinstance(about, Exception):
+            raise about
+        return about
+
+    api = Api((200, BODY))
+    api.about = give  # type: ignore[method-assign]
+    assert retrieve(api, store, URL, run(), lambda _: None).provenance["time_zone"] is None  # type: ignore[arg-type]
 
 
 def test_a_file_of_unknown_size_is_downloaded(store: Store) -> None:

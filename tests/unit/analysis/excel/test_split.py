@@ -121,11 +121,12 @@ def test_every_kind(kind: str, oracle: Any, missing: pd.DataFrame, tmp_path: Pat
 
 
 def test_values_that_look_alike_get_files_of_their_own(tmp_path: Path) -> None:
-    frame = pl.DataFrame({"by": ["a/b", "a:b", "A b", "index", "..", "é 学"], "n": [1, 2, 3, 4, 5, 6]})
-    index = crn.workbooks(frame, by="by", folder=tmp_path)
+    names = ["a/b", "a:b", "A b", "index", "..", "é 学", "学" * 100]
+    frame = pl.DataFrame({"by": names, "term": "学" * 100, "n": range(7)})
+    index = crn.workbooks(frame, by="by", folder=tmp_path, title="学" * 100)
     assert index["file"].str.casefold().is_unique
     assert all(len(rows(tmp_path / file, "Data")) == 2 for file in index["file"])
-    assert len(list(tmp_path.iterdir())) == 7
+    assert len(list(tmp_path.iterdir())) == 8
 
 
 def test_rows_without_an_address_are_counted_aloud(missing: pd.DataFrame) -> None:
@@ -150,6 +151,9 @@ def test_a_list_gives_the_reasons(missing: pd.DataFrame) -> None:
             lambda frame, folder: crn.workbooks(pl.DataFrame({"n": range(1001)}), "n", folder),
             "1,001 workbooks",
         ),
+        (lambda frame, folder: crn.workbooks(frame, "department", folder / "\0"), "Can't use .* as a path"),
+        (lambda frame, folder: crn.workbooks(frame, "department", None), "Can't use None as a path"),
+        (lambda frame, folder: crn.workbooks(frame[:3], "department", folder / ("x" * 300)), "name too long"),
         (lambda frame, folder: crn.mail_list(frame.drop(columns=["emails", "first_email"])), "'emails'"),
         (lambda frame, folder: crn.mail_list(frame, items="room"), "'room'"),
     ],

@@ -11,6 +11,7 @@ from typing import Any
 import openpyxl
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 
 import canvas_reports_nb as crn
@@ -74,8 +75,45 @@ def test_a_published_table_is_not_called_confidential(written: Written) -> None:
     book = written(crn.publish(frame))
     assert book.text("Confidential") == []
     assert "at least 10 people" in book.text("Definition")[0]
-    assert book.values()["n"] == [None, None, 40]
     assert written({"a": crn.publish(frame), "b": frame}, name="b.xlsx").text("Confidential")
+
+
+@pytest.mark.parametrize(("kind", "shown"), [("pandas", "<5"), ("arrow", "<5"), ("polars", "hidden")])
+def test_hidden_counts_are_shown_as_text(kind: str, shown: str, written: Written, oracle: Any) -> None:
+    table = pa.table(
+        {
+            "course": ["A", "B", "C", "D"],
+            "n": [3, 19, 40, 30],
+            "A": [1, 9, 20, 30],
+            "success": [0.67, 0.6, 0.8, 1.0],
+        }
+    )
+    book = written(crn.publish(oracle.as_kind(table, kind), minimum=5))
+    values = book.values()
+    assert values["suppressed"] == [True, True, False, True]
+    assert values["n"] == [shown, shown, 40, 30]
+    assert values["A"] == [shown, shown, 20, None], "a large count that would reveal a share is not small"
+    assert values["success"] == [None, None, "80.0 %", ">95 %"]
+    assert f"A count shown as {shown} " in book.text("Publication")[0]
+
+
+def test_the_zone_is_that_of_the_account_unless_given(written: Written) -> None:
+    times = pd.DataFrame({"seen": pd.to_datetime(["2026-03-02T16:14:07Z"])})
+
+    def zones(*runs: str | None, **given: Any) -> tuple[str, str]:
+        times.attrs["canvas_report"] = {"runs": [{"time_zone": zone} for zone in runs]}
+        book = written(times, overwrite=True, **given)
+        return next(iter(book.values())), book.text("Times")[0]
+
+    header, text = zones("America/Denver", "America/Denver")
+    assert header == "seen (America/Denver)"
+    assert "America/Denver, which is that of the account." in text
+    assert zones("America/Denver", timezone="Asia/Tokyo")[0] == "seen (Asia/Tokyo)"
+    for runs in [(), (None,), ("America/Denver", "Asia/Tokyo"), ("Mountain Time (US & Canada)",)]:
+        header, text = zones(*runs)
+        assert header == "seen (UTC)"
+        assert "zone UTC, because that of the account is not known; to choose one, use timezone=." in text
+    assert "because" not in zones("America/Denver", timezone="UTC")[1]
 
 
 def test_a_result_is_not_described_as_the_table_it_was_made_from(written: Written) -> None:
@@ -205,6 +243,41 @@ def test_refused(tables: Any, path: str, zone: str | None, message: str, tmp_pat
         crn.to_excel(tables, tmp_path / path, zone)
     assert re.search(message, str(caught.value), re.DOTALL)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *["\0.xlsx", "a\0/x.xlsx", "\ud800.xlsx", "~nobody-has-this-name/x.xlsx", None, 7, b"x.xlsx", ""],
+        *["folder.xlsx", "file/x.xlsx", "x" * 300 + ".xlsx", "x" * 300 + "/x.xlsx", "none", ".xlsx"],
+    ],
+)
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_odd_paths(
+    path: Any, overwrite: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, frame: pd.DataFrame
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder.xlsx").mkdir()
+    (tmp_path / "file").touch()
+    with pytest.raises(crn.CanvasReportsError) as caught:
+        crn.to_excel(frame, path, overwrite=overwrite)
+    assert caught.value.hint
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["file", "folder.xlsx"]
+
+
+def test_the_longest_name(tmp_path: Path, frame: pd.DataFrame) -> None:
+    assert crn.to_excel(frame, tmp_path / f"{'x' * 250}.xlsx").exists()
+
+
+def test_a_folder_that_is_read_only(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, frame: pd.DataFrame
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:  # as for a user without root's rights
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(workbook.tempfile, "TemporaryDirectory", refuse)
+    with pytest.raises(crn.exceptions.FileError, match="you may not write there"):
+        crn.to_excel(frame, tmp_path / "made.xlsx")
 
 
 def test_the_disk_is_full(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, frame: pd.DataFrame) -> None:
