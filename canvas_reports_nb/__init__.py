@@ -1,10 +1,14 @@
 """Canvas LMS account reports as correctly typed DataFrames, in a notebook, a script or a shell.
 
+The examples in the help of this package begin with these lines:
+
 >>> import canvas_reports_nb as crn
->>> with crn.demo() as canvas:
-...     grades = canvas.read_report("grade_export_csv", progress=False)
->>> grades["student sis"].dtype
-<StringDtype(storage='pyarrow', na_value=nan)>
+>>> canvas = crn.demo()  # for your own Canvas: crn.connect()
+>>> grades = canvas.read_report("grade_export_csv", enrollment_term_id="current")
+>>> files = ["users", "accounts", "terms", "courses", "sections", "enrollments", "xlist"]
+>>> tables = canvas.read_tables("provisioning_csv", **dict.fromkeys(files, True))
+>>> "000481" in set(tables["users"]["user_id"])  # and not 481
+True
 """
 
 import logging as _logging

@@ -101,7 +101,15 @@ class Connection(Readers):
         self.close()
 
     def close(self) -> None:
-        """Close the connection. A demo's embedded Canvas stops. Closing again does nothing."""
+        """Close the connection. A demo's embedded Canvas stops. Closing again does nothing.
+
+        Examples
+        --------
+        >>> other = crn.demo()
+        >>> other.close()
+        >>> other.is_open
+        False
+        """
         if not self._is_closed:
             self._is_closed = True
             if self._on_close is not None:
@@ -120,6 +128,11 @@ class Connection(Readers):
         UnknownAccountError
             Canvas can't read this as an account. Similar accounts are suggested. Whether a well-formed id
             exists shows in the first call.
+
+        Examples
+        --------
+        >>> canvas.account(7).account_id
+        '7'
         """
         settings = replace(self._settings, account=str(account))
         there = Connection(self._transport, settings, parent=self)
@@ -144,6 +157,10 @@ class Connection(Readers):
         -------
         ReportForm
             ``form.job``, ``form.result``, ``form.frame``, ``form.wait()``.
+
+        Examples
+        --------
+        >>> form = canvas.form()  # shown if it is the last line of a cell
         """
         from canvas_reports_nb.notebook.form import ReportForm  # noqa: PLC0415 - only a form needs ipywidgets
 
@@ -159,6 +176,11 @@ class Connection(Readers):
         DataFrame
             One row per report: ``report``, ``title``, ``parameters`` (names, comma-separated), ``tables``,
             ``last_run`` (UTC), ``last_status``, ``last_run_id`` (Int64).
+
+        Examples
+        --------
+        >>> canvas.reports()["report"].head(2).tolist()
+        ['course_storage_csv', 'developer_key_report_csv']
         """
         return reports_frame(self.api.available())
 
@@ -176,6 +198,11 @@ class Connection(Readers):
         ------
         NotPermittedError
             The token may not list the terms.
+
+        Examples
+        --------
+        >>> canvas.terms().query("is_current")["name"].tolist()
+        ['Spring 2026']
         """
         return terms_frame(self.api.terms(cache="refresh"), self.waiter.now())
 
@@ -194,6 +221,11 @@ class Connection(Readers):
         ------
         NotPermittedError
             The token may not list the accounts.
+
+        Examples
+        --------
+        >>> canvas.accounts()["path"].head(2).tolist()
+        ['Meridian University', 'Meridian University / Arts & Humanities']
         """
         return accounts_frame(self.api.accounts(cache="refresh"))
 
@@ -212,6 +244,11 @@ class Connection(Readers):
         ------
         UnknownReportError
             The account offers no such report. Similar names are suggested.
+
+        Examples
+        --------
+        >>> list(canvas.report("grade_export_csv").parameters)
+        ['enrollment_term_id', 'include_deleted', 'limiting_period']
         """
         return self.api.describe(report)
 
@@ -224,6 +261,12 @@ class Connection(Readers):
         ------
         UnknownReportError, UnknownParameterError, InvalidChoiceError, InvalidTermError
             Nothing was started.
+
+        Examples
+        --------
+        >>> job = canvas.start("zero_activity_csv", enrollment_term_id="current")
+        >>> len(job.result().to_pandas())
+        10
         """
         return self.begin(self._runs.query(report, merged(report, parameters, named)))
 
@@ -238,6 +281,12 @@ class Connection(Readers):
         Raises
         ------
         UnknownRunError
+
+        Examples
+        --------
+        >>> run = canvas.start("zero_activity_csv").run
+        >>> canvas.attach("zero_activity_csv", run.id).wait().status
+        'complete'
         """
         run = self.api.show(report, run_id)
         return ReportJob(PendingRun(self._runs, report), run)
@@ -256,6 +305,11 @@ class Connection(Readers):
         ------
         UnknownReportError
             There are no runs, and the account does not offer the report.
+
+        Examples
+        --------
+        >>> canvas.history("grade_export_csv")["status"].unique().tolist()
+        ['complete']
         """
         runs = list(self.api.index(report))
         if not runs:  # Canvas returns an empty list for a misspelled name, too

@@ -90,6 +90,12 @@ def connect(
         There is no address or no token.
     ConfigurationError
         The address can't be used, or is plain HTTP to another machine.
+
+    Examples
+    --------
+    >>> with crn.connect("https://canvas.example.edu", "1234~" + "a" * 64) as canvas:
+    ...     canvas
+    Connection('canvas.example.edu', account 'self')
     """
     try:
         address = find_url(url)
@@ -133,7 +139,6 @@ def demo(
 
     Examples
     --------
-    >>> import canvas_reports_nb as crn
     >>> with crn.demo() as canvas:
     ...     len(canvas.reports())
     20

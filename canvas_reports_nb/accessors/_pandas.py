@@ -83,27 +83,57 @@ class Plots:
         self._frame = frame
 
     def grade_distribution(self, **keywords: Any) -> Any:
-        """Draw how many grades fall on each five points. For the grade export."""
+        """Draw how many grades fall on each five points. For the grade export.
+
+        Examples
+        --------
+        >>> axes = grades.canvas.plot.grade_distribution()
+        """
         return _charts().grade_distribution(self._frame, **keywords)
 
     def dfw_by_course(self, **keywords: Any) -> Any:
-        """Draw the courses with the highest share of D, F and withdrawals. For the grade export."""
+        """Draw the courses with the highest share of D, F and withdrawals. For the grade export.
+
+        Examples
+        --------
+        >>> axes = grades.canvas.plot.dfw_by_course(top=10)
+        """
         return _charts().dfw_by_course(self._frame, **keywords)
 
     def rates_over_terms(self, **keywords: Any) -> Any:
-        """Draw the rate of D, F and withdrawals over the years, fall beside fall. For the grade export of several terms."""
+        """Draw the rate of D, F and withdrawals over the years, fall beside fall. For the grade export of several terms.
+
+        Examples
+        --------
+        >>> axes = canvas.read_report("grade_export_csv").canvas.plot.rates_over_terms()
+        """
         return _charts().rates_over_terms(self._frame, **keywords)
 
     def role_by_state(self, **keywords: Any) -> Any:
-        """Draw how many enrollments each role has in each state. For the provisioning enrollments."""
+        """Draw how many enrollments each role has in each state. For the provisioning enrollments.
+
+        Examples
+        --------
+        >>> axes = tables["enrollments"].canvas.plot.role_by_state()
+        """
         return _charts().role_by_state(self._frame, **keywords)
 
     def last_access_calendar(self, **keywords: Any) -> Any:
-        """Draw on which day people were last active. For the last user access report."""
+        """Draw on which day people were last active. For the last user access report.
+
+        Examples
+        --------
+        >>> axes = canvas.read_report("last_user_access_csv").canvas.plot.last_access_calendar()
+        """
         return _charts().last_access_calendar(self._frame, **keywords)
 
     def storage_pareto(self, **keywords: Any) -> Any:
-        """Draw the courses that use the most storage. For the course storage report."""
+        """Draw the courses that use the most storage. For the course storage report.
+
+        Examples
+        --------
+        >>> axes = canvas.read_report("course_storage_csv").canvas.plot.storage_pareto()
+        """
         return _charts().storage_pareto(self._frame, **keywords)
 
 
@@ -121,7 +151,13 @@ class FrameAccessor:
 
     @property
     def provenance(self) -> dict[str, Any]:
-        """Where the frame came from: host, account, report, run id, parameters, times, rows, sha256."""
+        """Where the frame came from: host, account, report, run id, parameters, times, rows, sha256.
+
+        Examples
+        --------
+        >>> grades.canvas.provenance["report"]
+        'grade_export_csv'
+        """
         return provenance(self._frame)
 
     refresh = on_frame(refresh)
@@ -131,16 +167,34 @@ class FrameAccessor:
     scan_reports = on_frame(opening.scan_reports)
 
     def dictionary(self, report: str | None = None, table: str | None = None) -> Any:
-        """Describe each column: kind, personal data, key, meaning. See `crn.dictionary`."""
+        """Describe each column: kind, personal data, key, meaning. See `crn.dictionary`.
+
+        Examples
+        --------
+        >>> int(grades.canvas.dictionary()["personal"].sum())
+        4
+        """
         return dictionary(self._frame, report=report, table=table)
 
     def diff(self, older: Any, **keywords: Any) -> Diff[Any]:
-        """Compare with an older frame of the same table. See `crn.diff`."""
+        """Compare with an older frame of the same table. See `crn.diff`.
+
+        Examples
+        --------
+        >>> newer = canvas.read_report("grade_export_csv", enrollment_term_id="current", max_age=0)
+        >>> len(newer.canvas.diff(grades).changed)
+        0
+        """
         return diff(older, self._frame, **keywords)
 
     @property
     def plot(self) -> Plots:
-        """The charts: ``frame.canvas.plot.grade_distribution()``. Needs the extra ``plot``."""
+        """The charts: ``frame.canvas.plot.grade_distribution()``. Needs the extra ``plot``.
+
+        Examples
+        --------
+        >>> axes = grades.canvas.plot.dfw_by_course()
+        """
         return Plots(self._frame)
 
 

@@ -36,6 +36,11 @@ def provenance(frame: pd.DataFrame | ReportResult) -> dict[str, Any]:
     ------
     NoProvenanceError
         The frame has no record of its source.
+
+    Examples
+    --------
+    >>> crn.provenance(grades)["parameters"]
+    {'enrollment_term_id': 13}
     """
     if isinstance(frame, ReportResult):
         return deepcopy(frame.provenance)
@@ -107,6 +112,12 @@ def refresh(
         The frame has no record of its source, came from a file, or stacks several runs.
     ConfigurationError
         No connection to its Canvas is open.
+
+    Examples
+    --------
+    >>> newer = crn.refresh(grades)
+    >>> crn.provenance(newer)["run_id"] > crn.provenance(grades)["run_id"]
+    True
     """
     carried = provenance(frame)
     if "runs" in carried:

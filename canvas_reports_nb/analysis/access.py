@@ -84,6 +84,12 @@ def tokens(
         ``has_active_login`` (boolean; missing without ``admins`` and ``users``); ``findings`` (text, joined with
         "; "): expired, never used, idle, no expiry, old, expiring, no purpose, admin, no active login. The hint of a
         token is left out. Columns that an older file lacks are missing, and give no findings.
+
+    Examples
+    --------
+    >>> tokens = crn.access.tokens(canvas.read_report("user_access_tokens_csv"), now="2026-03-02")
+    >>> tokens[["name", "findings"]].head(2).values.tolist()
+    [['Suprapto', 'expired; never used; old; no purpose'], ['Ellery, Piper', 'no expiry; old; no purpose']]
     """
     for name, days in (("idle", idle), ("old", old), ("soon", soon)):
         if not is_number(days):
@@ -234,6 +240,15 @@ def admins(
         ``external``, ``at_root`` (in the root account), ``no_active_login`` and ``never_seen`` (boolean).
         Administrators of the root account come first, then those with the most courses; among equals external
         people, and those not seen for the longest time.
+
+    Examples
+    --------
+    >>> files = dict.fromkeys(["admins", "users", "accounts", "courses"], True)
+    >>> people = canvas.read_tables("provisioning_csv", **files)
+    >>> seen = canvas.read_report("last_user_access_csv")
+    >>> admins = crn.access.admins(people, seen, internal=["example.edu"])
+    >>> admins[["name", "role", "external"]].head(1).values.tolist()
+    [['R. Quill', 'AccountAdmin', False]]
     """
     seen = to_lazy(access, ("user id", "last access at"))
     require_columns(seen, ("user id", "last access at"), "admins, in access,", given=access)

@@ -62,6 +62,13 @@ def last_access_by_week(frame: FrameT, *, zone: str = "UTC") -> FrameT:
         The same kind of frame, one row per week from the first to the last, including weeks without anyone, and
         a last row without a week for people never seen. ``week`` (the midnight that begins its Monday, without a
         zone), ``people`` (Int64), ``share`` (Float64, of all people in the report).
+
+    Examples
+    --------
+    >>> access = canvas.read_report("last_user_access_csv")
+    >>> weeks = crn.activity.last_access_by_week(access, zone="America/Denver")
+    >>> int(weeks["people"].max())
+    144
     """
     schema = to_lazy(frame, _TIMES).collect_schema()
     moment = next((name for name in _TIMES if name in schema), _TIMES[0])
@@ -127,6 +134,12 @@ def clean_up(
         ``no students``, ``no teachers``, ``public``, ``heavy`` (boolean; missing if that report was not given);
         ``storage used in MB`` (Float64; missing likewise), ``reasons`` (text, such as ``"unused; no students"``) and
         ``number of reasons`` (Int64).
+
+    Examples
+    --------
+    >>> old = crn.activity.clean_up(tables)
+    >>> old[["short name", "reasons"]].head(1).values.tolist()
+    [['PHIL 9', 'unpublished; no students; no teachers']]
     """
     if not is_number(heavy):
         raise ParameterError(f"Can't use heavy={heavy!r}.", hint="Give a number of megabytes: heavy=1000.")

@@ -128,6 +128,12 @@ def alerts(
         active in), ``flagged`` (those with an alert), ``low``, ``silent``, ``without hand-ins`` (Int64, missing if that
         report was not given); ``share`` (Float64, flagged of courses); ``reasons`` (text: ``HIST 1: 55 %; MATH 2: not
         seen since 16 Feb``); ``urgent`` (boolean). ``.per_course()`` returns the alerts one by one.
+
+    Examples
+    --------
+    >>> alerts = crn.activity.alerts(tables, grades=grades)
+    >>> len(alerts), int(alerts["urgent"].sum())
+    (7, 3)
     """
     _check(below, courses, quiet)
     reports = {_LOW: grades, _SILENT: silent, _WITHOUT: no_submissions}

@@ -76,6 +76,11 @@ def definition(of: Any) -> str:
     ------
     NoProvenanceError
         The frame carries no definition.
+
+    Examples
+    --------
+    >>> crn.definition(crn.grades.rates(crn.grades.letters(grades))).startswith("Rates by course: dfw = ")
+    True
     """
     if hasattr(of, "sentence") and hasattr(of, "signature"):
         # What has no default is named.

@@ -135,9 +135,9 @@ def diff(
     >>> import pandas as pd
     >>> then = pd.DataFrame({"id": [1, 2], "name": ["Ada", "Bea"]})
     >>> now = pd.DataFrame({"id": [2, 3], "name": ["Bee", "Cem"]})
-    >>> diff(then, now, key="id")
+    >>> crn.diff(then, now, key="id")
     Diff(1 added, 1 removed, 1 changed (cells: 1), 0 unchanged)
-    >>> diff(then, now, key="id").changed.to_dict("records")
+    >>> crn.diff(then, now, key="id").changed.to_dict("records")
     [{'id': 2, 'column': 'name', 'before': 'Bea', 'after': 'Bee'}]
     """
     on = _key(older, newer, report, table, key)

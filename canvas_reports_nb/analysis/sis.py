@@ -215,6 +215,14 @@ def reconcile(
     ------
     ParameterError
         A person and section is twice in the extract, or its ids are numbers.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> extract = pd.DataFrame({"user_id": ["0000011", "9999"], "section_id": "S00020055", "status": "E"})
+    >>> compared = crn.sis.reconcile(tables, extract, status="status")
+    >>> compared.query("sis_status == 'E'")[["finding", "user_id"]].values.tolist()
+    [['not in Canvas', '0000011'], ['no such user', '9999']]
     """
     given = lazy_tables(tables, "reconcile", ("courses",), _NEEDED)
     people, sections = given["users"], unique_rows(given, "sections")

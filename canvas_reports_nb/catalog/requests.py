@@ -120,7 +120,7 @@ def requests_for(
 
     Examples
     --------
-    >>> requests_for("grade_export_csv", terms=["sis_term_id:FA25", "sis_term_id:SP26"])["report"].tolist()
+    >>> crn.requests_for("grade_export_csv", terms=["sis_term_id:FA25", "sis_term_id:SP26"])["report"].tolist()
     ['grade_export_csv', 'grade_export_csv']
     """
     names = _several(report)

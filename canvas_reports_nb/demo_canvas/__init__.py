@@ -74,8 +74,12 @@ def serve(
 
     Examples
     --------
-    >>> with serve(duration=0) as server:  # doctest: +SKIP
-    ...     requests.get(f"{server.url}/api/v1/users/self", headers={"Authorization": f"Bearer {server.token}"})
+    >>> import requests
+    >>> with crn.demo_canvas.serve() as server:
+    ...     headers = {"Authorization": f"Bearer {server.token}"}
+    ...     reply = requests.get(f"{server.url}/api/v1/accounts/self", headers=headers)
+    >>> reply.json()["name"]
+    'Meridian University'
     """
     try:
         # The web framework is loaded on use only.

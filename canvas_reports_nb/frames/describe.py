@@ -72,6 +72,11 @@ def dictionary(
         The table of the frame is unknown.
     ParameterError, TableError
         There is no such report or table.
+
+    Examples
+    --------
+    >>> crn.dictionary(grades)[["column", "personal", "meaning"]].head(1).values.tolist()
+    [['student name', True, 'Display name of the student.']]
     """
     known, carried = table_of(frame, report, table), provenance_of(frame)
     if known is None and not carried:

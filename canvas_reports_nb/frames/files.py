@@ -78,7 +78,6 @@ def read_file(
 
     Examples
     --------
-    >>> import canvas_reports_nb as crn
     >>> frame = crn.read_file(b'user id,user name,last activity at\n7,"Ng, Bea",2026-03-02T09:14:07-07:00\n')
     >>> frame["last activity at"][0]
     Timestamp('2026-03-02 16:14:07+0000', tz='UTC')
@@ -188,7 +187,6 @@ def check_file(
 
     Examples
     --------
-    >>> import canvas_reports_nb as crn
     >>> header = b"user id,user name,last activity,seen\n"
     >>> crn.check_file(header, "last_enrollment_activity_csv")["found"].tolist()
     ['as expected', 'as expected', 'renamed', 'new']

@@ -10,7 +10,14 @@ if TYPE_CHECKING:
 
 
 def report_form(canvas: Connection) -> ReportForm:
-    """Make a form for the notebook; the same as ``canvas.form()``."""
+    """Make a form for the notebook; the same as ``canvas.form()``.
+
+    Examples
+    --------
+    >>> form = crn.report_form(canvas)
+    >>> form.frame is None  # until a report is run or opened
+    True
+    """
     from canvas_reports_nb.notebook.form import ReportForm  # noqa: PLC0415 - loads ipywidgets only on use
 
     return ReportForm(canvas)

@@ -25,6 +25,14 @@ class ReportJob:
     """A handle on a run: look, wait, download, stop.
 
     `Connection.start` and `Connection.attach` return one.
+
+    Examples
+    --------
+    >>> job = canvas.start("unused_courses_csv", enrollment_term_id="current")
+    >>> job.wait().status
+    'complete'
+    >>> job.result().tables
+    ('unused_courses_csv',)
     """
 
     def __init__(self, pending: PendingRun, run: ReportRun) -> None:

@@ -140,9 +140,9 @@ class Readers:
 
         Examples
         --------
-        >>> import canvas_reports_nb as crn
-        >>> with crn.demo() as canvas:  # doctest: +SKIP
-        ...     grades = canvas.read_report("grade_export_csv", enrollment_term_id="current")
+        >>> grades = canvas.read_report("grade_export_csv", enrollment_term_id="current")
+        >>> len(grades)
+        412
         """
         frames.check_engine(engine)
         if windows:
@@ -215,6 +215,12 @@ class Readers:
         -------
         dict of str to DataFrame
             Table name to frame.
+
+        Examples
+        --------
+        >>> found = canvas.read_tables("provisioning_csv", users=True, terms=True)
+        >>> {name: len(frame) for name, frame in found.items()}
+        {'users': 232, 'terms': 10}
         """
         frames.check_engine(engine)
         return self._load(
@@ -241,6 +247,13 @@ class Readers:
         Returns
         -------
         polars.LazyFrame
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> lazy = canvas.scan_report("grade_export_csv", enrollment_term_id="current")
+        >>> lazy.filter(pl.col("final score") < 60).select(pl.len()).collect().item()
+        32
         """
         return self._load(
             lambda result: result.scan(table, columns), True, report, parameters=parameters, tables=[table],
@@ -308,6 +321,13 @@ class Readers:
             A request is wrong; its row is named. Nothing was started.
         ReportsFailedError
             Some runs failed. ``error.reports`` holds the finished ones.
+
+        Examples
+        --------
+        >>> requests = crn.requests_for("grade_export_csv", terms=["sis_term_id:FA24", "sis_term_id:FA25"])
+        >>> years = canvas.read_reports(requests)
+        >>> years.groupby("enrollment_term_id")["student id"].nunique().to_dict()
+        {'sis_term_id:FA24': 105, 'sis_term_id:FA25': 100}
         """
         frames.check_engine(engine)
         return self._stack(
@@ -352,6 +372,12 @@ class Readers:
         -------
         LazyFrame
             Of the chosen engine.
+
+        Examples
+        --------
+        >>> requests = crn.requests_for("grade_export_csv", terms=["sis_term_id:FA24", "sis_term_id:FA25"])
+        >>> canvas.scan_reports(requests).collect().height
+        546
         """
         if engine not in ("polars", "dask"):
             raise ParameterError(

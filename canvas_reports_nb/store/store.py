@@ -195,6 +195,11 @@ class Store:
         DataFrame
             ``report``, ``run_id`` (Int64), ``host``, ``account``, ``tables``, ``rows`` (Int64), ``bytes``
             (Int64), ``finished_at`` (UTC), ``age``, ``parameters``.
+
+        Examples
+        --------
+        >>> "grade_export_csv" in set(canvas.store.info()["report"])
+        True
         """
         if verify:
             self._set_damaged_aside()
@@ -314,6 +319,11 @@ class Store:
         ------
         StoreError
             The files can't be removed.
+
+        Examples
+        --------
+        >>> canvas.store.clear(older_than="30d")
+        0
         """
         if shared:
             raise StoreError("This store is only on this disk, not shared.", hint="Leave out shared=True.")

@@ -52,6 +52,12 @@ class ReportResult:
         The contents of the sidecar.
     asked : mapping, optional
         The question of this call; another one may have started the run.
+
+    Examples
+    --------
+    >>> result = canvas.start("unused_courses_csv", enrollment_term_id="current").result()
+    >>> result.to_polars().columns[:2]
+    ['course id', 'course sis id']
     """
 
     folder: Path

@@ -64,6 +64,10 @@ def grade_distribution(
         Each bin includes its lower end; 100 belongs to the bin from 95. A last bin holds scores of 150 and
         more, a first one scores below -50. Work that was never graded is left out: its final score of 0 is no
         grade.
+
+    Examples
+    --------
+    >>> axes = crn.charts.grade_distribution(grades)
     """
     rows = to_lazy(grades, {*_LABELS, *score_columns(score)})
     classed = classify(grades, rows, None, withdrawn=withdrawn, score=score, analysis="grade_distribution")
@@ -146,6 +150,10 @@ def dfw_by_course(
     matplotlib.axes.Axes
         Rates in percent with Wilson's score interval (1927), which stays above 0 in small courses. Courses with
         an unused gradebook are not ranked. Courses with the same name are labeled with their SIS id.
+
+    Examples
+    --------
+    >>> axes = crn.charts.dfw_by_course(grades, top=10)
     """
     least, most = look.check_count("minimum", minimum), look.check_count("top", top)
     classed = _letters(grades, census, withdrawn=withdrawn, scheme=scheme, bands=bands)
@@ -213,6 +221,11 @@ def rates_over_terms(
     minimum : int
         Terms with fewer grades are left out.
     ax : matplotlib.axes.Axes, optional
+
+    Examples
+    --------
+    >>> years = canvas.read_report("grade_export_csv")
+    >>> axes = crn.charts.rates_over_terms(years)
     """
     if measure not in _MEASURES:
         raise unknown_choice("measure", measure, list(_MEASURES))

@@ -170,6 +170,12 @@ def alt_text(ax: Axes) -> str:
     ----------
     ax : matplotlib.axes.Axes
         Axes that a chart of this package returned.
+
+    Examples
+    --------
+    >>> axes = crn.charts.role_by_state(tables["enrollments"])
+    >>> crn.charts.alt_text(axes).startswith("Enrollments by role and state")
+    False
     """
     return str(ax.get_label())
 
@@ -182,6 +188,12 @@ def save(ax: Axes, path: str | os.PathLike[str]) -> None:
     ax : matplotlib.axes.Axes
     path : path
         Its extension sets the format.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     crn.charts.save(crn.charts.grade_distribution(grades), f"{folder}/grades.svg")
     """
     field = "Subject" if os.fspath(path).lower().endswith(".pdf") else "Description"
     ax.figure.get_figure(root=True).savefig(path, dpi=150, metadata={field: alt_text(ax)})

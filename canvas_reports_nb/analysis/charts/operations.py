@@ -33,6 +33,11 @@ def storage_pareto(storage: Any, *, top: int = 40, ax: Axes | None = None) -> Ax
     -------
     matplotlib.axes.Axes
         MB on the lower axis, the cumulative share in percent on the upper one.
+
+    Examples
+    --------
+    >>> storage = canvas.read_report("course_storage_csv")
+    >>> axes = crn.charts.storage_pareto(storage, top=15)
     """
     used, most = "storage used in MB", look.check_count("top", top)
     rows = to_lazy(storage)
@@ -92,6 +97,10 @@ def run_durations(history: Any, *, ax: Axes | None = None) -> Axes:
     -------
     matplotlib.axes.Axes
         In minutes, or in seconds if no run took two minutes.
+
+    Examples
+    --------
+    >>> axes = crn.charts.run_durations(canvas.history("grade_export_csv"))
     """
     runs = _completed(history)
     longest = max((runs["queued"] + runs["running"]).to_list(), default=0.0)

@@ -42,6 +42,10 @@ def enrollments_over_terms(tables: Mapping[str, Any], *, ax: Axes | None = None)
         ``enrollments``, ``courses`` and ``terms`` of one provisioning run, of any kind, as ``read_tables``
         returns them.
     ax : matplotlib.axes.Axes, optional
+
+    Examples
+    --------
+    >>> axes = crn.charts.enrollments_over_terms(tables)
     """
     terms = to_lazy(_count_by_term(tables)).collect()
     most = max(terms["enrollments"].to_list(), default=0)
@@ -105,6 +109,10 @@ def role_by_state(enrollments: Any, *, ax: Axes | None = None) -> Axes:
     enrollments : DataFrame
         The enrollments of a provisioning run, of any kind.
     ax : matplotlib.axes.Axes, optional
+
+    Examples
+    --------
+    >>> axes = crn.charts.role_by_state(tables["enrollments"])
     """
     rows = to_lazy(enrollments)
     require_columns(rows, ("role", "status"), "role_by_state")
@@ -148,6 +156,11 @@ def last_access_calendar(access: Any, *, weeks: int = 26, zone: str = "UTC", ax:
     zone : str
         The time zone in which days begin, such as ``"America/Denver"``; the report is in UTC.
     ax : matplotlib.axes.Axes, optional
+
+    Examples
+    --------
+    >>> access = canvas.read_report("last_user_access_csv")
+    >>> axes = crn.charts.last_access_calendar(access, zone="America/Denver")
     """
     weeks = look.check_count("weeks", weeks, _MAX_WEEKS)
     seen = last_seen(access, "last access at", zone, "last_access_calendar").drop_nulls()

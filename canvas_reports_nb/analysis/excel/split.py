@@ -93,7 +93,7 @@ def workbooks(
     >>> import pandas as pd, tempfile
     >>> frame = pd.DataFrame({"department": ["Nursing", "History"], "course": ["NURS 1", "HIST 1"]})
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     index = workbooks(frame, by="department", folder=folder, title="missing grades")
+    ...     index = crn.workbooks(frame, by="department", folder=folder, title="missing grades")
     >>> index["file"].tolist()
     ['missing-grades_History.xlsx', 'missing-grades_Nursing.xlsx']
     """
@@ -157,7 +157,7 @@ def mail_list(frame: FrameT, *, to: str | None = None, items: str | None = None)
     --------
     >>> import pandas as pd
     >>> frame = pd.DataFrame({"course": ["HIST 1", "HIST 2"], "emails": ["a@example.edu", "a@example.edu"]})
-    >>> mail_list(frame)[["To", "Count", "List"]].values.tolist()
+    >>> crn.mail_list(frame)[["To", "Count", "List"]].values.tolist()
     [['a@example.edu', 2, 'HIST 1; HIST 2']]
     """
     names = column_names(frame)

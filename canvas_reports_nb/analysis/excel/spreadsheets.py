@@ -46,7 +46,7 @@ def for_spreadsheet(frame: Any) -> Any:
     --------
     >>> import pandas as pd
     >>> frame = pd.DataFrame({"user id": [7], "user name": ["=1+1"]})
-    >>> for_spreadsheet(frame).to_csv(index=False, quoting=1).splitlines()  # 1: csv.QUOTE_ALL
+    >>> crn.for_spreadsheet(frame).to_csv(index=False, quoting=1).splitlines()  # 1: csv.QUOTE_ALL
     ['"user id","user name"', '"7","\'=1+1"']
     """
     return _escape_pandas(frame) if isinstance(frame, pd.DataFrame) else _escape_polars(frame)

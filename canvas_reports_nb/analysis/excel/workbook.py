@@ -118,6 +118,14 @@ def to_excel(
     marked as text. Times are local; if the clock shows one of them twice in a column, a second column has them in
     UTC. Names come first and ids last; rows keep their order. The same input gives the same bytes. A pandas index
     is written if it has a name.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = crn.to_excel(grades, f"{folder}/grades.xlsx", timezone="America/Denver")
+    >>> path.name
+    'grades.xlsx'
     """
     xlsxwriter = load_writer()
     target, tables = checked_path(path), _tables(frame_or_tables)

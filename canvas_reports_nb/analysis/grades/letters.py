@@ -121,6 +121,12 @@ def letters(
     ReportWarning
         Deleted enrollments count as dropped because there is no census list, or a letter is unknown. If the frame is
         lazy, when it is collected.
+
+    Examples
+    --------
+    >>> letters = crn.grades.letters(grades)
+    >>> letters["letter class"].value_counts()[["A", "B", "none"]].to_dict()
+    {'A': 113, 'B': 138, 'none': 10}
     """
     if is_typed(frame_of(grades)):
         return cast(

@@ -47,6 +47,11 @@ def one_per_student(frame: FrameT) -> FrameT:
     DataFrame
         The same kind of frame, in the order of the file, with the columns of the export and ``sections``
         (Int64): the number of sections of the course the student is in.
+
+    Examples
+    --------
+    >>> len(grades), len(crn.grades.one_per_student(grades))
+    (412, 398)
     """
     rows = to_lazy(frame)
     require_columns(rows, REQUIRED, "one_per_student")
@@ -69,6 +74,12 @@ def dropped(frame: FrameT) -> FrameT:
         ``no id`` (the student or course id is blank), ``repeated`` (same student, course and section as the row
         that was kept) or ``other section``; and ``kept section id`` (Int64): the section of the row that was
         kept.
+
+    Examples
+    --------
+    >>> everyone = canvas.read_report("grade_export_csv", include_deleted=True)
+    >>> crn.grades.dropped(everyone)["student id"].nunique()
+    57
     """
     rows = to_lazy(frame)
     require_columns(rows, REQUIRED, "dropped")
@@ -211,6 +222,11 @@ def overrides(frame: FrameT) -> FrameT:
     ------
     UnknownColumnError
         The export has no override columns, because the account has not enabled them.
+
+    Examples
+    --------
+    >>> crn.grades.overrides(grades)[["course", "final grade", "override grade"]].values.tolist()
+    [['Calculus I', 'B', 'B+'], ['Advanced Programming', 'C', 'B-']]
     """
     rows = to_lazy(frame, (*_IDENTITY, "final score", "final grade", *_OVERRIDE))
     require_columns(

@@ -66,6 +66,12 @@ def missing_grades(
         ``status`` (text: none, partly, complete or submitted); with ``tables`` also ``names`` and ``emails`` of
         the teachers as in ``provisioning.contacts``, and the columns of ``provisioning.places``. First those
         without any grade, then those partly graded, most missing first.
+
+    Examples
+    --------
+    >>> missing = crn.grades.missing_grades(grades, tables)
+    >>> missing["status"].value_counts().to_dict()
+    {'complete': 16, 'partly': 9, 'none': 1}
     """
     if per not in _IDS:
         raise marks.unknown_choice("per", per, list(_IDS))

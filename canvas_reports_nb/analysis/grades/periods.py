@@ -44,6 +44,13 @@ def grading_periods(frame: FrameT) -> FrameT:
     ------
     UnknownColumnError
         No column belongs to a grading period: the term has none, or this is another report.
+
+    Examples
+    --------
+    >>> terms = canvas.read_tables("mgp_grade_export_csv", enrollment_term_id="current")
+    >>> periods = crn.grades.grading_periods(terms["Spring 2026"])
+    >>> periods["grading period"].dropna().unique().tolist()
+    ['Half-term']
     """
     rows = to_lazy(frame)
     names = rows.collect_schema().names()

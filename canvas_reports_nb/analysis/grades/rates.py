@@ -71,6 +71,12 @@ def rates(letters: FrameT, by: str | Sequence[str] = "course", places: Any = Non
         ``completion``, ``low``, ``high`` (Float64; missing where nothing can be divided); ``gradebook unused``
         (boolean): more than half of those who stayed were never graded, so the rates say little. See the
         definition of the result for the formulas.
+
+    Examples
+    --------
+    >>> rates = crn.grades.rates(crn.grades.letters(grades), by="term")
+    >>> rates[["term", "students", "valid", "dfw"]].round(3).values.tolist()
+    [['Spring 2026', 115, 388, 0.129]]
     """
     rows, ids, names = _by_level(letters, by, places, "rates")
     kind = pl.col(CLASS).cast(pl.String)
@@ -219,6 +225,14 @@ def gaps(
     -----
     ReportWarning
         Some students have no group. A lazy frame gives no warning.
+
+    Examples
+    --------
+    >>> aid = grades[["student id"]].drop_duplicates()  # in earnest, a list of your school
+    >>> aid["aid"] = ["yes" if one % 3 == 0 else "no" for one in aid["student id"]]
+    >>> gaps = crn.grades.gaps(crn.grades.letters(grades), aid, on="student id", group="aid")
+    >>> gaps[["aid", "n", "rate", "disproportionate"]].round(3).values.tolist()
+    [['no', 256, 0.859, False], ['yes', 132, 0.894, False]]
     """
     if measure not in _MEASURES:
         raise unknown_choice("measure", measure, list(_MEASURES))

@@ -102,6 +102,12 @@ def pseudonymize(
     are 1 in 9 million (of five million: 1 in 370,000); for texts 1 in 2 trillion. Pseudonyms are not anonymity:
     grades, courses and the order of rows may still identify people. A lazy result holds the key until it is
     collected.
+
+    Examples
+    --------
+    >>> shared = crn.pseudonymize(grades, "a long secret phrase of your own")
+    >>> shared["student name"].iloc[0].startswith("name_")
+    True
     """
     rules = _rules(frame, report, table, keep, identities)
     secret = _secret(key)
@@ -139,6 +145,10 @@ def check_pseudonymized(
     ------
     PersonalDataError
         It names the columns with a value that is not a pseudonym, a time of day, free text, or unknown content.
+
+    Examples
+    --------
+    >>> crn.check_pseudonymized(crn.pseudonymize(grades, "a long secret phrase of your own"))
     """
     rules = _rules(frame, report, table, keep, identities)
     query = to_lazy(frame)

@@ -93,7 +93,7 @@ def publish(
     --------
     >>> import pandas as pd
     >>> table = pd.DataFrame({"course": ["A", "B", "C"], "n": [3, 19, 40], "success": [0.67, 0.6, 0.8]})
-    >>> publish(table)["n"].tolist()
+    >>> crn.publish(table)["n"].tolist()
     [<NA>, <NA>, 40]
     """
     cells = to_lazy(frame).collect()

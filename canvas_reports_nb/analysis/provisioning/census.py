@@ -93,6 +93,12 @@ def census(
     -----
     Only ``section_seats`` can be added up over rows: a person in two colleges has one head in each, and one in
     total.
+
+    Examples
+    --------
+    >>> census = crn.provisioning.census(tables, by="term")
+    >>> census[["term", "headcount", "seats"]].tail(2).values.tolist()
+    [['Spring 2026', 115, 414], ['Summer 2026, Session I/II', 24, 37]]
     """
     if not is_number(full_load) or full_load <= 0:
         raise ParameterError(f"Can't use full_load={full_load!r}.", hint="Give credit hours: full_load=15.")
@@ -262,6 +268,12 @@ def section_sizes(
         ``by`` is given; ``band`` (text: ``excluded`` under the first band, then ``2-9`` to ``100+``, in this
         order) and ``sections`` (Int64). A student with an active enrollment counts once, by base role. Deleted
         sections don't count.
+
+    Examples
+    --------
+    >>> sizes = crn.provisioning.section_sizes(tables)
+    >>> sizes.head(3).values.tolist()
+    [['excluded', 41], ['2-9', 67], ['10-19', 31]]
     """
     starts = _check_bands(bands)
     if crosslists not in ("merge", "home"):

@@ -49,6 +49,12 @@ def account_tree(tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
         from the top, joined with " / "), ``depth`` (0 at the top); ``own_courses`` in the account itself;
         ``courses``, ``enrollments``, ``people`` in it and below (all Int64; people count once per account). The
         root account is not in the report, so only its id is known.
+
+    Examples
+    --------
+    >>> tree = crn.provisioning.account_tree(tables)
+    >>> tree[["path", "courses", "people"]].dropna().head(2).values.tolist()
+    [['Arts & Humanities', 16, 111], ['Arts & Humanities / Languages, Literatures', 11, 88]]
     """
     courses = unique_rows(tables, "courses").select("canvas_course_id", "canvas_account_id")
     accounts = unique_rows(tables, "accounts").select(

@@ -94,6 +94,12 @@ def roster(tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
     Notes
     -----
     A person in two sections of a course has two rows: to count people, count distinct ``canvas_user_id``.
+
+    Examples
+    --------
+    >>> roster = crn.provisioning.roster(tables)
+    >>> roster.query("role == 'student'")["term_name"].value_counts().head(2).to_dict()
+    {'Spring 2026': 456, 'Fall 2025': 163}
     """
     numbers = {name: {ROW.format(name): ROW.format(name)} for name in _SHOWN}
     terms = select_as(unique_rows(tables, "terms"), "canvas_term_id", _TERM | numbers["terms"])
@@ -130,6 +136,12 @@ def enrollment_counts(tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
         ``term_name`` and three counts (Int64): ``enrollments``; ``course_enrollments``, where a person in two
         sections of a course counts once; ``people``, where a person in two courses counts once. Only
         ``enrollments`` can be added up over any rows. The term is missing if the run lacks the course.
+
+    Examples
+    --------
+    >>> counts = crn.provisioning.enrollment_counts(tables)
+    >>> counts.query("term_id == 'FA25' and role == 'student'")[["status", "people"]].values.tolist()
+    [['active', 92], ['inactive', 10], ['rejected', 4]]
     """
     group = ["canvas_term_id", "role", "status"]
     names = {"term_id": "term_id", "name": "term_name"}
@@ -181,6 +193,12 @@ def cross_lists(tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
         ``home_short_name``, ``home_long_name``, ``home_canvas_account_id``, ``home_canvas_term_id`` of the home
         course; the same with ``host_`` of the course it is in now; ``same_account`` and ``same_term`` (boolean,
         missing if the run lacks one of the courses).
+
+    Examples
+    --------
+    >>> lists = crn.provisioning.cross_lists(tables)
+    >>> lists[["section_name", "home_short_name", "host_short_name"]].head(2).values.tolist()
+    [['Seminar, second', 'LANG 8', 'LANG 7'], ['Lecture B', 'MATH 601', 'CS 531']]
     """
     courses = unique_rows(tables, "courses")
     names = select_as(unique_rows(tables, "sections"), "canvas_section_id", {"name": "section_name"})
@@ -225,6 +243,11 @@ def people(tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
         suspended, else a deleted one; among these one with a SIS id; then the first by SIS id, name and
         provider. Then ``logins``, ``active_logins``, ``suspended_logins`` and ``sis_ids`` (Int64; the last
         counts distinct SIS ids).
+
+    Examples
+    --------
+    >>> len(tables["users"]), len(crn.provisioning.people(tables))
+    (232, 223)
     """
     return merge_logins(tables)
 
@@ -284,6 +307,12 @@ def suspended_but_enrolled(tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
         One row per person with both, sorted by ``canvas_user_id``: ``user_id``, ``login_id``, ``full_name``,
         ``email`` as in `people`; ``logins``, ``active_logins``, ``suspended_logins``, ``active_enrollments``,
         ``active_courses`` (Int64); ``locked_out`` (boolean): no active login is left.
+
+    Examples
+    --------
+    >>> suspended = crn.provisioning.suspended_but_enrolled(tables)
+    >>> suspended[["login_id", "active_courses", "locked_out"]].head(1).values.tolist()
+    [['000481', 1, False]]
     """
     enrolled = (
         unique_rows(tables, "enrollments")

@@ -59,6 +59,12 @@ def places(
         ``canvas_account_id``, ``account_path`` (as ``path`` in `account_tree`) and one text column per level. A
         course higher up repeats the name of its account in the levels below; in a course directly in the root
         account, they are missing.
+
+    Examples
+    --------
+    >>> places = crn.provisioning.places(tables)
+    >>> places["college"].value_counts().head(2).to_dict()
+    {'Science': 40, 'Engineering': 17}
     """
     names = _check_levels(levels)
     courses = unique_rows(tables, "courses").select("canvas_course_id", "canvas_account_id")
@@ -121,6 +127,12 @@ def contacts(
         of the sortable names); ``first_name`` and ``first_email`` of the first of them. The login is chosen as in
         `people`. Two people may share an address, which is then listed once, whatever its case; a person without
         an address is still named. Courses without contacts are absent, so join with ``how="left"``.
+
+    Examples
+    --------
+    >>> contacts = crn.provisioning.contacts(tables)
+    >>> contacts.query("contacts > 1")[["canvas_course_id", "emails"]].head(1).values.tolist()
+    [[214, 'p10193@example.edu; p10194@example.edu']]
     """
     if per not in _IDS:
         raise ParameterError(

@@ -89,6 +89,12 @@ def readiness(
         and none was seen; boolean, missing if that report was not given); ``starts`` (date of the course, otherwise
         of the term), ``starts_in`` (Int64: days; both missing if neither has a date); ``reasons`` (text, joined with
         "; "); ``names`` and ``emails`` of the teachers as in `contacts`.
+
+    Examples
+    --------
+    >>> late = crn.provisioning.readiness(tables, today="2026-01-10")
+    >>> late[["short_name", "reasons", "starts_in"]].head(2).values.tolist()
+    [['NURS 601', 'unpublished', 2], ['PHIL 601', 'unpublished', 2]]
     """
     day, since = read_day(today, "today"), None if seen_since is None else read_day(seen_since, "seen_since")
     if not is_number(within):
