@@ -7,20 +7,32 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from canvas_reports_nb.frames.arriving import ArrivingFile
     from canvas_reports_nb.frames.contents import csv_members
     from canvas_reports_nb.frames.engines import check_engine, convert, load, pick, scan
-    from canvas_reports_nb.frames.parquet import derive, guess_warning, read_arrow, warnings_of, write_parquet
+    from canvas_reports_nb.frames.parquet import (
+        derive,
+        derive_arriving,
+        guess_warning,
+        read_arrow,
+        warnings_of,
+        write_parquet,
+    )
     from canvas_reports_nb.frames.stacking import Part, Stack
 
 __all__ = [
-    "Part", "Stack", "check_engine", "convert", "csv_members", "derive", "guess_warning", "load", "pick", "read_arrow", "scan",
-    "warnings_of", "write_parquet",
+    "ArrivingFile", "Part", "Stack", "check_engine", "convert", "csv_members", "derive", "derive_arriving", "guess_warning",
+    "load", "pick", "read_arrow", "scan", "warnings_of", "write_parquet",
 ]  # fmt: skip
 
 _MODULES = {
     **dict.fromkeys(("check_engine", "convert", "load", "pick", "scan"), "engines"),
-    **dict.fromkeys(("derive", "guess_warning", "read_arrow", "warnings_of", "write_parquet"), "parquet"),
+    **dict.fromkeys(
+        ("derive", "derive_arriving", "guess_warning", "read_arrow", "warnings_of", "write_parquet"),
+        "parquet",
+    ),
     **dict.fromkeys(("Part", "Stack"), "stacking"),
+    "ArrivingFile": "arriving",
     "csv_members": "contents",
 }
 

@@ -25,6 +25,7 @@ from canvas_reports_nb.exceptions import (
     ParameterError,
     UnsafeArchiveError,
 )
+from canvas_reports_nb.frames.arriving import Attempt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -155,12 +156,18 @@ def _read_all(source: BinaryIO | TextIO) -> bytes:
     )
 
 
-def csv_members(source: Source, name: str | None = None, encoding: str | None = None) -> list[Member]:
+def csv_members(
+    source: Source | Attempt, name: str | None = None, encoding: str | None = None
+) -> list[Member]:
     """List the CSVs in a report file; reject other files, and zips that are damaged or unsafe."""
     encoding = _codec(encoding)
-    source, label = reopenable(source)
+    opener: Opener
+    if isinstance(source, Attempt):
+        opener, label = source.open, source.arriving.path.name
+    else:
+        source, label = reopenable(source)
+        opener = _opener(source)
     label = name or label
-    opener = _opener(source)
     with opener() as stream:
         head = stream.read(4096)
     if head.startswith((_ZIP, _EMPTY_ZIP)):

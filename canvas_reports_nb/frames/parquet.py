@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 
 from canvas_reports_nb._disk import HashedFile, disk_name, file_facts, open_private
 from canvas_reports_nb.exceptions import CanvasReportsError, NoGradingPeriodsError, NotAReportError, warn
+from canvas_reports_nb.frames.arriving import ArrivingFile, Attempt, AttemptEndedError
 from canvas_reports_nb.frames.contents import csv_members
 from canvas_reports_nb.frames.identity import identify
 from canvas_reports_nb.frames.provenance import ATTRS_KEY
@@ -63,21 +64,22 @@ def write_parquet(
 
     The file's metadata holds the provenance, so the file alone shows where it came from.
     """
-    facts, made, _ = _write_hashed(member, identity, target, provenance)
+    facts, made, _ = _write_hashed(member, identity, target, lambda: provenance)
     return facts, made
 
 
 def _write_hashed(
-    member: Member, identity: Identity, target: Path, provenance: Provenance
+    member: Member, identity: Identity, target: Path, origin: Callable[[], Provenance]
 ) -> tuple[Facts, Provenance, str]:
-    """Write a Parquet file as `write_parquet` does; return also its SHA-256."""
+    """Do as `write_parquet`, and return also the SHA-256; ``origin`` is called when the CSV was read to its end."""
     with ExitStack() as stack:
         stream = HashedFile(stack.enter_context(open_private(target)))
         sink = _ParquetSink(stream, stack.enter_context(ThreadPoolExecutor(1, "parquet")))
         stack.callback(sink.abandon)
         facts = read(member, identity.schema, sink, locale=identity.locale)
-        made = provenance.replace(
-            report=identity.report or provenance.report,
+        made = origin()
+        made = made.replace(
+            report=identity.report or made.report,
             table=identity.table,
             rows=facts.rows,
             zone=sorted(facts.offsets),
@@ -197,11 +199,68 @@ def derive(path: Path, folder: Path, provenance: Provenance, parameters: Mapping
     return made
 
 
+def derive_arriving(
+    arriving: ArrivingFile,
+    download: Callable[[], None],
+    folder: Path,
+    provenance: Provenance,
+    parameters: Mapping[str, Any],
+) -> Derived:
+    """Do as `derive` with the file that ``download`` brings, in a second thread while it arrives.
+
+    Parameters
+    ----------
+    download : callable
+        Gives ``arriving`` the file and, at its end, the whole provenance.
+    provenance : Provenance
+        What is known before.
+    """
+    made = None
+    if _dask_client() is None:
+        with ThreadPoolExecutor(1, "convert") as worker:
+            early = worker.submit(_derive_early, arriving, folder, provenance, parameters)
+            try:
+                download()
+                made = early.result()
+            except BaseException:
+                arriving.abandon()
+                raise
+    else:
+        download()
+    if made is None:
+        return derive(arriving.path, folder, arriving.known(), parameters)
+    for text in made.warnings:
+        warn(text)
+    return made
+
+
+def _derive_early(
+    arriving: ArrivingFile, folder: Path, provenance: Provenance, parameters: Mapping[str, Any]
+) -> Derived | None:
+    """Write the typed files of a file that arrives; ``None`` if it must be read again when all of it is there."""
+    while (attempt := arriving.attempt()) is not None:
+        try:
+            return derive_here(attempt, folder, provenance, parameters)
+        except AttemptEndedError:
+            again = True
+        except Exception as error:  # noqa: BLE001 - reading the whole file shows it, if it remains
+            again = False
+            _LOG.debug(
+                "run %s is read again when it is complete: %s", provenance.run_id, type(error).__name__
+            )
+        for leftover in folder.glob("*.parquet"):
+            leftover.unlink(missing_ok=True)
+        if not again:
+            break
+    return None
+
+
 def derive_here(
-    path: Path, folder: Path, provenance: Provenance, parameters: Mapping[str, Any] | None = None
+    source: Path | Attempt, folder: Path, provenance: Provenance, parameters: Mapping[str, Any] | None = None
 ) -> Derived:
     """Write the typed files of a report file into a folder."""
-    members = csv_members(path, provenance.source)
+    origin = source.arriving.known if isinstance(source, Attempt) else lambda: provenance
+    members = csv_members(source, provenance.source)
     tables: dict[str, dict[str, Any]] = {}
     warned = [note for member in members for note in member.notes]
     rejected: NotAReportError | None = None
@@ -218,7 +277,7 @@ def derive_here(
             continue
         taken = [Path(each["file"]).stem for each in tables.values()]
         target = folder / f"{disk_name(identity.table, safe=' ', taken=taken)}.parquet"
-        facts, made, digest = _write_hashed(member, identity, target, provenance)
+        facts, made, digest = _write_hashed(member, identity, target, origin)
         tables[identity.table] = {**file_facts(target, digest), "provenance": made.to_dict()}
         warned += warnings_of(facts, identity)
     if rejected and not tables:

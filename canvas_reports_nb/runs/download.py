@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from canvas_reports_nb.canvas_api.client import AccountReports
-    from canvas_reports_nb.canvas_api.models import Attachment, ReportRun
+    from canvas_reports_nb.canvas_api.models import ReportRun
     from canvas_reports_nb.store.store import Store
     from canvas_reports_nb.store.stored_run import ReportResult
 
@@ -152,24 +152,24 @@ def _fetch(
             hint="Start the report again, or ask a Canvas admin: the file may be locked for the token's owner.",
         )
     part = folder / "raw.part"
-    digest = _download(api, run, run.attachment, part, show)
-    show(ProgressEvent("reading", run.report, run.id, run.status, text="reading"))
-    provenance = origin.replace(
+    known = origin.replace(
         report=run.report,
         run_id=run.id,
         parameters=asked_of(run.report, run.parameters),
         created_at=_iso(run.created_at),
         started_at=_iso(run.started_at),
         ended_at=_iso(run.ended_at),
-        retrieved_at=_iso(datetime.now(UTC)),
         source=run.attachment.filename,
-        sha256=digest,
     )
-    derived = frames.derive(part, folder, provenance, run.parameters)
+    with open_private(part) as file:
+        body = _Body(file, run.attachment.size, frames.ArrivingFile(part))
+        derived = frames.derive_arriving(
+            body.arriving, lambda: _download(api, run, body, known, show), folder, known, run.parameters
+        )
     raw = part.replace(folder / ("raw.zip" if derived.in_zip else "raw.csv"))
     return {
-        "provenance": provenance.to_dict(),
-        "raw": file_facts(raw, digest),
+        "provenance": body.arriving.known().to_dict(),
+        "raw": file_facts(raw, body.digest.hexdigest()),
         "tables": derived.tables,
     }
 
@@ -181,36 +181,37 @@ def _iso(moment: datetime | None) -> str | None:
 def _download(
     api: AccountReports,
     run: ReportRun,
-    attachment: Attachment,
-    part: Path,
+    body: _Body,
+    known: Provenance,
     show: Callable[[ProgressEvent], None],
-) -> str:
-    """Stream the file to disk, resuming after a broken connection; return its SHA-256."""
-    with open_private(part) as file:
-        body, most, idle = _Body(file, attachment.size), 0, 0
-        moved, since = 0, api.waiter.elapsed()
-        while True:
-            try:
-                # Each attempt starts at Canvas's own address, because the link it redirects to expires.
-                body.receive(api, attachment.url, lambda: show(_downloading(run, body)))
-                break
-            except DamagedFileError:
-                idle = 0 if body.most > most else idle + 1
-                most, now = body.most, api.waiter.elapsed()
-                if most >= moved + LEAST:
-                    moved, since = most, now
-                if idle == _ATTEMPTS or now - since > _LONGEST_TRICKLE:
-                    raise
-        file.flush()
-        os.fsync(file.fileno())
-        return body.digest.hexdigest()
+) -> None:
+    """Stream the file to disk, resuming after a broken connection."""
+    url = run.attachment.url if run.attachment else ""
+    most, idle = 0, 0
+    moved, since = 0, api.waiter.elapsed()
+    while True:
+        try:
+            # Each attempt starts at Canvas's own address, because the link it redirects to expires.
+            body.receive(api, url, lambda: show(_downloading(run, body)))
+            break
+        except DamagedFileError:
+            idle = 0 if body.most > most else idle + 1
+            most, now = body.most, api.waiter.elapsed()
+            if most >= moved + LEAST:
+                moved, since = most, now
+            if idle == _ATTEMPTS or now - since > _LONGEST_TRICKLE:
+                raise
+    show(ProgressEvent("reading", run.report, run.id, run.status, text="reading"))
+    retrieved_at = _iso(datetime.now(UTC))
+    body.arriving.finish(known.replace(retrieved_at=retrieved_at, sha256=body.digest.hexdigest()))
+    os.fsync(body.file.fileno())
 
 
 class _Body:
     """The bytes received so far, and their digest."""
 
-    def __init__(self, file: BinaryIO, size: int | None) -> None:
-        self.file, self.size = file, size
+    def __init__(self, file: BinaryIO, size: int | None, arriving: frames.ArrivingFile) -> None:
+        self.file, self.size, self.arriving = file, size, arriving
         self.digest = hashlib.sha256()
         self.most = 0
         self.version: tuple[str | None, ...] = ()
@@ -265,12 +266,15 @@ class _Body:
     def _take(self, chunk: bytes, moved: Callable[[], None]) -> None:
         before = self.file.tell() // _CHUNK
         self.file.write(chunk)
+        self.file.flush()
+        self.arriving.grow(self.file.tell())
         self.digest.update(chunk)
         self.most = max(self.most, self.file.tell())
         if self.file.tell() // _CHUNK > before:
             moved()
 
     def _restart(self) -> None:
+        self.arriving.restart()
         self.file.seek(0)
         self.file.truncate()
         self.digest = hashlib.sha256()
