@@ -1,9 +1,10 @@
-"""Tests must not use the machine's proxy, Canvas, passwords, store or temporary folder.
+"""Tests must not depend on the machine's proxy, Canvas, passwords, store, temporary folder and Python settings.
 
 Subprocesses and test workers inherit this.
 """
 
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 
@@ -16,6 +17,10 @@ for name in set(os.environ) - SWITCHES:
     if name.startswith("CANVAS_") or name.lower().endswith("_proxy"):
         del os.environ[name]
 os.environ["NETRC"] = os.devnull
+# The tests start hundreds of processes. Without compiled modules, each would compile the package again, and each
+# worker all tests.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -335,7 +335,7 @@ BAD = [b"\xff", b"\xe9", b"\x81", b"\xc3", b"\xe2\x80", b"\xed\xa0\x80", b"\xc0\
 @pytest.mark.parametrize("end", [b"", b"9,short\n"], ids=["fast", "slow"])
 @pytest.mark.parametrize("place", ["first", "last", "header", "zip"])
 @given(bad=st.lists(st.sampled_from(BAD), min_size=1, max_size=3))
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 def test_bytes_that_are_not_utf8_change_only_their_own_cells(
     mark: bytes, end: bytes, place: str, bad: list[bytes]
 ) -> None:
