@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # Never write through a link that someone else placed here. Windows has no such flag.
-_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
+NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 # Encrypted folders allow 143 bytes, and a suffix is added.
 _LONGEST = 120
 _NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS}
@@ -45,7 +45,7 @@ def disk_name(name: str, *, safe: str = "", taken: Iterable[str] = ()) -> str:
 
 def open_private(path: Path) -> Any:
     """Open a new or emptied file that only its owner can read; raise OSError if the path is a link."""
-    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | _NO_LINK, 0o600), "w+b")
+    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | NO_LINK, 0o600), "w+b")
 
 
 def make_private(root: Path, folder: Path) -> None:

@@ -156,7 +156,7 @@ class RunWorker:
         run_id = self.job.run.id if self.job else None
         if self.result is not None:
             origin = self.result.origin
-            rows = sum(self.result.provenance_of(table).rows or 0 for table in self.result.tables)
+            rows = self.result.rows
             text = f"done, {rows:,} rows, from this disk"
             self._sink.show(ProgressEvent("done", self.report, origin.run_id, fraction=1.0, text=text))
         else:

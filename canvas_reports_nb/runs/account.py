@@ -25,7 +25,7 @@ from canvas_reports_nb.exceptions import (
 from canvas_reports_nb.runs.decide import is_recent, reuse_or_start, throttle_pause
 from canvas_reports_nb.runs.ledger import was_created
 from canvas_reports_nb.runs.start import rewritten, start_once
-from canvas_reports_nb.store.stored_run import runs_in
+from canvas_reports_nb.store.stored_run import read_run, run_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -166,11 +166,13 @@ class AccountRuns:
 
     def stored_rows(self, report: str, runs: Iterable[ReportRun]) -> dict[int, int]:
         """Return the rows, of all tables, of those runs that are on this disk."""
-        kept = {run.origin.run_id: run for run in runs_in(self.store.folder(self.url, self.account, report))}
+        folder = self.store.folder(self.url, self.account, report)
+        here = set(run_names(folder))
+        both = ((run, read_run(folder / str(run.id))) for run in runs if str(run.id) in here)
         return {
-            run.id: sum(kept[run.id].provenance_of(table).rows or 0 for table in kept[run.id].tables)
-            for run in runs
-            if run.id in kept and was_created(run, kept[run.id].origin.created_at)
+            run.id: kept.rows
+            for run, kept in both
+            if kept is not None and was_created(run, kept.origin.created_at)
         }
 
     def _remembered(self, query: Query, noted: Mapping[int, str | None]) -> list[ReportRun]:

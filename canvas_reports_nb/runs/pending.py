@@ -136,7 +136,7 @@ class PendingRun:
             self.error, self.result, self.rows = outcome, None, None
         else:
             self.result = replace(outcome, asked=self.query.question) if self.query else outcome
-            self.rows = sum(outcome.provenance_of(table).rows or 0 for table in outcome.tables)
+            self.rows = outcome.rows
         if self.began is not None:
             self.took = self.runs.waiter.elapsed() - self.began
 

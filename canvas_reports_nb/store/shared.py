@@ -31,13 +31,13 @@ from canvas_reports_nb.exceptions import (
     StoreError,
     warn,
 )
+from canvas_reports_nb.store.index import digest
 from canvas_reports_nb.store.store import Store, cutoff, store_frame
 from canvas_reports_nb.store.stored_run import (
     SIDECAR,
     ReportResult,
     parse_run,
     read_run,
-    runs_in,
     sidecar_text,
 )
 
@@ -76,10 +76,16 @@ class SharedRuns:
         self._base = base.rstrip("/")
         self._sidecars: dict[str, ReportResult | None] = {}
 
-    def uploads(self, folder: Path) -> list[Upload]:
-        """Return the complete uploads below a folder of the store; one run may have several."""
+    def uploads(self, folder: Path, key: str | None = None) -> list[Upload]:
+        """Return the complete uploads below a folder of the store, or only those whose key has this digest.
+
+        One run may have several. The names of uploads begin with the digest, except those of version 0.1.0.
+        """
         with self._explained("read"):
-            return self._complete(self._find(self._path(folder)))
+            found = self._find(self._path(folder))
+            names = {path: path.rpartition("/")[2] for path in found} if key else {}
+            other = {path for path, name in names.items() if "-" in name and not name.startswith(f"{key}-")}
+            return self._complete({path: found[path] for path in found.keys() - other})
 
     def upload(self, folder: Path, facts: Mapping[str, Any]) -> None:
         """Upload a finished run, then remove what unfinished uploads of it left there."""
@@ -91,7 +97,8 @@ class SharedRuns:
                     hint="Mount the share, or make the folder once.",
                 )
             try:
-                self._write(f"{self._path(folder)}/{uuid4().hex}", folder, facts)
+                name = f"{digest(ReportResult(folder, facts).key)}-{uuid4().hex}"
+                self._write(f"{self._path(folder)}/{name}", folder, facts)
             except FileNotFoundError:
                 # Another writer may have finished the same run first and removed our files.
                 if not self.uploads(folder):
@@ -258,9 +265,7 @@ class SharedStore(Store):
         return f"SharedStore({self.address!r}, copies in {str(self.path)!r})"
 
     def _repr_html_(self) -> str:
-        copies = list(self.runs())
-        size = f"{sum(run.size for run in copies) / 1e6:,.1f} MB"
-        facts = [("address", self.address), ("copies in", self.path), ("copies", len(copies)), ("size", size)]
+        facts = [("address", self.address), ("copies in", self.path), *self._totals("copies")]
         return _html.card("Shared store", _html.facts(facts))
 
     def find(self, url: str, account: str, report: str, run_id: int) -> ReportResult | None:
@@ -319,13 +324,10 @@ class SharedStore(Store):
             removed |= self._shared.clear(report, before)
         return len(removed)
 
-    def _runs_in(self, folder: Path) -> Iterator[ReportResult]:
-        here = {run.folder: run for run in runs_in(folder)}
-        yield from here.values()
-        found: list[ReportResult] = []
-        for upload in self._uploads(folder):
-            copy = here.get(upload.run.folder)
-            if not any(upload.run.is_same_run(run) for run in (*found, *([copy] if copy else []))):
+    def _with_key(self, folder: Path, key: str) -> Iterator[ReportResult]:
+        found = list(super()._with_key(folder, key))
+        for upload in self._uploads(folder, key):
+            if not any(upload.run.is_same_run(run) for run in found):
                 found.append(upload.run)
         yield from found
 
@@ -333,8 +335,8 @@ class SharedStore(Store):
     def _is_backing_off(self) -> bool:
         return self._waiter.elapsed() < self._backing_off_until
 
-    def _uploads(self, folder: Path) -> list[Upload]:
-        found = None if self._is_backing_off else self._try(partial(self._shared.uploads, folder))
+    def _uploads(self, folder: Path, key: str | None = None) -> list[Upload]:
+        found = None if self._is_backing_off else self._try(partial(self._shared.uploads, folder, key))
         if found is None and not self._is_backing_off:
             self._backing_off_until = self._waiter.elapsed() + _BACK_OFF
         return found or []

@@ -13,6 +13,7 @@ Only the owner can read the folders and files.
 from __future__ import annotations
 
 import logging
+import os
 import re
 import shutil
 import tempfile
@@ -30,6 +31,8 @@ from canvas_reports_nb.catalog.parameters import is_number
 from canvas_reports_nb.deadline import Waiter
 from canvas_reports_nb.exceptions import ParameterError, StoreError, StoreLockedError, warn
 from canvas_reports_nb.settings import DEFAULT_STORE_LIMIT, host_folder
+from canvas_reports_nb.store import index
+from canvas_reports_nb.store.index import Index
 from canvas_reports_nb.store.pins import Pins
 from canvas_reports_nb.store.stored_run import (
     QUARANTINED,
@@ -45,6 +48,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from os import PathLike
 
+    from canvas_reports_nb.store.index import Entry
     from canvas_reports_nb.typing import Age
 
 _LOG = logging.getLogger(__name__)
@@ -97,7 +101,7 @@ class Store:
     ) -> None:
         self.path, self.limit = Path(path), limit
         self._waiter = waiter or Waiter()
-        self._pins = Pins(self.path)
+        self._pins, self._index = Pins(self.path), Index()
 
     def __repr__(self) -> str:
         return f"Store({self._shown_path!r})"
@@ -109,11 +113,12 @@ class Store:
         return str(Path("~") / self.path.relative_to(home) if self.path.is_relative_to(home) else self.path)
 
     def _repr_html_(self) -> str:
-        runs = list(self.runs())
-        size = f"{sum(run.size for run in runs) / 1e6:,.1f} MB"
-        return _html.card(
-            "Store", _html.facts([("path", self._shown_path), ("runs", len(runs)), ("size", size)])
-        )
+        facts = [("path", self._shown_path), *self._totals("runs")]
+        return _html.card("Store", _html.facts(facts))
+
+    def _totals(self, name: str) -> list[tuple[str, object]]:
+        sizes = [entry.size for _, entry in self._entries()]
+        return [(name, len(sizes)), ("size", f"{sum(sizes) / 1e6:,.1f} MB")]
 
     @property
     def address(self) -> str:
@@ -131,11 +136,13 @@ class Store:
 
     def equal(self, url: str, account: str, report: str, key: str) -> list[ReportResult]:
         """Return the stored runs that answer the query with this key, newest first."""
-        found = [run for run in self._runs_in(self.folder(url, account, report)) if run.key == key]
-        return sorted(found, key=lambda run: run.finished_at, reverse=True)
+        found = self._with_key(self.folder(url, account, report), index.digest(key))
+        return sorted((run for run in found if run.key == key), key=lambda run: run.finished_at, reverse=True)
 
-    def _runs_in(self, folder: Path) -> Iterator[ReportResult]:
-        return runs_in(folder)
+    def _with_key(self, folder: Path, key: str) -> Iterator[ReportResult]:
+        """Yield the runs of a report whose keys have this digest."""
+        names = sorted({entry.run_id for entry in self._index.entries(folder) if entry.key == key})
+        yield from filter(None, (read_run(folder / name) for name in names))
 
     def verify(self, run: ReportResult | None) -> ReportResult | None:
         """Return the run if its files are intact; otherwise quarantine it and return ``None``.
@@ -173,12 +180,16 @@ class Store:
             yield from runs_in(folder)
 
     def _folders(self, report: str | None) -> list[Path]:
-        root = self.path / "runs"
-        found = sorted(root.glob("*/*/*")) if root.is_dir() else []
-        # Files behind a link belong to somebody else: don't list or clear them.
-        real = root.resolve()
-        found = [folder for folder in found if folder.resolve() == real / folder.relative_to(root)]
+        """Return the folders of the reports; files behind a link belong to somebody else, so don't list or clear them."""
+        found = [self.path / "runs"]
+        for _ in ("host", "account", "report"):
+            found = [folder for outer in found for folder in _folders_in(outer)]
         return [folder for folder in found if report is None or folder.name == disk_name(report)]
+
+    def _entries(self) -> list[tuple[Path, Entry]]:
+        """Return what the index knows of each run on this disk, with the folder of its report."""
+        folders = [(folder, self._index.entries(folder)) for folder in self._folders(None)]
+        return [(folder, last) for folder, found in folders for last in {e.run_id: e for e in found}.values()]
 
     def info(self, *, verify: bool = False) -> pd.DataFrame:
         """List the stored runs, one row per run.
@@ -276,6 +287,7 @@ class Store:
     def seal(self, folder: Path, facts: Mapping[str, Any]) -> ReportResult:
         """Write the sidecar, which completes the run."""
         self._pins.add(folder)
+        index.note(ReportResult(folder, facts))
         write_sidecar(folder, facts)
         sealed = read_run(folder)
         if sealed is None:
@@ -350,6 +362,7 @@ class Store:
     def _sweep(self, report: str | None) -> None:
         """Remove quarantined and unfinished runs that no other process is writing."""
         for folder in self._folders(report):
+            index.remove(folder)
             for leftover in filter(Path.is_dir, folder.iterdir()):
                 run = leftover.with_name(leftover.stem)
                 with suppress(StoreLockedError), self._acquire(run, _LOG.info, blocking=False):
@@ -358,17 +371,21 @@ class Store:
 
     def evict(self, keep: ReportResult) -> None:
         """Remove the runs stored first until the limit is met; ``keep`` stays, and what any process uses."""
-        runs = sorted(self.runs(), key=lambda run: run.origin.retrieved_at or "")
-        excess = sum(run.size for run in runs) - self.limit
+        found = self._entries()
+        excess = sum(entry.size for _, entry in found) - self.limit
         if excess <= 0:
             return
         used = {keep.folder} | self._pins.used()
-        for run in runs:
-            if excess > 0 and run.folder not in used:
-                excess -= run.size
+        for report, entry in sorted(found, key=lambda each: each[1].stored_at):
+            folder = report / entry.run_id
+            if excess > 0 and folder not in used:
+                excess -= entry.size
                 with suppress(OSError, StoreError):  # another process may be removing it, or have it open
-                    self._remove_unlocked(run)
-                _LOG.info("Removed run %s: the store at %s was over its limit.", run.folder.name, self.path)
+                    run = read_run(folder)
+                    if run is not None and self._remove_unlocked(run):
+                        _LOG.info(
+                            "Removed run %s: the store at %s was over its limit.", folder.name, self.path
+                        )
 
     def pin_used(self) -> AbstractContextManager[None]:
         """Keep every run that is stored or used inside the block, even beyond the limit."""
@@ -377,6 +394,12 @@ class Store:
     def hold(self, run: ReportResult) -> None:
         """Keep a run until this process ends: a lazy frame may read it at any time."""
         self._pins.hold(run.folder)
+
+
+def _folders_in(folder: Path) -> list[Path]:
+    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as found:
+        return sorted(Path(entry.path) for entry in found if entry.is_dir(follow_symlinks=False))
+    return []
 
 
 def _remove(folder: Path) -> None:
@@ -393,7 +416,7 @@ def store_frame(runs: Iterable[ReportResult], now: datetime) -> pd.DataFrame:
         "host": ("str", lambda run: run.origin.host),
         "account": ("str", lambda run: run.origin.account),
         "tables": ("str", lambda run: ", ".join(run.tables)),
-        "rows": ("Int64", lambda run: sum(run.provenance_of(table).rows or 0 for table in run.tables)),
+        "rows": ("Int64", lambda run: run.rows),
         "bytes": ("Int64", lambda run: run.size),
         "finished_at": ("datetime64[us, UTC]", lambda run: run.finished_at),
         "age": ("timedelta64[us]", lambda run: now - run.finished_at),

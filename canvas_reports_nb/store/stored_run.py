@@ -83,6 +83,11 @@ class ReportResult:
         """The names of the tables, in the order of the file."""
         return tuple(self.facts["tables"])
 
+    @property
+    def rows(self) -> int:
+        """The rows of all tables."""
+        return sum(each["provenance"].get("rows") or 0 for each in self.facts["tables"].values())
+
     def load(
         self, engine: Engine = "pandas", table: str | None = None, columns: Sequence[str] | None = None
     ) -> Any:
@@ -208,20 +213,17 @@ class ReportResult:
     @property
     def size(self) -> int:
         """Bytes on disk; for a run that isn't copied yet, the bytes it will take."""
-        if not self.is_complete:
-            return sum(int(facts["size"]) for facts in self.files)
-        try:
-            return sum(file.stat().st_size for file in self.folder.iterdir())
-        except FileNotFoundError:
-            return 0  # another process is removing it
+        return bytes_in(self.folder) if self.is_complete else sum(int(facts["size"]) for facts in self.files)
 
     @property
     def is_complete(self) -> bool:
         """Whether the sidecar and all files are on this disk; links don't count."""
-        paths = [self.folder / SIDECAR, *(self.folder / each["file"] for each in self.files)]
-        return not self.folder.is_symlink() and all(
-            path.is_file() and not path.is_symlink() for path in paths
-        )
+        if self.folder.is_symlink():
+            return False
+        with suppress(OSError), os.scandir(self.folder) as found:
+            here = {entry.name for entry in found if entry.is_file(follow_symlinks=False)}
+            return here.issuperset([SIDECAR, *(each["file"] for each in self.files)])
+        return False
 
     @property
     def is_as_stored(self) -> bool:
@@ -281,13 +283,24 @@ class ReportResult:
         return aside
 
 
+def run_names(folder: Path) -> list[str]:
+    """Return the names of the folders of runs, complete or not, in the folder of a report."""
+    try:
+        return sorted(filter(str.isdigit, os.listdir(folder)))  # noqa: PTH208 - twice as fast for many runs
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
 def runs_in(folder: Path) -> Iterator[ReportResult]:
     """Yield the complete runs in the folder of a report."""
-    if folder.is_dir():
-        for entry in sorted(folder.iterdir()):
-            run = read_run(entry) if entry.name.isdigit() else None
-            if run is not None:
-                yield run
+    yield from filter(None, (read_run(folder / name) for name in run_names(folder)))
+
+
+def bytes_in(folder: Path) -> int:
+    """Return the size of all files in a folder; 0 if another process is removing it."""
+    with suppress(OSError), os.scandir(folder) as found:
+        return sum(entry.stat().st_size for entry in found)
+    return 0
 
 
 def sidecar_text(facts: Mapping[str, Any]) -> str:
@@ -318,8 +331,9 @@ def parse_run(folder: Path, text: bytes) -> ReportResult | None:
     """Return the run that a sidecar describes without looking at its files; ``None`` if it is not valid."""
     try:
         run = ReportResult(folder, json.loads(text.decode()))
-        # Half a surrogate pair is valid JSON, but no list of runs could show it.
-        json.dumps(run.facts, ensure_ascii=False).encode()
+        if rb"\u" in text:
+            # Half a surrogate pair is valid JSON, but no list of runs could show it.
+            json.dumps(run.facts, ensure_ascii=False).encode()
         return run if _is_valid(run) else None
     except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError):
         return None  # A foreign file can have any shape.

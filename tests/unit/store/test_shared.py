@@ -136,6 +136,21 @@ def test_equal_runs_include_copies_and_shared_runs_newest_first(disk: Any) -> No
         assert [run.size > 0 for run in found] == [True] * 3
 
 
+def test_only_the_sidecars_of_equal_shared_runs_are_read(disk: Any, there: Any) -> None:
+    one, other = disk("one"), disk("other")
+    for run_id in (7, 8, 9):
+        keep(one, run_id, age=run_id, enrollment_term_id=str(run_id % 2))
+    old = next(name for name in there.find("run.json") if "/7/" in name)
+    files, _ = fsspec.url_to_fs(one.address)
+    place = old.rpartition("/")[0]
+    files.mv(place, f"{place.rpartition('/')[0]}/{uuid4().hex}", recursive=True)  # as version 0.1.0 names it
+    found = other.equal(URL, ACCOUNT, GRADES, key_of(GRADES, {"enrollment_term_id": "1"}))
+    assert [run.origin.run_id for run in found] == [7, 9]
+    assert len(other._shared._sidecars) == 2
+    assert other.equal(URL, ACCOUNT, GRADES, key_of(GRADES, {"enrollment_term_id": "0"}))
+    assert len(other._shared._sidecars) == 3
+
+
 def test_info_shows_where_a_run_is(disk: Any) -> None:
     one, other = disk("one"), disk("other")
     empty = one.info()
