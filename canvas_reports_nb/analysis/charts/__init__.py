@@ -1,7 +1,8 @@
 """Charts of reports: frames of any kind in, matplotlib Axes out. Requires the extra ``plot``.
 
-The title names the account, term and date of the run if the frame has them (pandas frames do). Charts are
-readable on white and on black pages, and `alt_text` describes them in words.
+The line below the title names the school, report, term and day of the run if the frame has them (pandas frames
+do). Charts are dark where your matplotlib style is, as after ``plt.style.use("dark_background")``, and `alt_text`
+describes them in words.
 """
 
 from canvas_reports_nb.analysis.charts.grades import dfw_by_course, grade_distribution, rates_over_terms

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
+from matplotlib.collections import LineCollection
 
 from canvas_reports_nb.analysis.charts import look
 from canvas_reports_nb.analysis.definitions import definition
@@ -36,6 +37,8 @@ _MEASURES = {
     "completion": "completion",
 }
 _MARKERS = "os^Dvp"
+# The length of a season's name, and the height of its line as a share of the chart.
+_SEASON, _LINE = 24, 0.085
 _YEAR = re.compile(r"((?:19|20)\d\d)(?:[-/\u2013]\d{2,4})?")
 
 
@@ -77,30 +80,40 @@ def grade_distribution(
     scores = graded.filter(graded.is_finite())
     bins = _count_by_bin(scores)
     places = list(range(min([0, *bins]), max([_FULL - _WIDTH, *bins]) + 1, _WIDTH))
-    with look.styled_axes(ax) as drawn:
+    left, never = marks.filter(gone).height, marks.filter(pl.col(CLASS) == "none").height
+    others = len(graded) - len(scores) + never
+    with look.panel(ax) as panel:
         middles = [place + _WIDTH / 2 for place in places]
-        drawn.bar(
-            middles, [bins.get(place, 0) for place in places], width=0.92 * _WIDTH, color=look.COLORS[0]
-        )
-        _set_ticks(drawn, places)
-        drawn.set_xlabel(f"score ({score}), %")
-        drawn.set_ylabel("grades")
-        look.whole_numbers(drawn.yaxis)
-        alt = "No grades"
+        counts = [bins.get(place, 0) for place in places]
+        panel.ax.bar(middles, counts, width=0.92 * _WIDTH, color=panel.theme.colors[0])
+        _set_ticks(panel.ax, places)
+        panel.ax.set_xlabel(f"score ({score}), %")
+        panel.ax.set_ylabel("grades")
+        panel.scale(panel.ax.yaxis)
+        counted = "No grades"
         if len(scores):
             lowest, median, highest = (float(scores.quantile(part, "linear") or 0) for part in (0, 0.5, 1))
-            at = min(max(median, places[0]), places[-1] + _WIDTH)
-            drawn.axvline(at, color=look.COLORS[3], linestyle="--")
-            drawn.margins(y=0.15)  # the word stays above the bars
-            drawn.annotate(
-                f" median {median:.1f}  ", (at, 1), xycoords=("data", "axes fraction"), va="top", ha="right"
-            )
-            alt = f"Bar chart. {len(scores):,} grades from {lowest:.1f} to {highest:.1f}, median {median:.1f}"
-        left, never = marks.filter(gone).height, marks.filter(pl.col(CLASS) == "none").height
-        others = len(graded) - len(scores) + never
-        alt += f"; {others:,} without a graded score, {left:,} withdrawn or dropped."
-        look.describe(drawn, "Distribution of grades", look.describe_source(grades, "term"), alt)
-    return drawn
+            counted = f"{len(scores):,} grades from {lowest:.1f} to {highest:.1f}, median {median:.1f}"
+            _mark(panel, min(max(median, places[0]), places[-1] + _WIDTH), f"median {median:.1f}")
+        missing = look.join_counts((others, "without a graded score"), (left, "withdrawn or dropped"))
+        message = f"{counted}; {missing}" if missing else counted
+        alt = f"{'Bar chart. ' if len(scores) else ''}{counted}; {others:,} without a graded score, {left:,} withdrawn or dropped."
+        panel.describe("Distribution of grades", look.describe_source(grades, "term"), alt, message)
+    return panel.ax
+
+
+def _mark(panel: look.Panel, at: float, text: str) -> None:
+    """Mark a score by a line with its name, above the bars."""
+    color = panel.theme.colors[1]
+    panel.ax.axvline(at, color=color, linestyle="--", linewidth=1.2)
+    panel.ax.margins(y=0.15)
+    place: Any = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points", "va": "top"}
+    start, end = panel.ax.get_xlim()
+    # On the side with more room.
+    side: Any = (
+        {"xytext": (-5, 0), "ha": "right"} if at > (start + end) / 2 else {"xytext": (5, 0), "ha": "left"}
+    )
+    panel.ax.annotate(text, (at, 1), color=color, **place, **side)
 
 
 def _count_by_bin(scores: pl.Series) -> dict[int, int]:
@@ -124,7 +137,7 @@ def dfw_by_course(
     grades: Any,
     *,
     census: Any = None,
-    top: int = 30,
+    top: int = 20,
     minimum: int = 10,
     withdrawn: Collection[str] = ("inactive",),
     scheme: Mapping[str, str] | None = None,
@@ -160,30 +173,49 @@ def dfw_by_course(
     require_columns(classed.lazy(), ("course",), "dfw_by_course", given=grades)
     table = rates(classed).with_columns(of=pl.col("valid") - pl.col("I"))
     used = table.filter(~pl.col("gradebook unused"))
-    enough = used.filter(pl.col("of") >= least)
-    shown = enough.sort(["dfw", "course id"], descending=[True, False]).head(min(most, look.MAX_BARS))
+    enough = used.filter(pl.col("of") >= least).sort(["dfw", "course id"], descending=[True, False])
+    shown = enough.head(min(most, look.MAX_BARS))
     sis_ids = [shown["course sis"]] if "course sis" in shown.columns else []
     names = look.labels(shown["course"], *sis_ids, shown["course id"])
-    percent = [100 * share for share in shown["dfw"]]
-    with look.styled_axes(ax, look.size_for_rows(shown.height)) as drawn:
+    counted = [f"{name} ({of:,})" for name, of in zip(names, shown["of"], strict=True)]
+    left = enough.height - shown.height
+    with look.panel(ax, look.size_for_rows(shown.height + 2)) as panel:
+        line, dot = panel.theme.colors[:2]
         at = list(range(shown.height))
-        drawn.hlines(at, 100 * shown["low"], 100 * shown["high"], color=look.COLORS[0], lw=2)
-        drawn.plot(percent, at, "o", color=look.COLORS[3])
-        counted = [f"{name} ({of:,})" for name, of in zip(names, shown["of"], strict=True)]
-        drawn.set_yticks(at, counted, fontsize="small")
-        drawn.set_ylim(max(shown.height, 1) - 0.4, -0.6)
-        drawn.set_xlim(0, None)
-        drawn.set_xlabel("D, F or withdrawn, %; lines: 95% interval")
+        rate = [100 * share for share in shown["dfw"]]
+        panel.ax.hlines(at, 100 * shown["low"], 100 * shown["high"], color=line, lw=2)
+        panel.ax.plot(rate, at, "o", color=dot, markersize=5, clip_on=False, zorder=3)
+        for row, share, end in zip(at, rate, shown["high"], strict=True):
+            panel.ax.annotate(
+                f"{share:.0f}%", (100 * end, row), (5, 0), textcoords="offset points", va="center", color=dot
+            )
+        panel.ax.set_xlim(0, None if at else 100)
+        panel.scale(panel.ax.xaxis, "{x:.0f}%")
+        panel.name_rows(counted, _pool(enough.tail(left)) if left else None)
+        small, unused = used.height - enough.height, table.height - used.height
         alt = (
-            f"Dot plot with intervals. {shown.height:,} of {table.height:,} courses; "
-            f"{used.height - enough.height:,} with fewer than {minimum} grades and "
-            f"{table.height - used.height:,} with an unused gradebook left out."
+            f"Dot plot with intervals. {shown.height:,} of {table.height:,} courses; {small:,} with fewer than "
+            f"{minimum} grades and {unused:,} with an unused gradebook left out."
         )
-        if percent:
-            alt += f" {names[0]} has the highest rate, {percent[0]:.0f}%."
+        if rate:
+            alt += f" {names[0]} has the highest rate, {rate[0]:.0f}%."
+        left_out = look.join_counts(
+            (small, f"with fewer than {minimum} grades"), (unused, "with an unused gradebook")
+        )
+        message = "Dots: rate; lines: 95% interval. " if rate else ""
+        message += (
+            f"{enough.height:,} of {table.height:,} courses{f'; left out: {left_out}' if left_out else ''}"
+        )
         source = look.describe_source(grades, "term")
-        look.describe(drawn, "D, F and withdrawal rates by course", source, alt, definition(rates))
-    return drawn
+        title = "D, F and withdrawal rates by course"
+        panel.describe(title, source, alt, message, definition(rates))
+    return panel.ax
+
+
+def _pool(courses: pl.DataFrame) -> tuple[str, str]:
+    """Return the number of courses, their grades and the rate of all of them."""
+    failed, of = courses.select("D", "F", "NP", "W").sum().sum_horizontal().item(), courses["of"].sum()
+    return f"{look.name_others(courses.height)} ({of:,})", f"{100 * failed / of:.0f}% together"
 
 
 def _letters(grades: Any, census: Any = None, **options: Any) -> pl.DataFrame:
@@ -242,25 +274,47 @@ def rates_over_terms(
     lines: dict[str, list[tuple[int, float]]] = {}
     for season, year, percent in sorted(placed, key=lambda point: point[:2]):
         lines.setdefault(season, []).append((year, percent))
-    with look.styled_axes(ax) as drawn:
-        for at, (season, points) in enumerate(lines.items()):
-            color, marker = look.COLORS[at % len(look.COLORS)], _MARKERS[at % len(_MARKERS)]
-            drawn.plot(*zip(*points, strict=True), label=look.label(season), color=color, marker=marker)
-        drawn.set_xlabel("year")
-        drawn.set_xticks(sorted({year for points in lines.values() for year, _ in points}))
-        drawn.set_ylabel(f"{_MEASURES[measure]}, %")
-        drawn.set_ylim(0, None)
-        if lines:
-            look.legend(drawn)
-        told = "; ".join(
-            f"{season}: {', '.join(f'{year} {percent:.1f}%' for year, percent in points)}"
-            for season, points in lines.items()
-        )
+    told = "; ".join(
+        f"{season}: {', '.join(f'{year} {percent:.1f}%' for year, percent in points)}"
+        for season, points in lines.items()
+    )
+    with look.panel(ax) as panel:
+        # The seasons of most years; an order by name would begin with the odd ones.
+        shown = sorted(lines, key=lambda season: -len(lines[season]))[: len(panel.theme.colors)]
+        _draw_lines(panel, {season: lines[season] for season in shown})
+        message = f"{look.name_others(len(lines) - len(shown))} not shown" if len(lines) > len(shown) else ""
         alt = f"Line chart by season. {told or 'No data'}. {table.height - len(placed):,} terms without a year left out."
         title = f"{_MEASURES[measure][0].upper()}{_MEASURES[measure][1:]}, by season"
         what = definition(rates).replace("by course", "by term")
-        look.describe(drawn, title, look.describe_source(grades), alt, what)
-    return drawn
+        panel.describe(title, look.describe_source(grades), alt, message, what)
+    return panel.ax
+
+
+def _draw_lines(panel: look.Panel, lines: Mapping[str, list[tuple[int, float]]]) -> None:
+    """Draw a line per season, with its name and last rate at the right."""
+    ax = panel.ax
+    names = dict(zip(lines, look.labels(lines, range(1, len(lines) + 1), cells=_SEASON), strict=True))
+    for (season, points), color, marker in zip(lines.items(), panel.theme.colors, _MARKERS, strict=False):
+        ax.plot(*zip(*points, strict=True), label=look.label(season), color=color, marker=marker)
+    years = [year for points in lines.values() for year, _ in points]
+    ax.set_xlim(min(years, default=2000) - 0.5, max(years, default=2000) + 0.5)
+    ax.set_ylim(0, max([1.0, *(percent for points in lines.values() for _, percent in points)]) * 1.08)
+    panel.scale(ax.xaxis, "{x:.0f}")
+    panel.scale(ax.yaxis, "{x:.0f}%")
+    ax.xaxis.grid(visible=False)
+    ax.tick_params(axis="x", pad=9)
+    (_, right), (_, top) = ax.get_xlim(), ax.get_ylim()
+    ends = sorted(lines, key=lambda season: lines[season][-1][1])
+    heights = look.spread([lines[season][-1][1] / top for season in ends], _LINE)
+    colors = [panel.theme.colors[list(lines).index(season)] for season in ends]
+    leaders = [
+        [lines[season][-1], (right, height * top)] for season, height in zip(ends, heights, strict=True)
+    ]
+    ax.add_collection(LineCollection(leaders, colors=colors, linewidths=0.6), autolim=False)
+    for season, height, color in zip(ends, heights, colors, strict=True):
+        name = f"{names[season]} {lines[season][-1][1]:.1f}%"
+        place: Any = {"xycoords": "axes fraction", "va": "center", "annotation_clip": False}
+        ax.annotate(name, (1.01, height), color=color, **place)
 
 
 def _season(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +16,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _MAJORITY = 0.8
+_DATES = 6
 _TIMES = ("created_at", "started_at", "ended_at")
 
 
-def storage_pareto(storage: Any, *, top: int = 40, ax: Axes | None = None) -> Axes:
-    """Draw the courses that use most storage, with their cumulative share of all storage.
+def storage_pareto(storage: Any, *, top: int = 20, ax: Axes | None = None) -> Axes:
+    """Draw the courses that use most storage; the last row sums the others.
 
     Parameters
     ----------
@@ -32,7 +34,7 @@ def storage_pareto(storage: Any, *, top: int = 40, ax: Axes | None = None) -> Ax
     Returns
     -------
     matplotlib.axes.Axes
-        MB on the lower axis, the cumulative share in percent on the upper one.
+        A bar per course with its MB. Above them, the number of courses that use 80% of all storage.
 
     Examples
     --------
@@ -49,39 +51,29 @@ def storage_pareto(storage: Any, *, top: int = 40, ax: Axes | None = None) -> Ax
         .collect()
     )
     shown = courses.head(min(most, look.MAX_BARS))
-    with look.styled_axes(ax, look.size_for_rows(shown.height)) as drawn:
-        at = list(range(shown.height))
-        drawn.barh(at, shown["mb"].to_list(), color=look.COLORS[0], height=0.8)
-        drawn.set_yticks(at, look.labels(shown["short name"], shown["id"]), fontsize="small")
-        drawn.set_ylim(shown.height - 0.4, -0.6)
-        drawn.set_xlabel(f"MB{_others(courses, shown)}")
-        drawn.xaxis.set_major_formatter("{x:,.0f}")
-        shares = drawn.twiny()
-        shares.plot(
-            [100 * share for share in shown["share"]], at, color=look.COLORS[3], marker=".", linewidth=1
+    total, largest = courses["mb"].sum(), courses.filter(pl.col("share") < _MAJORITY).height + 1
+    with look.panel(ax, look.size_for_rows(shown.height + 1)) as panel:
+        bars = panel.ax.barh(
+            range(shown.height), shown["mb"].to_list(), color=panel.theme.colors[0], height=0.72
         )
-        shares.axvline(100 * _MAJORITY, color=look.COLORS[3], linestyle=":")
-        shares.set_xlim(0, 105)
-        shares.set_xlabel("cumulative share of all storage, % (dots)")
-        total, largest = courses["mb"].sum(), courses.filter(pl.col("share") < _MAJORITY).height + 1
-        alt = "No course uses any storage."
+        panel.ax.bar_label(bars, fmt="{:,.0f} MB", padding=4, color=panel.theme.text)
+        panel.ax.xaxis.set_visible(False)
+        panel.name_rows(look.labels(shown["short name"], shown["id"]), _others(courses, shown))
+        alt, message = "No course uses any storage.", ""
         if total:
-            alt = (
-                f"Bar chart. {courses.height:,} courses use {total:,.0f} MB; "
-                f"the {largest:,} largest use {_MAJORITY:.0%} of it."
-            )
-        look.describe(drawn, "Storage by course", look.describe_source(storage), alt)
-    return drawn
+            message = f"{courses.height:,} courses use {total:,.0f} MB; the {largest:,} largest use {_MAJORITY:.0%} of it"
+            alt = f"Bar chart. {message}."
+        panel.describe("Storage by course", look.describe_source(storage), alt, message)
+    return panel.ax
 
 
-def _others(courses: pl.DataFrame, shown: pl.DataFrame) -> str:
-    """Return how much the courses use that are not shown."""
-    count, total = courses.height - shown.height, float(courses["mb"].sum())
-    if not count:
-        return ""
-    rest = total - float(shown["mb"].sum())
-    share = f", {rest / total:.0%} of all" if total else ""
-    return f"; {count:,} other {'course uses' if count == 1 else 'courses use'} {rest:,.0f} MB{share}"
+def _others(courses: pl.DataFrame, shown: pl.DataFrame) -> tuple[str, str] | None:
+    """Return the number of courses that aren't shown, and what they use together."""
+    left = courses.height - shown.height
+    if not left:
+        return None
+    mb, total = float(courses["mb"].tail(left).sum()), float(courses["mb"].sum())
+    return look.name_others(left), f"{mb:,.0f} MB, {mb / total if total else 0:.0%} of all"
 
 
 def run_durations(history: Any, *, ax: Axes | None = None) -> Axes:
@@ -105,22 +97,32 @@ def run_durations(history: Any, *, ax: Axes | None = None) -> Axes:
     runs = _completed(history)
     longest = max((runs["queued"] + runs["running"]).to_list(), default=0.0)
     per_unit, unit = (60.0, "min") if longest >= 120 else (1.0, "s")  # noqa: PLR2004 - two minutes
-    with look.styled_axes(ax, look.size_for_columns(runs.height)) as drawn:
+    with look.panel(ax) as panel:
         at = list(range(runs.height))
         queued, running = ([seconds / per_unit for seconds in runs[name]] for name in ("queued", "running"))
-        drawn.bar(at, queued, color=look.COLORS[1], hatch="///", label="queued")
-        drawn.bar(at, running, bottom=queued, color=look.COLORS[0], label="running")
-        look.name_columns(drawn, [f"{moment:%d %b %Y %H:%M}" for moment in runs["ended_at"]])
-        drawn.set_ylabel(unit)
-        look.legend(drawn)
-        alt = "No run has completed."
+        main, second, *_ = panel.theme.colors
+        panel.ax.bar(
+            at, queued, color=second, hatch="///", edgecolor=panel.theme.line, label="queued", width=0.72
+        )
+        panel.ax.bar(at, running, bottom=queued, color=main, label="running", width=0.72)
+        # A few dates are enough to find a run, and have room.
+        every = math.ceil(runs.height / _DATES) or 1
+        dates = [f"{moment:%d %b %Y}\n{moment:%H:%M}" for moment in runs["ended_at"]]
+        panel.ax.set_xticks(at[::every], dates[::every])
+        panel.ax.tick_params(axis="x", pad=9)
+        panel.ax.set_xlim(-0.6, max(runs.height, _DATES) - 0.4)
+        panel.ax.set_ylim(0, None if longest else 1)
+        panel.scale(panel.ax.yaxis, f"{{x:,.0f}} {unit}")
+        panel.legend()
+        alt = message = "No run has completed"
         if running:
-            alt = (
-                f"Bar chart. {len(running):,} runs took from {min(running):,.1f} to {max(running):,.1f} {unit}, "
-                f"median {statistics.median(running):,.1f} {unit}, without the time in the queue."
+            message = (
+                f"{len(running):,} runs took from {min(running):,.1f} to {max(running):,.1f} {unit}, "
+                f"median {statistics.median(running):,.1f} {unit}, without the time in the queue"
             )
-        look.describe(drawn, *_title(history, runs), alt)
-    return drawn
+            alt = f"Bar chart. {message}"
+        panel.describe(*_title(history, runs), f"{alt}.", message)
+    return panel.ax
 
 
 def _completed(history: Any) -> pl.DataFrame:
@@ -159,4 +161,6 @@ def _title(history: Any, runs: pl.DataFrame) -> tuple[str, str]:
         terms=[f"term {term}" for term in terms if term is not None],
         ended=runs["ended_at"],
     )
-    return f"Run times of {source['report']}" if source.get("report") else "Run times", line
+    return f"Run times of {look.report_title(source['report'])}" if source.get(
+        "report"
+    ) else "Run times", line

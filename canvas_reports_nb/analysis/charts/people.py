@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import math
+import textwrap
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import polars as pl
+from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, LogNorm
 
 from canvas_reports_nb.analysis.activity import last_seen
@@ -19,16 +20,15 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
-    from matplotlib.collections import QuadMesh
 
 _ENDED = ("deleted", "rejected")
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_FEW_TERMS = 10
-# Inches per term and digit of its numbers, the least share of a figure's width that axes take, the widest figure.
-_DIGIT, _AXES, _WIDEST = 0.155, 0.77, 14.0
 _MAX_WEEKS = 520
-# Tints of the palette's first color, from one that shows on white and on black to the darkest.
-_TINTS = LinearSegmentedColormap.from_list("tints", ["#B8D9EE", "#56B4E9", "#0072B2", "#003A5C"])
+_MAX_TERMS, _MAX_ROLES, _MAX_STATES = 12, 12, 8
+# The width of names in cells, and inches per state and digit of its numbers.
+_ROLE_CELLS, _STATE_CELLS, _STATE, _DIGIT = 30, 10, 0.66, 0.083
+# The share of the axes that the layout leaves to the cells, and the luminance from which black is easier to read.
+_CELLS_SHARE, _DARK = 0.8, 0.179
 
 
 def enrollments_over_terms(tables: Mapping[str, Any], *, ax: Axes | None = None) -> Axes:
@@ -48,33 +48,38 @@ def enrollments_over_terms(tables: Mapping[str, Any], *, ax: Axes | None = None)
     >>> axes = crn.charts.enrollments_over_terms(tables)
     """
     terms = to_lazy(_count_by_term(tables)).collect()
-    most = max(terms["enrollments"].to_list(), default=0)
-    # Each term has two bars with a number on top.
-    needed = terms.height * _DIGIT * len(f"{most:,}") if terms.height <= _FEW_TERMS else 0.0
-    width, height = look.size_for_columns(terms.height)
-    with look.styled_axes(ax, (max(width, min(needed / _AXES, _WIDEST)), height)) as drawn:
-        at = list(range(terms.height))
-        has_room = 0 < needed <= drawn.bbox.width / drawn.figure.dpi
+    left = max(terms.height - _MAX_TERMS, 0)
+    shown, earlier = terms.tail(terms.height - left), terms.head(left)["enrollments"].sum()
+    with look.panel(ax, look.size_for_rows(1.7 * shown.height + (left > 0) + 1)) as panel:
         for column, text, shift, color, hatch in (
-            ("enrollments", "course enrollments", -0.2, look.COLORS[0], ""),
-            ("people", "students", 0.2, look.COLORS[1], "///"),
+            ("enrollments", "course enrollments", -0.19, panel.theme.colors[0], ""),
+            ("people", "students", 0.19, panel.theme.colors[1], "///"),
         ):
-            places = [place + shift for place in at]
-            bars = drawn.bar(places, terms[column].to_list(), 0.38, label=text, color=color, hatch=hatch)
-            if has_room:
-                drawn.bar_label(bars, fmt="{:,.0f}", fontsize="x-small")
-        look.name_columns(
-            drawn, look.labels(terms["name"], terms["canvas_term_id"], cells=look.SLANTED_CELLS)
+            places = [at + shift for at in range(shown.height)]
+            bars = panel.ax.barh(
+                places,
+                shown[column].to_list(),
+                0.36,
+                label=text,
+                color=color,
+                hatch=hatch,
+                edgecolor=panel.theme.line,
+            )
+            panel.ax.bar_label(bars, fmt="{:,.0f}", padding=4, color=panel.theme.text)
+        names = look.labels(shown["name"], shown["canvas_term_id"])
+        panel.name_rows(
+            names,
+            (look.name_others(left), f"{earlier:,} course enrollments in earlier terms") if left else None,
         )
-        look.whole_numbers(drawn.yaxis)
-        look.legend(drawn)
+        panel.ax.xaxis.set_visible(False)
+        panel.legend()
         alt = "; ".join(
             f"{row['name']}: {row['people']:,} students, {row['enrollments']:,} enrollments"
             for row in terms.iter_rows(named=True)
         )
         source = look.describe_source(tables["enrollments"])
-        look.describe(drawn, "Students and enrollments by term", source, f"Bar chart. {alt or 'No data'}.")
-    return drawn
+        panel.describe("Students and enrollments by term", source, f"Bar chart. {alt or 'No data'}.")
+    return panel.ax
 
 
 @takes_tables(
@@ -121,25 +126,36 @@ def role_by_state(enrollments: Any, *, ax: Axes | None = None) -> Axes:
         rows = unique_rows({"enrollments": rows}, "enrollments")
     texts = rows.select(pl.col("role", "status").cast(pl.String).fill_null("none"))
     counts = texts.group_by("role", "status").len("n").collect()
-    roles, states = _by_size(counts, "role"), _by_size(counts, "status")
-    cells = {(role, state): n for role, state, n in counts.iter_rows()}
+    roles, by_role = _sum_others(counts, "role", _MAX_ROLES)
+    states, by_both = _sum_others(by_role, "status", _MAX_STATES)
+    cells = {(role, state): n for role, state, n in by_both.select("role", "status", "n").iter_rows()}
     grid = [[cells.get((role, state), 0) for state in states] for role in roles]
-    with look.styled_axes(ax, look.size_for_rows(2 * len(roles))) as drawn:
+    width, height = look.size_for_rows(1.6 * len(roles) + 2)
+    with look.panel(ax, (max(width, 3.4 + _STATE * len(states)), height)) as panel:
         if roles:
-            _add_scale(drawn, _draw_cells(drawn, grid), "enrollments")
-            _write_numbers(drawn, grid)
-        _name_cells(drawn.xaxis, states)
-        _name_cells(drawn.yaxis, roles)
+            _write_numbers(panel, grid, _draw_cells(panel, grid, "enrollments"))
+        _name_cells(panel.ax.xaxis, [_two_lines(state) for state in states])
+        _name_cells(panel.ax.yaxis, look.labels(roles, range(1, len(roles) + 1), cells=_ROLE_CELLS))
         ordered = counts.sort("n", "role", "status", descending=[True, False, False])
         alt = "; ".join(f"{role}, {state}: {n:,}" for role, state, n in ordered.iter_rows())
         source = look.describe_source(enrollments)
-        look.describe(drawn, "Enrollments by role and status", source, f"Table. {alt or 'No data'}.")
-    return drawn
+        panel.describe("Enrollments by role and status", source, f"Table. {alt or 'No data'}.")
+    return panel.ax
 
 
-def _by_size(counts: pl.DataFrame, column: str) -> list[str]:
+def _sum_others(counts: pl.DataFrame, column: str, most: int) -> tuple[list[str], pl.DataFrame]:
+    """Return the largest groups of a column in order, and the counts with all other groups as one."""
     totals = counts.group_by(column).agg(pl.col("n").sum()).sort(["n", column], descending=[True, False])
-    return totals[column].to_list()
+    names = totals[column].to_list()
+    if len(names) <= most:
+        return names, counts
+    kept, others = names[: most - 1], look.name_others(len(names) - most + 1)
+    group = pl.when(pl.col(column).is_in(kept)).then(column).otherwise(pl.lit(others)).alias(column)
+    return [*kept, others], counts.with_columns(group).group_by("role", "status").agg(pl.col("n").sum())
+
+
+def _two_lines(name: str) -> str:
+    return "\n".join(textwrap.wrap(look.label(name, 2 * _STATE_CELLS), _STATE_CELLS))
 
 
 def last_access_calendar(access: Any, *, weeks: int = 26, zone: str = "UTC", ax: Axes | None = None) -> Axes:
@@ -165,59 +181,70 @@ def last_access_calendar(access: Any, *, weeks: int = 26, zone: str = "UTC", ax:
     weeks = look.check_count("weeks", weeks, _MAX_WEEKS)
     seen = last_seen(access, "last access at", zone, "last_access_calendar").drop_nulls()
     days = seen.group_by(day=pl.col("seen").dt.date()).len("n").sort("day").collect()
-    with look.styled_axes(ax, (7.2, 2.4)) as drawn:
-        alt = _draw_calendar(drawn, dict(days.iter_rows()), weeks) if days.height else "Nobody was ever seen."
-        _name_cells(drawn.yaxis, _DAYS)
-        look.describe(drawn, "Day of last access", look.describe_source(access), alt)
-    return drawn
+    with look.panel(ax, (7.2, 2.7)) as panel:
+        message = _draw_calendar(panel, dict(days.iter_rows()), weeks) if days.height else ""
+        _name_cells(panel.ax.yaxis, _DAYS)
+        alt = (
+            f"Calendar of the {weeks} weeks up to {max(days['day']):%d %B %Y}. {message}."
+            if message
+            else "Nobody was ever seen."
+        )
+        panel.describe("Day of last access", look.describe_source(access), alt, message)
+    return panel.ax
 
 
-def _draw_calendar(ax: Axes, people: Mapping[date, int], weeks: int) -> str:
-    """Draw the people last seen on each day, and return the chart in words."""
+def _draw_calendar(panel: look.Panel, people: Mapping[date, int], weeks: int) -> str:
+    """Draw the people last seen on each day, and return the main numbers in words."""
     last = max(people)
     monday = last - timedelta(days=last.weekday(), weeks=weeks - 1)
     grid = [
         [people.get(monday + timedelta(days=day, weeks=week), 0) for week in range(weeks)] for day in range(7)
     ]
-    mesh = _draw_cells(ax, grid)
+    _draw_cells(panel, grid, "people")
     ticks = [monday + timedelta(weeks=week) for week in range(0, weeks, -(-weeks // 6))]
-    ax.set_xticks([(day - monday).days / 7 for day in ticks], [f"{day:%d %b %Y}" for day in ticks])
-    ax.tick_params(axis="x", labelsize="small")
-    _add_scale(ax, mesh, "people")
+    panel.ax.set_xticks(
+        [(day - monday).days / 7 for day in ticks], [f"{day:%d %b %Y}" for day in ticks], ha="left"
+    )
     busiest = max(people, key=lambda day: people[day])
     before = sum(n for day, n in people.items() if day < monday)
     return (
-        f"Calendar of the {weeks} weeks up to {last:%d %B %Y}. Most people ({people[busiest]:,}) were last "
-        f"seen on {busiest:%d %B %Y}; {before:,} before {monday:%d %B %Y}."
+        f"Most people ({people[busiest]:,}) were last seen on {busiest:%d %B %Y}; "
+        f"{before:,} before {monday:%d %B %Y}"
     )
 
 
-def _draw_cells(ax: Axes, grid: list[list[int]]) -> QuadMesh:
-    """Draw cells in tints of one color, the first row on top; cells of 0 stay empty."""
+def _draw_cells(panel: look.Panel, grid: list[list[int]], of: str) -> ScalarMappable:
+    """Draw cells in tints of one color, the first row on top, with their scale; cells of 0 stay empty."""
     shown = [[n or float("nan") for n in row] for row in grid]
-    mesh = ax.pcolormesh(shown, cmap=_TINTS, norm=LogNorm(1, _largest(grid)), edgecolors="none")
-    ax.invert_yaxis()
-    ax.tick_params(length=0)
-    for side in ax.spines.values():
-        side.set_visible(False)
-    return mesh
-
-
-def _add_scale(ax: Axes, mesh: QuadMesh, of: str) -> None:
-    ax.figure.colorbar(mesh, ax=ax, label=of, fraction=0.03, format="{x:,.0f}")
+    top = _largest(grid)
+    scale = ScalarMappable(LogNorm(1, top), LinearSegmentedColormap.from_list("tints", panel.theme.tints))
+    panel.ax.pcolormesh(shown, cmap=scale.cmap, norm=cast("Any", scale.norm), edgecolors="none")
+    panel.ax.invert_yaxis()
+    tens = [10**at for at in range(len(str(top)))]
+    # The end of the scale, unless a power of ten is too close.
+    ticks = [*tens, top] if top > 2 * tens[-1] else [*tens[:-1], top]
+    bar = panel.figure.colorbar(scale, ax=panel.ax, label=of, fraction=0.03, ticks=ticks, format="{x:,.0f}")
+    bar.minorticks_off()
+    bar.ax.tick_params(length=0, colors=panel.theme.text)
+    cast("Any", bar.outline).set_visible(False)
+    return scale
 
 
 def _name_cells(axis: Axis, names: Sequence[str]) -> None:
-    axis.set_ticks([at + 0.5 for at in range(len(names))], [look.label(name) for name in names])
+    axis.set_ticks([at + 0.5 for at in range(len(names))], names)
 
 
-def _write_numbers(ax: Axes, grid: list[list[int]]) -> None:
-    middle = math.sqrt(_largest(grid))  # of the logarithmic tints; darker cells get white numbers
+def _write_numbers(panel: look.Panel, grid: list[list[int]], scale: ScalarMappable) -> None:
+    # Inches per digit at 9 points.
+    width = (panel.ax.bbox.width / panel.figure.dpi) * _CELLS_SHARE / len(grid[0])
+    size = min(9.0, 9 * width / (_DIGIT * len(f"{_largest(grid):,}")))
     for y, row in enumerate(grid):
         for x, n in enumerate(row):
             if n:
-                color = "white" if n > middle else "black"
-                ax.text(x + 0.5, y + 0.5, f"{n:,}", ha="center", va="center", color=color)
+                # The ink of more contrast, as WCAG defines it.
+                shade = scale.to_rgba(cast("Any", n))
+                ink: Any = {"color": "white" if look.luminance(shade) < _DARK else "black", "fontsize": size}
+                panel.ax.text(x + 0.5, y + 0.5, f"{n:,}", ha="center", va="center", **ink)
 
 
 def _largest(grid: list[list[int]]) -> int:

@@ -247,9 +247,9 @@ def test_terms_with_one_name_and_no_dates_are_drawn_in_one_order() -> None:
         "terms": pl.DataFrame({"canvas_term_id": ids, "name": "Fall", "start_date": None}),
     }
     for _ in range(CALLS):
-        heights = [bar.get_height() for bar in charts.enrollments_over_terms(of).patches]
+        widths = [bar.get_width() for bar in charts.enrollments_over_terms(of).patches]
         plt.close("all")
-        assert heights[: len(ids)] == [at + 1 for at in ids]
+        assert widths[: len(ids)] == [at + 1 for at in ids]
 
 
 def test_two_frames_differ_alike(frames: dict[str, pl.DataFrame]) -> None:

@@ -18,6 +18,15 @@ def kind(frame: pd.DataFrame, name: str):
     return {"pandas": frame, "polars": made, "lazy": made.lazy(), "arrow": made.to_arrow()}[name]
 
 
+def source(ax) -> str:
+    """Return the line below the title that names school, account, report, term and run."""
+    return ax.get_title(loc="right")
+
+
+def footer(ax) -> str:
+    return ax.get_figure(root=True).get_supxlabel().replace("\n", " ")
+
+
 def widths(ax) -> list[float]:
     return [patch.get_width() for patch in ax.patches]
 

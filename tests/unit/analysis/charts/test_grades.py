@@ -13,8 +13,10 @@ from tests.unit.analysis.charts.samples import (
     GRADES,
     KINDS,
     export,
+    footer,
     heights,
     kind,
+    source,
     ticks,
 )
 
@@ -28,7 +30,7 @@ def test_grades(name):
         "3 grades from 60.0 to 100.0, median 95.0; 1 without a graded score, 1 withdrawn or dropped"
         in charts.alt_text(ax)
     )
-    assert "Fall 2025" in ax.get_title(loc="left")
+    assert "Fall 2025" in source(ax)
 
 
 @pytest.mark.parametrize("withdrawn", [("inactive",), ("inactive", "deleted"), ()])
@@ -72,7 +74,7 @@ def test_dfw(name):
     assert points.get_xdata().tolist() == [50.0]
     assert ticks(ax.yaxis) == ["Welding (4)"]
     assert "Welding has the highest rate, 50%" in charts.alt_text(ax)
-    assert "dfw = (D+F+NP+W)/(valid-I)" in ax.get_xlabel().replace("\n", " ")
+    assert "dfw = (D+F+NP+W)/(valid-I)" in footer(ax)
 
 
 def test_letters_are_drawn_as_they_are():
@@ -116,6 +118,16 @@ def test_fall_is_compared_with_fall(name):
     terms = pd.DataFrame({"canvas_term_id": [3], "start_date": pd.to_datetime(["2025-01-01"], utc=True)})
     ax = charts.rates_over_terms(kind(YEARS, name), terms=kind(terms, name), measure="success")
     assert {line.get_label(): line.get_xydata().tolist() for line in ax.lines}["Default"] == [[2025, 10]]
+    # The name of each line is at its end, so there is no legend to look up.
+    assert {text.get_text() for text in ax.texts} == {"Fall 80.0%", "Spring 70.0%", "Default 10.0%"}
+    assert ax.get_legend() is None
+
+
+def test_the_courses_that_are_not_shown_are_pooled():
+    frame = pd.concat([export([50.0] * at + [90.0] * (10 - at), **{"course id": at}) for at in (5, 2, 1)])
+    ax = charts.dfw_by_course(frame, top=1)
+    assert ticks(ax.yaxis) == ["Welding (10)", "2 others (20)"]
+    assert [text.get_text() for text in ax.texts] == ["50%", "15% together"]
 
 
 def test_courses_with_the_same_name_get_their_sis_id():
@@ -134,4 +146,4 @@ def test_courses_with_the_same_name_get_their_sis_id():
 
 @pytest.mark.parametrize("chart", [charts.grade_distribution, charts.dfw_by_course])
 def test_a_frame_without_terms_is_drawn(chart):
-    assert "Fall" not in chart(GOOD.drop(columns="term")).get_title(loc="left")
+    assert "Fall" not in source(chart(GOOD.drop(columns="term")))

@@ -4,7 +4,6 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pandas as pd
-import polars as pl
 import pytest
 
 from canvas_reports_nb.analysis import charts
@@ -14,18 +13,19 @@ from tests.unit.analysis.charts.samples import (
     KINDS,
     MONDAY,
     TABLES,
-    heights,
     kind,
     provisioned,
     ticks,
+    widths,
 )
 
 
 @pytest.mark.parametrize("name", KINDS)
 def test_a_student_in_two_sections_counts_once(name):
     ax = charts.enrollments_over_terms({table: kind(frame, name) for table, frame in TABLES.items()})
-    assert ticks(ax.xaxis) == ["Spring 2025", "Fall 2025"]
-    assert heights(ax) == [1, 2, 1, 2]
+    assert ticks(ax.yaxis) == ["Spring 2025", "Fall 2025"]
+    assert widths(ax) == [1, 2, 1, 2]
+    assert [text.get_text() for text in ax.texts] == ["1", "2", "1", "2"]
     assert "Fall 2025: 2 students, 2 enrollments" in charts.alt_text(ax)
 
 
@@ -36,23 +36,19 @@ def test_stacked_runs_count_once():
         assert charts.alt_text(chart(twice)) == charts.alt_text(chart(tables))
 
 
-@pytest.mark.parametrize(("terms", "digits"), [(1, 7), (5, 5), (10, 4), (10, 5), (10, 7), (12, 5)])
-def test_the_numbers_of_the_terms_do_not_overlap(terms, digits, monkeypatch):
-    count = int("9" * digits)
-    counted = pl.LazyFrame(
-        {
-            "canvas_term_id": range(terms),
-            "name": [f"Term {n}" for n in range(terms)],
-            "people": count - 1,
-            "enrollments": count,
-        }
-    )
-    monkeypatch.setattr("canvas_reports_nb.analysis.charts.people._count_by_term", lambda _: counted)
-    ax = charts.enrollments_over_terms(TABLES)
-    ax.figure.draw_without_rendering()
-    boxes = sorted((text.get_window_extent() for text in ax.texts), key=lambda box: box.x0)
-    assert len(boxes) == (2 * terms if terms * digits <= 50 else 0)
-    assert all(left.x1 <= right.x0 for left, right in pairwise(boxes))
+def test_earlier_terms_are_summed():
+    ax = charts.enrollments_over_terms(provisioned(15))
+    assert ticks(ax.yaxis)[-2:] == ["Semester of the year 2015", "3 others"]
+    assert ax.texts[-1].get_text() == "3 course enrollments in earlier terms"
+
+
+def test_rare_roles_and_states_are_summed():
+    frame = pd.DataFrame({"role": [f"role {at % 30}" for at in range(100)], "status": "active"})
+    frame.loc[:19, "status"] = [f"state {at}" for at in range(20)]
+    ax = charts.role_by_state(frame)
+    assert ticks(ax.yaxis)[-1] == "19 others"
+    assert ticks(ax.xaxis)[-1] == "14 others"
+    assert sum(int(text.get_text()) for text in ax.texts) == 100
 
 
 def test_a_color_scale_has_a_legend():
