@@ -6,10 +6,12 @@ analysis is written twice.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
+import numpy as np
 import pandas as pd
 import polars as pl
 import polars.selectors as cs
@@ -20,6 +22,9 @@ from canvas_reports_nb.exceptions import ParameterError, UnknownColumnError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
+
+# Rows of text that are taken at once.
+_PIECE = 2**16
 
 #: All Canvas ids are smaller, and all pseudonyms of ids are at least this large.
 LOWEST_PSEUDONYM = 2**62
@@ -175,8 +180,10 @@ def is_typed(*frames: Any) -> bool:
     )
 
 
-def take_rows(frame: pd.DataFrame, rows: pl.Series, columns: Mapping[str, str] | None = None) -> pd.DataFrame:
-    """Return rows of a typed pandas frame by number, missing where there is none, with columns under new names.
+def take_rows(
+    frame: pd.DataFrame, rows: np.ndarray[Any, Any], columns: Mapping[str, str] | None = None
+) -> pd.DataFrame:
+    """Return rows of a typed pandas frame by number, missing for -1, with columns under new names.
 
     Only the wanted columns are copied, as pandas itself would; none if all rows stay where they are.
     """
@@ -184,18 +191,26 @@ def take_rows(frame: pd.DataFrame, rows: pl.Series, columns: Mapping[str, str] |
         shown = {name: new for name, new in columns.items() if name in frame}
         frame = frame[list(shown)].set_axis(list(shown.values()), axis="columns")
     frame = frame.reset_index(drop=True)
-    if (
-        not rows.null_count()
-        and len(rows) == len(frame)
-        and (rows == pl.int_range(len(rows), eager=True)).all()
-    ):
+    if len(rows) == len(frame) and (rows == np.arange(len(rows))).all():
         return frame
-    found = rows.cast(pl.Int64).fill_null(-1).to_numpy()
-    return pd.DataFrame(
-        {name: frame[name].array.take(found, allow_fill=True) for name in frame.columns},
-        index=pd.RangeIndex(len(found)),
-        columns=frame.columns,
-    )
+    places = pa.array(rows, mask=rows < 0)
+
+    def take(name: str) -> Any:
+        column = frame[name]
+        is_text = isinstance(column.dtype, pd.StringDtype)
+        return _take_text(column, places) if is_text else column.array.take(rows, allow_fill=True)
+
+    with ThreadPoolExecutor() as pool:
+        taken = dict(zip(frame.columns, pool.map(take, frame.columns), strict=True))
+    return pd.DataFrame(taken, index=pd.RangeIndex(len(rows)), columns=frame.columns, copy=False)
+
+
+def _take_text(column: pd.Series, places: pa.Array) -> Any:
+    """Take text piece by piece, because Arrow moves a long result several times while it grows."""
+    texts = pa.array(column)
+    whole = texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
+    pieces = [whole.take(places.slice(at, _PIECE)) for at in range(0, len(places), _PIECE)]
+    return pd.array(pa.chunked_array(pieces, type=whole.type), dtype=column.dtype)
 
 
 def _relation(result: pa.Table, beside: Any) -> Any:  # noqa: ARG001 - DuckDB looks the table up by its name here

@@ -12,7 +12,7 @@ from matplotlib.colors import LinearSegmentedColormap, LogNorm
 
 from canvas_reports_nb.analysis.activity import last_seen
 from canvas_reports_nb.analysis.charts import look
-from canvas_reports_nb.analysis.provisioning.tables import has_key, takes_tables, unique_rows
+from canvas_reports_nb.analysis.provisioning.tables import key_of, takes_tables, unique_rows
 from canvas_reports_nb.frames.exchange import require_columns, to_lazy
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def role_by_state(enrollments: Any, *, ax: Axes | None = None) -> Axes:
     rows = to_lazy(enrollments)
     require_columns(rows, ("role", "status"), "role_by_state")
     # Without a key, equal rows are different enrollments.
-    if has_key(rows, "enrollments"):
+    if key_of("enrollments", rows.collect_schema().names()):
         rows = unique_rows({"enrollments": rows}, "enrollments")
     texts = rows.select(pl.col("role", "status").cast(pl.String).fill_null("none"))
     counts = texts.group_by("role", "status").len("n").collect()

@@ -153,7 +153,7 @@ def _on_pandas(grades: pd.DataFrame, census: Any, *, score: marks.Score, **optio
     kept = found.filter(pl.col(_ROW).is_not_null())
     added = as_kind_of(found.filter(pl.col(_ROW).is_null()).lazy(), grades)
     shown = [name for name in grades.columns if name not in (CLASS, AT_CENSUS)]
-    made = take_rows(grades[shown], kept[_ROW])
+    made = take_rows(grades[shown], kept[_ROW].to_numpy())
     if len(added):
         made = pd.concat([made, added.reindex(columns=shown).astype(made.dtypes)], ignore_index=True)
     made[[CLASS, AT_CENSUS]] = to_pandas(found.select(CLASS, AT_CENSUS).to_arrow())

@@ -4,31 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import deepcopy
-from typing import Any
+from typing import Any, TypeAlias
 
+import numpy as np
 import pandas as pd
 import polars as pl
 
 from canvas_reports_nb.analysis.provisioning.tables import (
-    ROW,
+    LOGIN,
     gathers,
     has_status,
-    keys_and_rows,
+    key_of,
+    lazy_tables,
     select_as,
     takes_tables,
     unique_rows,
 )
 from canvas_reports_nb.frames.engines import to_pandas
-from canvas_reports_nb.frames.exchange import take_rows
+from canvas_reports_nb.frames.exchange import take_rows, to_lazy
+
+Rows: TypeAlias = "np.ndarray[Any, np.dtype[np.int64]]"
 
 _LOGIN = ("canvas_user_id", "user_id", "login_id", "status")
 _RANKS = {"active": 0, "suspended": 1, "deleted": 2}
+_ALONE = pl.col("canvas_user_id").is_unique() & pl.col("canvas_user_id").is_not_null()
 _LOGIN_COUNTS = ("logins", "active_logins", "suspended_logins", "sis_ids")
 # The columns of each table that a roster shows, and their names there.
 _PERSON = {
     **{name: name for name in ("login_id", "full_name", "sortable_name", "email")},
     "status": "login_status",
-    "logins": "logins",
 }
 _SECTION = {"name": "section_name", "status": "section_status"}
 _COURSE = {
@@ -50,22 +54,73 @@ _ROSTER = {
     "terms": ("canvas_term_id",),
 }
 _SHOWN = {"users": _PERSON, "sections": _SECTION, "courses": _COURSE, "terms": _TERM}
+_LOOKUPS = {"canvas_section_id": "sections", "canvas_course_id": "courses", "canvas_term_id": "terms"}
+_ROW = "__row"
 
 
 def _gather_roster(tables: Mapping[str, Any]) -> pd.DataFrame:
-    lean = {name: keys_and_rows(tables[name], name, needed) for name, needed in _ROSTER.items()}
-    # Without the keys, which would stay in memory while the other columns are taken.
-    found = roster(lean).select("logins", *(ROW.format(name) for name in _ROSTER))
-    del lean
-    enrollments = tables["enrollments"]
-    parts = [take_rows(enrollments, found[ROW.format("enrollments")])]
-    for name, columns in _SHOWN.items():
-        parts.append(take_rows(tables[name], found[ROW.format(name)], columns))
-        if name == "users":
-            parts.append(to_pandas(found.select("logins").to_arrow()))
-    made = pd.concat(parts, axis="columns")
-    made.attrs = deepcopy(enrollments.attrs)
+    ids = {name: [one for one in needed if one.startswith("canvas_")] for name, needed in _ROSTER.items()}
+    lazy_tables({name: _lowest(tables[name], ids[name]) for name in ids}, "roster", (), ids)
+    rows = _first_rows(tables["enrollments"], "enrollments")
+    enrollments = take_rows(tables["enrollments"], rows)
+    people = _login_rows(tables["users"]).drop_nulls("canvas_user_id")
+    person = _places(enrollments, "canvas_user_id", people["canvas_user_id"].to_numpy())
+    course = _find(tables, "courses", enrollments)
+    found = {
+        "users": _at(people[_ROW].to_numpy(), person),
+        "sections": _find(tables, "sections", enrollments),
+        "courses": course,
+        "terms": _at(_find(tables, "terms", tables["courses"]), course),
+    }
+    parts = {name: take_rows(tables[name], found[name], columns) for name, columns in _SHOWN.items()}
+    logins = to_pandas(people.select("logins").to_arrow())
+    parts["users"] = pd.concat([parts["users"], take_rows(logins, person)], axis="columns")
+    made = pd.concat([enrollments, *parts.values()], axis="columns")
+    made.attrs = deepcopy(tables["enrollments"].attrs)
     return made
+
+
+def _lowest(frame: pd.DataFrame, ids: list[str]) -> pl.DataFrame:
+    """Return the lowest of each kind of ids, which tell whether they are pseudonyms."""
+    lowest = {name: frame[name].min() for name in ids}
+    return pl.DataFrame(
+        {name: [None if least is pd.NA else int(least)] for name, least in lowest.items()},
+        schema=dict.fromkeys(ids, pl.Int64),
+    )
+
+
+def _first_rows(frame: pd.DataFrame, name: str) -> Rows:
+    """Return the numbers of the rows of `unique_rows`."""
+    key = key_of(name, list(frame.columns))
+    # Canvas writes a table in the order of its ids, and rows in ascending order are distinct.
+    if key and len(key) == 1 and frame[key[0]].dtype == "Int64" and not frame[key[0]].hasnans:
+        numbers = frame[key[0]].to_numpy("int64")
+        if (numbers[1:] > numbers[:-1]).all():
+            return np.arange(len(numbers))
+    rows = unique_rows({name: to_lazy(frame, key).with_row_index(_ROW)}, name)
+    return rows.select(pl.col(_ROW).cast(pl.Int64)).collect().to_series().to_numpy()
+
+
+def _find(tables: Mapping[str, Any], name: str, of: pd.DataFrame) -> Rows:
+    """Return the number of the row of a table for each of the rows that refer to it, -1 where it has none."""
+    key = f"canvas_{name.removesuffix('s')}_id"
+    rows = _first_rows(tables[name], name)
+    known = tables[name][key].iloc[rows].reset_index(drop=True).dropna()
+    places = _places(of, key, known.to_numpy("int64"))
+    rows = rows[known.index]
+    return places if (rows == np.arange(len(rows))).all() else _at(rows, places)
+
+
+def _places(ids: pd.DataFrame, key: str, known: Rows) -> Rows:
+    """Return the place of each id among distinct known ones, -1 where it is not among them."""
+    numbers = ids[key].to_numpy("int64", na_value=np.iinfo(np.int64).min)
+    return pd.Index(known).get_indexer(pd.Index(numbers))
+
+
+def _at(numbers: Rows, places: Rows) -> Rows:
+    """Return the numbers at these places, -1 for -1."""
+    found: Rows = np.append(numbers.astype(np.int64), -1)[places]
+    return found
 
 
 @gathers(_gather_roster, **_ROSTER)
@@ -101,13 +156,11 @@ def roster(tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
     >>> roster.query("role == 'student'")["term_name"].value_counts().head(2).to_dict()
     {'Spring 2026': 456, 'Fall 2025': 163}
     """
-    numbers = {name: {ROW.format(name): ROW.format(name)} for name in _SHOWN}
-    terms = select_as(unique_rows(tables, "terms"), "canvas_term_id", _TERM | numbers["terms"])
-    courses = select_as(unique_rows(tables, "courses"), "canvas_course_id", _COURSE | numbers["courses"])
-    sections = select_as(unique_rows(tables, "sections"), "canvas_section_id", _SECTION | numbers["sections"])
+    terms = select_as(unique_rows(tables, "terms"), "canvas_term_id", _TERM)
+    courses = select_as(unique_rows(tables, "courses"), "canvas_course_id", _COURSE)
     joined = {
-        "canvas_user_id": select_as(merge_logins(tables), "canvas_user_id", _PERSON | numbers["users"]),
-        "canvas_section_id": sections,
+        "canvas_user_id": select_as(merge_logins(tables), "canvas_user_id", _PERSON | {"logins": "logins"}),
+        "canvas_section_id": select_as(unique_rows(tables, "sections"), "canvas_section_id", _SECTION),
         "canvas_course_id": courses.join(terms, on="canvas_term_id", how="left", maintain_order="left"),
     }
     rows = unique_rows(tables, "enrollments")
@@ -217,11 +270,22 @@ def cross_lists(tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
 
 def _gather_people(tables: Mapping[str, Any]) -> pd.DataFrame:
     users = tables["users"]
-    found = people({"users": keys_and_rows(users, "users", _LOGIN)})
+    found = _login_rows(users)
     counts = to_pandas(found.select(_LOGIN_COUNTS).to_arrow())
-    made = pd.concat([take_rows(users, found[ROW.format("users")]), counts], axis="columns")
+    made = pd.concat([take_rows(users, found[_ROW].to_numpy()), counts], axis="columns")
     made.attrs = deepcopy(users.attrs)
     return made
+
+
+def _login_rows(users: pd.DataFrame) -> pl.DataFrame:
+    """Do what `people` does for row numbers; only the texts of people with several logins are converted."""
+    has_sis_id = pl.Series("user_id", users["user_id"].notna().to_numpy())
+    people = to_lazy(users, ("canvas_user_id", "status")).collect()
+    people = people.with_columns(pl.when(has_sis_id).then(has_sis_id).alias("user_id")).with_row_index(_ROW)
+    alone = people.select(_ALONE).to_series()
+    rows = people[_ROW].filter(~alone)
+    logins = users[[name for name in LOGIN if name in users]].iloc[rows.to_numpy()]
+    return _by_person(people.lazy().filter(alone), to_lazy(logins).with_columns(rows)).collect()
 
 
 @gathers(_gather_people, users=_LOGIN)
@@ -255,19 +319,22 @@ def people(tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
 def merge_logins(tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
     """Do what `people` does, inside a query."""
     users = tables["users"]
-    columns = users.collect_schema().names()
     # Most people have one login, so only those of the others are compared and sorted.
-    alone = pl.col("canvas_user_id").is_unique() & pl.col("canvas_user_id").is_not_null()
-    single = users.filter(alone).with_columns(
-        pl.lit(1, pl.Int64).alias("logins"),
-        *(
-            has_status([one]).fill_null(value=False).cast(pl.Int64).alias(f"{one}_logins")
-            for one in ("active", "suspended")
-        ),
-        pl.col("user_id").is_not_null().cast(pl.Int64).alias("sis_ids"),
-    )
-    merged = _merge(unique_rows({"users": users.filter(~alone)}, "users"))
-    return pl.concat([single.select(*columns, *_LOGIN_COUNTS), merged.select(*columns, *_LOGIN_COUNTS)]).sort(
+    return _by_person(users.filter(_ALONE), users.filter(~_ALONE), *users.collect_schema().names())
+
+
+def _by_person(single: pl.LazyFrame, several: pl.LazyFrame, *columns: str) -> pl.LazyFrame:
+    """Count the logins of people with one and with several, and put both in order."""
+    shown = [*(columns or ("canvas_user_id", _ROW)), *_LOGIN_COUNTS]
+    counts = {
+        "logins": pl.lit(1),
+        "active_logins": has_status(["active"]).fill_null(value=False),
+        "suspended_logins": has_status(["suspended"]).fill_null(value=False),
+        "sis_ids": pl.col("user_id").is_not_null(),
+    }
+    counted = single.with_columns(count.cast(pl.Int64).alias(name) for name, count in counts.items())
+    merged = _merge(unique_rows({"users": several}, "users"))
+    return pl.concat([counted.select(shown), merged.select(shown)]).sort(
         "canvas_user_id", nulls_last=True, maintain_order=True
     )
 

@@ -16,7 +16,6 @@ from canvas_reports_nb.frames.exchange import (
     as_kind_of,
     as_list,
     check_joinable,
-    column_names,
     is_typed,
     require_columns,
     to_lazy,
@@ -28,10 +27,8 @@ if TYPE_CHECKING:
 _REPORT = "provisioning_csv"
 _P = ParamSpec("_P")
 _F = TypeVar("_F", bound=Callable[..., Any])
-#: The column with the number of each row, by table.
-ROW = "__row of {}"
-# With the status, because a login name is unique only among logins that are not deleted.
-_LOGIN = ("canvas_user_id", "login_id", "authentication_provider_id", "user_id", "status")
+#: What tells logins apart: a login name is unique only among those that are not deleted.
+LOGIN = ("canvas_user_id", "login_id", "authentication_provider_id", "user_id", "status")
 _KEYS = {
     **{f"{one}s": f"{one}_id" for one in ("user", "account", "term", "course", "section", "group")},
     "group_categories": "group_category_id",
@@ -93,32 +90,29 @@ def takes_tables(
 def gathers(
     by_rows: Callable[[Mapping[str, Any]], pd.DataFrame], **needed: Sequence[str]
 ) -> Callable[[_F], _F]:
-    """Let an analysis of typed pandas tables only join keys, and take the other columns as pandas would.
+    """Let an analysis of typed pandas tables only look up rows, and take their columns as pandas would.
 
-    ``by_rows`` gets the tables; it calls the analysis for tables of keys with the number of each row.
+    ``by_rows`` gets the tables, whose needed Canvas ids are numbers.
     """
 
     def wrap(analysis: _F) -> _F:
         @wraps(analysis)
         def wrapped(tables: Any, /) -> Any:
             given = tables if isinstance(tables, Mapping) else {}
-            fits = all(
-                name in given and set(columns) <= set(column_names(given[name]))
-                for name, columns in needed.items()
-            )
-            return (
-                by_rows(given) if fits and is_typed(*(given[name] for name in needed)) else analysis(tables)
-            )
+            fits = all(_has_numbers(given.get(name), columns) for name, columns in needed.items())
+            return by_rows(given) if fits else analysis(tables)
 
         return cast("_F", wrapped)
 
     return wrap
 
 
-def keys_and_rows(table: pd.DataFrame, name: str, needed: Collection[str]) -> pl.DataFrame:
-    """Return the keys of a table and the columns an analysis needs, with the number of each row in `ROW`."""
-    keys = {*needed, *_LOGIN, *(_key(name, list(table.columns)) or ())}
-    return to_lazy(table, keys).with_row_index(ROW.format(name)).collect()
+def _has_numbers(frame: Any, columns: Sequence[str]) -> bool:
+    """Whether a frame is typed and has these columns, with numbers in those of Canvas ids."""
+    return is_typed(frame) and all(
+        name in frame.columns and (frame.dtypes[name] == "Int64" or not name.startswith("canvas_"))
+        for name in columns
+    )
 
 
 def lazy_tables(
@@ -162,16 +156,13 @@ def unique_rows(tables: Mapping[str, pl.LazyFrame], name: str) -> pl.LazyFrame:
     """
     rows = tables[name]
     columns = rows.collect_schema().names()
-    key = [column for column in _LOGIN if column in columns] if name == "users" else _key(name, columns)
-    return rows.unique(key, keep="first", maintain_order=True)
+    return rows.unique(key_of(name, columns), keep="first", maintain_order=True)
 
 
-def has_key(rows: pl.LazyFrame, name: str) -> bool:
-    """Whether the rows have the documented key of a table."""
-    return _key(name, rows.collect_schema().names()) is not None
-
-
-def _key(name: str, columns: Collection[str]) -> list[str] | None:
+def key_of(name: str, columns: Collection[str]) -> list[str] | None:
+    """Return the documented key of a table that has these columns, or that of older files."""
+    if name == "users":
+        return [column for column in LOGIN if column in columns]
     table = schema(_REPORT).table(name)  # type: ignore[union-attr] # the schema is built in
     keys = (table.key, table.older_key) if table else ()
     return next((list(key) for key in keys if key and set(key) <= set(columns)), None)

@@ -21,6 +21,7 @@ from canvas_reports_nb.frames.exchange import (
     check_joinable,
     column_names,
     require_columns,
+    take_rows,
     to_lazy,
 )
 
@@ -214,3 +215,13 @@ TWICE = pd.DataFrame([[1, 2, 3]], columns=["id", "id", "name"])
 def test_duplicate_column_names_are_rejected(frame: Any, ask: Any) -> None:
     with pytest.raises(ParameterError, match="Several columns of the frame are called 'id'"):
         ask(frame)
+
+
+def test_rows_are_taken_by_number_in_many_pieces() -> None:
+    frame = to_pandas(pa.table({"id": [7, None, 9], "name": ["Ada", None, "007"]}))
+    rows = np.array([2, -1, 1, 0] * 20_000)
+    taken = take_rows(frame, rows, {"id": "id", "name": "login", "none": "none"})
+    assert taken.dtypes.tolist() == frame.dtypes.tolist()
+    for name, wanted in (("id", [9, None, None, 7]), ("login", ["007", None, None, "Ada"])):
+        assert pa.array(taken[name]).to_pylist() == wanted * 20_000
+    assert take_rows(frame, rows[:0])["name"].tolist() == []
