@@ -29,6 +29,7 @@ from canvas_reports_nb.connection import Connection
 from canvas_reports_nb.exceptions import CanvasReportsError, ReportWarning
 from canvas_reports_nb.frames.describe import dictionary
 from canvas_reports_nb.frames.files import check_file, read_file
+from canvas_reports_nb.notebook import load as _load
 from canvas_reports_nb.notebook import report_form
 from canvas_reports_nb.opening import (
     connect,
@@ -102,16 +103,12 @@ _logging.getLogger(__name__).addHandler(_logging.NullHandler())
 
 def load_ipython_extension(ipython: _Any) -> None:
     """``%load_ext canvas_reports_nb``."""
-    from canvas_reports_nb.notebook import magics  # noqa: PLC0415 - only this needs IPython
-
-    magics.load(ipython)
+    _load("magics", "%load_ext canvas_reports_nb").load(ipython)
 
 
 def unload_ipython_extension(ipython: _Any) -> None:
     """``%unload_ext canvas_reports_nb``."""
-    from canvas_reports_nb.notebook import magics  # noqa: PLC0415 - as above
-
-    magics.unload(ipython)
+    _load("magics", "%unload_ext canvas_reports_nb").unload(ipython)
 
 
 # Loaded on first use; reading a report needs none of them.

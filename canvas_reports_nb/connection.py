@@ -158,13 +158,18 @@ class Connection(Readers):
         ReportForm
             ``form.job``, ``form.result``, ``form.frame``, ``form.wait()``.
 
+        Raises
+        ------
+        ConfigurationError
+            ipywidgets or IPython is missing here, or too old.
+
         Examples
         --------
         >>> form = canvas.form()  # shown if it is the last line of a cell
         """
-        from canvas_reports_nb.notebook.form import ReportForm  # noqa: PLC0415 - only a form needs ipywidgets
+        from canvas_reports_nb.notebook import report_form  # noqa: PLC0415 - only a form needs ipywidgets
 
-        return ReportForm(self)
+        return report_form(self)
 
     # -- the six calls -----------------------------------------------------------------------
 

@@ -273,7 +273,8 @@ def resolve(progress: Progress | bool | None = "auto") -> ProgressSink:
     """Return the sink for a ``progress=`` argument.
 
     ``"auto"`` follows ``CANVAS_REPORTS_PROGRESS`` if it is set. Otherwise it is a widget in an interactive notebook, a
-    bar if stderr is a terminal, and log lines elsewhere (cron, papermill, nbconvert). ``"log"`` also writes to stderr.
+    bar of text if stderr is a terminal or the kernel's ipywidgets is too old, and log lines elsewhere (cron, papermill,
+    nbconvert). ``"log"`` also writes to stderr, as in marimo, which has no widgets of this kind.
     """
     if progress is None or progress is True or progress == "auto":
         progress = cast("Progress", os.environ.get("CANVAS_REPORTS_PROGRESS") or "auto")
@@ -293,9 +294,9 @@ def _named(name: str) -> ProgressSink:
         case "log":
             return LogSink(to_stderr=True)
         case "widget":
-            from canvas_reports_nb.notebook.progress_bar import WidgetSink  # noqa: PLC0415 - only a notebook has one
+            from canvas_reports_nb.notebook import load  # noqa: PLC0415 - only a notebook needs it
 
-            return WidgetSink()
+            return cast("ProgressSink", load("progress_bar", 'progress="widget"').WidgetSink())
     raise ConfigurationError(
         f"Unknown progress={name!r}.",
         hint='Use "auto", "widget", "tqdm", "log", False, or an object with show(event) and close().',
@@ -306,9 +307,15 @@ def _automatic() -> ProgressSink:
     # Look for a loaded IPython instead of importing it, so that a script stays free of it.
     ipython = sys.modules.get("IPython")
     kernel = getattr(ipython.get_ipython(), "kernel", None) if ipython is not None else None
-    if kernel is not None:
-        return _named("widget") if _is_interactive(kernel) else LogSink()
-    return TqdmSink() if sys.stderr is not None and sys.stderr.isatty() else LogSink()
+    if kernel is not None and _is_interactive(kernel):
+        try:
+            return _named("widget")
+        except ConfigurationError:  # an old kernel, as in Colab: it shows a bar of text
+            return TqdmSink()
+    if kernel is None and sys.stderr is not None and sys.stderr.isatty():
+        return TqdmSink()
+    marimo = sys.modules.get("marimo")
+    return LogSink(to_stderr=marimo is not None and marimo.running_in_notebook())
 
 
 def _is_interactive(kernel: Any) -> bool:

@@ -301,3 +301,24 @@ def test_a_kernel_gets_the_widget_if_a_person_sees_it(
     monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
     monkeypatch.setattr(sys, "stderr", SimpleNamespace(isatty=lambda: False))
     assert isinstance(resolve("auto"), kind)
+
+
+@pytest.mark.parametrize("version", [None, "7.7.1"], ids=["missing", "old"])
+def test_a_kernel_whose_widgets_are_too_old_gets_a_bar_of_text(
+    monkeypatch: pytest.MonkeyPatch, version: str | None
+) -> None:
+    shell = SimpleNamespace(kernel=SimpleNamespace(_allow_stdin=True))
+    ipython = SimpleNamespace(__version__="7.34.0", get_ipython=lambda: shell)
+    monkeypatch.setitem(sys.modules, "IPython", ipython)
+    monkeypatch.setitem(sys.modules, "ipywidgets", version and SimpleNamespace(__version__=version))
+    assert isinstance(resolve("auto"), TqdmSink)
+    with pytest.raises(ConfigurationError, match=r"IPython 7\.34.*\n.*%pip install"):
+        resolve("widget")
+
+
+def test_marimo_shows_lines(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setitem(sys.modules, "IPython", None)
+    monkeypatch.setitem(sys.modules, "marimo", SimpleNamespace(running_in_notebook=lambda: True))
+    monkeypatch.setattr("logging.Logger.isEnabledFor", lambda *_: False)
+    resolve("auto").show(ProgressEvent("done", "lti_report_csv", 7, text="3 rows"))
+    assert capsys.readouterr().err.endswith(" lti_report_csv run 7: 3 rows\n")
