@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 from contextlib import nullcontext, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 from uuid import uuid4
@@ -16,7 +17,6 @@ from canvas_reports_nb.exceptions import StoreError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from contextlib import AbstractContextManager
-    from pathlib import Path
 
 # Never write through a link that someone else placed here. Windows has no such flag.
 NO_LINK = getattr(os, "O_NOFOLLOW", 0)
@@ -41,6 +41,11 @@ def disk_name(name: str, *, safe: str = "", taken: Iterable[str] = ()) -> str:
         return encoded
     digest = hashlib.blake2b(name.encode(errors="surrogatepass"), digest_size=8).hexdigest()
     return f"{re.sub(r'[^0-9A-Za-z]+', '_', name)[:40]}-{digest}"
+
+
+def expanded(path: str | os.PathLike[str]) -> Path:
+    """Return a path with its ``~`` replaced; it stays if no home folder is known, and the file is then missing."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111 - `Path.expanduser` raises RuntimeError
 
 
 def open_private(path: Path) -> Any:

@@ -107,8 +107,11 @@ def examine(
     secret, held = _token(token, address) if given.ok else (None, _after(given, "token", lambda: given))
     yield held
     yield from _calls(address, secret, account, sleep, reached if held.ok else held)
-    root = store_root(store)
-    writable = _store(root)
+    try:
+        root = store_root(store)
+        writable = _store(root)
+    except CanvasReportsError as error:
+        writable = _failed("store", error)
     yield writable
     yield _after(writable, "room", lambda: _room(root))
     yield _versions()

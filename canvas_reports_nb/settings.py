@@ -37,6 +37,7 @@ _LONGEST_NAME = 30  # of a host without a dot; a longer text is rather a token
 _LONG_WORD = re.compile(r"[A-Za-z0-9_]{31}")
 _HOST = re.compile(r"[\w.:\[\]-]+")
 _STORE_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://[^?]+")
+_CHOOSE_STORE = "Choose another folder with CANVAS_REPORTS_CACHE or store=."
 _PASSWORD = re.compile(r"://[^/@]*:[^@]*@")
 
 
@@ -137,9 +138,9 @@ def store_root(argument: str | os.PathLike[str] | None = None) -> Path:
     if not is_name:
         raise ConfigurationError(
             f"Can't use {str(chosen)[:_LONGEST_FOLDER]!r} as the store: no folder can have this name.",
-            hint="Choose another folder with CANVAS_REPORTS_CACHE or store=.",
+            hint=_CHOOSE_STORE,
         )
-    return folder
+    return _checked_letters(folder)
 
 
 def shared_address(argument: str | os.PathLike[str] | None = None) -> str:
@@ -166,4 +167,20 @@ def _is_address(chosen: str | os.PathLike[str] | None) -> bool:
 def _user_cache() -> Path:
     import platformdirs  # noqa: PLC0415 - needed only for the default folder
 
-    return platformdirs.user_cache_path("canvas-reports-nb", appauthor=False)
+    try:
+        folder = platformdirs.user_cache_path("canvas-reports-nb", appauthor=False)
+    except RuntimeError:
+        folder = Path()
+    if not folder.is_absolute():
+        raise ConfigurationError("No home folder was found for the store.", hint=_CHOOSE_STORE)
+    return _checked_letters(folder)
+
+
+def _checked_letters(folder: Path) -> Path:
+    """Return the folder; reject a name with bytes that are no letters in this locale: Arrow can't open such a path."""
+    if re.search("[\ud800-\udfff]", str(folder)):
+        raise ConfigurationError(
+            f"Can't use {str(folder)!r} as the store: its name has letters that this locale does not support.",
+            hint=f"Set PYTHONUTF8=1. {_CHOOSE_STORE}",
+        )
+    return folder

@@ -81,7 +81,8 @@ def _serve_files(files: Path) -> None:
         click.echo(f"\nexport CANVAS_API_URL={server.url}\nexport CANVAS_API_TOKEN={server.token}")
         click.echo("Serving until Ctrl-C.", err=True)
         try:
-            threading.Event().wait()
+            while not threading.Event().wait(1):  # on Windows, Ctrl-C can't end a wait without a limit
+                pass
         except KeyboardInterrupt:
             click.echo("Stopped.", err=True)
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from canvas_reports_nb.exceptions import ConfigurationError
 from canvas_reports_nb.settings import Settings, canvas_url, host_folder, is_loopback, store_root
+from canvas_reports_nb.store.store import Store
 
 
 @pytest.mark.parametrize(
@@ -147,3 +148,30 @@ def test_a_store_that_no_folder_can_be(name: str, monkeypatch: pytest.MonkeyPatc
             continue
         with pytest.raises(ConfigurationError, match="as the store"):
             store_root(argument)
+
+
+@pytest.mark.parametrize("folder", [RuntimeError("no home"), Path("~/.cache/x")], ids=["raised", "relative"])
+def test_a_machine_without_a_home_folder(monkeypatch: pytest.MonkeyPatch, folder: Path | Exception) -> None:
+    """Newer versions of platformdirs raise an error, older ones return a relative path."""
+
+    def user_cache_path(*_: object, **__: object) -> Path:
+        if isinstance(folder, Exception):
+            raise folder
+        return folder
+
+    monkeypatch.delenv("CANVAS_REPORTS_CACHE", raising=False)
+    monkeypatch.setattr(platformdirs, "user_cache_path", user_cache_path)
+    with pytest.raises(ConfigurationError, match=r"No home folder[\s\S]*CANVAS_REPORTS_CACHE"):
+        store_root()
+    assert repr(Store(Path("/srv/store"))) == f"Store({str(Path('/srv/store'))!r})"
+
+
+def test_a_folder_whose_name_this_locale_cannot_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    home = Path("/home/M\udcc3\udcbcller")  # how Python shows the bytes of an umlaut in the POSIX locale
+    monkeypatch.setattr(platformdirs, "user_cache_path", lambda *_, **__: home)
+    monkeypatch.delenv("CANVAS_REPORTS_CACHE", raising=False)
+    for argument in (None, home):
+        with pytest.raises(ConfigurationError, match="this locale") as caught:
+            store_root(argument)
+        assert "PYTHONUTF8" in str(caught.value)
+        str(caught.value).encode("ascii")
