@@ -19,6 +19,7 @@ from canvas_reports_nb.exceptions import (
 )
 from canvas_reports_nb.frames.exchange import column_names, meta_of
 from canvas_reports_nb.frames.provenance import ATTRS_KEY
+from canvas_reports_nb.typing import TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,9 +28,9 @@ if TYPE_CHECKING:
     from canvas_reports_nb.typing import Engine
 
 _TYPES = {
-    **dict.fromkeys(("column", "kind", "dtype"), "str"),
+    **dict.fromkeys(("column", "kind", "dtype"), TEXT),
     **dict.fromkeys(("personal", "education_record", "key"), "boolean"),
-    **dict.fromkeys(("values", "meaning", "note"), "str"),
+    **dict.fromkeys(("values", "meaning", "note"), TEXT),
 }
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
@@ -14,6 +13,7 @@ import pyarrow.parquet as pq
 from canvas_reports_nb.catalog.parameters import near
 from canvas_reports_nb.exceptions import MissingDependencyError, ParameterError, UnknownColumnError
 from canvas_reports_nb.frames.provenance import ATTRS_KEY
+from canvas_reports_nb.typing import TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -26,13 +26,12 @@ if TYPE_CHECKING:
 Categories: TypeAlias = "dict[str, list[str]]"
 
 _ENGINES = ("pandas", "polars", "arrow", "dask")
-_TEXT = pd.StringDtype("pyarrow", na_value=np.nan)
 _PANDAS_TYPES = {
     pa.int64(): pd.Int64Dtype(),
     pa.float64(): pd.Float64Dtype(),
     pa.bool_(): pd.BooleanDtype(),
-    pa.string(): _TEXT,
-    pa.large_string(): _TEXT,
+    pa.string(): TEXT,
+    pa.large_string(): TEXT,
 }
 # Enough for every core to decode one, few enough to keep peak memory near the size of the frame.
 _COLUMNS_AT_ONCE = 4
@@ -123,7 +122,7 @@ def to_pandas(table: pa.Table, categories: Categories | None = None) -> pd.DataF
     frame: pd.DataFrame = table.to_pandas(types_mapper=_PANDAS_TYPES.get, split_blocks=True)
     for name, values in (categories or categories_of(table)).items():
         if name in frame:
-            frame[name] = frame[name].cat.set_categories(pd.Index(values, dtype="str"))
+            frame[name] = frame[name].cat.set_categories(pd.Index(values, dtype=TEXT))
     return frame
 
 

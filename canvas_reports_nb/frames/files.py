@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from canvas_reports_nb import frames
-from canvas_reports_nb._disk import open_private
+from canvas_reports_nb._disk import expanded, open_private
 from canvas_reports_nb.exceptions import FileError, NoGradingPeriodsError, NotAReportError, warn
 from canvas_reports_nb.frames.contents import csv_members, readable, reopenable
 from canvas_reports_nb.frames.dialect import read_dialect
 from canvas_reports_nb.frames.identity import choose_table, identify
 from canvas_reports_nb.frames.provenance import Provenance
+from canvas_reports_nb.typing import TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,9 +30,9 @@ if TYPE_CHECKING:
 # Similarity from which a new column counts as an old one renamed.
 _SIMILAR = 0.75
 _CHECKED = {
-    **dict.fromkeys(("table", "column", "found", "expected"), "str"),
+    **dict.fromkeys(("table", "column", "found", "expected"), TEXT),
     "position": "Int64",
-    "when": "str",
+    "when": TEXT,
 }
 
 
@@ -112,7 +113,7 @@ def convert_file(
 
     The target's suffix decides. Memory stays small whatever the file's size; only the owner can read the target.
     """
-    path = path.expanduser()
+    path = expanded(path)
     member, identity = _member_and_identity(path, path.name, report, table, encoding)
     origin = Provenance(report=identity.report, table=identity.table, source=path.name, sha256=_sha256(path))
     if target.suffix.lower() == ".parquet":

@@ -11,6 +11,7 @@ from canvas_reports_nb.canvas_api.models import parse_time
 from canvas_reports_nb.catalog.parameters import asked_of
 from canvas_reports_nb.catalog.terms import is_current
 from canvas_reports_nb.frames.provenance import HISTORY_KEY
+from canvas_reports_nb.typing import TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -36,12 +37,12 @@ def reports_frame(offers: Iterable[AvailableReport]) -> pd.DataFrame:
         for offer in offers
     ]
     types = {
-        "report": "str",
-        "title": "str",
-        "parameters": "str",
-        "tables": "str",
+        "report": TEXT,
+        "title": TEXT,
+        "parameters": TEXT,
+        "tables": TEXT,
         "last_run": _TIME,
-        "last_status": "str",
+        "last_status": TEXT,
         "last_run_id": "Int64",
     }
     return pd.DataFrame(rows, columns=list(types)).astype(types)
@@ -64,11 +65,11 @@ def terms_frame(terms: Iterable[Mapping[str, Any]], now: datetime) -> pd.DataFra
     }
     types = {
         "term_id": "Int64",
-        "name": "str",
-        "sis_term_id": "str",
+        "name": TEXT,
+        "sis_term_id": TEXT,
         "start_at": _TIME,
         "end_at": _TIME,
-        "state": "str",
+        "state": TEXT,
         "is_current": "boolean",
     }
     return pd.DataFrame(list(rows.values()), columns=list(types)).astype(types)
@@ -101,10 +102,10 @@ def accounts_frame(accounts: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     ]
     types = {
         "account_id": "Int64",
-        "name": "str",
-        "sis_account_id": "str",
+        "name": TEXT,
+        "sis_account_id": TEXT,
         "parent_id": "Int64",
-        "path": "str",
+        "path": TEXT,
         "depth": "Int64",
     }
     return pd.DataFrame(rows, columns=list(types)).astype(types)
@@ -145,14 +146,14 @@ def history_frame(
     ]
     types = {
         "run_id": "Int64",
-        "status": "str",
+        "status": TEXT,
         "progress": "Int64",
         "created_at": _TIME,
         "started_at": _TIME,
         "ended_at": _TIME,
         "rows": "Int64",
         "parameters": "object",
-        "message": "str",
+        "message": TEXT,
     }
     made = pd.DataFrame(rows, columns=list(types)).astype(types)
     made.attrs[HISTORY_KEY] = {"report": report, "account": account}

@@ -28,6 +28,7 @@ from canvas_reports_nb.runs.batch import Batch
 from canvas_reports_nb.runs.job import ReportJob
 from canvas_reports_nb.runs.pending import PendingRun, check_wait
 from canvas_reports_nb.runs.progress import ProgressEvent, resolve
+from canvas_reports_nb.typing import TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from canvas_reports_nb.typing import Engine, OnError, OnInterrupt
 
 
-_STATUS = {"state": "str", "run_id": "Int64", "rows": "Int64", "error": "str"}
+_STATUS = {"state": TEXT, "run_id": "Int64", "rows": "Int64", "error": TEXT}
 
 
 class ReportsResult:
@@ -69,7 +70,7 @@ class ReportsResult:
 
     def _repr_html_(self) -> str:
         return _html.card(
-            repr(self), _html.table([*map(str, self.status)], self.status.astype("str").to_numpy())
+            repr(self), _html.table([*map(str, self.status)], self.status.astype(TEXT).to_numpy())
         )
 
     @property

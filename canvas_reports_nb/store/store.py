@@ -26,7 +26,7 @@ from urllib.parse import unquote
 import pandas as pd
 
 from canvas_reports_nb import _html
-from canvas_reports_nb._disk import disk_name, make_private, try_lock
+from canvas_reports_nb._disk import disk_name, expanded, make_private, try_lock
 from canvas_reports_nb.catalog.parameters import is_number
 from canvas_reports_nb.deadline import Waiter
 from canvas_reports_nb.exceptions import ParameterError, StoreError, StoreLockedError, warn
@@ -42,6 +42,7 @@ from canvas_reports_nb.store.stored_run import (
     runs_in,
     write_sidecar,
 )
+from canvas_reports_nb.typing import TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -109,7 +110,7 @@ class Store:
     @property
     def _shown_path(self) -> str:
         """The path without the user's name, because notebooks are shared."""
-        home = Path.home()
+        home = expanded("~")
         return str(Path("~") / self.path.relative_to(home) if self.path.is_relative_to(home) else self.path)
 
     def _repr_html_(self) -> str:
@@ -410,12 +411,12 @@ def _remove(folder: Path) -> None:
 
 def store_frame(runs: Iterable[ReportResult], now: datetime) -> pd.DataFrame:
     """Return one row per stored run, with the columns of `Store.info`."""
-    columns: dict[str, tuple[str, Callable[[ReportResult], object]]] = {
-        "report": ("str", lambda run: run.origin.report),
+    columns: dict[str, tuple[Any, Callable[[ReportResult], object]]] = {
+        "report": (TEXT, lambda run: run.origin.report),
         "run_id": ("Int64", lambda run: run.origin.run_id),
-        "host": ("str", lambda run: run.origin.host),
-        "account": ("str", lambda run: run.origin.account),
-        "tables": ("str", lambda run: ", ".join(run.tables)),
+        "host": (TEXT, lambda run: run.origin.host),
+        "account": (TEXT, lambda run: run.origin.account),
+        "tables": (TEXT, lambda run: ", ".join(run.tables)),
         "rows": ("Int64", lambda run: run.rows),
         "bytes": ("Int64", lambda run: run.size),
         "finished_at": ("datetime64[us, UTC]", lambda run: run.finished_at),

@@ -9,22 +9,23 @@ import pytest
 from canvas_reports_nb import exceptions as ex
 from canvas_reports_nb.canvas_api import transport
 from canvas_reports_nb.demo_canvas.world import build_world
+from canvas_reports_nb.typing import TEXT
 
 TERM_TYPES = {
     "term_id": "Int64",
-    "name": "str",
-    "sis_term_id": "str",
+    "name": str(TEXT),
+    "sis_term_id": str(TEXT),
     "start_at": "datetime64[us, UTC]",
     "end_at": "datetime64[us, UTC]",
-    "state": "str",
+    "state": str(TEXT),
     "is_current": "boolean",
 }
 ACCOUNT_TYPES = {
     "account_id": "Int64",
-    "name": "str",
-    "sis_account_id": "str",
+    "name": str(TEXT),
+    "sis_account_id": str(TEXT),
     "parent_id": "Int64",
-    "path": "str",
+    "path": str(TEXT),
     "depth": "Int64",
 }
 ENGINEERING = 7

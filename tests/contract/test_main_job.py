@@ -12,6 +12,7 @@ from urllib3.util import SKIP_HEADER
 import canvas_reports_nb as crn
 from canvas_reports_nb import exceptions
 from canvas_reports_nb.catalog.schemas import reports, schema
+from canvas_reports_nb.typing import TEXT
 
 QUIET: dict[str, Any] = {"progress": False}
 
@@ -42,8 +43,8 @@ def test_all_twenty_reports_load_with_the_types_of_their_schemas(canvas: Any) ->
                     "boolean": "boolean",
                     "timestamp": "datetime64[us, UTC]",
                     "enum": "category",
-                }.get(known.kind if known else "text", "str")
-                assert str(frame[column].dtype) == ("str" if column in notes else wanted), (
+                }.get(known.kind if known else "text", str(TEXT))
+                assert str(frame[column].dtype) == (str(TEXT) if column in notes else wanted), (
                     report,
                     name,
                     column,

@@ -50,7 +50,7 @@ def test_python_is_new_enough() -> None:
     _, [root, *_], pip = conda("environment.yml")
     assert root == "python" + PROJECT["requires-python"]
     assert pip == ["-e .[demo]"]
-    # Binder's default Python is too old for pandas 3, so its file names a version.
+    # Binder's default Python is too old, so its file names a version.
     _, [binder, *_], pip = conda("binder/environment.yml")
     lowest = PROJECT["requires-python"].removeprefix(">=")
     assert [int(part) for part in binder.removeprefix("python=").split(".")] >= [

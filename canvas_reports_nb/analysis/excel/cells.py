@@ -17,6 +17,7 @@ from canvas_reports_nb.analysis.privacy.publishing import HIDDEN, SIZES, hidden_
 from canvas_reports_nb.catalog.schemas import Column, fold, reports, schema
 from canvas_reports_nb.frames.describe import table_of
 from canvas_reports_nb.frames.exchange import column_names, to_lazy
+from canvas_reports_nb.typing import TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -157,7 +158,7 @@ def _label(name: Any) -> str:
 def _to_polars(column: pd.Series[Any]) -> pl.Series:
     values = column.reset_index(drop=True)
     if isinstance(values.dtype, pd.PeriodDtype | pd.IntervalDtype):
-        values = values.astype("str")
+        values = values.astype(TEXT)
     try:
         return pl.from_pandas(values)
     except (TypeError, ValueError, NotImplementedError, PolarsError):

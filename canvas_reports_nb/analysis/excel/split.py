@@ -25,6 +25,7 @@ from canvas_reports_nb.analysis.excel.workbook import (
 )
 from canvas_reports_nb.exceptions import ParameterError, warn
 from canvas_reports_nb.frames.exchange import FrameT, as_kind_of, column_names, require_columns, to_lazy
+from canvas_reports_nb.typing import TEXT
 
 if TYPE_CHECKING:
     import os
@@ -108,9 +109,7 @@ def workbooks(
         file = unique(_slug(value or "none"), taken, _LONGEST_PART)
         files[named.format(file)] = (part, [f"Only rows with {by}: {value or 'no value'}.", *notes])
         rows.append({by: value, "file": named.format(file), "rows": _height(part)})
-    index = pd.DataFrame(rows, columns=[by, "file", "rows"]).astype(
-        {by: "str", "file": "str", "rows": "Int64"}
-    )
+    index = pd.DataFrame(rows, columns=[by, "file", "rows"]).astype({by: TEXT, "file": TEXT, "rows": "Int64"})
     tables: dict[str, Any] = {"Index": index}
     if {"emails", "first_email"} & set(column_names(frame)):
         tables["Mail list"] = mail_list(frame)

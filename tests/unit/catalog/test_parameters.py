@@ -21,7 +21,7 @@ from canvas_reports_nb.catalog.parameters import (
 from canvas_reports_nb.exceptions import InvalidChoiceError, UnknownParameterError
 
 GRADES, PROVISIONING, ZERO = "grade_export_csv", "provisioning_csv", "zero_activity_csv"
-BLANKS = [None, "", "  ", float("nan"), np.float32("nan"), np.datetime64("NaT"), pd.NA, pd.NaT, [], ()]
+BLANKS = [None, "", "  ", float("nan"), np.float32("nan"), np.datetime64("NaT", "us"), pd.NA, pd.NaT, [], ()]
 
 
 def sent(report: str, asked: dict[str, Any]) -> dict[str, Any]:

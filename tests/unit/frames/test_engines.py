@@ -171,3 +171,13 @@ def test_the_error_for_a_missing_engine_shows_how_to_install_it(monkeypatch: pyt
     monkeypatch.setitem(sys.modules, "dask.dataframe", None)
     with pytest.raises(ImportError, match=r'python -m pip install "canvas-reports-nb\[dask\]"'):
         crn.read_file(canvas_csv([]), REPORT, engine="dask")
+
+
+def test_text_is_str_where_pandas_has_it_and_missing_text_is_nan() -> None:
+    frame = crn.read_file(b"user id,user sis id,user name\n7,007,Ng\n8,,None\n", "last_user_access_csv")
+    names, sis_ids = frame["user name"], frame["user sis id"]
+    assert str(names.dtype) == ("string" if pd.__version__.startswith("2.2.") else "str")
+    assert names.tolist() == ["Ng", "None"]
+    assert sis_ids.tolist()[0] == "007"
+    assert isinstance(sis_ids.tolist()[1], float)
+    assert np.isnan(sis_ids.tolist()[1])

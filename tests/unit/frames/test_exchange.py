@@ -24,6 +24,7 @@ from canvas_reports_nb.frames.exchange import (
     take_rows,
     to_lazy,
 )
+from canvas_reports_nb.typing import TEXT
 
 STATES = ["active", "concluded", "deleted"]
 SCHEMA = pa.schema(
@@ -37,7 +38,7 @@ SCHEMA = pa.schema(
     ],
     metadata={"canvas_report": "{}"},
 )
-DTYPES = ["Int64", "Float64", "boolean", "str", "category", "datetime64[us, UTC]"]
+DTYPES = ["Int64", "Float64", "boolean", str(TEXT), "category", "datetime64[us, UTC]"]
 OTHER = pl.DataFrame({"id": [1, 2], "more": [0.5, None]})
 ROW = st.tuples(
     st.one_of(st.none(), st.sampled_from([1, 2**53 + 1, 12_340_000_000_000_567])),

@@ -28,6 +28,7 @@ from canvas_reports_nb.exceptions import (
 )
 from canvas_reports_nb.frames.identity import identify
 from canvas_reports_nb.frames.provenance import Provenance
+from canvas_reports_nb.typing import TEXT
 
 ACTIVITY = b"user id,user name,last activity at\n"
 ACCESS = b"user id,user sis id,user name,last access at,last ip\n"
@@ -479,7 +480,7 @@ def test_a_second_table_of_one_name_has_the_types_of_the_first() -> None:
 def test_empty_results() -> None:
     header_only = crn.read_file(ACTIVITY)
     assert header_only.shape == (0, 3)
-    assert [str(dtype) for dtype in header_only.dtypes] == ["Int64", "str", "datetime64[us, UTC]"]
+    assert [str(dtype) for dtype in header_only.dtypes] == ["Int64", str(TEXT), "datetime64[us, UTC]"]
     blank = crn.read_file(b"\n", report="mgp_grade_export_csv")
     assert blank.shape == (0, 0)
     in_zip = crn.read_file(
