@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _ACCOUNT = re.compile(r"self|default|site_admin|\d+(~\d+)?|[a-z_]+(:[a-z_]+)?:.+")
 
 # Public for this package's own modules.
-_INTERNAL = {"api", "begin", "obtain", "obtain_reports", "offered", "waiter"}
+_INTERNAL = {"api", "begin", "is_demo", "obtain", "obtain_reports", "offered", "waiter"}
 
 
 class Connection(Readers):
@@ -81,6 +81,11 @@ class Connection(Readers):
     def is_open(self) -> bool:
         """Whether the connection can be used."""
         return not self._is_closed and (self._parent is None or self._parent.is_open)
+
+    @property
+    def is_demo(self) -> bool:
+        """Whether the Canvas is a demo, with invented people."""
+        return self._transport.is_demo
 
     def __dir__(self) -> list[str]:
         """List what a user calls."""

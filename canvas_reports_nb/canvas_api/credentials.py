@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 KEYRING_SERVICE = "canvas-reports-nb"
+_DEMO_MARK = "demo-canvas~"  # tokens of a real Canvas begin with a number
 
 
 class Token:
@@ -49,6 +50,11 @@ class Token:
     def reveal(self) -> str:
         """Return the secret, for the Authorization header only."""
         return self._value
+
+    @property
+    def is_demo(self) -> bool:
+        """Whether it is the token of a demo Canvas."""
+        return self._value.startswith(_DEMO_MARK)
 
     def __repr__(self) -> str:
         return "Token(hidden)"

@@ -100,6 +100,11 @@ class Transport:
     def __repr__(self) -> str:
         return f"Transport({self._settings.url!r})"
 
+    @property
+    def is_demo(self) -> bool:
+        """Whether the Canvas is a demo, with invented people."""
+        return self._token.is_demo
+
     def _open(self) -> None:
         self._process = os.getpid()
         self._without_cache = self._prepare(Session())

@@ -11,7 +11,7 @@ import sys
 
 import click
 
-from canvas_reports_nb.cli import demo, files, run, runs
+from canvas_reports_nb.cli import demo, files, notebook, run, runs
 from canvas_reports_nb.cli.errors import EXIT_CODES
 from canvas_reports_nb.cli.output import one_line_warnings
 from canvas_reports_nb.settings import __version__
@@ -49,6 +49,7 @@ for command in (
     runs.delete,
     files.file,
     files.store,
+    notebook.notebook,
     demo.doctor,
     demo.demo,
 ):

@@ -20,6 +20,7 @@ import click
 from canvas_reports_nb import demo_canvas, opening
 from canvas_reports_nb import doctor as doctor_of
 from canvas_reports_nb.cli.errors import FAILED, exit_on_error
+from canvas_reports_nb.cli.notebook import notebooks_folder
 from canvas_reports_nb.cli.options import connecting, json_option
 from canvas_reports_nb.cli.output import plain, print_head, print_json, print_table
 from canvas_reports_nb.exceptions import FileError, MissingDependencyError
@@ -108,14 +109,11 @@ def _open_lab() -> int:
 
 def _copy_notebooks() -> Path:
     """Copy the notebooks that are missing to a folder in the working folder; keep those that are there."""
-    package = Path(__file__).parents[1]
-    checkout = package.parent / "notebooks"
-    is_checkout = checkout.is_dir() and (package.parent / "pyproject.toml").is_file()
     folder = Path.cwd() / "canvas_reports_notebooks"
     kept = []
     try:
         folder.mkdir(exist_ok=True)
-        for source in sorted((checkout if is_checkout else package / "notebooks").glob("*.ipynb")):
+        for source in sorted(notebooks_folder().glob("*.ipynb")):
             target = folder / source.name
             if not os.path.lexists(target):
                 part = target.with_suffix(".part")

@@ -38,6 +38,7 @@ def serve(
     old: bool = False,
     administers: int = 1,
     settings: Mapping[str, object] | None = None,
+    snapshots: int = 0,
     middleware: Middleware | None = None,
 ) -> Server:
     """Start a demo Canvas and return it, listening.
@@ -68,6 +69,9 @@ def serve(
         ``grade_override``, ``byte_order_mark``, ``mastery_scales``, ``hidden_points``,
         ``temporary_enrollments``, ``institutional_tags`` and ``trusted_accounts`` are True or False,
         ``separator`` is ``","``, ``";"`` or ``"locale"``, ``locale`` is ``"en"``, ``"de"`` or ``"fr"``.
+    snapshots
+        Of every run that is started, the history also holds the runs of so many past Sunday evenings, as a weekly
+        cron job would have left them.
     middleware
         Wraps the web application, to inject faults in tests. Its requests find the connection's transport in
         ``scope["state"]["transport"]``.
@@ -100,5 +104,6 @@ def serve(
         old,
         administers=administers,
         settings=Settings.of(settings or {}),
+        snapshots=snapshots,
     )
     return start(options, None if files is None else Path(files).expanduser(), scenarios, middleware)

@@ -75,6 +75,7 @@ async def index(canvas: Canvas, request: Request) -> Response:
     """GET reports/:report: past runs, newest first, in pages; an unknown type has none."""
     world = await canvas.world()
     runs = canvas.history(permitted_account(canvas, world, request), request.path_params["report"])
+    await canvas.archived(runs)
     states = await canvas.settled()
     return page_reply(canvas, request, runs, lambda run: run_body(canvas, world, run, states[run.id]))
 

@@ -5,11 +5,12 @@ import itertools
 import json
 import secrets
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from .clock import Clock, Limits, SystemClock, Throttle
 from .delivery import Delivery
@@ -18,7 +19,7 @@ from .reports import REPORT_TYPES, ReportType
 from .runs import IN_FLIGHT, LATE, Outcome, Run, RunState, states_at, stored_parameters
 from .scenarios import Scenario
 from .settings import Settings
-from .world import World, build_world
+from .world import ZONE, World, build_world
 
 MARK = "demo-canvas~"
 """Real tokens begin with a number and a tilde, so nobody takes one of these for a real one."""
@@ -43,6 +44,7 @@ class Options:
     found: tuple[FoundFile, ...] | None = None
     """Report files to serve; None computes the reports."""
     scenarios: tuple[Scenario, ...] = ()
+    snapshots: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,7 @@ class Canvas:
         self.traffic = Traffic()
         self.runs: list[Run] = []
         self.worker = ThreadPoolExecutor(1, "demo-canvas")
+        self.archivist = ThreadPoolExecutor(1, "demo-canvas-past")  # so that past runs delay no present one
         found = options.found
         # Built in the worker, so that the server listens at once.
         self._world = self.worker.submit(
@@ -106,12 +109,36 @@ class Canvas:
 
     def start(self, report: str, account_id: int, parameters: Mapping[str, object]) -> Run:
         """Queue a run."""
-        number = next(self._numbers)
-        now, sent = self.clock.now(), dict(parameters)
-        run = Run(FIRST_RUN + number, FIRST_FILE + number, report, account_id, now, sent, Future())
         # The worker takes the runs in order, like the queue. Nobody sees that a file is ready before the
         # clock reaches the end of its run, so no timer is needed.
-        run.outcome = self.worker.submit(self._deliver, run)
+        now, sent = self.clock.now(), dict(parameters)
+        run = self._add(report, account_id, sent, now)
+        if not any(each.imported and each.parameters == sent for each in self.history(account_id, report)):
+            for evening in itertools.islice(sunday_evenings(now), self.options.snapshots):
+                self._add(report, account_id, sent, evening, imported=True)
+        return run
+
+    def _add(
+        self,
+        report: str,
+        account_id: int,
+        parameters: Mapping[str, object],
+        at: datetime,
+        *,
+        imported: bool = False,
+    ) -> Run:
+        number = next(self._numbers)
+        run = Run(
+            FIRST_RUN + number,
+            FIRST_FILE + number,
+            report,
+            account_id,
+            at,
+            parameters,
+            Future(),
+            imported=imported,
+        )
+        run.outcome = (self.archivist if imported else self.worker).submit(self._deliver, run)
         self.runs.append(run)
         return run
 
@@ -144,12 +171,22 @@ class Canvas:
         real = isinstance(self.clock, SystemClock)
         while True:
             states = self.states(self.clock.now())
-            late = [r for r in self.runs if not r.outcome.done() and self._is_late(states[r.id], real=real)]
+            late = [
+                run
+                for run in self.runs
+                if not run.outcome.done() and not run.imported and self._is_late(states[run.id], real=real)
+            ]
             if not late:
                 return states
             done, _ = await asyncio.wait([asyncio.wrap_future(late[0].outcome)], timeout=PATIENCE)
             if not done:
                 return self.states(self.clock.now())
+
+    async def archived(self, runs: Iterable[Run]) -> None:
+        """Wait for the files of past runs, which no client should see unfinished."""
+        for run in runs:
+            if run.imported:
+                await asyncio.wait([asyncio.wrap_future(run.outcome)])
 
     def _is_late(self, state: RunState, *, real: bool) -> bool:
         if real:
@@ -184,6 +221,15 @@ class Canvas:
             number = FIRST_IMPORTED + index
             run = Run(number, number, file.report, 1, at, file.parameters(), outcome, imported=True)
             self.runs.append(run)
+
+
+def sunday_evenings(now: datetime) -> Iterator[datetime]:
+    """Yield the past Sunday evenings of the university, newest first: when a weekly cron job starts its runs."""
+    local = now.astimezone(ZoneInfo(ZONE))
+    evening = local.replace(hour=23, minute=30, second=0, microsecond=0)
+    evening -= timedelta(days=(evening.weekday() + 1) % 7)
+    for week in itertools.count(0 if evening < local else 1):
+        yield (evening - timedelta(weeks=week)).astimezone(UTC)
 
 
 def _types(found: Iterable[FoundFile]) -> Mapping[str, ReportType]:

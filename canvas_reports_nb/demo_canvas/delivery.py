@@ -15,6 +15,7 @@ from .reports import NoFileError, produce
 from .runs import Outcome, Run
 from .scenarios import Scenario
 from .world import World
+from .world.past import world_at
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 """English in every locale."""
@@ -57,7 +58,7 @@ class Delivery:
         return Outcome(self.clock.now(), file.path, name)
 
     def _computed(self, run: Run) -> Outcome:
-        world = self.world()
+        world = world_at(self.world(), run.created_at) if run.imported else self.world()
         folder = self.folder / str(run.id)
         folder.mkdir()
         product = produce(world, run.report, run.parameters, run.account_id, folder)

@@ -57,7 +57,7 @@ class Run:
     parameters: Mapping[str, object]
     outcome: Future[Outcome]
     imported: bool = False
-    """Found finished in a folder, so it was never in the queue."""
+    """Finished before the demo began, so it was never in the queue."""
     stopped_at: datetime | None = None
     stopped_as: str | None = None
 

@@ -136,7 +136,8 @@ def _listener() -> socket.socket:
 
 def _stop(web: _WebServer, thread: threading.Thread, canvas: Canvas, folder: Path) -> None:
     web.should_exit = web.force_exit = True
-    canvas.worker.shutdown(wait=False, cancel_futures=True)
+    for pool in (canvas.worker, canvas.archivist):
+        pool.shutdown(wait=False, cancel_futures=True)
     if thread is not threading.current_thread():  # which may collect garbage, and with it the last reference
         thread.join(START_SECONDS)
     shutil.rmtree(folder, ignore_errors=True)

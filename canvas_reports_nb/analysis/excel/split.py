@@ -112,7 +112,8 @@ def workbooks(
     index = pd.DataFrame(rows, columns=[by, "file", "rows"]).astype({by: TEXT, "file": TEXT, "rows": "Int64"})
     tables: dict[str, Any] = {"Index": index}
     if {"emails", "first_email"} & set(column_names(frame)):
-        tables["Mail list"] = mail_list(frame)
+        tables["Mail list"], without = _mail_list(frame)
+        notes += [without] if without else []
     files[named.format(unique("index", taken, _LONGEST_PART))] = (tables, notes)
     with writing_to(target):
         target.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -159,6 +160,14 @@ def mail_list(frame: FrameT, *, to: str | None = None, items: str | None = None)
     >>> crn.mail_list(frame)[["To", "Count", "List"]].values.tolist()
     [['a@example.edu', 2, 'HIST 1; HIST 2']]
     """
+    listed, without = _mail_list(frame, to, items)
+    if without:
+        warn(without)
+    return listed
+
+
+def _mail_list(frame: FrameT, to: str | None = None, items: str | None = None) -> tuple[FrameT, str]:
+    """Return the mail list, and a sentence about the rows without an address."""
     names = column_names(frame)
     address = to or next((name for name in _ADDRESSES if name in names), _ADDRESSES[0])
     item = items or next((name for name in _ITEMS if name in names), _ITEMS[0])
@@ -167,10 +176,7 @@ def mail_list(frame: FrameT, *, to: str | None = None, items: str | None = None)
     rows = query.collect()
     found = _recipients(rows, address, item)
     without = sum(not _people(cell) for cell in rows[address])
-    if without:
-        warn(
-            f"{without:,} of {rows.height:,} rows have no address in {address!r} and are not in the mail list."
-        )
+    lost = f"{without:,} of {rows.height:,} rows have no address in {address!r} and are not in the mail list."
     listed = [
         {
             "To": one,
@@ -181,7 +187,7 @@ def mail_list(frame: FrameT, *, to: str | None = None, items: str | None = None)
         for _, (one, names, texts) in sorted(found.items())
     ]
     schema = {"To": pl.String, "First name": pl.String, "Count": pl.Int64, "List": pl.String}
-    return as_kind_of(pl.LazyFrame(listed, schema=schema), frame)
+    return as_kind_of(pl.LazyFrame(listed, schema=schema), frame), lost if without else ""
 
 
 def _recipients(

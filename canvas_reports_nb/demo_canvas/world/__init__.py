@@ -18,10 +18,10 @@ from .enrollments import Plan, plan_rows
 from .enrollments import enrollments as draw_enrollments
 from .registration import Classes, register
 
-__all__ = ["NOW", "World", "build_world"]
+__all__ = ["NOW", "ZONE", "World", "build_world"]
 
 NOW = datetime(2026, 3, 2, 16, 14, tzinfo=UTC)
-_ZONE = "America/Denver"
+ZONE = "America/Denver"
 _FEWEST_STUDENTS, _ROWS_PER_STUDENT = 40, 16.3
 
 
@@ -117,7 +117,7 @@ def build_world(
     Equal arguments give equal frames on every machine. Memory is about 70 bytes per enrollment.
     """
     now = (now or NOW).astimezone(UTC).replace(microsecond=0)
-    draws, zone = Draws(seed), ZoneInfo(_ZONE)
+    draws, zone = Draws(seed), ZoneInfo(ZONE)
     calendar = catalog.Calendar(now, catalog.current_term_id(now, zone))
     terms = catalog.terms(now, zone)
     students, classes, courses, plan = _taught(draws, enrollments, calendar, terms)
@@ -134,7 +134,7 @@ def build_world(
     return World(
         seed=seed,
         now=now,
-        zone=_ZONE,
+        zone=ZONE,
         host="canvas.example.edu",
         current_term=calendar.current_term,
         accounts=table("accounts"),
