@@ -17,7 +17,7 @@ from canvas_reports_nb.exceptions import DamagedFileError, NotAReportError
 from canvas_reports_nb.frames.contents import check_csv
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import BinaryIO, TextIO
 
     from canvas_reports_nb.frames.contents import Member
@@ -207,8 +207,10 @@ class Utf8Blocks:
 
     closed = False
 
-    def __init__(self, stream: BinaryIO, dialect: Dialect) -> None:
-        self._stream = stream
+    def __init__(
+        self, stream: BinaryIO, dialect: Dialect, note: Callable[[bytes], None] | None = None
+    ) -> None:
+        self._stream, self._note = stream, note
         is_utf8 = dialect.encoding.startswith("utf-8") and not dialect.stray_bytes
         self._decoder = None if is_utf8 else codecs.getincrementaldecoder(dialect.encoding)(dialect.errors)
         self._held = b""
@@ -228,6 +230,8 @@ class Utf8Blocks:
             self._held = block[len(kept) :]
             self.last_byte = block[-1:] or self.last_byte
             if kept or not data:
+                if self._note is not None:
+                    self._note(kept)
                 return kept
 
     def _decoded(self, data: bytes) -> bytes:

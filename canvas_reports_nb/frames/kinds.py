@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from canvas_reports_nb.frames.proof import FALSE, TRUE
+
 if TYPE_CHECKING:
     from canvas_reports_nb.catalog.schemas import Column, Kind
 
@@ -28,7 +30,7 @@ _DECIMAL_COMMAS: dict[Comma, tuple[str, ...]] = {
 }
 # Microseconds from 1970 to the beginning of year 1 and to the end of year 9999.
 _FIRST_TIME, _LAST_TIME = -62_135_596_800_000_000, 253_402_300_799_999_999
-_BOOLEANS = pa.array(["true", "false", "True", "False", "TRUE", "FALSE"])
+_BOOLEANS = pa.array([*TRUE, *FALSE])
 
 _TYPES: dict[Kind, pa.DataType] = {
     "canvas_id": pa.int64(),
@@ -54,15 +56,15 @@ def arrow_type(column: Column | None) -> pa.DataType:
 
 
 def cast(cells: pa.Array, column: Column | None, *, comma: Comma = "none") -> pa.Array | Contradiction:
-    """Type one piece of a column; the row of a contradiction counts within the piece.
+    """Type one piece of a column that is not typed yet; the row of a contradiction counts within the piece.
 
     A blank cell is ``null``, an empty pair of quotes ``""``.
     """
     wanted = arrow_type(column)
-    if wanted == TEXT:
-        return cells
     if wanted == _CATEGORY:
         return _category(cells)
+    if wanted == cells.type:
+        return cells
     present = _present(cells, column)
     for pattern in _DECIMAL_COMMAS[comma] if wanted == pa.float64() else ():
         present = pc.replace_substring_regex(present, pattern, r"\1.\2")

@@ -1,15 +1,16 @@
 """One CSV as typed Arrow batches, in bounded memory whatever the size of the file.
 
-Arrow's reader comes first. If it rejects the file (rows of other lengths than the header, bytes that are not
-UTF-8), the standard library's slower reader reads it again. If a column contradicts its kind, reading starts over
-with that column as text, so a column never changes its type halfway.
+Arrow's reader comes first, and parses integers and booleans directly. If it can't, or if a cell such as ``007`` would
+lose something, it reads them again as text, which is typed here. If it rejects the file (rows of other lengths than
+the header, bytes that are not UTF-8), the standard library's slower reader reads it again. If a column contradicts its
+kind, reading starts over with that column as text, so a column never changes its type halfway.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,7 +18,7 @@ import pyarrow.csv as pacsv
 
 from canvas_reports_nb.catalog.schemas import COMPANION
 from canvas_reports_nb.exceptions import DamagedFileError
-from canvas_reports_nb.frames import kinds
+from canvas_reports_nb.frames import kinds, proof
 from canvas_reports_nb.frames.dialect import (
     Dialect,
     Utf8Blocks,
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     #: Called with the schema, returns the function that takes the batches. If it is called again, reading
     #: started over, and the batches so far no longer count.
     Sink: TypeAlias = Callable[[pa.Schema], Callable[[pa.RecordBatch], None]]
+    #: Numbers parsed directly; every cell as text, typed here; or row by row.
+    _Way: TypeAlias = Literal["direct", "text", "rows"]
 
 # Small enough that Arrow reuses the buffers of a block instead of returning them to the system.
 _BLOCK = 1024 * 1024
@@ -92,6 +95,7 @@ class _Plan:
     comma: kinds.Comma
     companions: dict[str, str]
     one_cell_results: tuple[str, ...]
+    way: _Way
 
     @property
     def schema(self) -> pa.Schema:
@@ -113,15 +117,15 @@ def _metadata(column: Column | None) -> dict[str, str] | None:
 def read(member: Member, table: Table | None, sink: Sink, *, locale: bool) -> Facts:
     """Read a CSV into a sink; without a table, every column is text."""
     dialect = read_dialect(member)
-    slow = bool(table and table.ragged)
+    way: _Way = "text" if table is None else "rows" if table.ragged else "direct"
     as_text: dict[str, kinds.Contradiction] = {}
     while True:
         facts = Facts(dialect, as_text=as_text)
         try:
-            plan = _plan(member, dialect, table, as_text, locale=locale, slow=slow)
-            contradictions = _pour(_batches(member, plan, facts, slow=slow), plan, facts, sink)
+            plan = _plan(member, dialect, table, as_text, way, locale=locale)
+            contradictions = _pour(_batches(member, plan, facts), plan, facts, sink)
         except (pa.ArrowInvalid, UnicodeDecodeError) as error:
-            dialect, slow = _fallback(member, dialect, error, slow=slow)
+            dialect, way = _fallback(member, dialect, error, way)
             continue
         except (OSError, ValueError) as error:
             if isinstance(error, OSError) and error.errno is not None:
@@ -132,15 +136,17 @@ def read(member: Member, table: Table | None, sink: Sink, *, locale: bool) -> Fa
         as_text.update(contradictions)
 
 
-def _fallback(member: Member, dialect: Dialect, error: Exception, *, slow: bool) -> tuple[Dialect, bool]:
-    """Choose what to try after an error: another encoding, then the slow reader."""
+def _fallback(member: Member, dialect: Dialect, error: Exception, way: _Way) -> tuple[Dialect, _Way]:
+    """Choose what to try after an error: all cells as text, another encoding, then the slow reader."""
+    if way == "direct":
+        return dialect, "text"
     can_guess = dialect.encoding.startswith("utf-8") and not dialect.stray_bytes and not member.encoding
     other = guessed(member, dialect) if can_guess else None
     if other is not None:
-        return other, slow
-    if slow:
+        return other, way
+    if way == "rows":
         raise DamagedFileError(f"{member.name} can't be read: {error}.") from None
-    return dialect, True
+    return dialect, "rows"
 
 
 def _checked(member: Member, facts: Facts) -> Facts:
@@ -162,12 +168,12 @@ def _plan(
     dialect: Dialect,
     table: Table | None,
     as_text: dict[str, kinds.Contradiction],
+    way: _Way,
     *,
     locale: bool,
-    slow: bool,
 ) -> _Plan:
     header = dialect.header
-    if slow:
+    if way == "rows":
         width = max(map(len, records(member, dialect)), default=0)
         # The ratings of an outcome continue past the header's last name; any other extra cells have no name.
         header += (header[-1:] if table and table.ragged else ("",)) * (width - len(header))
@@ -185,6 +191,7 @@ def _plan(
         comma,
         _companions(table, names, header),
         table.one_cell_results if table else (),
+        way,
     )
 
 
@@ -203,10 +210,10 @@ def _companions(table: Table | None, names: tuple[str, ...], header: tuple[str, 
     }
 
 
-def _batches(member: Member, plan: _Plan, facts: Facts, *, slow: bool) -> Iterator[pa.RecordBatch]:
+def _batches(member: Member, plan: _Plan, facts: Facts) -> Iterator[pa.RecordBatch]:
     if not plan.dialect.has_rows or not plan.names:
         return iter(())
-    return _slow(member, plan, facts) if slow else _fast(member, plan, facts)
+    return _slow(member, plan, facts) if plan.way == "rows" else _fast(member, plan, facts)
 
 
 def _count_blank_rows(batch: pa.RecordBatch) -> int:
@@ -222,48 +229,67 @@ def _count_blank_rows(batch: pa.RecordBatch) -> int:
 
 def _are_empty(cells: pa.Array) -> pa.Array:
     values = cells.cast(kinds.TEXT) if pa.types.is_dictionary(cells.type) else cells
-    return pc.if_else(pc.is_null(values), True, pc.equal(values, ""))
+    blank = pc.is_null(values)
+    return pc.if_else(blank, True, pc.equal(values, "")) if values.type == kinds.TEXT else blank
 
 
 def _fast(member: Member, plan: _Plan, facts: Facts) -> Iterator[pa.RecordBatch]:
+    proven = proof.Proof(plan.dialect) if plan.way == "direct" else None
     with member.open() as source:
-        blocks = Utf8Blocks(source, plan.dialect)
-        stream = pa.PythonFile(blocks, mode="r")
-        batches = pacsv.open_csv(
-            stream,
-            read_options=pacsv.ReadOptions(
-                column_names=list(plan.names),
-                skip_rows_after_names=1,
-                block_size=_BLOCK,
-            ),
-            parse_options=pacsv.ParseOptions(
-                delimiter=plan.dialect.delimiter,
-                newlines_in_values=True,
-                # In a table of one column, a blank line is a row whose cell is missing.
-                ignore_empty_lines=len(plan.names) > 1,
-            ),
-            convert_options=pacsv.ConvertOptions(
-                column_types=dict(zip(plan.names, map(_parsed_as, plan.columns), strict=True)),
-                null_values=[""],
-                strings_can_be_null=True,
-                quoted_strings_can_be_null=False,
-            ),
-        )
+        blocks = Utf8Blocks(source, plan.dialect, proven.read if proven else None)
         # Closed also after an error: otherwise its thread may still read when the process ends.
-        with batches:
+        with _open_csv(pa.PythonFile(blocks, mode="r"), plan) as batches:
+            last = None
             for batch in batches:
-                if batch.num_rows:
-                    facts.last = [column[-1].as_py() for column in batch.columns]
+                last = batch if batch.num_rows else last
+                if proven:
+                    proven.parsed(batch)
                 yield batch
+                if proven and proven.is_hopeless:
+                    break
+        if proven and not proven.holds():
+            raise pa.ArrowInvalid("printed again, a number is not what its cell was")
+        if last is not None:
+            facts.last = [column[-1].as_py() for column in last.columns]
         if blocks.last_byte == plan.dialect.delimiter.encode():
             # Arrow takes a blank last cell without a line break for a quoted one if the cell before it is.
             raise pa.ArrowInvalid("the last cell is blank and has no line break")
 
 
-def _parsed_as(column: Column | None) -> pa.DataType:
+def _open_csv(stream: pa.NativeFile, plan: _Plan) -> pacsv.CSVStreamingReader:
+    return pacsv.open_csv(
+        stream,
+        read_options=pacsv.ReadOptions(
+            column_names=list(plan.names), skip_rows_after_names=1, block_size=_BLOCK
+        ),
+        parse_options=pacsv.ParseOptions(
+            delimiter=plan.dialect.delimiter,
+            newlines_in_values=True,
+            # In a table of one column, a blank line is a row whose cell is missing.
+            ignore_empty_lines=len(plan.names) > 1,
+        ),
+        convert_options=pacsv.ConvertOptions(
+            column_types={n: _parsed_as(c, plan) for n, c in zip(plan.names, plan.columns, strict=True)},
+            null_values=[""],
+            true_values=proof.TRUE,
+            false_values=proof.FALSE,
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+        ),
+    )
+
+
+def _parsed_as(column: Column | None, plan: _Plan) -> pa.DataType:
     """Return text, to be typed later; an enumeration takes any text, so the parser may number it at once."""
     kind = kinds.arrow_type(column)
-    return kind if pa.types.is_dictionary(kind) else kinds.TEXT
+    return (
+        kind if pa.types.is_dictionary(kind) or (plan.way == "direct" and _is_direct(column)) else kinds.TEXT
+    )
+
+
+def _is_direct(column: Column | None) -> bool:
+    """Whether the parser may type a column at once, because the type shows whether a cell lost something."""
+    return column is not None and column.kind in ("canvas_id", "integer", "boolean") and not column.words
 
 
 def _slow(member: Member, plan: _Plan, facts: Facts) -> Iterator[pa.RecordBatch]:
