@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pandas as pd
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from canvas_reports_nb.frames.provenance import Provenance
     from canvas_reports_nb.typing import Engine
 
+#: Columns in memory, by name.
+Columns: TypeAlias = "dict[str, pa.ChunkedArray]"
 #: The values of each enumeration, by column.
 Categories: TypeAlias = "dict[str, list[str]]"
 
@@ -79,32 +82,47 @@ def convert(table: pa.Table, provenance: Provenance, engine: Engine) -> Any:
     return frame if engine == "pandas" else dask_frame(lambda _: frame, [0], frame.iloc[:0])
 
 
-def load(path: Path, provenance: Provenance, engine: Engine, columns: Sequence[str] | None = None) -> Any:
-    """Load a Parquet file as an engine's frame."""
+def load(
+    path: Path,
+    provenance: Provenance,
+    engine: Engine,
+    columns: Sequence[str] | None = None,
+    kept: Columns | None = None,
+) -> Any:
+    """Load a Parquet file as an engine's frame; take columns that are still in memory from there."""
     check_engine(engine)
     schema = pq.read_schema(path)
     wanted = pick(schema.names, columns)
+    names = schema.names if wanted is None else wanted
+    read = partial(_read, path)
+    if kept and names and kept.keys() >= set(names):
+        read = partial(_taken, kept, schema)
     match engine:
         case "pandas":
-            frame = pandas_by_columns(schema.names if wanted is None else wanted, lambda n: _read(path, n))
+            frame = pandas_by_columns(names, read)
             frame.attrs[ATTRS_KEY] = provenance.to_dict()
             return frame
         case "polars":
-            return scan(path, wanted).collect()
+            return scan(path, wanted).collect() if not kept else pl.from_arrow(read(names))
         case "arrow":
-            table = _read(path, wanted)
+            table = read(names)
             if wanted == []:
                 return table  # with other metadata, a table without columns would lose its rows
             record = {ATTRS_KEY.encode(): json.dumps(provenance.to_dict())}
             return table.replace_schema_metadata({**(table.schema.metadata or {}), **record})
-    return _load_dask(path, provenance, schema.names if wanted is None else wanted)
+    return _load_dask(path, provenance, names)
 
 
-def _read(path: Path, columns: list[str] | None) -> pa.Table:
+def _taken(kept: Columns, schema: pa.Schema, names: Sequence[str]) -> pa.Table:
+    """Return columns in memory as they would be read, and free them when the caller no longer needs them."""
+    fields = pa.schema([schema.field(name) for name in names], schema.metadata)
+    return pa.Table.from_arrays([kept.pop(name) for name in names], schema=fields)
+
+
+def _read(path: Path, columns: Sequence[str]) -> pa.Table:
     # One file, not a dataset: a folder named "account=1" must not become a column.
     with pq.ParquetFile(path, memory_map=True) as file:
-        table = file.read(columns=columns)
-    return table if columns is None else table.select(columns)
+        return file.read(columns=columns).select(columns)
 
 
 def scan(path: Path, columns: Sequence[str] | None = None) -> pl.LazyFrame:

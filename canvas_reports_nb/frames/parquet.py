@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -29,12 +29,14 @@ from canvas_reports_nb.frames.provenance import ATTRS_KEY
 from canvas_reports_nb.frames.reading import Facts, read
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from canvas_reports_nb.frames.contents import Member
+    from canvas_reports_nb.frames.engines import Columns
     from canvas_reports_nb.frames.identity import Identity
     from canvas_reports_nb.frames.provenance import Provenance
 
+    Keep: TypeAlias = Mapping[str | None, Collection[str] | None]
 
 _LOG = logging.getLogger(__name__)
 # Large enough to compress well, small enough that a scan can skip and memory stays flat.
@@ -64,17 +66,31 @@ def write_parquet(
 
     The file's metadata holds the provenance, so the file alone shows where it came from.
     """
-    facts, made, _ = _write_hashed(member, identity, target, lambda: provenance)
-    return facts, made
+    written = _write(member, identity, target, lambda: provenance)
+    return written.facts, written.provenance
 
 
-def _write_hashed(
-    member: Member, identity: Identity, target: Path, origin: Callable[[], Provenance]
-) -> tuple[Facts, Provenance, str]:
-    """Do as `write_parquet`, and return also the SHA-256; ``origin`` is called when the CSV was read to its end."""
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A Parquet file, and the columns that are also kept in memory."""
+
+    facts: Facts
+    provenance: Provenance
+    sha256: str
+    kept: Columns
+
+
+def _write(
+    member: Member,
+    identity: Identity,
+    target: Path,
+    origin: Callable[[], Provenance],
+    keep: Callable[[str], bool] | None = None,
+) -> _Written:
+    """Do as `write_parquet`; ``origin`` is called when the CSV was read to its end."""
     with ExitStack() as stack:
         stream = HashedFile(stack.enter_context(open_private(target)))
-        sink = _ParquetSink(stream, stack.enter_context(ThreadPoolExecutor(1, "parquet")))
+        sink = _ParquetSink(stream, stack.enter_context(ThreadPoolExecutor(1, "parquet")), keep)
         stack.callback(sink.abandon)
         facts = read(member, identity.schema, sink, locale=identity.locale)
         made = origin()
@@ -89,14 +105,17 @@ def _write_hashed(
         sink.close({ATTRS_KEY: json.dumps(made.to_dict())})
         stream.flush()
         os.fsync(stream.fileno())
-    return facts, made, stream.sha256
+    return _Written(facts, made, stream.sha256, sink.kept())
 
 
 class _ParquetSink:
     """Writes one row group while the next one is read; both do most of their work outside Python."""
 
-    def __init__(self, stream: HashedFile, worker: ThreadPoolExecutor) -> None:
-        self._stream, self._worker = stream, worker
+    def __init__(
+        self, stream: HashedFile, worker: ThreadPoolExecutor, keep: Callable[[str], bool] | None = None
+    ) -> None:
+        self._stream, self._worker, self._keep = stream, worker, keep
+        self._kept: list[pa.Table] = []
         self._writer: pq.ParquetWriter | None = None
         self._waiting: list[pa.RecordBatch] = []
         self._rows = 0
@@ -108,7 +127,7 @@ class _ParquetSink:
         if self._writer is not None:
             self._writer.close()
         self._stream.restart()
-        self._waiting, self._rows = [], 0
+        self._waiting, self._rows, self._kept = [], 0, []
         integers = [field.name for field in schema if pa.types.is_integer(field.type)]
         self._writer = pq.ParquetWriter(
             self._stream,
@@ -134,8 +153,11 @@ class _ParquetSink:
         self._waiting, self._rows = [], 0
 
     def _write(self, table: pa.Table) -> None:
+        table = table.unify_dictionaries()
         if self._writer is not None:
-            self._writer.write_table(table.unify_dictionaries(), row_group_size=table.num_rows)
+            self._writer.write_table(table, row_group_size=table.num_rows)
+        if self._keep is not None:
+            self._kept.append(table.select(list(filter(self._keep, table.column_names))).combine_chunks())
 
     def _finish_writing(self) -> None:
         if self._writing is not None:
@@ -151,6 +173,11 @@ class _ParquetSink:
         self._finish_writing()
         self._writer.add_key_value_metadata(metadata)
         self._writer.close()
+
+    def kept(self) -> Columns:
+        """Return the columns to keep, in pieces of a row group."""
+        whole = pa.concat_tables(self._kept).unify_dictionaries() if self._kept else None
+        return {} if whole is None else dict(zip(whole.column_names, whole.columns, strict=True))
 
     def abandon(self) -> None:
         """Close a writer after an error, because it complains if it is collected open."""
@@ -182,11 +209,22 @@ def guess_warning(table: str, problem: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """The typed files of a report file: the sidecar's entry for each table, and warnings for the user."""
+    """The typed files of a report file.
+
+    Attributes
+    ----------
+    tables : dict
+        The sidecar's entry for each table.
+    warnings : list of str
+        For the user.
+    kept : dict
+        The columns of each table that the caller wants as a frame now, so that they need not be read again.
+    """
 
     in_zip: bool
     tables: dict[str, dict[str, Any]]
     warnings: list[str]
+    kept: dict[str, Columns]
 
 
 def derive(path: Path, folder: Path, provenance: Provenance, parameters: Mapping[str, Any]) -> Derived:
@@ -205,6 +243,7 @@ def derive_arriving(
     folder: Path,
     provenance: Provenance,
     parameters: Mapping[str, Any],
+    keep: Keep | None = None,
 ) -> Derived:
     """Do as `derive` with the file that ``download`` brings, in a second thread while it arrives.
 
@@ -214,11 +253,13 @@ def derive_arriving(
         Gives ``arriving`` the file and, at its end, the whole provenance.
     provenance : Provenance
         What is known before.
+    keep : mapping, optional
+        The columns that the caller wants as a frame now, by table; ``None`` for all columns, or any table.
     """
     made = None
     if _dask_client() is None:
         with ThreadPoolExecutor(1, "convert") as worker:
-            early = worker.submit(_derive_early, arriving, folder, provenance, parameters)
+            early = worker.submit(_derive_early, arriving, folder, provenance, parameters, keep)
             try:
                 download()
                 made = early.result()
@@ -235,12 +276,16 @@ def derive_arriving(
 
 
 def _derive_early(
-    arriving: ArrivingFile, folder: Path, provenance: Provenance, parameters: Mapping[str, Any]
+    arriving: ArrivingFile,
+    folder: Path,
+    provenance: Provenance,
+    parameters: Mapping[str, Any],
+    keep: Keep | None,
 ) -> Derived | None:
     """Write the typed files of a file that arrives; ``None`` if it must be read again when all of it is there."""
     while (attempt := arriving.attempt()) is not None:
         try:
-            return derive_here(attempt, folder, provenance, parameters)
+            return derive_here(attempt, folder, provenance, parameters, keep)
         except AttemptEndedError:
             again = True
         except Exception as error:  # noqa: BLE001 - reading the whole file shows it, if it remains
@@ -256,12 +301,17 @@ def _derive_early(
 
 
 def derive_here(
-    source: Path | Attempt, folder: Path, provenance: Provenance, parameters: Mapping[str, Any] | None = None
+    source: Path | Attempt,
+    folder: Path,
+    provenance: Provenance,
+    parameters: Mapping[str, Any] | None = None,
+    keep: Keep | None = None,
 ) -> Derived:
     """Write the typed files of a report file into a folder."""
     origin = source.arriving.known if isinstance(source, Attempt) else lambda: provenance
     members = csv_members(source, provenance.source)
     tables: dict[str, dict[str, Any]] = {}
+    kept: dict[str, Columns] = {}
     warned = [note for member in members for note in member.notes]
     rejected: NotAReportError | None = None
     for member in members:
@@ -277,12 +327,21 @@ def derive_here(
             continue
         taken = [Path(each["file"]).stem for each in tables.values()]
         target = folder / f"{disk_name(identity.table, safe=' ', taken=taken)}.parquet"
-        facts, made, digest = _write_hashed(member, identity, target, origin)
-        tables[identity.table] = {**file_facts(target, digest), "provenance": made.to_dict()}
-        warned += warnings_of(facts, identity)
+        written = _write(member, identity, target, origin, _columns_to_keep(keep or {}, identity.table))
+        kept[identity.table] = written.kept
+        made = {"provenance": written.provenance.to_dict()}
+        tables[identity.table] = {**file_facts(target, written.sha256), **made}
+        warned += warnings_of(written.facts, identity)
     if rejected and not tables:
         raise rejected
-    return Derived(members[0].in_zip, tables, warned)
+    return Derived(members[0].in_zip, tables, warned, kept)
+
+
+def _columns_to_keep(keep: Keep, table: str) -> Callable[[str], bool] | None:
+    if table not in keep and None not in keep:
+        return None
+    columns = keep.get(table, keep.get(None))
+    return lambda name: columns is None or name in columns
 
 
 def _dask_client() -> Any:

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
     from canvas_reports_nb.canvas_api.client import AccountReports
     from canvas_reports_nb.canvas_api.models import ReportRun
+    from canvas_reports_nb.frames.engines import Columns
+    from canvas_reports_nb.frames.parquet import Keep
     from canvas_reports_nb.store.store import Store
     from canvas_reports_nb.store.stored_run import ReportResult
 
@@ -60,10 +62,12 @@ def retrieve(
     *,
     key: str | None = None,
     asked: Mapping[str, Any] | None = None,
+    keep: Keep | None = None,
 ) -> ReportResult:
     """Return the result of a complete run: from the store, else downloaded, converted and stored.
 
-    ``key`` is the key of the query; by default, that of the parameters Canvas stored. ``asked`` is its question.
+    ``key`` is the key of the query; by default, that of the parameters Canvas stored. ``asked`` is its question,
+    ``keep`` the columns of each table to keep in memory for the first frame, see `frames.derive_arriving`.
 
     Raises
     ------
@@ -84,9 +88,9 @@ def retrieve(
             host=urlsplit(url).netloc, account=api.account, asked=question, time_zone=_time_zone(api)
         )
         try:
-            facts = _fetch(api, folder, run, origin, show)
+            facts, kept = _fetch(api, folder, run, origin, show, keep)
             facts["key"] = key_of(run.report, run.parameters) if key is None else key
-            stored = store.seal(folder, facts)
+            stored = replace(store.seal(folder, facts), kept=kept)
             store.evict(keep=stored)
         except BaseException as error:
             # A partial file is never used again, and it may contain names and grades.
@@ -144,8 +148,9 @@ def _fetch(
     run: ReportRun,
     origin: Provenance,
     show: Callable[[ProgressEvent], None],
-) -> dict[str, Any]:
-    """Download and convert the file of a run; return the content of its sidecar."""
+    keep: Keep | None,
+) -> tuple[dict[str, Any], dict[str, Columns]]:
+    """Download and convert the file of a run; return the content of its sidecar, and the columns to keep."""
     if run.attachment is None or not run.attachment.url:
         raise UnexpectedAnswerError(
             "Canvas completed the run but sent no file.",
@@ -164,14 +169,15 @@ def _fetch(
     with open_private(part) as file:
         body = _Body(file, run.attachment.size, frames.ArrivingFile(part))
         derived = frames.derive_arriving(
-            body.arriving, lambda: _download(api, run, body, known, show), folder, known, run.parameters
+            body.arriving, lambda: _download(api, run, body, known, show), folder, known, run.parameters, keep
         )
     raw = part.replace(folder / ("raw.zip" if derived.in_zip else "raw.csv"))
-    return {
+    facts = {
         "provenance": body.arriving.known().to_dict(),
         "raw": file_facts(raw, body.digest.hexdigest()),
         "tables": derived.tables,
     }
+    return facts, derived.kept
 
 
 def _iso(moment: datetime | None) -> str | None:

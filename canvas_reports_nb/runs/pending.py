@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from canvas_reports_nb.canvas_api.models import ReportRun
     from canvas_reports_nb.catalog.query import Query
+    from canvas_reports_nb.frames.parquet import Keep
     from canvas_reports_nb.runs.account import AccountRuns
     from canvas_reports_nb.runs.decide import Decision
     from canvas_reports_nb.store.stored_run import ReportResult
@@ -61,6 +62,8 @@ class PendingRun:
         The earlier runs to try if the chosen one has no file.
     passed : int
         How many runs were passed over.
+    keep : mapping, optional
+        The columns of each table that the caller wants as a frame now.
     """
 
     runs: AccountRuns
@@ -82,6 +85,7 @@ class PendingRun:
     is_reused: bool = False
     others: tuple[ReportRun, ...] = ()
     passed: int = 0
+    keep: Keep | None = None
 
     def take(self, decision: Decision, known: Collection[int]) -> None:
         """Continue with the run that was decided on."""

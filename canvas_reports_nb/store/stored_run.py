@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
+    from canvas_reports_nb.frames.engines import Columns
     from canvas_reports_nb.typing import Engine
 
 _LOG = logging.getLogger(__name__)
@@ -94,7 +95,8 @@ class ReportResult:
         """Return one table as a frame of an engine; ``table`` is optional if the run has only one."""
         path = self.parquet(table)
         with self._damage_explained():
-            return frames.load(path, self.provenance_of(self._choose(table)), engine, columns)
+            name = self._choose(table)
+            return frames.load(path, self.provenance_of(name), engine, columns, self.kept.pop(name, None))
 
     def parquet(self, table: str | None = None) -> Path:
         """Return the path of the typed Parquet file of one table."""
