@@ -94,16 +94,15 @@ def load(
     schema = pq.read_schema(path)
     wanted = pick(schema.names, columns)
     names = schema.names if wanted is None else wanted
-    read = partial(_read, path)
-    if kept and names and kept.keys() >= set(names):
-        read = partial(_taken, kept, schema)
+    in_memory = bool(names) and set(names) <= (kept or {}).keys()
+    read = partial(_taken, kept or {}, schema) if in_memory else partial(_read, path)
     match engine:
         case "pandas":
             frame = pandas_by_columns(names, read)
             frame.attrs[ATTRS_KEY] = provenance.to_dict()
             return frame
         case "polars":
-            return scan(path, wanted).collect() if not kept else pl.from_arrow(read(names))
+            return pl.from_arrow(read(names)) if in_memory else scan(path, wanted).collect()
         case "arrow":
             table = read(names)
             if wanted == []:

@@ -29,14 +29,14 @@ from canvas_reports_nb.frames.provenance import ATTRS_KEY
 from canvas_reports_nb.frames.reading import Facts, read
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Mapping
 
     from canvas_reports_nb.frames.contents import Member
     from canvas_reports_nb.frames.engines import Columns
     from canvas_reports_nb.frames.identity import Identity
     from canvas_reports_nb.frames.provenance import Provenance
 
-    Keep: TypeAlias = Mapping[str | None, Collection[str] | None]
+    Keep: TypeAlias = Mapping[str | None, Any]
 
 _LOG = logging.getLogger(__name__)
 # Large enough to compress well, small enough that a scan can skip and memory stays flat.
@@ -243,6 +243,7 @@ def derive_arriving(
     folder: Path,
     provenance: Provenance,
     parameters: Mapping[str, Any],
+    *,
     keep: Keep | None = None,
 ) -> Derived:
     """Do as `derive` with the file that ``download`` brings, in a second thread while it arrives.
@@ -341,7 +342,8 @@ def _columns_to_keep(keep: Keep, table: str) -> Callable[[str], bool] | None:
     if table not in keep and None not in keep:
         return None
     columns = keep.get(table, keep.get(None))
-    return lambda name: columns is None or name in columns
+    # Of other objects, the load that follows takes the columns; an iterator must keep them until then.
+    return lambda name: not isinstance(columns, list | tuple) or name in columns
 
 
 def _dask_client() -> Any:

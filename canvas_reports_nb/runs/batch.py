@@ -238,7 +238,10 @@ class Batch:
             key = None  # the warning was shown once; the run must not answer the next call without it
         show, asked = self._moved(pending), query.question if query else None
         try:
-            pending.finish(retrieve(runs.api, runs.store, runs.url, run, show, key=key, asked=asked))
+            found = retrieve(
+                runs.api, runs.store, runs.url, run, show, key=key, asked=asked, keep=pending.keep
+            )
+            pending.finish(found)
         except StoreLockedError as error:
             self._wait_for_lock(pending, run, error)
         except _FILE_MISSING as error:

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import urlsplit
@@ -88,7 +89,7 @@ def retrieve(
             host=urlsplit(url).netloc, account=api.account, asked=question, time_zone=_time_zone(api)
         )
         try:
-            facts, kept = _fetch(api, folder, run, origin, show, keep)
+            facts, kept = _fetch(api, folder, run, origin, show, keep=keep)
             facts["key"] = key_of(run.report, run.parameters) if key is None else key
             stored = replace(store.seal(folder, facts), kept=kept)
             store.evict(keep=stored)
@@ -148,6 +149,7 @@ def _fetch(
     run: ReportRun,
     origin: Provenance,
     show: Callable[[ProgressEvent], None],
+    *,
     keep: Keep | None,
 ) -> tuple[dict[str, Any], dict[str, Columns]]:
     """Download and convert the file of a run; return the content of its sidecar, and the columns to keep."""
@@ -169,7 +171,12 @@ def _fetch(
     with open_private(part) as file:
         body = _Body(file, run.attachment.size, frames.ArrivingFile(part))
         derived = frames.derive_arriving(
-            body.arriving, lambda: _download(api, run, body, known, show), folder, known, run.parameters, keep
+            body.arriving,
+            lambda: _download(api, run, body, known, show),
+            folder,
+            known,
+            run.parameters,
+            keep=keep,
         )
     raw = part.replace(folder / ("raw.zip" if derived.in_zip else "raw.csv"))
     facts = {

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import date
 
+    from canvas_reports_nb.frames.parquet import Keep
     from canvas_reports_nb.runs.account import AccountRuns
     from canvas_reports_nb.runs.progress import Progress, ProgressSink
     from canvas_reports_nb.store.stored_run import ReportResult
@@ -45,10 +46,12 @@ def read_one(
     as_of: str | date | None = None,
     within: Age | None = None,
     zone: str | None = None,
+    keep: Keep | None = None,
 ) -> ReportResult:
     """Return the result of one report; see `Connection.read_report`.
 
     ``tables`` are those the caller wants: a table that a new run would not have is an error before it is started.
+    ``keep`` are the columns that it wants as a frame now.
     """
     check_wait(timeout, on_interrupt)
     check_past(as_of, within, zone, run_id)
@@ -58,12 +61,12 @@ def read_one(
             run = find_past(runs, report, asked, past, offline=offline)
         return run if not isinstance(run, ReportJob) else run.result(timeout, progress, on_interrupt)
     if run_id is not None:
-        run = _given_run(runs, report, numbered(run_id), asked, offline=offline, timeout=timeout)
+        run = _given_run(runs, report, numbered(run_id), asked, offline=offline, timeout=timeout, keep=keep)
         return run if not isinstance(run, ReportJob) else run.result(timeout, progress, on_interrupt)
     if offline:
         return _stored_only(runs, report, asked, max_age)
     sink = resolve(progress)
-    pending = PendingRun(runs, report)
+    pending = PendingRun(runs, report, keep=keep)
     try:
         with runs.waiter.limit(timeout):
             with in_time(runs.waiter, timeout, report):
@@ -161,6 +164,7 @@ def _given_run(
     *,
     offline: bool,
     timeout: float | None,
+    keep: Keep | None,
 ) -> ReportResult | ReportJob:
     """Return exactly the run with this id, from the store or as a job, if it fits the parameters beside it."""
     kept = runs.stored_run(report, run_id)
@@ -180,7 +184,7 @@ def _given_run(
         if run is None:
             raise AssertionError("without a stored run, Canvas describes it")
         _check_fits(runs, report, run_id, asked, run.parameters)
-    return ReportJob(PendingRun(runs, report), run)
+    return ReportJob(PendingRun(runs, report, keep=keep), run)
 
 
 def _check_fits(

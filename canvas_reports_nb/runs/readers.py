@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
+    from canvas_reports_nb.frames.parquet import Keep
     from canvas_reports_nb.runs.account import AccountRuns
     from canvas_reports_nb.runs.many import ReportsResult
     from canvas_reports_nb.runs.progress import Progress
@@ -60,14 +61,14 @@ class Readers:
         max_age: Age = _ONE_DAY, as_of: str | date | None = None, within: Age | None = None,
         zone: str | None = None, run_id: int | None = None, offline: bool = False,
         progress: Progress = "auto", timeout: float | None = None, on_interrupt: OnInterrupt = "detach",
-        **report_parameters: Any,
+        keep: Keep | None = None, **report_parameters: Any,
     ) -> ReportResult:
-        """Return the result behind `read_report`; ``tables`` are checked before a run is started."""
+        """Return the result behind `read_report`; ``tables`` are checked first, ``keep`` are columns to load next."""
         most = math.inf if offline and max_age is _ONE_DAY else seconds(max_age)
         return read_one(
             self._runs, report, merged(report, parameters, report_parameters), tables=tables,
             max_age=most, run_id=run_id, offline=offline, progress=progress, timeout=timeout,
-            on_interrupt=on_interrupt, as_of=as_of, within=within, zone=zone,
+            on_interrupt=on_interrupt, as_of=as_of, within=within, zone=zone, keep=keep,
         )
 
     def obtain_reports(
@@ -164,8 +165,8 @@ class Readers:
         return self._load(
             lambda result: result.load(engine, table, columns), engine == "dask", report, parameters=parameters, tables=[table],
             max_age=max_age, as_of=as_of, within=within, zone=zone, run_id=run_id, offline=offline,
-            progress=progress, timeout=timeout,
-            on_interrupt=on_interrupt, **report_parameters,
+            progress=progress, timeout=timeout, on_interrupt=on_interrupt,
+            keep=None if engine == "dask" else {table: columns}, **report_parameters,
         )
 
     @overload
@@ -223,12 +224,13 @@ class Readers:
         {'users': 232, 'terms': 10}
         """
         frames.check_engine(engine)
+        wanted: Sequence[Any] = [table] if isinstance(table, str) else table or ()
         return self._load(
             lambda result: _load_tables(result, engine, table, columns), engine == "dask", report,
-            parameters=parameters, tables=[table] if isinstance(table, str) else table or (),
+            parameters=parameters, tables=wanted,
             max_age=max_age, as_of=as_of, within=within, zone=zone, run_id=run_id, offline=offline,
-            progress=progress, timeout=timeout,
-            on_interrupt=on_interrupt, **report_parameters,
+            progress=progress, timeout=timeout, on_interrupt=on_interrupt,
+            keep=None if engine == "dask" else dict.fromkeys(wanted or [None], columns), **report_parameters,
         )
 
     @reader()

@@ -53,6 +53,8 @@ class ReportResult:
         The contents of the sidecar.
     asked : mapping, optional
         The question of this call; another one may have started the run.
+    kept : dict
+        The columns of each table that are still in memory, for the first frame.
 
     Examples
     --------
@@ -64,6 +66,7 @@ class ReportResult:
     folder: Path
     facts: Mapping[str, Any]
     asked: Mapping[str, Any] | None = field(default=None, compare=False)
+    kept: dict[str, Columns] = field(default_factory=dict, compare=False)
 
     def __hash__(self) -> int:
         return hash(self.folder)

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+import polars.testing as polars_testing
 import pytest
 
 from canvas_reports_nb import exceptions as exc
@@ -15,7 +17,7 @@ from canvas_reports_nb.frames import parquet
 from canvas_reports_nb.frames.arriving import ArrivingFile, AttemptEndedError
 from canvas_reports_nb.frames.parquet import derive_arriving
 from canvas_reports_nb.frames.provenance import Provenance
-from tests.unit.frames.generated_tables import generate
+from tests.unit.frames.generated_tables import Generated, generate
 
 REPORT = "last_user_access_csv"
 HEADER = b"user id,user sis id,user name,last access at,last ip\n"
@@ -221,3 +223,46 @@ def test_a_reader_is_stopped_even_if_the_file_is_complete(tmp_path: Path) -> Non
 def _no_thread_waits() -> Iterator[None]:
     yield
     assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("convert")]
+
+
+@pytest.mark.parametrize("seed", range(0, 40, 2))
+@pytest.mark.parametrize("engine", ["pandas", "polars", "arrow"])
+def test_a_frame_from_memory_is_the_one_from_the_store(tmp_path: Path, seed: int, engine: Any) -> None:
+    made = generate(seed, large=seed % 20 == 0)
+    columns = None if seed % 3 else list(made.expected)[::-2]
+    frame, stored = frames_of(tmp_path, made, engine, columns)
+    match engine:
+        case "pandas":
+            pd.testing.assert_frame_equal(frame, stored)
+            assert list(frame.dtypes) == list(stored.dtypes)
+            assert frame.attrs == stored.attrs
+        case "polars":
+            polars_testing.assert_frame_equal(frame, stored)
+            assert frame.schema == stored.schema
+        case "arrow":
+            assert frame.schema.equals(stored.schema, check_metadata=True)
+            assert frame.to_pydict() == stored.to_pydict()
+
+
+def frames_of(folder: Path, generated: Generated, engine: Any, columns: list[str] | None) -> tuple[Any, Any]:
+    """Return the frame of a file that arrived, once from the columns that were kept and once from its Parquet file."""
+    arriving = ArrivingFile(folder / "raw.part")
+    arriving.path.write_bytes(generated.data)
+    known = Provenance(report=generated.report, source="raw.csv")
+    parameters = {generated.table: True} if generated.table else {}
+
+    def download() -> None:
+        arriving.grow(len(generated.data))
+        arriving.finish(known)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", exc.ReportWarning)
+        made = derive_arriving(arriving, download, folder, known, parameters, keep={None: columns})
+    ((name, facts),) = made.tables.items()
+    path, kept = folder / facts["file"], made.kept[name]
+    if columns is not None:
+        assert sorted(kept) == sorted(columns) or not facts["provenance"]["rows"]
+    stored = frames.load(path, known, engine, columns)
+    frame = frames.load(path, known, engine, columns, kept)
+    assert not kept  # each is handed over once, and then only the caller has it
+    return frame, stored
