@@ -132,6 +132,7 @@ def test_sql_finds_the_same(older: pl.DataFrame, newer: pl.DataFrame) -> None:
         (pl.Series(["", None, "a", ""]), pl.Series([None, "", "", "a"]), 2),
         (pl.Series(["", None], dtype=pl.Categorical), pl.Series([None, ""], dtype=pl.Categorical), 0),
         (pl.Series([1.0, 2.0]), pl.Series([1, 3]), 1),
+        (pl.Series([1e20, 90.0]), pl.Series(["100000000000000000000", "12345678901234567890"]), 1),
         (pl.Series([float("nan"), None]), pl.Series([None, float("nan")], dtype=pl.Float64), 0),
         (pl.Series(["a", "b"], dtype=pl.Categorical), pl.Series(["a", "c"], dtype=pl.Enum(["c", "a"])), 1),
         (pl.Series(["a", None]), pl.Series([None, None], dtype=pl.Null), 1),
@@ -150,7 +151,7 @@ def test_sql_finds_the_same(older: pl.DataFrame, newer: pl.DataFrame) -> None:
         ),
     ],
     ids=["id-text", "zero", "id-float", "score-text", "no-score", "quotes", "quotes in a category",
-         "float-int", "nan", "category", "empty", "boolean",
+         "float-int", "twenty digits", "nan", "category", "empty", "boolean",
          "boolean-pandas", "boolean-word", "time-text", "unit"],
 )  # fmt: skip
 def test_columns_of_two_types_are_compared_as_text(before: pl.Series, after: pl.Series, differ: int) -> None:

@@ -173,6 +173,8 @@ def test_a_blank_is_not_sent(blank: object) -> None:
         ({"course_id": "007"}, {"course_id": "007"}),
         ({"skip_message": False}, {}),
         ({"skip_message": "false"}, {}),
+        ({"skip_message": "False"}, {}),
+        ({"skip_message": "no"}, {}),
         ({"skip_message": True}, {"skip_message": True}),
     ],
 )
@@ -185,6 +187,15 @@ def test_values_as_they_are_sent(given_: dict[str, Any], wire: dict[str, Any]) -
 @pytest.mark.parametrize(("value", "on"), [(False, False), ("0", False), (True, True)])
 def test_created_by_sis_is_on_whenever_sent(value: object, on: bool) -> None:
     assert ("created_by_sis" in read_parameters(PROVISIONING, {"created_by_sis": value})) is on
+
+
+@pytest.mark.parametrize("word", [" False", "no", "N", "f", "0", "OFF", 0])
+def test_every_word_for_off_switches_a_file_off(word: object) -> None:
+    assert read_parameters(PROVISIONING, {"users": True, "courses": word}) == {
+        "users": True,
+        "courses": False,
+    }
+    assert expected_tables(PROVISIONING, {"users": "Yes", "courses": word}) == ("users",)
 
 
 def test_values_from_numpy_become_python_values() -> None:

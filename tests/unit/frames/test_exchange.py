@@ -187,12 +187,13 @@ def test_ids_of_two_dtypes_are_not_joined() -> None:
 
 
 def test_pseudonyms_are_not_joined_to_ids() -> None:
-    raw, hidden, texts, nothing = (
+    raw, hidden, texts, long, nothing = (
         pl.DataFrame({"id": values}, schema={"id": dtype})
         for values, dtype in (
             ([1, LOWEST_PSEUDONYM - 1], pl.Int64),
             ([LOWEST_PSEUDONYM, None], pl.Int64),
             (["p1"], pl.String),
+            (["12345678901234567890"], pl.String),  # longer than any integer
             ([None], pl.Int64),
         )
     )
@@ -200,7 +201,8 @@ def test_pseudonyms_are_not_joined_to_ids() -> None:
         with pytest.raises(ParameterError, match="are pseudonyms and 'id' are not"):
             check_joinable(left.lazy(), "id", right.lazy(), "id", made_of=(left, right))
         check_joinable(left.lazy(), "id", right.lazy(), "id", made_of=(left.lazy(), right))
-    for one, other in ((raw, raw), (hidden, hidden), (raw, nothing), (hidden, nothing), (texts, texts)):
+    equal = ((each, each) for each in (raw, hidden, texts, long))
+    for one, other in (*equal, (raw, nothing), (hidden, nothing), (texts, long)):
         check_joinable(one.lazy(), "id", other.lazy(), "id", made_of=(one, other))
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from canvas_reports_nb.canvas_api.models import ReportRun
 from canvas_reports_nb.catalog.query import Query
 from canvas_reports_nb.runs.decide import (
+    ago,
     estimate,
     free_slots,
     may_poll_again,
@@ -125,3 +126,19 @@ def test_every_choice_answers_the_query_and_can_be_used(
         assert age <= hours if run.is_complete else (not run.is_ended and age <= 24)
         assert run in listed[:2] or asked.is_same(run.parameters, run.created_at)
     assert (decision.action == "start") == (not choices)
+
+
+@pytest.mark.parametrize(
+    ("age", "words"),
+    [
+        (-5, "0 s ago"),
+        (1.4, "1 s ago"),
+        (89, "89 s ago"),
+        (90, "2 min ago"),
+        (5_399, "90 min ago"),
+        (5_400, "1.5 h ago"),
+        (86_400, "24.0 h ago"),
+    ],
+)
+def test_the_words_of_an_age(age: float, words: str) -> None:
+    assert ago(age) == words

@@ -319,6 +319,7 @@ def test_a_lock_is_tried_once_without_blocking(busy: Store) -> None:
 def test_a_run_that_is_stored_again_is_neither_removed_nor_quarantined(busy: Store) -> None:
     run = Store(busy.path).find(URL, ACCOUNT, GRADES, 7)
     assert run is not None
+    busy._waiter = Waiter(sleep=lambda _: pytest.fail("it must not wait"))
     busy.limit = 1
     busy.evict(keep(busy, 8))
     busy.discard(run)
@@ -327,6 +328,27 @@ def test_a_run_that_is_stored_again_is_neither_removed_nor_quarantined(busy: Sto
     (run.folder / f"{GRADES}.parquet").write_bytes(b"half")
     assert Store(busy.path).verify(run) is None
     assert run.folder.is_dir()
+
+
+def test_a_writer_gets_its_folder_again_if_the_store_was_cleared_while_it_waited(store: Store) -> None:
+    path, locked, release = store.folder(URL, ACCOUNT, GRADES, 7), threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with store.lock(URL, ACCOUNT, GRADES, 7) as folder:
+            locked.set()
+            assert release.wait(60)
+            folder.rmdir()
+
+    def release_and_wait(_: object) -> None:
+        release.set()
+        holder.join(60)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert locked.wait(60)
+    with store.lock(URL, ACCOUNT, GRADES, 7, on_wait=release_and_wait) as folder:
+        assert folder == path
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
 def test_stop_is_heard_while_waiting_for_a_lock(busy: Store) -> None:

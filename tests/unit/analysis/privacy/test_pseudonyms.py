@@ -57,6 +57,30 @@ def test_every_personal_cell_is_replaced_and_nothing_else() -> None:
         assert not set(other[name].dropna()) & set(made[name].dropna())
 
 
+def test_the_provenance_notes_each_column_that_was_replaced_and_no_other() -> None:
+    frame = access().assign(score=1.0)
+    with pytest.warns(crn.ReportWarning, match="may name people: 'score'"):
+        notes = frame.canvas.pseudonymize(KEY, keep=["score"]).canvas.provenance["notes"]
+    assert notes == {
+        "user id": "pseudonym (person)",
+        "user sis id": "pseudonym (sis)",
+        "user name": "pseudonym (name)",
+        "last access at": "cut to the day",
+        "last ip": "pseudonym (ip)",
+        "file": "pseudonymized",
+    }
+
+
+@pytest.mark.parametrize("number", ["12345678901234567890", "4611686018427387903", "461168601842738790"])
+def test_a_number_that_is_no_pseudonym_is_found_even_if_no_integer_holds_it(number: str) -> None:
+    frame = pl.DataFrame({"user id": ["4611686018427387904", number]})
+    with pytest.raises(PersonalDataError, match="user id"):
+        crn.check_pseudonymized(frame, report="last_user_access_csv")
+    as_float = frame.with_columns(pl.col("user id").cast(pl.Float64))
+    made = crn.pseudonymize(as_float, KEY, report="last_user_access_csv")
+    assert made["user id"].n_unique() == len({float(each) for each in frame["user id"]})
+
+
 def test_no_trace_is_left_in_what_is_saved() -> None:
     frame = access()
     frame.attrs["canvas_report"]["source"] = "Ng Bea.csv"
