@@ -42,6 +42,13 @@ def notebooks(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """Build the reference and the gallery of charts into docs/build; a warning is an error."""
+    session.install("-e", ".[docs]")
+    session.run("sphinx-build", "--fail-on-warning", "--keep-going", "--fresh-env", "docs", "docs/build")
+
+
+@nox.session
 @nox.parametrize("ipykernel", ["ipykernel==6.30.*", "ipykernel==7.3.*", "ipykernel"])
 def kernels(session: nox.Session, ipykernel: str) -> None:
     """Test clicks, progress and interrupts on three kernels that run a widget's callbacks at different times.
