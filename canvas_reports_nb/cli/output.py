@@ -189,7 +189,7 @@ def output_options(says: str) -> Callable[[_F], _F]:
         click.option(
             "--timezone",
             metavar="ZONE",
-            help="Zone of the times in out.xlsx, such as America/Denver; UTC by default.",
+            help="Zone of the times in out.xlsx, such as America/Denver; by default that of the account.",
         ),
         click.option("--overwrite", is_flag=True, help="Replace out.xlsx if it exists."),
     )
