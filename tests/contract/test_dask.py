@@ -162,7 +162,7 @@ def test_a_task_does_not_wait_for_another_task(contradictory: Path) -> None:
         Client(one_thread) as client,
         pytest.warns(crn.ReportWarning),
     ):
-        made = client.submit(derived_from, contradictory).result(timeout=120)
+        made = client.submit(derived_from, contradictory).result(timeout=600)
     assert (contradictory.parent / made.tables["last_user_access_csv"]["file"]).exists()
 
 

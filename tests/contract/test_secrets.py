@@ -306,7 +306,7 @@ def test_a_saved_notebook_contains_no_secret(
         "canvas.account(987654).reports()",
     ]
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-    ran = NotebookClient(book, timeout=120, allow_errors=True, store_widget_state=True).execute()
+    ran = NotebookClient(book, timeout=600, allow_errors=True, store_widget_state=True).execute()
     outputs = [output for cell in ran.cells for output in cell.outputs]
     assert [output.ename for output in outputs if output.output_type == "error"] == [
         "UnknownRunError",

@@ -204,7 +204,7 @@ def reader(machine: Any, tmp_path: Path) -> Any:
     def read(*plan: tuple[str, str, int, bool]) -> list[Any]:
         paths = [(store, str(tmp_path / cache), step, late) for store, cache, step, late in plan]
         call = [sys.executable, "-c", READER, server.url, server.token, str(job.run.id), json.dumps(paths)]
-        done = subprocess.run(call, capture_output=True, text=True, check=False, timeout=120)
+        done = subprocess.run(call, capture_output=True, text=True, check=False, timeout=600)
         assert done.returncode == 0, done.stderr
         return list(json.loads(done.stdout))
 

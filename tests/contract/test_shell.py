@@ -357,7 +357,7 @@ def test_a_terminal_shows_a_bar_and_a_notice(shell: Callable[..., Shell]) -> Non
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (24, 120))
     call = [sys.executable, "-m", "canvas_reports_nb", *PEOPLE, "-o", "people.zip"]
-    done = subprocess.run(call, stdout=subprocess.PIPE, stderr=theirs, check=False, timeout=120)
+    done = subprocess.run(call, stdout=subprocess.PIPE, stderr=theirs, check=False, timeout=600)
     os.close(theirs)
     seen = b""
     try:
@@ -376,7 +376,7 @@ def test_a_terminal_shows_a_bar_and_a_notice(shell: Callable[..., Shell]) -> Non
 def test_the_shell_imports_no_notebook_and_no_charts(shell: Callable[..., Shell]) -> None:
     shell()
     call = [sys.executable, "-X", "importtime", "-m", "canvas_reports_nb", "list"]
-    done = subprocess.run(call, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(call, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 0, done.stderr
     assert "grade_export_csv" in done.stdout
     imported = {
@@ -422,7 +422,7 @@ def test_the_disk_of_the_output_is_full(shell: Callable[..., Shell], tmp_path: P
         age = ("--max-age", "36500d")
         call = [sys.executable, "-m", "canvas_reports_nb", "run", *wanted, *age, "-o", "out.parquet"]
         limited = ["sh", "-c", 'ulimit -f 20; exec "$@"', "sh", *call]
-        done = subprocess.run(limited, capture_output=True, text=True, check=False, timeout=120)
+        done = subprocess.run(limited, capture_output=True, text=True, check=False, timeout=600)
         assert (done.returncode, done.stdout) == (1, "")
         assert done.stderr.startswith("Error: out.parquet was not written: "), done.stderr
         assert "File too large" in done.stderr

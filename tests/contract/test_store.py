@@ -190,7 +190,7 @@ def reader(canvas: Any, tmp_path: Path) -> Any:
             capture_output=True,
             text=True,
             check=True,
-            timeout=120,
+            timeout=600,
         )
         return list(json.loads(done.stdout))
 
@@ -310,7 +310,7 @@ with crn.connect(url, token, store=store) as canvas:
     for process in both:
         process.stdin.write(b"x")
         process.stdin.flush()
-    rows = [process.communicate(timeout=120)[0] for process in both]
+    rows = [process.communicate(timeout=600)[0] for process in both]
     assert rows[0] == rows[1]
     assert int(rows[0]) > 0
     assert downloads(reader.connection) == before + 1

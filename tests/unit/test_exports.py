@@ -75,7 +75,7 @@ def test_every_module_defines_the_names_it_lists(module: str) -> None:
 
 def in_a_fresh_python(code: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False, timeout=600
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""

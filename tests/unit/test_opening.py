@@ -129,7 +129,7 @@ def test_a_demo_keeps_its_runs_until_the_process_ends(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=600,
     )
     assert (done.returncode, done.stderr) == (0, "")
     path, *facts = done.stdout.split()

@@ -52,6 +52,6 @@ def test_its_own_thread_may_stop_it(monkeypatch):
     (thread,) = [each for each in set(threading.enumerate()) - before if each.name == "demo-canvas-server"]
     with contextlib.suppress(requests.ConnectionError):
         requests.get(server.url, timeout=60)
-    thread.join(60)
+    thread.join(600)
     assert not thread.is_alive()
     assert failed == []

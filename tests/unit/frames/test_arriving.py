@@ -176,7 +176,7 @@ def test_rows_are_converted_before_the_file_is_complete(
 
     def download() -> None:
         arriving.grow(len(data))
-        assert taken.wait(60)
+        assert taken.wait(600)
         arriving.finish(Provenance())
 
     made = derive_arriving(arriving, download, tmp_path, Provenance(report=REPORT), {})

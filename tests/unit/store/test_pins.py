@@ -103,7 +103,7 @@ def test_threads_open_and_close_pins_at_once(tmp_path: Path) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(600)
     assert lost == []
     assert not list((tmp_path / "runs" / ".pins").iterdir())
     assert Pin(tmp_path).folders == set()

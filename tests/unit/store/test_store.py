@@ -252,7 +252,7 @@ def test_one_writer_at_a_time(store: Store) -> None:
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join(30)
+        worker.join(600)
     assert (most, done) == (1, [True] * 20)
 
 
@@ -265,14 +265,14 @@ def busy(store: Store) -> Iterator[Store]:
     def hold() -> None:
         with store.lock(URL, ACCOUNT, GRADES, 7):
             locked.set()
-            release.wait(60)
+            release.wait(600)
 
     holder = threading.Thread(target=hold)
     holder.start()
-    assert locked.wait(60)
+    assert locked.wait(600)
     yield store
     release.set()
-    holder.join(60)
+    holder.join(600)
 
 
 class Steps:
@@ -336,16 +336,16 @@ def test_a_writer_gets_its_folder_again_if_the_store_was_cleared_while_it_waited
     def hold() -> None:
         with store.lock(URL, ACCOUNT, GRADES, 7) as folder:
             locked.set()
-            assert release.wait(60)
+            assert release.wait(600)
             folder.rmdir()
 
     def release_and_wait(_: object) -> None:
         release.set()
-        holder.join(60)
+        holder.join(600)
 
     holder = threading.Thread(target=hold)
     holder.start()
-    assert locked.wait(60)
+    assert locked.wait(600)
     with store.lock(URL, ACCOUNT, GRADES, 7, on_wait=release_and_wait) as folder:
         assert folder == path
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
