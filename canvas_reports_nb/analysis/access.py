@@ -213,12 +213,19 @@ def _with_flag(rows: pl.LazyFrame, flag: str, report: Any, table: Any, analysis:
     "People with an active administrator role, once per account and role; external people have no login or e-mail "
     "address that ends with {internal}."
 )
+@takes_tables(
+    joined={"access": ("user id", "admins", "canvas_user_id")},
+    admins=("canvas_user_id", "canvas_account_id", "role"),
+    users=("canvas_user_id", "user_id", "login_id", "status"),
+    accounts=("canvas_account_id", "account_id", "canvas_parent_id", "name", "status"),
+    courses=("canvas_course_id", "canvas_account_id"),
+)
 def admins(
-    tables: Mapping[str, FrameT],
+    tables: Mapping[str, pl.LazyFrame],
     access: Any,
     *,
     internal: Iterable[str] = ("@school.edu",),
-) -> FrameT:
+) -> pl.LazyFrame:
     """List the administrators with what they can reach, those with the most reach first.
 
     Parameters
@@ -251,30 +258,19 @@ def admins(
     [['R. Quill', 'AccountAdmin', False]]
     """
     seen = to_lazy(access, ("user id", "last access at"))
-    require_columns(seen, ("user id", "last access at"), "admins, in access,", given=access)
+    require_columns(seen, ("last access at",), "admins, in access,", given=access)
     require_times(seen, ("last access at",), "admins, in access,")
-    return _admins(tables, seen, as_list(internal))
-
-
-@takes_tables(
-    admins=("canvas_user_id", "canvas_account_id", "role"),
-    users=("canvas_user_id", "user_id", "login_id", "status"),
-    accounts=("canvas_account_id", "account_id", "canvas_parent_id", "name", "status"),
-    courses=("canvas_course_id", "canvas_account_id"),
-)
-def _admins(tables: Mapping[str, pl.LazyFrame], seen: pl.LazyFrame, endings: Iterable[str]) -> pl.LazyFrame:
     roles = tables["admins"]
     if "status" in roles.collect_schema():
         roles = roles.filter(has_status(["active"]))
     key = ["canvas_user_id", "canvas_account_id", "role"]
     roles = roles.select(pl.col(key[:2]), pl.col("role").cast(pl.String)).drop_nulls(key[:2]).unique()
-    check_joinable(roles, "canvas_user_id", seen, "user id")
     last = seen.group_by(canvas_user_id="user id").agg(
         pl.col("last access at").max().cast(pl.Datetime("us", "UTC")).alias("last_access")
     )
     return (
         roles.join(_reach(tables), on="canvas_account_id", how="left")
-        .join(_identities(tables, endings), on="canvas_user_id", how="left")
+        .join(_identities(tables, as_list(internal)), on="canvas_user_id", how="left")
         .join(last, on="canvas_user_id", how="left")
         .with_columns(
             pl.col("courses_below").fill_null(0),

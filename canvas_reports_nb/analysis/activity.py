@@ -165,8 +165,8 @@ def clean_up(
         (pl.col("students") == 0).alias("no students"), (pl.col("teachers") == 0).alias("no teachers")
     )
     for flag, report, key in (("unused", unused, "course id"), ("public", public, "id")):
-        rows = _with_flag(rows, flag, report, key)
-    rows = _with_storage(rows, storage, heavy)
+        rows = _with_flag(rows, flag, report, key, tables["courses"])
+    rows = _with_storage(rows, storage, heavy, tables["courses"])
     words = [pl.when(pl.col(reason)).then(pl.lit(reason)) for reason in _REASONS]
     found = rows.with_columns(
         pl.concat_str(words, separator="; ", ignore_nulls=True).alias("reasons"),
@@ -182,25 +182,25 @@ def clean_up(
     )
 
 
-def _with_flag(courses: pl.LazyFrame, flag: str, report: Any, key: str) -> pl.LazyFrame:
+def _with_flag(courses: pl.LazyFrame, flag: str, report: Any, key: str, given: Any) -> pl.LazyFrame:
     """Add whether a report lists the course; missing without the report."""
     if report is None:
         return courses.with_columns(pl.lit(None, pl.Boolean).alias(flag))
     listed = to_lazy(report, (key,))
     require_columns(listed, (key,), f"clean_up, in {flag},", given=report)
-    check_joinable(courses, "course id", listed, key)
+    check_joinable(courses, "course id", listed, key, made_of=(given, report))
     flags = listed.select(pl.col(key).alias("course id"), pl.lit(value=True).alias(flag)).unique()
     return courses.join(flags, on="course id", how="left").with_columns(pl.col(flag).fill_null(value=False))
 
 
-def _with_storage(courses: pl.LazyFrame, storage: Any, heavy: float) -> pl.LazyFrame:
+def _with_storage(courses: pl.LazyFrame, storage: Any, heavy: float, given: Any) -> pl.LazyFrame:
     if storage is None:
         return courses.with_columns(
             pl.lit(None, pl.Float64).alias(_STORAGE), pl.lit(None, pl.Boolean).alias("heavy")
         )
     used = to_lazy(storage, ("id", _STORAGE))
     require_columns(used, ("id",), "clean_up, in storage,", numbers=(_STORAGE,), given=storage)
-    check_joinable(courses, "course id", used, "id")
+    check_joinable(courses, "course id", used, "id", made_of=(given, storage))
     most = used.group_by(pl.col("id").alias("course id")).agg(pl.col(_STORAGE).max())
     return courses.join(most, on="course id", how="left").with_columns(
         (pl.col(_STORAGE) >= heavy).fill_null(value=False).alias("heavy")

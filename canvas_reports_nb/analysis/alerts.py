@@ -262,8 +262,10 @@ def _labels(given: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
 
 
 def _texts(rows: pl.LazyFrame, names: Sequence[str]) -> list[pl.Expr]:
+    """Return columns as text, missing where a cell is blank or there is no such column."""
     known = rows.collect_schema().names()
-    return [(pl.col(name) if name in known else pl.lit(None)).cast(pl.String) for name in names]
+    texts = [(pl.col(name) if name in known else pl.lit(None)).cast(pl.String) for name in names]
+    return [pl.when(text.str.strip_chars() != "").then(text) for text in texts]
 
 
 def _described(pairs: pl.LazyFrame, given: Mapping[str, pl.LazyFrame], silent: Any) -> pl.LazyFrame:

@@ -21,6 +21,7 @@ from canvas_reports_nb.frames.exchange import (
     FrameT,
     as_kind_of,
     as_list,
+    check_joinable,
     require_columns,
     to_lazy,
 )
@@ -233,6 +234,8 @@ def reconcile(
         *(("enrollments", key) for key in _KEY),
     ):
         _refuse_numbers(given[name], column, f"the table {name!r}")
+    spelled = people.select(pl.col("user_id").cast(pl.String))
+    check_joinable(spelled, "user_id", sis.lazy(), "user_id", made_of=(tables["users"], extract))
     canvas = _canvas(given, role).collect()
     rows = _found(sis.lazy(), canvas.lazy(), people, sections)
     details = _details(rows, given, sections).with_columns(pl.col("role").fill_null(role)).collect()

@@ -28,6 +28,8 @@ _PIECE = 2**16
 
 #: All Canvas ids are smaller, and all pseudonyms of ids are at least this large.
 LOWEST_PSEUDONYM = 2**62
+#: How pseudonyms of other identities are written: what they identify, and 80 bits in hexadecimal.
+TEXT_PSEUDONYM = r"^[a-z][a-z0-9_]*_[0-9a-f]{20}$"
 
 #: pandas, polars (eager or lazy), Arrow, Dask or a DuckDB relation; the result is of the same kind.
 FrameT = TypeVar("FrameT")
@@ -318,17 +320,23 @@ def check_joinable(
         )
     if made_of is None or any(isinstance(frame, pl.LazyFrame) for frame in made_of):
         return
-    lowest = _lowest_ids((left, left_on), (right, right_on))
-    if len({number >= LOWEST_PSEUDONYM for number in lowest}) > 1:
-        hidden, plain = (left_on, right_on) if lowest[0] > lowest[1] else (right_on, left_on)
+    are_hidden = _pseudonyms((left, left_on), (right, right_on))
+    if len(set(are_hidden)) > 1:
+        hidden, plain = (left_on, right_on) if are_hidden[0] else (right_on, left_on)
         raise ParameterError(
             f"The ids {hidden!r} are pseudonyms and {plain!r} are not, so they can't be matched.",
             hint=_JOIN_HINT,
         )
 
 
-def _lowest_ids(*sides: tuple[pl.LazyFrame, str]) -> list[int]:
-    """Return the lowest id of each side, or nothing if a side has none."""
-    queries = [frame.select(pl.col(name).cast(pl.Int64, strict=False).min()) for frame, name in sides]
-    lowest = [side.item() for side in pl.collect_all(queries)]
-    return [] if None in lowest else lowest
+def _pseudonyms(*sides: tuple[pl.LazyFrame, str]) -> list[bool]:
+    """Return for each side whether its ids are pseudonyms, or nothing if a side has no ids."""
+    queries = []
+    for frame, name in sides:
+        ids = pl.col(name).drop_nulls()
+        is_high = ids.cast(pl.Int64, strict=False).min() >= LOWEST_PSEUDONYM
+        is_word = ids.cast(pl.String).first().str.contains(TEXT_PSEUDONYM)
+        flag = is_high.fill_null(value=False) | is_word
+        queries.append(frame.select(pl.when(ids.len() > 0).then(flag)))
+    flags = [side.item() for side in pl.collect_all(queries)]
+    return [] if None in flags else flags

@@ -124,7 +124,7 @@ def _at(numbers: Rows, places: Rows) -> Rows:
 
 
 @gathers(_gather_roster, **_ROSTER)
-@takes_tables(also=None, **_ROSTER)
+@takes_tables(also=None, joined=None, **_ROSTER)
 def roster(tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
     """Return every enrollment with its person, section, course and term.
 

@@ -20,7 +20,6 @@ from canvas_reports_nb.analysis.provisioning.tables import (
 from canvas_reports_nb.catalog.parameters import is_number
 from canvas_reports_nb.exceptions import ParameterError
 from canvas_reports_nb.frames.exchange import (
-    check_joinable,
     check_zone,
     require_columns,
     require_times,
@@ -42,6 +41,7 @@ def _sentence(given: Mapping[str, Any]) -> str:
 
 @defined(_sentence)
 @takes_tables(
+    joined={"access": ("user id", "enrollments", _PERSON), "unused": ("course id", "courses", _COURSE)},
     courses=(_COURSE, _TERM, "canvas_account_id", "status"),
     terms=(_TERM, "start_date"),
     enrollments=(_PERSON, _COURSE, "canvas_section_id", "role", "status"),
@@ -172,8 +172,6 @@ def _with_empty(courses: pl.LazyFrame, unused: Any) -> pl.LazyFrame:
     if unused is None:
         return courses.with_columns(pl.lit(None, pl.Boolean).alias("empty"))
     listed = to_lazy(unused, ("course id",))
-    require_columns(listed, ("course id",), "readiness, in unused,", given=unused)
-    check_joinable(courses, _COURSE, listed, "course id")
     flags = listed.select(pl.col("course id").alias(_COURSE), pl.lit(value=True).alias("empty")).unique()
     return courses.join(flags, on=_COURSE, how="left").with_columns(pl.col("empty").fill_null(value=False))
 
@@ -184,10 +182,9 @@ def _with_away(
     if access is None:
         return courses.with_columns(pl.lit(None, pl.Boolean).alias("teachers_away"))
     seen = to_lazy(access, ("user id", "last access at"))
-    require_columns(seen, ("user id", "last access at"), "readiness, in access,", given=access)
+    require_columns(seen, ("last access at",), "readiness, in access,", given=access)
     require_times(seen, ("last access at",), "readiness, in access,")
     enrollments = tables["enrollments"]
-    check_joinable(enrollments, _PERSON, seen, "user id")
     last = seen.group_by(pl.col("user id").alias(_PERSON)).agg(
         _day("last access at", zone).max().alias("__seen")
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, NamedTuple, ParamSpec, Protocol, TypeVar, cast
@@ -63,21 +64,34 @@ class _Wrap(Protocol):
 
 
 def takes_tables(
-    *known: str, also: Mapping[str, Collection[str]] | None = None, **needed: Sequence[str]
+    *known: str,
+    also: Mapping[str, Collection[str]] | None = None,
+    joined: Mapping[str, tuple[str, str, str]] | None = None,
+    **needed: Sequence[str],
 ) -> _Wrap:
     """Let an analysis of polars queries take a mapping of frames of any kind.
 
     It gets all ``needed`` tables, after a check that they have the given columns and can be joined, and the ``known``
     ones that are given, at least one if it needs none. The result is of the kind of the first table. With ``also``,
-    the analysis reads only the needed columns and these, so that no others are converted.
+    the analysis reads only the needed columns and these, so that no others are converted. ``joined`` names arguments
+    that are frames, each with its column of ids, and the table and column it must match.
     """
 
     def wrap(
         analysis: Callable[Concatenate[dict[str, pl.LazyFrame], _P], pl.LazyFrame],
     ) -> Callable[Concatenate[Mapping[str, FrameT], _P], FrameT]:
+        signature = inspect.signature(analysis)
+
         @wraps(analysis)
         def wrapped(tables: Mapping[str, FrameT], /, *args: _P.args, **kwargs: _P.kwargs) -> FrameT:
             given = lazy_tables(tables, analysis.__name__, known, needed, also)
+            arguments = signature.bind(given, *args, **kwargs).arguments
+            for name, (column, table, key) in (joined or {}).items():
+                if arguments.get(name) is not None:
+                    frame = arguments[name]
+                    rows = to_lazy(frame, (column,))
+                    require_columns(rows, (column,), f"{analysis.__name__}, in {name},", given=frame)
+                    check_joinable(given[table], key, rows, column, made_of=(tables[table], frame))
             first, *others = (tables[name] for name in given)
             return as_kind_of(analysis(given, *args, **kwargs), first, *others)
 

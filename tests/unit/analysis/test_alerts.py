@@ -81,6 +81,21 @@ STUDENTS = [
 ]  # fmt: skip
 
 
+def test_a_course_without_a_name_is_called_by_its_sis_id_or_canvas_id() -> None:
+    names = {
+        "short_name": ["", " ", None, "X"],
+        "long_name": ["", "", None, "X"],
+        "course_id": ["A1", " ", "", ""],
+    }
+    courses = TABLES["courses"].head(4).with_columns(pl.Series(name, cells) for name, cells in names.items())
+    found = activity.alerts({**TABLES, "courses": courses}, grades=GRADES, below=101)
+    ids = courses["canvas_course_id"].to_list()
+    wanted = {ids[0]: "A1", ids[1]: str(ids[1]), ids[2]: str(ids[2]), ids[3]: "X"}
+    shown = dict(found.per_course().select("course id", "course").unique().rows())
+    assert shown == {course: wanted[course] for course in shown}
+    assert not any(reason.startswith(":") for reason in found["reasons"])
+
+
 @pytest.mark.parametrize("kind", ["pandas", "polars", "lazy", "arrow", "dask", "duckdb"])
 def test_the_worked_example(oracle: Any, kind: str) -> None:
     tables = {name: oracle.as_kind(frame.to_arrow(), kind) for name, frame in TABLES.items()}

@@ -1,4 +1,7 @@
-"""Equal frames give equal results to the last bit: in every call, of every kind, in any order of rows."""
+"""Equal frames give equal results to the last bit: in every call, of every kind, in any order of rows.
+
+Frames of which only one has pseudonyms give an error, not a result in which nothing matches.
+"""
 
 import io
 import warnings
@@ -16,8 +19,8 @@ mpl.use("Agg")
 import canvas_reports_nb as crn
 from canvas_reports_nb import access, activity, charts, grades, provisioning, sis
 from canvas_reports_nb.canvas_api.models import ReportRun
-from canvas_reports_nb.exceptions import ReportWarning
-from canvas_reports_nb.frames.exchange import to_lazy
+from canvas_reports_nb.exceptions import ParameterError, ReportWarning
+from canvas_reports_nb.frames.exchange import LOWEST_PSEUDONYM, to_lazy
 from canvas_reports_nb.runs.listings import history_frame
 
 Tables = dict[str, Any]
@@ -196,6 +199,39 @@ def test_every_call_gives_the_same(frames: dict[str, pl.DataFrame], name: str) -
     for _ in range(CALLS):
         assert ANALYSES[name](frames).equals(wanted)
         assert ANALYSES[name](lazy).collect(engine="streaming").equals(wanted)
+
+
+# Whose ids must match those of another input.
+INPUTS = [
+    *[("activity.alerts", name, "user id") for name in ("zero", "nothing")],
+    ("activity.alerts", "grades", "student id"),
+    ("access.admins", "access", "user id"),
+    *[("access.tokens", name, "canvas_user_id") for name in ("users", "admins")],
+    ("grades.gaps", "groups of students", "student id"),
+    ("grades.letters", "census", "student id"),
+    *[(f"provisioning.{name}", "users", "canvas_user_id") for name in ("contacts", "readiness", "roster")],
+    ("provisioning.readiness", "access", "user id"),
+    ("sis.reconcile", "users", "canvas_user_id"),
+    *[("activity.clean_up", name, key) for name, key in (("unused", "course id"), ("storage", "id"))],
+]
+
+
+@pytest.mark.parametrize(("name", "table", "column"), INPUTS)
+def test_pseudonyms_in_one_input_are_an_error(
+    frames: dict[str, pl.DataFrame], name: str, table: str, column: str
+) -> None:
+    hidden = frames[table].with_columns(pl.col(column) + LOWEST_PSEUDONYM)
+    with pytest.raises(ParameterError, match=r"are pseudonyms and .* are not, so they can't be matched"):
+        ANALYSES[name]({**frames, table: hidden})
+
+
+def test_pseudonyms_of_sis_ids_in_one_input_are_an_error(frames: dict[str, pl.DataFrame]) -> None:
+    listed = list_of(frames)
+    word = pl.format("sis_{}", pl.col("user_id").str.to_lowercase().str.pad_start(20, "0"))
+    hidden = {**frames, "users": frames["users"].with_columns(user_id=word)}
+    for tables, school in ((frames, listed.with_columns(user_id=word)), (hidden, listed)):
+        with pytest.raises(ParameterError, match="'user_id' are pseudonyms and 'user_id' are not"):
+            sis.reconcile(tables, school, status="status")
 
 
 def bits(rows: tuple[list[str], list[tuple[Any, ...]]]) -> str:
