@@ -59,7 +59,7 @@ def _sentence(call: Mapping[str, Any]) -> str:
         else "deleted enrollments count as dropped, because there is no census list"
     )
     return (
-        f"One row per student and course with the class of the {call['score']} letter, or of the score where there is "
+        f"One row per student and course with the class of the {marks.current_name(call['score'])} letter, or of the score where there is "
         f"no letter; {states or 'no state'} counts as W; {counted}; work that was never graded is no judgment (none)."
     )
 

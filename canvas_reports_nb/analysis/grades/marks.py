@@ -12,8 +12,9 @@ from canvas_reports_nb.catalog.parameters import near
 from canvas_reports_nb.exceptions import ParameterError
 from canvas_reports_nb.frames.exchange import FrameT, as_kind_of, require_columns, to_lazy
 
-#: ``"effective"`` is the override where a teacher set one, otherwise the final score.
-Score: TypeAlias = Literal["effective", "final", "current", "unposted final", "unposted current"]
+#: ``"effective"`` is the override where a teacher set one, otherwise the final score; ``"in force"`` is its older name.
+Score: TypeAlias = Literal["effective", "in force", "final", "current", "unposted final", "unposted current"]
+_SCORES = tuple(score for score in get_args(Score) if score != "in force")
 
 COURSE = ("student id", "course id")
 SECTION = (*COURSE, "section id")
@@ -137,8 +138,9 @@ def with_scores(
 
     An override replaces both the computed score and the computed letter, even where only one of them was set.
     """
-    if score not in get_args(Score):
-        raise unknown_choice("score", score, get_args(Score))
+    score = current_name(score)
+    if score not in _SCORES:
+        raise unknown_choice("score", score, _SCORES)
     shown, current = _score_columns(score)
     names = rows.collect_schema().names()
     has_override = score == "effective" and any(name in names for name in _OVERRIDE)
@@ -157,9 +159,14 @@ def with_scores(
     return one_row_per(rows, key).with_columns(value.alias(SCORE), letter.alias(LETTER), graded.alias(GRADED))
 
 
+def current_name(score: Score) -> Score:
+    """Return a score under its present name."""
+    return "effective" if score == "in force" else score
+
+
 def score_columns(score: Score) -> set[str]:
     """Return the columns of the export that `with_scores` reads."""
-    shown, current = _score_columns(score)
+    shown, current = _score_columns(current_name(score))
     return {*REQUIRED, f"{shown} score", f"{shown} grade", current, *_OVERRIDE}
 
 

@@ -120,7 +120,7 @@ def test_unknown_letters_are_named_with_their_counts() -> None:
         ({"bands": {"A": "90"}}, ParameterError, "Can't use the band 'A': '90'"),
         ({"bands": {"Excellent": 90}}, ParameterError, "'Excellent'"),
         ({"score": "finale"}, ParameterError, "Unknown score 'finale'"),
-        ({"score": "in force"}, ParameterError, "Unknown score 'in force'"),
+        ({"score": "in effect"}, ParameterError, "Unknown score 'in effect'"),
         ({"census": pl.DataFrame({"course id": [1]})}, UnknownColumnError, "needs the column 'student id'"),
         (
             {"census": pl.DataFrame({"student id": ["1"], "course id": [1]})},
