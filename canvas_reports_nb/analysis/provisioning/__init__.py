@@ -8,7 +8,6 @@ from canvas_reports_nb.analysis.provisioning.census import census, section_sizes
 from canvas_reports_nb.analysis.provisioning.courses import account_tree
 from canvas_reports_nb.analysis.provisioning.people import (
     cross_lists,
-    enrollment_counts,
     people,
     roster,
     suspended_but_enrolled,
@@ -22,7 +21,6 @@ __all__ = [
     "census",
     "contacts",
     "cross_lists",
-    "enrollment_counts",
     "made_by_hand",
     "origins",
     "people",

@@ -35,6 +35,8 @@ _BY = {
     "account": ("accounts", "canvas_account_id", {"account_id": "account_id", "name": "account"}),
 }
 _LEVELS = ("college", "department")
+# Groups of enrollments, by their own columns.
+_OWN = ("role", "status")
 _ALL = "__all"
 _WORTH = ("credit_hours", "fte", "seats_without_credits")
 _COUNTS = ("headcount", "seats", "section_seats", "courses", "sections")
@@ -47,8 +49,9 @@ def _by_words(by: str | Sequence[str] | None) -> str:
 
 @defined(
     lambda given: (
-        f"Students with {', '.join(as_list(given['states']))} enrollments{_by_words(given['by'])}: headcount counts "
-        "each person once, seats each person once per course, section_seats once per section; fte is credit hours "
+        f"{'People' if 'role' in as_list(given['by'] or ()) else 'Students'} with "
+        f"{'any' if given['states'] is None else ', '.join(as_list(given['states']))} enrollments"
+        f"{_by_words(given['by'])}: headcount counts each person once, seats each person once per course, section_seats once per section; fte is credit hours "
         f"divided by {given['full_load']:g}. Only section_seats adds up over rows."
     )
 )
@@ -57,11 +60,11 @@ def census(
     tables: Mapping[str, pl.LazyFrame],
     by: str | Sequence[str] | None = "term",
     *,
-    states: Iterable[str] = ("active",),
+    states: Iterable[str] | None = ("active",),
     credits: Any = None,  # noqa: A002 - the word registrars use
     full_load: float = 15.0,
 ) -> pl.LazyFrame:
-    """Count students, seats, courses, sections and credit hours by term, college or department.
+    """Count students, seats, courses, sections and credit hours by term, college, department or role.
 
     To count a past day, read the run of that day: ``canvas.read_tables(..., as_of="2026-09-14")``.
 
@@ -70,10 +73,11 @@ def census(
     tables : mapping of str to frame
         ``enrollments``, ``courses`` and ``terms`` of one provisioning_csv run; ``accounts`` for accounts, colleges
         and departments.
-    by : {"term", "account", "college", "department", "course"}, a sequence of them, or None
-        ``None`` counts everything in one row. Colleges and departments are those of `places`.
-    states : iterable of str
-        Enrollment states that count.
+    by : {"term", "account", "college", "department", "course", "role", "status"}, a sequence of them, or None
+        ``None`` counts everything in one row. Colleges and departments are those of `places`. By ``"role"``, a
+        school's own roles too, everybody counts, not only students: ``by=("term", "role", "status"), states=None``.
+    states : iterable of str, or None
+        Enrollment states that count; ``None`` counts all.
     credits : frame, optional
         The school's list of credits, of any kind: ``course_id`` or ``canvas_course_id``, and ``credits``.
     full_load : float
@@ -102,8 +106,10 @@ def census(
     """
     if not is_number(full_load) or full_load <= 0:
         raise ParameterError(f"Can't use full_load={full_load!r}.", hint="Give credit hours: full_load=15.")
-    courses, ids, labels = _groups_of(tables, by, "census")
-    rows = _students(tables["enrollments"], states).select(_PERSON, _COURSE, _SECTION).unique()
+    courses, ids, labels = _groups_of(tables, by, "census", _OWN)
+    own = [name for name in _OWN if name in ids]
+    counted = _enrolled(tables["enrollments"], states, None if "role" in own else "student")
+    rows = counted.select(_PERSON, _COURSE, _SECTION, pl.col(own).cast(pl.String)).unique()
     rows = rows.join(courses, on=_COURSE, how="left")
     seats = rows.select(*dict.fromkeys((*ids, _PERSON, _COURSE))).unique()
     sections = rows.select(*ids, _PERSON, _SECTION).drop_nulls(_SECTION).unique()
@@ -123,17 +129,19 @@ def census(
     by_section = sections.group_by(ids).agg(
         pl.len().alias("section_seats"), pl.col(_SECTION).n_unique().alias("sections")
     )
-    counted = counts.join(by_section, on=ids, how="left", nulls_equal=True).with_columns(
+    table = counts.join(by_section, on=ids, how="left", nulls_equal=True).with_columns(
         pl.col(_COUNTS).fill_null(0).cast(pl.Int64),
         pl.col("seats_without_credits").cast(pl.Int64),
         (pl.col("credit_hours") / float(full_load)).alias("fte"),
     )
-    return _labeled(counted, ids, labels).select(pl.exclude(*_COUNTS, *_WORTH, _ALL), *_COUNTS, *_WORTH)
+    return _labeled(table, ids, labels).select(pl.exclude(*_COUNTS, *_WORTH, _ALL), *_COUNTS, *_WORTH)
 
 
-def _students(enrollments: pl.LazyFrame, states: Iterable[str]) -> pl.LazyFrame:
-    known = pl.col(_PERSON).is_not_null() & pl.col(_COURSE).is_not_null()
-    return enrollments.filter(has_role(enrollments, "student"), has_status(states), known)
+def _enrolled(enrollments: pl.LazyFrame, states: Iterable[str] | None, role: str | None) -> pl.LazyFrame:
+    """Return the enrollments with one of these states and this base role; ``None`` counts all."""
+    asked = [] if states is None else [has_status(states)]
+    asked += [] if role is None else [has_role(enrollments, role)]
+    return enrollments.filter(*asked, pl.col(_PERSON).is_not_null(), pl.col(_COURSE).is_not_null())
 
 
 def _credits_of(tables: Mapping[str, pl.LazyFrame], given: Any) -> pl.LazyFrame:
@@ -175,13 +183,16 @@ def _credits_of(tables: Mapping[str, pl.LazyFrame], given: Any) -> pl.LazyFrame:
 
 
 def _groups_of(
-    tables: Mapping[str, pl.LazyFrame], by: str | Sequence[str] | None, analysis: str
+    tables: Mapping[str, pl.LazyFrame], by: str | Sequence[str] | None, analysis: str, own: Sequence[str] = ()
 ) -> tuple[pl.LazyFrame, list[str], list[pl.LazyFrame]]:
     """Return the groups of each course, the columns that identify them, and the other columns of each."""
     courses = unique_rows(tables, "courses")
     ids: list[str] = []
     keyed, labels = courses.select(_COURSE), []
     for each in [] if by is None else as_list(by):
+        if each in own:
+            ids.append(each)
+            continue
         if each in _LEVELS:
             _require_table(tables, "accounts", each, analysis)
             found, key = places(tables), each
@@ -193,7 +204,7 @@ def _groups_of(
             found = courses
             labels.append(select_as(unique_rows(tables, table), key, columns))
         else:
-            known = (*_BY, *_LEVELS)
+            known = (*_BY, *_LEVELS, *own)
             raise ParameterError(
                 f"Unknown by={each!r}.", hint=f"{near(each, known)}Use one or more of {', '.join(known)}."
             )
@@ -285,7 +296,7 @@ def section_sizes(
         _require_table(tables, "courses", str(by), "section_sizes")
     sections = unique_rows(tables, "sections").filter(~has_status(["deleted"]))
     classes = _classes(sections.select(_SECTION, _COURSE), tables.get("xlist"), crosslists)
-    students = _students(tables["enrollments"], ["active"]).select(_SECTION, _PERSON)
+    students = _enrolled(tables["enrollments"], ["active"], "student").select(_SECTION, _PERSON)
     sizes = (
         classes.join(students, on=_SECTION, how="left")
         .group_by(_COURSE, "__class")

@@ -170,56 +170,6 @@ def roster(tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
 
 
 @takes_tables(
-    enrollments=("canvas_user_id", "canvas_course_id", "role", "status"),
-    courses=("canvas_course_id", "canvas_term_id"),
-    terms=("canvas_term_id", "term_id", "name"),
-)
-def enrollment_counts(tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
-    """Count enrollments and people by term, role and status.
-
-    Parameters
-    ----------
-    tables : mapping of str to frame
-        ``enrollments``, ``courses`` and ``terms`` of one provisioning_csv run.
-
-    Returns
-    -------
-    frame
-        One row per ``canvas_term_id``, ``role`` and ``status``, sorted by these, with ``term_id``,
-        ``term_name`` and three counts (Int64): ``enrollments``; ``course_enrollments``, where a person in two
-        sections of a course counts once; ``people``, where a person in two courses counts once. Only
-        ``enrollments`` can be added up over any rows. The term is missing if the run lacks the course.
-
-    Examples
-    --------
-    >>> counts = crn.provisioning.enrollment_counts(tables)
-    >>> counts.query("term_id == 'FA25' and role == 'student'")[["status", "people"]].values.tolist()
-    [['active', 92], ['inactive', 10], ['rejected', 4]]
-    """
-    group = ["canvas_term_id", "role", "status"]
-    names = {"term_id": "term_id", "name": "term_name"}
-    rows = unique_rows(tables, "enrollments").with_columns(pl.col("role", "status").cast(pl.String))
-    courses = unique_rows(tables, "courses").select("canvas_course_id", "canvas_term_id")
-    counts = (
-        rows.join(courses, on="canvas_course_id", how="left")
-        .group_by(*group, "canvas_course_id", "canvas_user_id")
-        .agg(enrollments=pl.len().cast(pl.Int64))
-        .group_by(group)
-        .agg(
-            pl.col("enrollments").sum(),
-            course_enrollments=pl.len().cast(pl.Int64),
-            people=pl.col("canvas_user_id").n_unique().cast(pl.Int64),
-        )
-    )
-    terms = select_as(unique_rows(tables, "terms"), "canvas_term_id", names)
-    ordered = counts.join(terms, on="canvas_term_id", how="left").sort(group, nulls_last=True)
-    return ordered.select(
-        *("canvas_term_id", "term_id", "term_name", "role", "status"),
-        *("enrollments", "course_enrollments", "people"),
-    )
-
-
-@takes_tables(
     xlist=(
         *("canvas_section_id", "section_id", "canvas_xlist_course_id", "canvas_nonxlist_course_id"),
         "status",

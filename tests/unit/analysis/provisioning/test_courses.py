@@ -29,7 +29,11 @@ def test_enrollments_of_an_older_canvas() -> None:
     )
     terms = pl.DataFrame({"canvas_term_id": [1], "term_id": ["FA25"], "name": ["Fall"]})
     tables = {"enrollments": enrollments, "courses": courses, "terms": terms}
-    assert provisioning.enrollment_counts(tables)["enrollments"].to_list() == [1, 1]
+    counted = provisioning.census(tables, ("term", "role", "status"), states=None)
+    assert counted.select("role", "status", "headcount", "section_seats").rows() == [
+        ("student", "invited", 1, 1),
+        ("teacher", "active", 1, 1),
+    ]
     found = activity.clean_up(tables)
     assert found.select("course id", "no students", "no teachers").rows() == [
         (1, True, False),

@@ -54,7 +54,6 @@ def test_a_missing_column_is_named_with_its_table() -> None:
 JOINED = {
     "roster": ("users", "canvas_user_id"),
     "cross_lists": ("xlist", "canvas_xlist_course_id"),
-    "enrollment_counts": ("terms", "canvas_term_id"),
     "suspended_but_enrolled": ("enrollments", "canvas_user_id"),
     "account_tree": ("accounts", "canvas_parent_id"),
     "places": ("accounts", "canvas_account_id"),
