@@ -8,14 +8,13 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
 
-from canvas_reports_nb import demo_canvas
 from canvas_reports_nb.demo_canvas.server import Server
 
 _SAVED = runpy.run_path(str(Path(__file__).parent / "saved.py"))
@@ -36,13 +35,6 @@ def code_cells(path: Path) -> list[Any]:
 
 def test_there_are_notebooks() -> None:
     assert "00_quickstart" in {path.stem for path in NOTEBOOKS}
-
-
-@pytest.fixture(scope="module")
-def school() -> Iterator[Server]:
-    """Serve one university for all notebooks, whose runs take no time."""
-    with demo_canvas.serve(duration=0, snapshots=7) as server:
-        yield server
 
 
 def python(

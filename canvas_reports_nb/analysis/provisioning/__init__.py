@@ -6,6 +6,7 @@ kind: pandas, polars, lazy polars (``{"users": canvas.scan_report(..., table="us
 
 from canvas_reports_nb.analysis.provisioning.census import census, section_sizes
 from canvas_reports_nb.analysis.provisioning.courses import account_tree
+from canvas_reports_nb.analysis.provisioning.duplicates import duplicate_people
 from canvas_reports_nb.analysis.provisioning.people import (
     cross_lists,
     people,
@@ -21,6 +22,7 @@ __all__ = [
     "census",
     "contacts",
     "cross_lists",
+    "duplicate_people",
     "made_by_hand",
     "origins",
     "people",

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime
+from math import sqrt
 
 import polars as pl
 
@@ -11,8 +12,8 @@ from .catalog import DAY
 WEEK = 7 * DAY
 _LATE_ADDS = 0.12
 """Share of students who joined a running course after it began."""
-_POINTS = 1.2
-"""How far the scores of a course move in a week, up or down."""
+_POINTS = 2.5
+"""How far the scores of a course move in one week, up or down; in four weeks, twice as far."""
 
 
 def world_at(world: World, then: datetime) -> World:
@@ -47,7 +48,7 @@ def _enrolled(world: World, then: datetime) -> pl.DataFrame:
 def _scored(world: World, then: datetime) -> pl.DataFrame:
     courses = world.courses
     weeks = (world.now - then).total_seconds() / WEEK
-    moved = pl.Series(_POINTS * weeks * world.draws.normal("week of scores", courses["id"].to_numpy()))
+    moved = pl.Series(_POINTS * sqrt(weeks) * world.draws.normal("week of scores", courses["id"].to_numpy()))
     return courses.with_columns(
         mean=pl.when(term_id=world.current_term).then(pl.col("mean") + moved).otherwise("mean")
     )
