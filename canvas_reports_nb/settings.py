@@ -170,8 +170,8 @@ def _user_cache() -> Path:
     try:
         folder = platformdirs.user_cache_path("canvas-reports-nb", appauthor=False)
     except RuntimeError:
-        folder = Path()
-    if not folder.is_absolute():
+        folder = Path("~")
+    if folder.parts[:1] == ("~",):
         raise ConfigurationError("No home folder was found for the store.", hint=_CHOOSE_STORE)
     return _checked_letters(folder)
 

@@ -136,11 +136,22 @@ def scan(path: Path, columns: Sequence[str] | None = None) -> pl.LazyFrame:
 
 def to_pandas(table: pa.Table, categories: Categories | None = None) -> pd.DataFrame:
     """Turn a table into pandas; pass the categories of the whole table if this one is a part of it."""
+    table = table.cast(
+        pa.schema([_with_signed_codes(field) for field in table.schema], table.schema.metadata)
+    )
     frame: pd.DataFrame = table.to_pandas(types_mapper=_PANDAS_TYPES.get, split_blocks=True)
     for name, values in (categories or categories_of(table)).items():
         if name in frame:
             frame[name] = frame[name].cat.set_categories(pd.Index(values, dtype=TEXT))
     return frame
+
+
+def _with_signed_codes(field: pa.Field) -> pa.Field:
+    """Return the field with codes that every pyarrow converts; those of polars are unsigned."""
+    kind = field.type
+    if not pa.types.is_dictionary(kind) or not pa.types.is_unsigned_integer(kind.index_type):
+        return field
+    return field.with_type(pa.dictionary(pa.int32(), kind.value_type, kind.ordered))
 
 
 def is_pandas_type(dtype: Any) -> bool:

@@ -332,7 +332,9 @@ def announced(classed: pl.LazyFrame, census: Any, given: Any) -> pl.LazyFrame:
         return rows
 
     if isinstance(given, pl.LazyFrame):
-        return classed.map_batches(announce, schema=classed.collect_schema())
+        # Older versions of polars would pass only the columns and rows that the query keeps.
+        kept = dict.fromkeys(("predicate_pushdown", "projection_pushdown", "slice_pushdown"), False)
+        return classed.map_batches(announce, schema=classed.collect_schema(), **kept)
     rows = classed.collect()
     announce(rows.select(CLASS, _UNKNOWN))
     return rows.lazy()
