@@ -1,4 +1,4 @@
-"""Who can do too much: access tokens that need a decision, and administrators with what they can reach."""
+"""Who and what can do too much: access tokens, administrators with what they can reach, and external tools."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from canvas_reports_nb.frames.exchange import (
     to_lazy,
 )
 
-__all__ = ["admins", "tokens"]
+__all__ = ["admins", "tokens", "tools"]
 
 _TOKEN = ("user id", "expiration", "last used", "dev key name")
 # Of files without the id of the token.
@@ -32,6 +32,9 @@ _OLDER_KEY = ("user id", "token hint", "dev key id")
 _OPTIONAL = (*_OLDER_KEY, "id", "user name", "purpose", "creation", "status")
 _TIMES = {"creation": "created", "expiration": "expires", "last used": "last_used"}
 _BY_HAND = "User-Generated"
+_TOOL = ("context_type", "context_id", "tool_type_name", "tool_created_at", "launch_url")
+# What a tool learns about people, the most first.
+_PRIVACY = {"public": 0, "email_only": 1, "name_only": 2, "anonymous": 3}
 _FORMATS = ("%+", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d")
 
 
@@ -329,3 +332,80 @@ def _identities(tables: Mapping[str, pl.LazyFrame], endings: Iterable[str]) -> p
         for own, new in (("user_id", "user_id"), ("full_name", "name"), ("email", "email"))
     ]
     return person.select("canvas_user_id", *texts).join(logins, on="canvas_user_id", how="left")
+
+
+@defined(
+    "External tools by the host they launch and their name: installs in accounts and courses, the courses, and whether the "
+    "host is approved or part of an approved one."
+)
+def tools(report: FrameT, *, approved: Iterable[str] | None = None) -> FrameT:
+    """List the external tools by launch host and name, those that are not approved and most used first.
+
+    Parameters
+    ----------
+    report : frame
+        ``lti_report_csv`` of any kind.
+    approved : iterable of str, optional
+        Approved hosts, such as ``"turnitin.com"``, which also approves ``api.turnitin.com``. In any case.
+
+    Returns
+    -------
+    frame
+        The kind of ``report``, one row per launch host and ``tool_type_name``: ``host`` (text, in lower case; missing
+        for a tool without a launch URL), ``tool_type_name``, ``approved`` (boolean; missing without a list),
+        ``installs``, ``accounts``, ``courses`` (Int64: how often it is installed, and in how many of each; a tool of
+        an account is in all of its courses, which don't count here), ``privacy_level`` (text: the most it learns about
+        people at any place), ``first_installed`` and ``last_installed`` (UTC). A deleted tool doesn't count.
+
+    Examples
+    --------
+    >>> tools = crn.access.tools(canvas.read_report("lti_report_csv"), approved=["example.org"])
+    >>> tools[["host", "approved", "installs", "courses"]].head(1).values.tolist()
+    [['plag.example.com', False, 1, 0]]
+    """
+    rows = to_lazy(report, (*_TOOL, "privacy_level"))
+    require_columns(rows, _TOOL, "tools", given=report)
+    require_times(rows, ("tool_created_at",), "tools")
+    url = pl.col("launch_url").cast(pl.String).str.strip_chars().str.to_lowercase()
+    host = url.str.extract(r"^(?:[a-z][a-z0-9+.-]*:)?//(?:[^/?#@]*@)?([^/?#:]+)")
+    known = "privacy_level" in rows.collect_schema()
+    level = pl.col("privacy_level").cast(pl.String) if known else pl.lit(None, pl.String)
+    place = {kind: pl.col("context_id").filter(pl.col("__where") == kind) for kind in ("account", "course")}
+    tools = (
+        rows.with_columns(
+            pl.col("context_type").cast(pl.String).str.to_lowercase().alias("__where"),
+            host.alias("host"),
+            level.alias("__level"),
+            pl.col("tool_created_at").cast(pl.Datetime("us", "UTC")),
+        )
+        .filter(pl.col("__level").ne_missing("deleted"))
+        .group_by("host", pl.col("tool_type_name").cast(pl.String))
+        .agg(
+            pl.len().cast(pl.Int64).alias("installs"),
+            *(ids.drop_nulls().n_unique().cast(pl.Int64).alias(f"{kind}s") for kind, ids in place.items()),
+            pl.col("__level")
+            .sort_by(
+                pl.col("__level").replace_strict(_PRIVACY, default=len(_PRIVACY)), "__level", nulls_last=True
+            )
+            .first()
+            .alias("privacy_level"),
+            pl.col("tool_created_at").min().alias("first_installed"),
+            pl.col("tool_created_at").max().alias("last_installed"),
+        )
+    )
+    allowed = [] if approved is None else [f".{one.strip().lower().strip('.')}" for one in as_list(approved)]
+    dotted = pl.concat_str(pl.lit("."), pl.col("host"))
+    listed = pl.any_horizontal(
+        pl.lit(value=False), *(dotted.str.ends_with(one) for one in allowed if one != ".")
+    )
+    judged = listed.fill_null(value=False) if approved is not None else pl.lit(None, pl.Boolean)
+    order = ("approved", "installs", "host", "tool_type_name")
+    return as_kind_of(
+        tools.with_columns(judged.alias("approved"))
+        .sort(order, descending=[False, True, False, False], nulls_last=True)
+        .select(
+            *("host", "tool_type_name", "approved", "installs", "accounts", "courses", "privacy_level"),
+            *("first_installed", "last_installed"),
+        ),
+        report,
+    )

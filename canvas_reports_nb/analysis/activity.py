@@ -1,4 +1,4 @@
-"""Who was active, and which courses can be cleaned up.
+"""Who was active, and which courses can be cleaned up or have reached the end of their retention.
 
 The activity reports have one row per enrollment or login. Every analysis here counts people by their Canvas id,
 and a student once per course. Times are in UTC, storage in megabytes as Canvas reports it, shares between 0 and
@@ -8,13 +8,14 @@ and a student once per course. Times are in UTC, storage in megabytes as Canvas 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from canvas_reports_nb.analysis.alerts import Alerts, alerts
 from canvas_reports_nb.analysis.definitions import defined
 from canvas_reports_nb.analysis.provisioning.courses import count_people
+from canvas_reports_nb.analysis.provisioning.readiness import local_day, read_day
 from canvas_reports_nb.analysis.provisioning.tables import has_status, lazy_tables, unique_rows
 from canvas_reports_nb.catalog.parameters import is_number
 from canvas_reports_nb.exceptions import ParameterError
@@ -28,13 +29,22 @@ from canvas_reports_nb.frames.exchange import (
     to_lazy,
 )
 
-__all__ = ["Alerts", "alerts", "clean_up", "last_access_by_week"]
+if TYPE_CHECKING:
+    from datetime import date
+
+__all__ = ["Alerts", "alerts", "clean_up", "last_access_by_week", "retention"]
 
 _TIMES = ("last access at", "last activity at")
 _OPEN = ("canvas_course_id", "status")
 _ALSO = {"courses": ("course_id", "short_name", "long_name"), "enrollments": ("base_role_type",)}
 _SEAT = ("canvas_user_id", "canvas_course_id", "role", "status")
 _STORAGE = "storage used in MB"
+_NAMES = {
+    "canvas_course_id": "course id",
+    "course_id": "sis id",
+    "short_name": "short name",
+    "long_name": "name",
+}
 _REASONS = ("unused", "unpublished", "no students", "no teachers", "public", "heavy")
 
 
@@ -146,18 +156,8 @@ def clean_up(
     given = lazy_tables(tables, "clean_up", (), {"courses": _OPEN, "enrollments": _SEAT}, _ALSO)
     courses = unique_rows(given, "courses").filter(~has_status(("concluded", "deleted")))
     counts = count_people(given, "canvas_course_id", ("active", "invited"))
-    names = {
-        "canvas_course_id": "course id",
-        "course_id": "sis id",
-        "short_name": "short name",
-        "long_name": "name",
-    }
-    known = courses.collect_schema().names()
     rows = courses.join(counts, on="canvas_course_id", how="left").select(
-        *(
-            (pl.col(own) if own in known else pl.lit(None, pl.String)).alias(name)
-            for own, name in names.items()
-        ),
+        *_named(courses),
         pl.col("students", "teachers").fill_null(0),
         (pl.col("status").cast(pl.String) == "unpublished").alias("unpublished"),
     )
@@ -176,10 +176,97 @@ def clean_up(
     ordered = found.sort(order, descending=[True, True, False], nulls_last=True)
     return as_kind_of(
         ordered.select(
-            *names.values(), "students", "teachers", *_REASONS, _STORAGE, "reasons", "number of reasons"
+            *_NAMES.values(), "students", "teachers", *_REASONS, _STORAGE, "reasons", "number of reasons"
         ),
         tables["courses"],
     )
+
+
+def _named(courses: pl.LazyFrame) -> list[pl.Expr]:
+    """Return the ids and names of courses under the names of reports; missing in older files."""
+    known = courses.collect_schema().names()
+    return [
+        (pl.col(own) if own in known else pl.lit(None, pl.String)).alias(name) for own, name in _NAMES.items()
+    ]
+
+
+@defined(
+    "Courses that are not deleted, by the full years on {today} since they ended: the date of the course, else of its term, "
+    "in the time zone {zone}; due after {keep} years."
+)
+def retention(
+    tables: Mapping[str, FrameT],
+    *,
+    today: str | date,
+    keep: int = 5,
+    storage: Any = None,
+    zone: str = "UTC",
+) -> FrameT:
+    """List the courses that have ended, with the years since then, those to delete or archive first.
+
+    Parameters
+    ----------
+    tables : mapping of str to frame
+        ``courses`` and ``terms`` of one provisioning_csv run with ``include_deleted=True``; without it, Canvas leaves
+        concluded courses out.
+    today : str or date
+        The day to count to: ``"2026-03-02"``.
+    keep : int
+        The years that a course is kept after its end.
+    storage : frame, optional
+        ``course_storage_csv`` of the same account, of any kind.
+    zone : str
+        The time zone in which days begin; the tables are in UTC.
+
+    Returns
+    -------
+    frame
+        The kind of ``courses``, one row per course that is not deleted and has ended, or has no end: ``course id``
+        (Int64), ``sis id``, ``short name``, ``name``, ``term`` and ``status`` (text); ``ended`` (date), ``years``
+        (Int64: full years since then; both missing without an end), ``due`` (boolean), ``storage used in MB``
+        (Float64; missing without ``storage``). Sorted by years, the oldest first, then by storage and id.
+
+    Examples
+    --------
+    >>> files = {"courses": True, "terms": True, "include_deleted": True}
+    >>> ended = crn.activity.retention(canvas.read_tables("provisioning_csv", **files), today="2026-03-02", keep=2)
+    >>> int(ended["due"].sum())
+    15
+    """
+    day = read_day(today, "today")
+    check_zone(zone)
+    if not is_number(keep):
+        raise ParameterError(f"Can't use keep={keep!r}.", hint="Give a number of years: keep=5.")
+    needed = {"courses": (*_OPEN, "canvas_term_id"), "terms": ("canvas_term_id", "name", "end_date")}
+    given = lazy_tables(tables, "retention", (), needed, {"courses": (*_NAMES, "end_date")})
+    courses = unique_rows(given, "courses").filter(~has_status(("deleted",)))
+    own = "end_date" if "end_date" in courses.collect_schema() else None
+    for table, rows in (("courses", courses), ("terms", given["terms"])):
+        dates = [name for name in ("end_date",) if name in rows.collect_schema()]
+        require_times(rows, dates, f"retention, in the table {table!r},")
+    terms = unique_rows(given, "terms").select(
+        "canvas_term_id",
+        pl.col("name").cast(pl.String).alias("term"),
+        local_day("end_date", zone).alias("__term"),
+    )
+    ended = pl.coalesce(local_day(own, zone), "__term")
+    birthday = ended.dt.month().cast(pl.Int32) * 100 + ended.dt.day()
+    years = day.year - ended.dt.year() - (birthday > day.month * 100 + day.day).cast(pl.Int32)
+    rows = (
+        courses.join(terms, on="canvas_term_id", how="left")
+        .select(
+            *_named(courses),
+            "term",
+            pl.col("status").cast(pl.String),
+            ended.alias("ended"),
+            years.cast(pl.Int64).alias("years"),
+            (years >= keep).fill_null(value=False).alias("due"),
+        )
+        .filter((pl.col("ended") < pl.lit(day)).fill_null(value=True))
+    )
+    found = _with_storage(rows, storage, 0, tables["courses"], "retention").drop("heavy")
+    order = ("years", _STORAGE, "course id")
+    return as_kind_of(found.sort(order, descending=[True, True, False], nulls_last=True), tables["courses"])
 
 
 def _with_flag(courses: pl.LazyFrame, flag: str, report: Any, key: str, given: Any) -> pl.LazyFrame:
@@ -193,13 +280,15 @@ def _with_flag(courses: pl.LazyFrame, flag: str, report: Any, key: str, given: A
     return courses.join(flags, on="course id", how="left").with_columns(pl.col(flag).fill_null(value=False))
 
 
-def _with_storage(courses: pl.LazyFrame, storage: Any, heavy: float, given: Any) -> pl.LazyFrame:
+def _with_storage(
+    courses: pl.LazyFrame, storage: Any, heavy: float, given: Any, analysis: str = "clean_up"
+) -> pl.LazyFrame:
     if storage is None:
         return courses.with_columns(
             pl.lit(None, pl.Float64).alias(_STORAGE), pl.lit(None, pl.Boolean).alias("heavy")
         )
     used = to_lazy(storage, ("id", _STORAGE))
-    require_columns(used, ("id",), "clean_up, in storage,", numbers=(_STORAGE,), given=storage)
+    require_columns(used, ("id",), f"{analysis}, in storage,", numbers=(_STORAGE,), given=storage)
     check_joinable(courses, "course id", used, "id", made_of=(given, storage))
     most = used.group_by(pl.col("id").alias("course id")).agg(pl.col(_STORAGE).max())
     return courses.join(most, on="course id", how="left").with_columns(

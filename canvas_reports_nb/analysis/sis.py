@@ -227,7 +227,7 @@ def reconcile(
     """
     given = lazy_tables(tables, "reconcile", ("courses",), _NEEDED)
     people, sections = given["users"], unique_rows(given, "sections")
-    sis = _extract(extract, on, status, as_list(enrolled), people.select("user_id"))
+    sis = read_extract(extract, on, status, as_list(enrolled), people.select("user_id"), analysis="reconcile")
     for name, column in (
         ("users", "user_id"),
         ("sections", "section_id"),
@@ -249,12 +249,14 @@ def reconcile(
     return Reconciliation(frame, ordered, active)
 
 
-def _extract(
+def read_extract(
     extract: Any,
     on: Mapping[str, str] | None,
     status: str | None,
     enrolled: Collection[str],
     known: pl.LazyFrame,
+    *,
+    analysis: str,
 ) -> pl.DataFrame:
     """Return the school's list with the names of Canvas, after checking its ids."""
     columns = {key: key for key in _KEY} | dict(on or {})
@@ -265,7 +267,7 @@ def _extract(
         )
     rows = to_lazy(extract)
     needed = [*columns.values(), *([status] if status else [])]
-    require_columns(rows, needed, "reconcile, in the extract,", given=extract)
+    require_columns(rows, needed, f"{analysis}, in the extract,", given=extract)
     for column in columns.values():
         _refuse_numbers(rows, column, "the extract", known)
     state = pl.col(status).cast(pl.String) if status else pl.lit(None, pl.String)

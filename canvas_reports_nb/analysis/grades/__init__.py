@@ -14,8 +14,10 @@ from canvas_reports_nb.analysis.grades.marks import dropped, one_per_student, ov
 from canvas_reports_nb.analysis.grades.missing import missing_grades
 from canvas_reports_nb.analysis.grades.periods import grading_periods
 from canvas_reports_nb.analysis.grades.rates import gaps, rates
+from canvas_reports_nb.analysis.grades.sis_grades import compare_with_sis
 
 __all__ = [
+    "compare_with_sis",
     "dropped",
     "gaps",
     "grading_periods",

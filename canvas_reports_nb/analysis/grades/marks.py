@@ -201,8 +201,10 @@ def is_withdrawn(states: Collection[str]) -> pl.Expr:
     return pl.col("enrollment state").cast(pl.String).is_in(states).fill_null(value=False)
 
 
-def _is_overridden(names: Collection[str]) -> pl.Expr:
-    return pl.any_horizontal(pl.col(name).is_not_null() for name in _OVERRIDE if name in names)
+def is_overridden(names: Collection[str]) -> pl.Expr:
+    """Whether a teacher set another grade."""
+    given = (pl.col(name).is_not_null() for name in _OVERRIDE if name in names)
+    return pl.any_horizontal(pl.lit(value=False), *given)
 
 
 def _identity(rows: pl.LazyFrame) -> list[str]:
@@ -245,7 +247,7 @@ def overrides(frame: FrameT) -> FrameT:
     )
     found = (
         one_row_per(rows)
-        .filter(_is_overridden(_OVERRIDE))
+        .filter(is_overridden(_OVERRIDE))
         .select(
             *_identity(rows),
             "final score",

@@ -106,8 +106,8 @@ def readiness(
         dates = [name for name in ("start_date",) if name in rows.collect_schema().names()]
         require_times(rows, dates, f"readiness, in the table {table!r},")
     own = [name for name in ("course_id", "short_name", "long_name") if name in names]
-    started = pl.coalesce(_day("start_date" if "start_date" in names else None, zone), "__term_start")
-    terms = unique_rows(tables, "terms").select(_TERM, _day("start_date", zone).alias("__term_start"))
+    started = pl.coalesce(local_day("start_date" if "start_date" in names else None, zone), "__term_start")
+    terms = unique_rows(tables, "terms").select(_TERM, local_day("start_date", zone).alias("__term_start"))
     counts = count_people(tables, _COURSE, _PRESENT).filter(pl.col("students") > 0)
     teachers = contacts(tables, states=_PRESENT).select(_COURSE, "names", "emails")
     found = (
@@ -161,7 +161,7 @@ def read_day(day: str | date, name: str) -> date:
         ) from None
 
 
-def _day(column: str | None, zone: str) -> pl.Expr:
+def local_day(column: str | None, zone: str) -> pl.Expr:
     """Return the local date of a time."""
     if column is None:
         return pl.lit(None, pl.Date)
@@ -186,7 +186,7 @@ def _with_away(
     require_times(seen, ("last access at",), "readiness, in access,")
     enrollments = tables["enrollments"]
     last = seen.group_by(pl.col("user id").alias(_PERSON)).agg(
-        _day("last access at", zone).max().alias("__seen")
+        local_day("last access at", zone).max().alias("__seen")
     )
     here = pl.col("__seen").is_not_null() if since is None else pl.col("__seen") >= pl.lit(since)
     teaching = enrollments.filter(has_role(enrollments, "teacher"), has_status(_PRESENT))

@@ -286,3 +286,67 @@ def test_people_from_elsewhere_and_people_never_seen() -> None:
 
 def test_empty_reports_give_empty_lists() -> None:
     assert access.tokens(TOKENS.clear(), now=NOW, admins=ADMINS.clear(), users=USERS.clear()).height == 0
+
+
+TOOL = {
+    "context_type": pl.String,
+    "context_id": pl.Int64,
+    "tool_type_name": pl.String,
+    "tool_created_at": TIME,
+    "privacy_level": pl.String,
+    "launch_url": pl.String,
+}
+TOOLS = pl.DataFrame(
+    [
+        ("Account", 1, "Check", at(2024, 1, 1), "anonymous", "https://API.plag.example.com:443/lti?x=1"),
+        ("Course", 7, "Check", at(2025, 1, 1), "public", "https://api.plag.example.com/lti"),
+        ("Course", 8, "Check", at(2023, 1, 1), "name_only", "//api.plag.example.com"),
+        ("Course", 8, "Check", at(2023, 1, 1), "deleted", "https://api.plag.example.com"),
+        ("Course", 8, "Video", at(2023, 1, 1), "email_only", "https://user@notplag.example.com/"),
+        ("Course", 9, "Video", at(2023, 1, 1), "own level", None),
+    ],
+    schema=TOOL,
+    orient="row",
+)
+
+
+@pytest.mark.parametrize("kind", ["pandas", "polars", "lazy", "arrow", "dask", "duckdb"])
+def test_tools_are_listed_by_host_and_name(oracle: Any, kind: str) -> None:
+    found = access.tools(oracle.as_kind(TOOLS.to_arrow(), kind), approved=["Plag.example.com"])
+    assert oracle.kind_of(found) == kind
+    names, rows = oracle.rows(found)
+    assert names[-2:] == ["first_installed", "last_installed"]
+    assert [row[:7] for row in rows] == [
+        ("notplag.example.com", "Video", False, 1, 0, 1, "email_only"),
+        (None, "Video", False, 1, 0, 1, "own level"),
+        ("api.plag.example.com", "Check", True, 3, 1, 2, "public"),
+    ]
+    assert rows[2][7:] == (at(2023, 1, 1), at(2025, 1, 1))
+
+
+def test_tools_without_a_list_are_neither_approved_nor_not() -> None:
+    assert access.tools(TOOLS)["approved"].null_count() == 3
+    assert not access.tools(TOOLS, approved=[" "])["approved"].any()
+    assert access.tools(TOOLS.drop("privacy_level"))["installs"].sum() == 6
+    with pytest.raises(UnknownColumnError, match="tools needs the column 'launch_url'"):
+        access.tools(TOOLS.drop("launch_url"))
+
+
+def test_tools_give_what_sql_gives(oracle: Any, larger: Callable[..., dict[str, pa.Table]]) -> None:
+    report = larger("lti_report_csv", include_deleted=True)["lti_report_csv"]
+    found = access.tools(report, approved=["example.org"])
+    wanted = oracle.sql(
+        """
+        WITH t AS (
+            SELECT *, nullif(lower(regexp_extract(launch_url, '^[a-z]+://([^/:?#]+)', 1)), '') AS host FROM report
+            WHERE privacy_level <> 'deleted'
+        )
+        SELECT host, tool_type_name, coalesce('.' || host LIKE '%.example.org', false) AS approved, count(*) AS installs,
+            count(DISTINCT context_id) FILTER (context_type = 'Account') AS accounts,
+            count(DISTINCT context_id) FILTER (context_type = 'Course') AS courses
+        FROM t GROUP BY host, tool_type_name
+        ORDER BY approved, installs DESC, host NULLS LAST, tool_type_name
+        """,
+        report=report,
+    )
+    oracle.check(found.select(wanted[0]), wanted)

@@ -1,7 +1,7 @@
 """The analyses of activity give what plain SQL gives, on the demo and on generated reports."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -263,3 +263,80 @@ def test_enrollment_activity_is_also_counted_by_week() -> None:
 def test_wrong_calls_are_explained(ask: Callable[[], Any], error: type, words: str) -> None:
     with pytest.raises(error, match=words):
         ask()
+
+
+ENDS = {
+    "courses": pl.DataFrame(
+        {
+            "canvas_course_id": [1, 2, 3, 4, 5, 6],
+            "short_name": ["a", "b", "c", "d", "e", "f"],
+            "canvas_term_id": [9, 9, 9, 8, 9, 9],
+            "status": ["concluded", "active", "active", "concluded", "deleted", "active"],
+            # The last is March 2, 2021, 18:00 in Denver.
+            "end_date": [
+                None,
+                datetime(2026, 3, 3, tzinfo=UTC),
+                None,
+                None,
+                None,
+                datetime(2021, 3, 3, 1, tzinfo=UTC),
+            ],
+        }
+    ),
+    "terms": pl.DataFrame(
+        {
+            "canvas_term_id": [9, 8],
+            "name": ["Fall 2023", "Default Term"],
+            "end_date": [datetime(2023, 12, 20, 7, tzinfo=UTC), None],
+        }
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", ["pandas", "polars", "lazy", "arrow", "dask", "duckdb"])
+def test_years_since_the_end(oracle: Any, kind: str) -> None:
+    tables = {name: oracle.as_kind(frame.to_arrow(), kind) for name, frame in ENDS.items()}
+    storage = pl.DataFrame({"id": [3], "storage used in MB": [40.0]})
+    found = crn.activity.retention(tables, today="2026-03-02", keep=5, storage=storage, zone=ZONE)
+    assert oracle.kind_of(found) == kind
+    names, rows = oracle.rows(found)
+    shown = [names.index(name) for name in ("course id", "ended", "years", "due", "storage used in MB")]
+    assert [tuple(row[at] for at in shown) for row in rows] == [
+        (6, date(2021, 3, 2), 5, True, None),
+        (3, date(2023, 12, 20), 2, False, 40.0),
+        (1, date(2023, 12, 20), 2, False, None),
+        (4, None, None, False, None),
+    ]
+    eve = crn.activity.retention(ENDS, today="2026-03-01", zone=ZONE)
+    assert eve["years"].to_list() == [4, 2, 2, None]
+    assert "years on 2026-03-02 since they ended" in crn.definition(
+        crn.activity.retention({name: frame.to_pandas() for name, frame in ENDS.items()}, today="2026-03-02")
+    )
+
+
+def test_retention_gives_what_sql_gives(oracle: Any, larger: Callable[..., dict[str, pa.Table]]) -> None:
+    tables = larger("provisioning_csv", courses=True, terms=True, include_deleted=True)
+    found = crn.activity.retention(tables, today="2026-03-02", keep=2)
+    wanted = oracle.sql(
+        """
+        WITH ends AS (
+            SELECT canvas_course_id AS "course id", name AS term, coalesce(c.end_date, t.end_date) AS moment
+            FROM courses AS c LEFT JOIN terms AS t USING (canvas_term_id) WHERE c.status <> 'deleted'
+        ), days AS (SELECT *, CAST(moment AT TIME ZONE 'UTC' AS DATE) AS ended FROM ends)
+        SELECT "course id", term, ended, date_sub('year', ended, DATE '2026-03-02') AS years,
+            coalesce(date_sub('year', ended, DATE '2026-03-02') >= 2, false) AS due
+        FROM days WHERE ended IS NULL OR ended < DATE '2026-03-02'
+        ORDER BY years DESC NULLS LAST, "course id"
+        """,
+        **tables,
+    )
+    oracle.check(found.select(wanted[0]), wanted)
+    assert found.num_rows > 400
+
+
+@pytest.mark.parametrize(
+    ("options", "words"), [({"today": "soon"}, "today='soon'"), ({"keep": "5 y"}, "keep='5 y'")]
+)
+def test_wrong_options_of_retention_are_explained(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(ParameterError, match=words):
+        crn.activity.retention(ENDS, **{"today": "2026-03-02", **options})
