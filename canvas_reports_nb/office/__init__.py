@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from canvas_reports_nb import opening
 from canvas_reports_nb.exceptions import ConfigurationError, NotFoundError, ParameterError
+from canvas_reports_nb.office.page import write_page as write_page
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -17,6 +17,63 @@ if TYPE_CHECKING:
     from canvas_reports_nb.connection import Connection
 
 
+def submitted(canvas: Connection, grades: pd.DataFrame) -> pd.DataFrame:
+    """Return ``section_id`` of every third section, as if the SIS had its grades."""
+    require_demo(
+        canvas,
+        "SUBMITTED",
+        "the file with the column section_id, or to False to judge by the grades in Canvas alone",
+    )
+    ids = grades["section sis"].dropna().drop_duplicates().sort_values(ignore_index=True)
+    return pd.DataFrame({"section_id": ids.iloc[::3]})
+
+
+def sis_grades(canvas: Connection, grades: pd.DataFrame) -> pd.DataFrame:
+    """Return ``user_id``, ``section_id`` and ``grade`` as the SIS might have them, with a few differences."""
+    require_demo(
+        canvas,
+        "SIS_GRADES",
+        "the file with the grades in your student information system, or to False to leave this part out",
+    )
+    rows = grades[grades["enrollment state"] != "deleted"].dropna(subset=["student sis", "section sis"])
+    rows = rows.drop_duplicates(["student sis", "section sis"]).sort_values(["student sis", "section sis"])
+    listed = rows[["student sis", "section sis"]].set_axis(["user_id", "section_id"], axis=1)
+    own = rows["override grade"].fillna(rows["final grade"].where(rows["current score"].notna()))
+    listed["grade"] = own.mask(rows["enrollment state"] == "inactive", "W").astype("str")
+    listed = listed.reset_index(drop=True)
+    for first, step, grade in ((10, 40, None), (20, 55, "C+"), (5, 70, "I")):
+        listed.loc[listed.index[first::step], "grade"] = grade
+    return listed.drop(listed.index[33::60])
+
+
+def census_list(canvas: Connection, grades: pd.DataFrame) -> pd.DataFrame:
+    """Return ``user_id`` and ``course_id`` of all who were in a course on its census day."""
+    require_demo(
+        canvas,
+        "CENSUS",
+        "the files with the columns user_id and course_id, or to False to leave deleted enrollments out",
+    )
+    there = (grades["enrollment state"] != "deleted") | grades["current score"].notna()
+    ids = grades.loc[there, ["student sis", "course sis"]].dropna().drop_duplicates()
+    return ids.set_axis(["user_id", "course_id"], axis=1).reset_index(drop=True)
+
+
+def groups(canvas: Connection, grades: pd.DataFrame) -> pd.DataFrame:
+    """Return ``user_id`` and ``group`` of most students."""
+    require_demo(
+        canvas, "GROUPS", "the file with the columns user_id and group, or to False to leave groups out"
+    )
+    ids = grades["student sis"].dropna().drop_duplicates().sort_values(ignore_index=True)
+    names = ["first generation" if row % 3 == 0 else "other students" for row in ids.index]
+    return pd.DataFrame({"user_id": ids, "group": names}).drop(ids.index[15::30])
+
+
+def approved_tools(canvas: Connection) -> pd.DataFrame:
+    """Return ``host`` of the approved external tools."""
+    require_demo(canvas, "APPROVED", "the file with the column host, or to False to judge no tool")
+    return pd.DataFrame({"host": ["example.org", "video.example.com"]})
+
+
 def credit_hours(canvas: Connection, courses: pd.DataFrame) -> pd.DataFrame:
     """Return ``course_id`` and ``credits`` of most courses."""
     require_demo(

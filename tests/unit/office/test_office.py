@@ -87,6 +87,14 @@ def test_invented_lists_are_for_the_demo_only(canvas: Connection, tmp_path: Path
     real = crn.connect("https://canvas.example.edu", "1234~hidden", store=tmp_path)
     with pytest.raises(ConfigurationError, match=r"CREDITS was empty.*\sSet CREDITS to the file"):
         invented.credit_hours(real, courses)
+    grades = canvas.read_report("grade_export_csv", **QUIET)
+    for make in (invented.submitted, invented.sis_grades, invented.census_list, invented.groups):
+        assert 0 < len(make(canvas, grades)) <= len(grades)
+        with pytest.raises(ConfigurationError, match="or to False to"):
+            make(real, grades)
+    assert set(invented.approved_tools(canvas)) == {"host"}
+    with pytest.raises(ConfigurationError, match="APPROVED was empty"):
+        invented.approved_tools(real)
     real.close()
 
 
