@@ -18,12 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
-from polars.exceptions import PolarsError
 
 from canvas_reports_nb import frames
-from canvas_reports_nb.analysis.excel.workbook import checked_zone, load_writer, to_excel
 from canvas_reports_nb.exceptions import CanvasReportsError, ParameterError, ReportWarning, printable
-from canvas_reports_nb.frames.identity import choose_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -164,6 +161,8 @@ class Output:
                 f"Can't write {self}: you may not create files in {place}.", hint="Choose another folder."
             )
         if self.suffix == ".xlsx":
+            from canvas_reports_nb.analysis.excel.workbook import checked_zone, load_writer  # noqa: PLC0415 - as above
+
             load_writer()
             checked_zone(self.timezone)
             if self.path.exists() and not self.overwrite:
@@ -179,6 +178,8 @@ class Output:
 
     def write_workbook(self, tables: Mapping[str, Any]) -> None:
         """Write frames as the sheets of a workbook."""
+        from canvas_reports_nb.analysis.excel.workbook import to_excel  # noqa: PLC0415 - likewise
+
         to_excel(tables, self.path, self.timezone, overwrite=self.overwrite)
 
 
@@ -215,6 +216,12 @@ def _unwritable(output: Path, suffixes: tuple[str, ...]) -> ParameterError:
     )
 
 
+def _polars_error() -> type[Exception]:
+    from polars.exceptions import PolarsError  # noqa: PLC0415 - slow to import, and help needs none
+
+    return PolarsError
+
+
 @contextmanager
 def replacing(output: Path) -> Iterator[Path]:
     """Yield a temporary path that replaces the output once it is complete.
@@ -232,7 +239,7 @@ def replacing(output: Path) -> Iterator[Path]:
             else:
                 part.chmod(0o600)
             part.replace(place)
-    except (OSError, PolarsError) as error:
+    except (OSError, _polars_error()) as error:
         if isinstance(error, CanvasReportsError):
             raise
         # The error of a full disk may name the source file, so only its reason is shown.
@@ -248,7 +255,7 @@ def write_result(result: ReportResult, table: str | None, output: Output) -> lis
     if output.suffix == ".zip" and result.path.suffix != ".zip":
         raise _unwritable(output.path, (".parquet", ".csv", ".xlsx"))
     if output.suffix != ".zip" and (output.suffix != ".xlsx" or table is not None):
-        tables = [choose_table(tables, table, result.provenance["report"], result.provenance["run_id"])]
+        tables = [result.choose(table)]
     if output.suffix == ".xlsx":
         output.write_workbook({name: result.to_arrow(name) for name in tables})
         return tables

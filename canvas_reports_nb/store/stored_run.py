@@ -98,12 +98,12 @@ class ReportResult:
         """Return one table as a frame of an engine; ``table`` is optional if the run has only one."""
         path = self.parquet(table)
         with self._damage_explained():
-            name = self._choose(table)
+            name = self.choose(table)
             return frames.load(path, self.provenance_of(name), engine, columns, self.kept.pop(name, None))
 
     def parquet(self, table: str | None = None) -> Path:
         """Return the path of the typed Parquet file of one table."""
-        name = self._choose(table)
+        name = self.choose(table)
         self._check_stored()
         return self.path_of(name)
 
@@ -131,7 +131,8 @@ class ReportResult:
         with self._damage_explained():
             return frames.scan(path, columns)
 
-    def _choose(self, table: str | None) -> str:
+    def choose(self, table: str | None) -> str:
+        """Return the name of a table; ``table`` is optional if the run has only one."""
         return choose_table(self.tables, table, self.origin.report, self.origin.run_id)
 
     def _check_stored(self) -> None:

@@ -26,6 +26,14 @@ ON_USE_ONLY = (
     "canvas_reports_nb.analysis.access",
     "canvas_reports_nb.analysis.activity",
     "canvas_reports_nb.analysis.grades",
+    "canvas_reports_nb.cli",
+    "canvas_reports_nb.demo_canvas",
+    "canvas_reports_nb.doctor",
+    "canvas_reports_nb.frames.engines",
+    "canvas_reports_nb.frames.parquet",
+    "canvas_reports_nb.frames.reading",
+    "canvas_reports_nb.frames.stacking",
+    "canvas_reports_nb.notebook.form",
 )
 
 
@@ -87,6 +95,42 @@ def test_importing_loads_nothing_that_is_needed_later_only() -> None:
         f"import sys, canvas_reports_nb; print([name for name in {ON_USE_ONLY!r} if name in sys.modules])"
     )
     assert shown.strip() == "[]"
+
+
+def test_importing_loads_no_package_but_pandas_polars_and_requests() -> None:
+    shown = in_a_fresh_python(
+        "import sys, pandas, polars, requests\n"
+        "before = {name.partition('.')[0] for name in sys.modules}\n"
+        "import canvas_reports_nb\n"
+        "new = {name.partition('.')[0] for name in sys.modules} - before - sys.stdlib_module_names\n"
+        "print(new - {'canvas_reports_nb'})"
+    )
+    assert shown.strip() == "set()"
+
+
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_the_help_of_the_command_waits_for_no_data_library(option: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "canvas_reports_nb", option],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert "canvas-reports" in done.stdout
+    loaded = {line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines()}
+    assert "click" in loaded
+    assert not loaded & {"numpy", "pandas", "polars", "pyarrow", "requests", "IPython"}
+
+
+def test_the_command_has_the_public_names_too() -> None:
+    shown = in_a_fresh_python(
+        "import sys; sys.argv = ['/usr/bin/canvas-reports']\n"
+        "import canvas_reports_nb as crn\n"
+        "print('pandas' in sys.modules, all(hasattr(crn, name) for name in crn.__all__))\n"
+        "import pandas; print(hasattr(pandas.DataFrame, 'canvas'))"
+    )
+    assert shown.split() == ["False", "True", "True"]
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

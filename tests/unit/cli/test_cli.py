@@ -7,6 +7,7 @@ from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
 
+import click
 import pandas as pd
 import pytest
 from click.shell_completion import ShellComplete
@@ -14,6 +15,7 @@ from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
 
+from canvas_reports_nb import cli as cli_module
 from canvas_reports_nb.catalog import schemas
 from canvas_reports_nb.cli import cli
 from canvas_reports_nb.cli.output import plain
@@ -37,6 +39,16 @@ def runner(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> CliRunner:
     monkeypatch.setenv("CANVAS_REPORTS_CACHE", str(tmp_path / "store"))
     monkeypatch.setitem(sys.modules, "keyring", None)
     return CliRunner()
+
+
+def test_the_list_of_commands_has_the_first_line_of_each_help() -> None:
+    """The list is written down, so that it can be shown without loading the commands."""
+    context = click.Context(cli)
+    loaded = {name: cli.get_command(context, name) for name in cli.list_commands(context)}
+    assert {name: command.get_short_help_str(200) for name, command in loaded.items() if command} == {
+        name: text for name, (_, text) in cli_module._COMMANDS.items()
+    }
+    assert [command.name for command in loaded.values() if command] == list(loaded)
 
 
 @pytest.mark.parametrize(
