@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
@@ -39,7 +38,6 @@ _MEASURES = {
 _MARKERS = "os^Dvp"
 # The length of a season's name, and the height of its line as a share of the chart.
 _SEASON, _LINE = 24, 0.085
-_YEAR = re.compile(r"((?:19|20)\d\d)(?:[-/\u2013]\d{2,4})?")
 
 
 def grade_distribution(
@@ -267,7 +265,7 @@ def rates_over_terms(
     table = rates(classed, "term").filter(pl.col("valid") >= least, pl.col(measure).is_not_null())
     years = _years(table, classed, terms)
     placed = [
-        (_season(row["term"]), year, 100 * row[measure])
+        (look.season_of(row["term"]), year, 100 * row[measure])
         for row in table.iter_rows(named=True)
         if (year := years.get(row["term id"])) is not None and row["term"]
     ]
@@ -317,15 +315,9 @@ def _draw_lines(panel: look.Panel, lines: Mapping[str, list[tuple[int, float]]])
         ax.annotate(name, (1.01, height), color=color, **place)
 
 
-def _season(name: str) -> str:
-    """Return the name of a term without its year."""
-    text = _YEAR.sub(" ", name) if _YEAR.search(name) else re.sub(r"\d+", " ", name)
-    return " ".join(text.split()).replace(" ,", ",").strip(" ,/-") or "terms"
-
-
 def _years(table: pl.DataFrame, classed: pl.DataFrame, terms: Any) -> dict[Any, int | None]:
     found: dict[Any, int | None] = {
-        row["term id"]: int(year[1]) if (year := _YEAR.search(row["term"] or "")) else None
+        row["term id"]: int(year[1]) if (year := look.YEAR.search(row["term"] or "")) else None
         for row in table.iter_rows(named=True)
     }
     if terms is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import textwrap
 import unicodedata
 from collections import Counter
@@ -36,6 +37,8 @@ try:
 except ImportError:
     raise MissingDependencyError("matplotlib", "plot", "crn.charts") from None
 
+#: The year in the name of a term, or the first of two.
+YEAR = re.compile(r"((?:19|20)\d\d)(?:[-/\u2013]\d{2,4})?")
 #: The largest number of bars in a chart.
 MAX_BARS = 100
 _CELLS = 44
@@ -370,3 +373,9 @@ def check_count(name: str, value: Any, most: int | None = None) -> int:
         return count
     limit = f" from 1 to {most}" if most else ", 1 or more"
     raise ParameterError(f"Can't use {name}={value!r}.", hint=f"Give a whole number{limit}.")
+
+
+def season_of(name: str) -> str:
+    """Return the name of a term without its year."""
+    text = YEAR.sub(" ", name) if YEAR.search(name) else re.sub(r"\d+", " ", name)
+    return " ".join(text.split()).replace(" ,", ",").strip(" ,/-") or "terms"

@@ -32,9 +32,10 @@ _CELLS_SHARE, _DARK = 0.8, 0.179
 
 
 def enrollments_over_terms(tables: Mapping[str, Any], *, ax: Axes | None = None) -> Axes:
-    """Draw students and their course enrollments per term, in the order the terms begin.
+    """Draw students and their course enrollments per term, so that fall is compared with fall.
 
-    A student in two sections of a course counts as one enrollment; deleted and rejected enrollments don't count.
+    Terms of one season, such as "Fall 2024" and "Fall 2025", follow each other in the order they begin. A student in two
+    sections of a course counts as one enrollment; deleted and rejected enrollments don't count.
 
     Parameters
     ----------
@@ -49,7 +50,7 @@ def enrollments_over_terms(tables: Mapping[str, Any], *, ax: Axes | None = None)
     """
     terms = to_lazy(_count_by_term(tables)).collect()
     left = max(terms.height - _MAX_TERMS, 0)
-    shown, earlier = terms.tail(terms.height - left), terms.head(left)["enrollments"].sum()
+    shown, earlier = _by_season(terms.tail(terms.height - left)), terms.head(left)["enrollments"].sum()
     with look.panel(ax, look.size_for_rows(1.7 * shown.height + (left > 0) + 1)) as panel:
         for column, text, shift, color, hatch in (
             ("enrollments", "course enrollments", -0.19, panel.theme.colors[0], ""),
@@ -104,6 +105,13 @@ def _count_by_term(tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
         # The default term has no dates and comes first.
         .sort("start_date", "name", "canvas_term_id", nulls_last=False)
     )
+
+
+def _by_season(terms: pl.DataFrame) -> pl.DataFrame:
+    """Put the terms of each season together, the seasons in the order of their first terms."""
+    seasons = [look.season_of(name or "") for name in terms["name"]]
+    order = sorted(range(len(seasons)), key=lambda at: (seasons.index(seasons[at]), at))
+    return terms[order]
 
 
 def role_by_state(enrollments: Any, *, ax: Axes | None = None) -> Axes:

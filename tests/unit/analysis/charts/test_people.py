@@ -29,6 +29,14 @@ def test_a_student_in_two_sections_counts_once(name):
     assert "Fall 2025: 2 students, 2 enrollments" in charts.alt_text(ax)
 
 
+def test_terms_of_one_season_are_side_by_side():
+    tables = provisioned(5)
+    names = ["Spring 2024", "Fall 2024", "Spring 2025", "Default Term", "Fall 2025"]
+    tables["terms"] = tables["terms"].sort_values("start_date").assign(name=names)
+    found = ticks(charts.enrollments_over_terms(tables).yaxis)
+    assert found == ["Spring 2024", "Spring 2025", "Fall 2024", "Fall 2025", "Default Term"]
+
+
 def test_stacked_runs_count_once():
     tables = provisioned(3)
     twice = {name: pd.concat([frame, frame]) for name, frame in tables.items()}
