@@ -257,31 +257,39 @@ def _check_bands(bands: Mapping[str, float]) -> list[tuple[str, float]]:
 def _read_census(rows: pl.LazyFrame, given: Any, census: Any, analysis: str) -> pl.LazyFrame:
     """Return the students of a census list once per course, under the names of the export."""
     names = column_names(census)
-    ids = {own: next((name for name in known if name in names), None) for own, known in _CENSUS_IDS.items()}
-    for own, name in ids.items():
-        if name is None:
-            raise UnknownColumnError(
-                f"{analysis}, in the census list, needs the column {own!r}.",
-                hint=f"It may also be called {' or '.join(map(repr, _CENSUS_IDS[own][1:]))}. The list has: "
-                f"{', '.join(map(str, names))}.",
-            )
+    ids = _census_ids(names, analysis)
+    schema = rows.collect_schema()
     shared = [name for known in _SHARED.values() for name in known if name in names]
-    listed = to_lazy(census, {*map(str, ids.values()), *shared, "base_role_type"})
+    listed = to_lazy(census, {*ids.values(), *shared, "base_role_type"})
     if "base_role_type" in names:
         listed = listed.filter(pl.col("base_role_type").cast(pl.String) == "StudentEnrollment")
-    schema = rows.collect_schema()
     for own, name in ids.items():
-        listed = same_integers(listed, str(name), schema[own])
-        check_joinable(rows, own, listed, str(name), made_of=(given, census))
+        listed = same_integers(listed, name, schema[own])
+        check_joinable(rows, own, listed, name, made_of=(given, census))
     return (
         listed.select(
-            *(pl.col(str(name)).cast(schema[own]).alias(own) for own, name in ids.items()),
+            *(pl.col(name).cast(schema[own]).alias(own) for own, name in ids.items()),
             *(pl.col(name).cast(schema[name], strict=False) for name in shared if name in schema),
         )
-        .filter(pl.col(own).is_not_null() for own in ids)
+        .drop_nulls(list(ids))
         .group_by(marks.COURSE)
         .agg(pl.all().drop_nulls().max())
     )
+
+
+def _census_ids(names: Collection[str], analysis: str) -> dict[str, str]:
+    """Return the columns of a census list that hold the ids of the export."""
+    ids = {}
+    for own, known in _CENSUS_IDS.items():
+        found = next((name for name in known if name in names), None)
+        if found is None:
+            raise UnknownColumnError(
+                f"{analysis}, in the census list, needs the column {own!r}.",
+                hint=f"It may also be called {' or '.join(map(repr, known[1:]))}. The list has: "
+                f"{', '.join(map(str, names))}.",
+            )
+        ids[own] = found
+    return ids
 
 
 def same_integers(frame: pl.LazyFrame, name: str, dtype: pl.DataType) -> pl.LazyFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any, Literal
 
 import polars as pl
@@ -130,23 +131,28 @@ def _by_level(
     levels = [] if by is None else as_list(by)
     if by is not None and not levels:
         raise ParameterError("by= is empty.", hint=f"Use one or more of {', '.join(_LEVELS)}.")
-    ids = _unique(name for level in levels for name in _LEVELS.get(level, ((level,), ()))[0])
-    names = _unique(name for level in levels for name in _LEVELS.get(level, ((), ()))[1] if name not in ids)
+    ids, names = (_unique(chain(*columns)) for columns in _columns_of(levels))
     wanted = {*ids, *names, _PERSON, _COURSE, CLASS, *more}
     rows = to_lazy(letters, wanted)
     require_columns(rows, (_PERSON, CLASS, *more), analysis, given=letters)
     if places is not None:
         rows = _placed(rows, letters, places, wanted)
     have = rows.collect_schema().names()
-    for name in ids:
-        if name not in have:
-            known = list(dict.fromkeys([*_LEVELS, *column_names(letters)]))
-            raise UnknownColumnError(
-                f"{analysis} by {', '.join(levels)} needs the column {name!r}.",
-                hint=f"{near(name, known)}Colleges, departments and accounts come from "
-                "places=provisioning.places(tables), with the tables accounts and courses.",
-            )
-    return rows, ids, [name for name in names if name in have]
+    missing = [name for name in ids if name not in have]
+    if missing:
+        known = _unique([*_LEVELS, *column_names(letters)])
+        raise UnknownColumnError(
+            f"{analysis} by {', '.join(levels)} needs the column {missing[0]!r}.",
+            hint=f"{near(missing[0], known)}Colleges, departments and accounts come from "
+            "places=provisioning.places(tables), with the tables accounts and courses.",
+        )
+    return rows, ids, [name for name in names if name in have and name not in ids]
+
+
+def _columns_of(levels: list[str]) -> list[list[tuple[str, ...]]]:
+    """Return the ids of each level, and the names of each."""
+    columns = [_LEVELS.get(level, ((level,), ())) for level in levels]
+    return [[ids for ids, _ in columns], [names for _, names in columns]]
 
 
 def _unique(names: Iterable[str]) -> list[str]:

@@ -149,17 +149,25 @@ def number_lines(cells: pl.DataFrame, names: list[str]) -> Numbers:
     for name in names:
         if codes[name].n_unique() > 1 and not any(_same(codes, name, other) for other in kept):
             kept.append(name)
-    finest = [
-        name for name in kept if not any(_determines(codes, other, name) for other in kept if other != name)
-    ]
-    above = [name for name in kept if name not in finest]
-    numbers: list[Numbers] = []
-    for held, summed in _directions(finest):
-        levels = [name for name in above if any(_determines(codes, one, name) for one in summed)]
-        levels.sort(key=lambda name: -codes[name].n_unique())
-        numbers += [_number(cells, [*held, *levels[at:]]) for at in range(len(levels) + 1)]
+    numbers = [_number(cells, columns) for columns in _held(codes, kept)]
     sizes = np.cumsum([0, *(int(line.max(initial=-1)) + 1 for line in numbers)])
     return np.stack([line + start for line, start in zip(numbers, sizes, strict=False)], axis=1)
+
+
+def _held(codes: dict[str, pl.Series], names: list[str]) -> list[list[str]]:
+    """Return the columns that have one value in all cells of a line, for each kind of line."""
+    above = [name for name in names if _is_above(codes, name, names)]
+    held = []
+    for fixed, summed in _directions([name for name in names if name not in above]):
+        levels = [name for name in above if _is_above(codes, name, summed)]
+        levels.sort(key=lambda name: -codes[name].n_unique())
+        held += [[*fixed, *levels[at:]] for at in range(len(levels) + 1)]
+    return held
+
+
+def _is_above(codes: dict[str, pl.Series], name: str, others: list[str]) -> bool:
+    """Whether another column determines this one."""
+    return any(_pairs(codes, other, name) == codes[other].n_unique() for other in others if other != name)
 
 
 def _directions(names: list[str]) -> list[tuple[list[str], list[str]]]:
@@ -175,10 +183,6 @@ def _number(cells: pl.DataFrame, held: list[str]) -> Numbers:
     if not held:
         return np.zeros(cells.height, dtype=np.int64)
     return cells.select(pl.struct(held).rank("dense").cast(pl.Int64)).to_series().to_numpy() - 1
-
-
-def _determines(codes: dict[str, pl.Series], one: str, other: str) -> bool:
-    return _pairs(codes, one, other) == codes[one].n_unique()
 
 
 def _same(codes: dict[str, pl.Series], one: str, other: str) -> bool:

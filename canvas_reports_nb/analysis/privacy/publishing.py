@@ -101,12 +101,8 @@ def publish(
     names = as_list(by) if by is not None else _keys_of(cells, size)
     require_columns(cells.lazy(), [*names, size], "publish")
     _check(cells, names, size, minimum, cap)
-    sizes = (
-        [size]
-        if count is not None
-        else [size, *(name for name in SIZES if name in cells.columns and name != size)]
-    )
-    sizes = [name for name in sizes if name not in names and cells.schema[name].is_numeric()]
+    others = _numbers_of(cells, SIZES if count is None else ())
+    sizes = [size, *(name for name in others if name not in (size, *names))]
     cover = _Cover(cells, names, sizes, minimum, cap)
     made = cover.covered()
     if cover.exposed.any():
@@ -138,7 +134,7 @@ def _count_of(cells: pl.DataFrame, count: str | None) -> str:
     if count is not None:
         return count
     # In plain pandas, a column of counts with a missing one is of floats.
-    known = [name for name in SIZES if name in cells.columns and cells.schema[name].is_numeric()]
+    known = _numbers_of(cells, SIZES)
     integers = [name for name, dtype in cells.schema.items() if dtype.is_integer()]
     found = [*known, *(name for name in integers if not _ID.fullmatch(name))]
     if not found:
@@ -147,6 +143,10 @@ def _count_of(cells: pl.DataFrame, count: str | None) -> str:
             hint="Name it: count=, and the columns that identify a row: by=.",
         )
     return found[0]
+
+
+def _numbers_of(cells: pl.DataFrame, names: Sequence[str]) -> list[str]:
+    return [name for name in names if name in cells.columns and cells.schema[name].is_numeric()]
 
 
 def _keys_of(cells: pl.DataFrame, size: str) -> list[str]:
