@@ -23,7 +23,7 @@ autodoc_default_options = {"members": True}
 default_role = "autolink"
 exclude_patterns = ["build"]
 html_theme = "alabaster"
-html_theme_options = {"page_width": "1180px", "sidebar_width": "260px"}
+html_theme_options = {"page_width": "1180px", "sidebar_width": "260px", "body_max_width": "none"}
 html_sidebars = {"**": ["about.html", "navigation.html", "searchbox.html"]}
 html_show_copyright = False
 
