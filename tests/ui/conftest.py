@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 #: How long a browser may take on a busy machine with two cores, in milliseconds.
 PATIENCE = 90_000
-_SWITCHES = [
+SWITCHES = [
     "--no-sandbox",
     "--disable-gpu",
     "--disable-background-networking",
@@ -47,7 +47,7 @@ def browser() -> Iterator[Browser]:
             pytest.fail("chromium is missing: apt-get install chromium")
         pytest.skip("chromium is missing: apt-get install chromium")
     with playwright.sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=found, args=_SWITCHES)
+        opened = driver.chromium.launch(executable_path=found, args=SWITCHES)
         yield opened
         opened.close()
 
@@ -68,8 +68,8 @@ class Server:
 
 
 @contextmanager
-def serving(folder: Path, application: str, *options: str) -> Iterator[Server]:
-    """Start a Jupyter application on this machine; stop it and its kernels at the end."""
+def serving(folder: Path, application: str, *options: str, **settings: str) -> Iterator[Server]:
+    """Start a Jupyter application on this machine, with more environment variables; stop it and its kernels."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -90,7 +90,7 @@ def serving(folder: Path, application: str, *options: str) -> Iterator[Server]:
     command = [sys.executable, "-m", application, "--no-browser", f"--port={port}", *options]
     with (folder / "server.log").open("w") as log:
         server = subprocess.Popen(
-            command, cwd=notebooks, env={**plain, **places}, stdout=log, stderr=subprocess.STDOUT
+            command, cwd=notebooks, env={**plain, **places, **settings}, stdout=log, stderr=subprocess.STDOUT
         )
         try:
             url = f"http://127.0.0.1:{port}"
@@ -109,7 +109,7 @@ def _answers(url: str, server: subprocess.Popen[bytes]) -> None:
     requests.get(url, timeout=5)
 
 
-_OPEN = (
+OPEN = (
     "--allow-root",
     "--IdentityProvider.token=",
     "--ServerApp.password=",
@@ -137,7 +137,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory, school: demo_canvas.DemoServer
         patch.setenv("SCHOOL_URL", school.url)
         patch.setenv("SCHOOL_TOKEN", school.token)
         workspaces = f"--LabApp.workspaces_dir={folder / 'workspaces'}"
-        with serving(folder, "jupyterlab", *_OPEN, *quiet, workspaces) as server:
+        with serving(folder, "jupyterlab", *OPEN, *quiet, workspaces) as server:
             yield server
 
 
@@ -147,7 +147,7 @@ def notebook7(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with serving(
         tmp_path_factory.mktemp("notebook"),
         "notebook",
-        *_OPEN,
+        *OPEN,
         "--LabApp.expose_app_in_browser=True",
         "--JupyterNotebookApp.expose_app_in_browser=True",
     ) as server:

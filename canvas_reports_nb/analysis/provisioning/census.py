@@ -111,6 +111,8 @@ def census(
     counted = _enrolled(tables["enrollments"], states, None if "role" in own else "student")
     rows = counted.select(_PERSON, _COURSE, _SECTION, pl.col(own).cast(pl.String)).unique()
     rows = rows.join(courses, on=_COURSE, how="left")
+    # Courses that the run does not list, such as deleted ones, belong to no group, but to all.
+    rows = rows.with_columns(pl.col(each).fill_null(0) for each in ids if each == _ALL)
     seats = rows.select(*dict.fromkeys((*ids, _PERSON, _COURSE))).unique()
     sections = rows.select(*ids, _PERSON, _SECTION).drop_nulls(_SECTION).unique()
     if credits is None:

@@ -28,7 +28,9 @@ def _enrolled(world: World, then: datetime) -> pl.DataFrame:
     rows, draws = world.enrollments, world.draws
     ids = rows["id"].to_numpy()
     begun = rows.select("course_id").join(
-        world.courses.filter(term_id=world.current_term).select("start_at", course_id="id"),
+        world.courses.filter(pl.col("status") != "deleted", term_id=world.current_term).select(
+            "start_at", course_id="id"
+        ),
         on="course_id",
         how="left",
         maintain_order="left",
@@ -39,6 +41,7 @@ def _enrolled(world: World, then: datetime) -> pl.DataFrame:
     # Most of them come in the first weeks, a few much later.
     joined = begun + pl.Series(draws.small("joined", ids) * 70 * DAY * 1e6).cast(pl.Duration("us"))
     left = rows["state"].cast(pl.String).is_in(["inactive", "deleted"]) & (rows["updated_at"] > then)
+    left &= begun.is_not_null()
     return rows.with_columns(
         state=pl.when(left).then(pl.lit("active", rows.schema["state"])).otherwise("state"),
         last_activity_at=pl.min_horizontal("last_activity_at", pl.lit(then, rows.schema["last_activity_at"])),

@@ -86,6 +86,12 @@ def test_courses_without_credits_are_counted() -> None:
     ]
 
 
+def test_courses_that_the_run_does_not_list_count_in_the_total() -> None:
+    tables = TABLES | {"courses": TABLES["courses"].filter(pl.col("canvas_course_id") == 10)}
+    found = provisioning.census(tables, None)
+    assert found.select("headcount", "seats", "section_seats", "courses").rows() == [(3, 4, 5, 2)]
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
