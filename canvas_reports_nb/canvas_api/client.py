@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
-from canvas_reports_nb.canvas_api.models import AvailableReport, ReportParameter, ReportRun
+from canvas_reports_nb.canvas_api.models import AvailableReport, ReportParameter, ReportRun, parse_zone
 from canvas_reports_nb.catalog.parameters import close_to, declared_as, named_report, near, numbered
 from canvas_reports_nb.catalog.schemas import schema
 from canvas_reports_nb.catalog.terms import terms_in_form
@@ -218,7 +218,8 @@ class AccountReports:
             if not isinstance(answer, dict):
                 raise UnexpectedAnswerError("Canvas sent something other than an account.")
             self._check_account(str(answer.get("id", "")), "sent account")
-            return answer
+            zone = parse_zone(answer.get("default_time_zone"))
+            return {**answer, "default_time_zone": zone} if zone else answer
 
     def owner(self) -> str:
         """Return the name of the person whose token this is: ``GET users/self``."""

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
 from types import MappingProxyType
 from typing import Any, Self
+from zoneinfo import ZoneInfo, available_timezones
 
 from canvas_reports_nb import _html
 from canvas_reports_nb.canvas_api.redaction import without_query
@@ -37,6 +39,32 @@ _IN_FORM = re.compile(r"""name=["']parameters\[([^\]"']+)\]""")
 _ENDED = frozenset({RunStatus.COMPLETE, RunStatus.ERROR, RunStatus.ABORTED, RunStatus.DELETED})
 _HEADER_AND_ONE = 2
 _TOO_LARGE = 2**63  # JSON allows larger numbers, but a frame's integer column does not
+
+
+# Names that older servers use; the others are those of a city, as in Europe/London.
+_ZONES = {
+    "Hawaii": "Pacific/Honolulu",
+    "Alaska": "America/Juneau",
+    "Pacific Time (US & Canada)": "America/Los_Angeles",
+    "Arizona": "America/Phoenix",
+    "Mountain Time (US & Canada)": "America/Denver",
+    "Central Time (US & Canada)": "America/Chicago",
+    "Saskatchewan": "America/Regina",
+    "Eastern Time (US & Canada)": "America/New_York",
+    "Indiana (East)": "America/Indiana/Indianapolis",
+    "Atlantic Time (Canada)": "America/Halifax",
+    "Newfoundland": "America/St_Johns",
+}
+
+
+def parse_zone(name: object) -> str | None:
+    """Return the name of a time zone as the IANA has it; ``None`` for anything else."""
+    if not isinstance(name, str) or not name:
+        return None
+    with suppress(KeyError, ValueError, OSError):
+        return ZoneInfo(_ZONES.get(name, name)).key
+    city = name.replace(" ", "_")
+    return next((zone for zone in sorted(available_timezones()) if zone.rpartition("/")[2] == city), None)
 
 
 def parse_time(text: object) -> datetime | None:

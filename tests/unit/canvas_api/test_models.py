@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canvas_reports_nb.canvas_api.models import Attachment, AvailableReport, ReportRun, RunStatus, parse_time
+from canvas_reports_nb.canvas_api.models import (
+    Attachment,
+    AvailableReport,
+    ReportRun,
+    RunStatus,
+    parse_time,
+    parse_zone,
+)
 from canvas_reports_nb.exceptions import UnexpectedAnswerError
 
 SECRET = "verifier=hidden-key"
@@ -208,3 +215,19 @@ def test_a_report_without_parameters(parameters: object) -> None:
     offer = AvailableReport.from_api({"report": "lti_report_csv", "parameters": parameters, "last_run": None})
     assert dict(offer.parameters) == {}
     assert offer.title == "lti_report_csv"
+
+
+@pytest.mark.parametrize(
+    ("name", "zone"),
+    [
+        ("America/Denver", "America/Denver"),
+        ("Mountain Time (US & Canada)", "America/Denver"),
+        ("Indiana (East)", "America/Indiana/Indianapolis"),
+        ("Mexico City", "America/Mexico_City"),
+        ("London", "Europe/London"),
+        ("UTC", "UTC"),
+        *[(name, None) for name in ("Nowhere", "", "../etc/passwd", "\0", "x" * 300, None, 7, ["UTC"])],
+    ],
+)
+def test_time_zones_of_older_servers_are_known_by_their_names(name: Any, zone: str | None) -> None:
+    assert parse_zone(name) == zone
