@@ -15,6 +15,7 @@ from canvas_reports_nb.exceptions import NoProvenanceError, ParameterError, warn
 from canvas_reports_nb.frames.exchange import FrameT, as_kind_of, as_list, meta_of, require_columns, to_lazy
 
 _SMALLEST_MINIMUM = 2
+_ROW = "__row"
 _HALF = 0.5
 #: Columns that count the people or grades of a row; the first is the count, and each must reach the minimum.
 SIZES = ("n", "students", "people", "headcount", "enrollments", "valid")
@@ -103,8 +104,10 @@ def publish(
     _check(cells, names, size, minimum, cap)
     others = _numbers_of(cells, SIZES if count is None else ())
     sizes = [size, *(name for name in others if name not in (size, *names))]
-    cover = _Cover(cells, names, sizes, minimum, cap)
-    made = cover.covered()
+    # In one order, so that the same is hidden whatever the order of the rows.
+    cells = cells.with_row_index(_ROW).sort(names)
+    cover = _Cover(cells.drop(_ROW), names, sizes, minimum, cap)
+    made = cover.covered().with_columns(cells[_ROW]).sort(_ROW).drop(_ROW)
     if cover.exposed.any():
         rows = cells.filter(pl.Series(cover.exposed)).select(names).head(3).rows()
         examples = ", ".join(f"({', '.join(map(str, row))})" for row in rows)
