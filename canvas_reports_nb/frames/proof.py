@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 #: The only words that are booleans; Arrow's own list includes 1 and 0.
 TRUE, FALSE = ["true", "True", "TRUE"], ["false", "False", "FALSE"]
 # Not counted, because they may or may not belong to a cell.
-_UNCOUNTED = b'"\r\n'
-_WITHOUT = str.maketrans(dict.fromkeys(_UNCOUNTED.decode()))
+_UNCOUNTED = (b'"', b"\r", b"\n")
+_WITHOUT = str.maketrans(dict.fromkeys('"\r\n'))
 # Counting many blocks at once takes a third of the time.
 _AT_ONCE = 32
 _ZERO, _X, _LOWER = ord("0"), ord("x"), 0x20
@@ -78,7 +78,7 @@ class Proof:
         _, ends, text = cells.buffers()
         first, last = np.frombuffer(ends, np.int32)[[cells.offset, cells.offset + len(cells)]].tolist()
         # A cell holds line breaks only if there are quotes around it.
-        return _counted(text[first:last]) if self._has_quotes and last > first else last - first
+        return _counted(text[first:last].to_pybytes()) if self._has_quotes and last > first else last - first
 
 
 def _enum_bytes(cells: pa.DictionaryArray) -> int:
@@ -86,10 +86,11 @@ def _enum_bytes(cells: pa.DictionaryArray) -> int:
     return int(np.bincount(_present(cells.indices), minlength=len(lengths)) @ lengths) if lengths else 0
 
 
-def _counted(text: Any) -> int:
+def _counted(text: bytes) -> int:
     """Return how many bytes of a text count."""
     cells = np.frombuffer(text, np.uint8)
-    return len(cells) - sum(int(np.count_nonzero(cells == mark)) for mark in _UNCOUNTED)
+    marks = [mark for mark in _UNCOUNTED if mark in text]
+    return len(cells) - sum(int(np.count_nonzero(cells == ord(mark))) for mark in marks)
 
 
 def _present(numbers: pa.Array) -> Numbers:
