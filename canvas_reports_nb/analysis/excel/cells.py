@@ -114,16 +114,12 @@ def sheet_columns(frame: Any, zone: str) -> list[SheetColumn]:
 def _with_hidden_counts(columns: list[SheetColumn], text: str) -> list[SheetColumn]:
     """Show the counts that `publish` hid: those of the rows whose size is missing."""
     flags = next((one.cells for one in columns if one.source == HIDDEN and one.format == "boolean"), None)
-    if flags is None:
+    counts = {one.source: one.cells for one in columns if one.format == "count" and one.cells.null_count()}
+    sizes = [counts[name] for name in (*SIZES, *counts) if name in counts]
+    if flags is None or not sizes:
         return columns
-    hidden = flags.fill_null(value=False)
-    counts = [one for one in columns if one.format == "count" and one.cells.filter(hidden).null_count()]
-    if not counts:
-        return columns
-    size = next((one for name in SIZES for one in counts if one.source == name), counts[0])
-    hidden &= size.cells.is_null()
-    shown = {one.header: _with_text(one, hidden, text) for one in counts}
-    return [shown.get(one.header, one) for one in columns]
+    hidden = flags.fill_null(value=False) & sizes[0].is_null()
+    return [_with_text(one, hidden, text) if one.source in counts else one for one in columns]
 
 
 def _with_text(column: SheetColumn, rows: pl.Series, text: str) -> SheetColumn:

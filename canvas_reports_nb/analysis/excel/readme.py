@@ -68,24 +68,13 @@ def readme_rows(
     runs = _distinct_runs(sheets)
     yield from _source(runs, sheets)
     for run in runs:
-        yield "Run", _described_run(run, zone)
-        if run.get("parameters"):
-            yield "Filters", ", ".join(f"{name}={_short(value)}" for name, value in run["parameters"].items())
-        if run.get("sha256"):
-            yield "SHA-256 of the file", str(run["sha256"])
+        yield from _described_run(run, zone)
     for sheet in sheets:
         yield from _left_out(sheet)
     for note in notes:
         yield "Note", note
     yield "Made by", author or "Not named"
-    if all(any(column.source == HIDDEN for column in sheet.columns) for sheet in sheets):
-        text = ", ".join(dict.fromkeys(hidden_text(sheet.frame) for sheet in sheets))
-        yield (
-            "Publication",
-            f"Small groups are hidden, as the definition describes. A count shown as {text} is small or could reveal one.",
-        )
-    else:
-        yield "Confidential", "Education records: not for publication."
+    yield _publication(sheets)
     yield "Times", f"Times are in the zone {zone}{about_zone}. A column that ends in (UTC) is in UTC."
     yield (
         "Ids",
@@ -138,15 +127,29 @@ def _terms(sheet: Sheet) -> set[str]:
     return {str(term) for column in named for term in column.cells if term is not None}
 
 
-def _described_run(run: dict[str, Any], zone: str) -> str:
+def _described_run(run: dict[str, Any], zone: str) -> Iterator[tuple[str, str]]:
     if run.get("run_id") is None:
-        return f"Read from the file {run.get('source')}" if run.get("source") else "Unknown"
-    ended = run.get("ended_at") or run.get("created_at")
-    when = ""
-    if ended:
-        local = datetime.fromisoformat(str(ended)).astimezone(ZoneInfo(zone))
-        when = f", finished {local:%Y-%m-%d %H:%M} ({zone})"
-    return f"{run['run_id']}: report {run.get('report')}{when}"
+        yield "Run", f"Read from the file {run.get('source')}" if run.get("source") else "Unknown"
+    else:
+        ended = run.get("ended_at") or run.get("created_at")
+        when = ""
+        if ended:
+            local = datetime.fromisoformat(str(ended)).astimezone(ZoneInfo(zone))
+            when = f", finished {local:%Y-%m-%d %H:%M} ({zone})"
+        yield "Run", f"{run['run_id']}: report {run.get('report')}{when}"
+    if run.get("parameters"):
+        yield "Filters", ", ".join(f"{name}={_short(value)}" for name, value in run["parameters"].items())
+    if run.get("sha256"):
+        yield "SHA-256 of the file", str(run["sha256"])
+
+
+def _publication(sheets: Sequence[Sheet]) -> tuple[str, str]:
+    """Return whether the workbook may be published."""
+    if not all(any(column.source == HIDDEN for column in sheet.columns) for sheet in sheets):
+        return "Confidential", "Education records: not for publication."
+    text = ", ".join(dict.fromkeys(hidden_text(sheet.frame) for sheet in sheets))
+    shown = f"A count shown as {text} is small or could reveal one."
+    return "Publication", f"Small groups are hidden, as the definition describes. {shown}"
 
 
 def _short(value: Any) -> str:

@@ -104,7 +104,8 @@ def workbooks(
     groups = dict(_groups(with_labels(frame), by))
     named, target = _file_names(frame, title or name_of(frame), zone or "UTC"), as_path(folder)
     taken: set[str] = set()
-    rows, files = [], {}
+    rows: list[dict[str, Any]] = []
+    files: dict[str, tuple[Any, list[str]]] = {}
     for value, part in groups.items():
         file = unique(_slug(value or "none"), taken, _LONGEST_PART)
         files[named.format(file)] = (part, [f"Only rows with {by}: {value or 'no value'}.", *notes])
@@ -115,17 +116,24 @@ def workbooks(
         tables["Mail list"], without = _mail_list(frame)
         notes += [without] if without else []
     files[named.format(unique("index", taken, _LONGEST_PART))] = (tables, notes)
+    texts = {"timezone": zone, "question": question, "author": author}
+    _write_all(files, target, overwrite=overwrite, **texts)
+    return index
+
+
+def _write_all(
+    files: dict[str, tuple[Any, list[str]]], target: Path, *, overwrite: bool, **texts: Any
+) -> None:
+    """Write all workbooks into a folder, or none of them."""
     with writing_to(target):
         target.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target, prefix=".workbooks.") as made:
-            texts: Any = {"timezone": zone, "question": question, "author": author}
             for file, (part, remarks) in files.items():
                 to_excel(part, Path(made) / file, note=remarks, **texts)
             for file in files:
                 check_place(Path(made) / file, target / file, overwrite=overwrite)
             for file in files:
                 (Path(made) / file).replace(target / file)
-    return index
 
 
 def mail_list(frame: FrameT, *, to: str | None = None, items: str | None = None) -> FrameT:

@@ -95,6 +95,9 @@ def test_hidden_counts_are_shown_as_text(kind: str, shown: str, written: Written
     assert values["A"] == [shown, shown, 20, None], "a large count that would reveal a share is not small"
     assert values["success"] == [None, None, "80.0 %", ">95 %"]
     assert f"A count shown as {shown} " in book.text("Publication")[0]
+    named = pl.DataFrame({"level": [1, 2, 3], "passed": [3, 19, 40]})
+    made = crn.publish(named.to_pandas(), by="level", count="passed")
+    assert written(made, name="b.xlsx").values()["passed"] == ["<10", "<10", 40]
 
 
 def test_the_zone_is_that_of_the_account_unless_given(written: Written) -> None:
