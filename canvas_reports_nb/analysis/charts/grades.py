@@ -284,7 +284,7 @@ def rates_over_terms(
         alt = f"Line chart by season. {told or 'No data'}. {table.height - len(placed):,} terms without a year left out."
         title = f"{_MEASURES[measure][0].upper()}{_MEASURES[measure][1:]}, by season"
         what = definition(rates).replace("by course", "by term")
-        panel.describe(title, look.describe_source(grades), alt, message, what)
+        panel.describe(title, look.describe_source(grades, "term"), alt, message, what)
     return panel.ax
 
 
