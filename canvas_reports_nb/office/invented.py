@@ -53,7 +53,9 @@ def census_list(canvas: Connection, grades: pd.DataFrame) -> pd.DataFrame:
         "CENSUS",
         "the files with the columns user_id and course_id, or to False to leave deleted enrollments out",
     )
-    there = (grades["enrollment state"] != "deleted") | grades["current score"].notna()
+    here = grades["enrollment state"] != "deleted"
+    is_taught = grades["course id"].isin(grades.loc[here, "course id"])  # nobody was in a canceled course
+    there = here | (grades["current score"].notna() & is_taught)
     ids = grades.loc[there, ["student sis", "course sis"]].dropna().drop_duplicates()
     return ids.set_axis(["user_id", "course_id"], axis=1).reset_index(drop=True)
 

@@ -46,7 +46,7 @@ _WIDE, _HIGH = 7.2, 3.4
 # The lines above a chart from the lowest: source, message and title. For each, the slot of matplotlib that holds it,
 # its size in points and its cells per inch.
 _HEADER: tuple[tuple[Literal["left", "center", "right"], float, float], ...] = (
-    *(("right", 8.5, 12.5), ("center", 9.5, 11.5), ("left", 13.0, 7.0)),
+    *(("right", 8.5, 14.0), ("center", 9.5, 12.6), ("left", 13.0, 7.0)),
 )
 # Inches from the edge of the figure, between axes and header, and for a legend of one line.
 _EDGE, _GAP, _LEGEND = 0.1, 0.1, 0.22
