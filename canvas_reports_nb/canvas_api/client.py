@@ -62,17 +62,20 @@ class AccountReports:
         """What is left of the token's rate limit; ``None`` if unknown."""
         return self._transport.rate_limit_remaining
 
-    def available(self, *, cache: Cache = "no", html: bool = False) -> list[AvailableReport]:
-        """Return the reports of this account: ``GET reports``.
+    def available(
+        self, *, cache: Cache = "no", html: bool = False, only: str | None = None
+    ) -> list[AvailableReport]:
+        """Return the reports of this account, or ``only`` the one with this name: ``GET reports``.
 
         ``cache="yes"`` accepts a list up to ten minutes old. ``html`` also requests the server's descriptions and forms.
         """
         include = {"include[]": ["description_html", "parameters_html"]} if html else None
         with self._located(missing=UnknownAccountError):
-            items = self._all("reports", query=include, cache=cache)
-            offers = list(_readable(items, lambda item: AvailableReport.from_api(item, _columns(item))))
-        self.offered = {offer.report: tuple(offer.parameters) for offer in offers}
-        return offers
+            items = list(self._all("reports", query=include, cache=cache))
+        named = {str(item.get("report")): item for item in items if isinstance(item, dict)}
+        self.offered = {name: _names_of(item.get("parameters")) for name, item in named.items()}
+        wanted = items if only is None else [named[only]] if only in named else []
+        return list(_readable(wanted, lambda item: AvailableReport.from_api(item, _columns(item))))
 
     def describe(self, report: str) -> AvailableReport:
         """Return a report with every parameter it takes: those listed, those in its form, those in the catalog."""
@@ -322,6 +325,10 @@ def _readable(items: Iterable[Any], read: Callable[[Any], _Item]) -> Iterator[_I
             _LOG.warning("An item of a list was left out: %s", error.message)
         else:
             yield read_item
+
+
+def _names_of(parameters: Any) -> tuple[str, ...]:
+    return tuple(map(str, parameters)) if isinstance(parameters, dict) else ()
 
 
 def _with_id(what: str, item: Any) -> dict[str, Any]:

@@ -100,27 +100,28 @@ class AccountRuns:
         """Return the parameters the server lists; if these and the catalog's are not enough, those in its form, too."""
         if cache == "only":
             return self._remembered_names(report, asked)
-        offers = self._offers(cache)
-        if cache == "yes" and report not in offers:
-            offers = self._offers("refresh")
-        if report not in offers:
-            raise self.api.not_offered(report, offers.values())
-        names = set(offers[report].parameters)
+        offer = self._offer(report, cache)
+        if cache == "yes" and offer is None:
+            offer = self._offer(report, "refresh")
+        if offer is None:
+            raise self.api.not_offered(report, self.api.available(cache="yes"))
+        names = set(offer.parameters)
         if not all(is_declared(report, name) for name in asked.keys() - names):
-            names |= self._offers(cache, html=True)[report].in_form
+            with_form = self._offer(report, cache, html=True)
+            names |= with_form.in_form if with_form else set()
         return names
 
     def _remembered_names(self, report: str, asked: Mapping[str, Any]) -> set[str] | None:
         """Return the parameters in the list this disk remembers, if the catalog does not know all of them."""
         known, offer = schema(report), None
         with suppress(NotStoredError):
-            offer = self._offers("only").get(report)  # its date decides which term is current
+            offer = self._offer(report, "only")  # its date decides which term is current
         if offer is None or (known is not None and all(map(known.parameter, asked))):
             return None
         return set(offer.parameters)
 
-    def _offers(self, cache: Cache, *, html: bool = False) -> dict[str, AvailableReport]:
-        return {offer.report: offer for offer in self.api.available(cache=cache, html=html)}
+    def _offer(self, report: str, cache: Cache, *, html: bool = False) -> AvailableReport | None:
+        return next(iter(self.api.available(cache=cache, html=html, only=report)), None)
 
     def decide(
         self, query: Query, max_age: float, history: Callable[[], Sequence[ReportRun]]

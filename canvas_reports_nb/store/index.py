@@ -59,19 +59,28 @@ class Index:
 
     def _lines(self, folder: Path) -> tuple[list[Entry], set[str]]:
         """Return the valid lines, and the run ids in them."""
-        path = folder / _NAME
+        state, found, known = self._read.get(folder, ({}, [], set()))
         try:
-            state = file_state(path)
-            if folder not in self._read or self._read[folder][0] != state:
-                lines = _LINE.findall(path.read_bytes())
-                valid = [each[1:5] for each in lines if crc32(each[0]) == int(each[5])]
-                found = [
-                    Entry(i.decode(), key.decode(), int(size), at.decode()) for i, key, size, at in valid
-                ]
-                self._read[folder] = state, found, {entry.run_id for entry in found}
+            now = file_state(folder / _NAME)
+            if now != state:
+                # Lines are only added, except to a new file.
+                has_more = now["inode"] == state.get("inode") and now["size"] > state["size"]
+                new = _entries_in(folder / _NAME, state["size"] if has_more else 0)
+                found = [*found, *new] if has_more else new
+                known = {entry.run_id for entry in found}
+                self._read[folder] = now, found, known
         except OSError:
             return [], set()
-        return self._read[folder][1:]
+        return found, known
+
+
+def _entries_in(path: Path, offset: int) -> list[Entry]:
+    """Return the valid lines of an index from an offset on."""
+    with path.open("rb") as file:
+        file.seek(offset)
+        lines = _LINE.findall(file.read())
+    valid = (each[1:5] for each in lines if crc32(each[0]) == int(each[5]))
+    return [Entry(i.decode(), key.decode(), int(size), at.decode()) for i, key, size, at in valid]
 
 
 def note(run: ReportResult) -> None:

@@ -40,6 +40,14 @@ ODD = [None, 7, "text", [], {}, {"id": "x"}, {"id": 7}, {"report": 7}, {"id": No
 
 
 @pytest.mark.parametrize("odd", ODD, ids=repr)
+def test_one_report_is_read_without_the_others(odd: Any) -> None:
+    client = api([odd, {"report": "x", "parameters": odd}, {"report": GRADES, "parameters": {"a": odd}}])
+    assert [offer.report for offer in client.available(only=GRADES)] == [GRADES]
+    assert client.available(only="none") == []
+    assert client.offered[GRADES] == ("a",)
+
+
+@pytest.mark.parametrize("odd", ODD, ids=repr)
 def test_one_invalid_item_does_not_hide_the_others(odd: Any) -> None:
     offers = api([odd, {"report": GRADES, "last_run": odd}]).available()
     assert [(offer.report, offer.last_run) for offer in offers] == [(GRADES, None)]
