@@ -227,15 +227,14 @@ def reconcile(
     """
     given = lazy_tables(tables, "reconcile", ("courses",), _NEEDED)
     people, sections = given["users"], unique_rows(given, "sections")
-    sis = read_extract(extract, on, status, as_list(enrolled), people.select("user_id"), analysis="reconcile")
+    states = as_list(enrolled)
+    sis = read_extract(extract, on, status, states, people, analysis="reconcile", given=tables["users"])
     for name, column in (
         ("users", "user_id"),
         ("sections", "section_id"),
         *(("enrollments", key) for key in _KEY),
     ):
         _refuse_numbers(given[name], column, f"the table {name!r}")
-    spelled = people.select(pl.col("user_id").cast(pl.String))
-    check_joinable(spelled, "user_id", sis.lazy(), "user_id", made_of=(tables["users"], extract))
     canvas = _canvas(given, role).collect()
     rows = _found(sis.lazy(), canvas.lazy(), people, sections)
     details = _details(rows, given, sections).with_columns(pl.col("role").fill_null(role)).collect()
@@ -257,14 +256,10 @@ def read_extract(
     known: pl.LazyFrame,
     *,
     analysis: str,
+    given: Any,
 ) -> pl.DataFrame:
-    """Return the school's list with the names of Canvas, after checking its ids."""
-    columns = {key: key for key in _KEY} | dict(on or {})
-    if set(columns) != set(_KEY):
-        wrong = next(name for name in columns if name not in _KEY)
-        raise ParameterError(
-            f"Can't match on {wrong!r}.", hint='Use on={"user_id": "...", "section_id": "..."}.'
-        )
+    """Return the school's list with the names of Canvas, after checking its ids against the known users."""
+    columns = _key_columns(on)
     rows = to_lazy(extract)
     needed = [*columns.values(), *([status] if status else [])]
     require_columns(rows, needed, f"{analysis}, in the extract,", given=extract)
@@ -277,7 +272,20 @@ def read_extract(
         (state.is_in(enrolled).fill_null(value=False) if status else pl.lit(value=True)).alias("__enrolled"),
     ).collect()
     _refuse_repeated(found)
+    users = known.select(pl.col("user_id").cast(pl.String))
+    check_joinable(users, "user_id", found.lazy(), "user_id", made_of=(given, extract))
     return found
+
+
+def _key_columns(on: Mapping[str, str] | None) -> dict[str, str]:
+    """Return the columns of the extract that hold the ids of user and section."""
+    columns = {key: key for key in _KEY} | dict(on or {})
+    for name in columns:
+        if name not in _KEY:
+            raise ParameterError(
+                f"Can't match on {name!r}.", hint='Use on={"user_id": "...", "section_id": "..."}.'
+            )
+    return columns
 
 
 def _refuse_repeated(listed: pl.DataFrame) -> None:

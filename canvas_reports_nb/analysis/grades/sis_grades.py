@@ -91,7 +91,7 @@ def compare_with_sis(
         marks.is_overridden(names).alias("override"),
         marks.is_withdrawn(_GONE).alias("__gone"),
     )
-    listed = read_extract(sis_grades, on, grade, (), canvas.select("user_id"), analysis="compare_with_sis")
+    listed = read_extract(sis_grades, on, grade, (), canvas, analysis="compare_with_sis", given=grades)
     text = pl.col("sis_status").str.strip_chars()
     sis = listed.lazy().select(*_IDS, pl.when(text != "").then(text).alias("sis grade"), __sis=True)
     joined = canvas.with_columns(__canvas=True).join(sis, on=list(_IDS), how="full", coalesce=True)

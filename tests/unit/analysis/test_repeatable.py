@@ -60,6 +60,17 @@ def list_of(tables: Tables) -> pl.DataFrame:
     return made.unique(["user_id", "section_id"], keep="first", maintain_order=True).collect()
 
 
+def grades_of(tables: Tables) -> pl.DataFrame:
+    """The grades in a school's list, some of them another."""
+    columns = {"user_id": "student sis", "section_id": "section sis", "grade": "final grade"}
+    rows = to_lazy(tables["grades"]).select(**columns).drop_nulls(["user_id", "section_id"])
+    made = rows.group_by("user_id", "section_id").agg(pl.col("grade").max()).sort("user_id", "section_id")
+    number = pl.int_range(pl.len())
+    return made.with_columns(
+        pl.when(number % 7 == 0).then(pl.lit("A")).otherwise("grade").alias("grade")
+    ).collect()
+
+
 def alerts_of(of: Tables) -> activity.Alerts[Any]:
     return activity.alerts(of, grades=of["grades"], silent=of["zero"], no_submissions=of["nothing"])
 
@@ -83,6 +94,8 @@ ANALYSES: dict[str, Callable[[Tables], Any]] = {
     ),
     "grades.missing_grades": lambda of: grades.missing_grades(of["grades"], of),
     "access.admins": lambda of: access.admins(of, of["access"]),
+    "grades.compare_with_sis": lambda of: grades.compare_with_sis(of["grades"], grades_of(of)),
+    "access.tools": lambda of: access.tools(of["tools"], approved=["example.com"]),
     "access.tokens": lambda of: access.tokens(
         of["tokens"], now="2026-03-02", admins=of["admins"], users=of["users"]
     ),
@@ -91,6 +104,7 @@ ANALYSES: dict[str, Callable[[Tables], Any]] = {
     "provisioning.contacts": provisioning.contacts,
     "provisioning.cross_lists": provisioning.cross_lists,
     "provisioning.census roles": lambda of: provisioning.census(of, ("role", "status"), states=None),
+    "provisioning.duplicate_people": provisioning.duplicate_people,
     "provisioning.made_by_hand": provisioning.made_by_hand,
     "provisioning.origins": provisioning.origins,
     "provisioning.people": provisioning.people,
@@ -111,6 +125,7 @@ ANALYSES: dict[str, Callable[[Tables], Any]] = {
     "activity.clean_up": lambda of: activity.clean_up(
         of, unused=of["unused"], storage=of["storage"], heavy=1
     ),
+    "activity.retention": lambda of: activity.retention(of, today="2031-03-02", storage=of["storage"]),
     "activity.last_access_by_week": lambda of: activity.last_access_by_week(of["access"]),
 }
 CHARTS: dict[str, Callable[[Tables], Any]] = {
@@ -127,13 +142,17 @@ CHARTS: dict[str, Callable[[Tables], Any]] = {
 ANY_ORDER = [
     name
     for name in ANALYSES
-    if name.startswith(("access.", "sis.", "grades.rates", "grades.gaps", "grades.missing", "activity."))
+    if name.startswith(
+        ("access.", "sis.", "grades.compare", "grades.rates", "grades.gaps", "grades.missing", "activity.")
+    )
     or name
     in {
         "provisioning.account_tree",
         "provisioning.census",
         "provisioning.contacts",
         "provisioning.census roles",
+        "provisioning.duplicate_people",
+        "provisioning.people",
         "provisioning.readiness",
         "provisioning.references",
         "provisioning.section_sizes",
@@ -170,6 +189,7 @@ def tables(larger: Callable[..., dict[str, pa.Table]]) -> dict[str, pa.Table]:
         "nothing": ("students_with_no_submissions_csv", {"include_enrollment_state": True}),
         "storage": ("course_storage_csv", {}),
         "tokens": ("user_access_tokens_csv", {}),
+        "tools": ("lti_report_csv", {"include_deleted": True}),
         "unused": ("unused_courses_csv", {}),
         "zero": ("zero_activity_csv", {}),
     }
@@ -235,6 +255,9 @@ def test_pseudonyms_of_sis_ids_in_one_input_are_an_error(frames: dict[str, pl.Da
     for tables, school in ((frames, listed.with_columns(user_id=word)), (hidden, listed)):
         with pytest.raises(ParameterError, match="'user_id' are pseudonyms and 'user_id' are not"):
             sis.reconcile(tables, school, status="status")
+    listed = grades_of(frames).with_columns(user_id=word)
+    with pytest.raises(ParameterError, match="'user_id' are pseudonyms"):
+        grades.compare_with_sis(frames["grades"], listed)
 
 
 def plain(frame: Any) -> pl.DataFrame:
