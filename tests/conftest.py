@@ -5,4 +5,5 @@ pytest_plugins = [
     "tests.plugins.repeatable",
     "tests.plugins.summary",
     "tests.plugins.token_search",
+    "tests.plugins.worlds",
 ]

@@ -96,11 +96,12 @@ def run(folder: Path, tests: str, processes: int, **environment: str) -> tuple[i
     (folder / "pytest.ini").write_text("[pytest]\n")
     call = [
         *(sys.executable, "-m", "pytest", "-q", "--tb=no", "--show-capture=no", "-p", "no:cacheprovider"),
-        f"--numprocesses={processes}",
+        *("-p", "xdist", f"--numprocesses={processes}"),
         *(f"--basetemp={folder / 'base'}", f"--junitxml={folder / 'report.xml'}"),
     ]
     roots = {str(TESTS.parent): None, str(Path(crn.__file__).parents[1]): None}
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(roots), **environment}
+    quick = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # each takes every process a moment
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(roots), **quick, **environment}
     done = subprocess.run(call, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     cases = ET.parse(folder / "report.xml").getroot().iter("testcase")
     outcomes = {case.get("name", ""): "".join(each.tag for each in case) for case in cases}
