@@ -328,7 +328,7 @@ class Readers:
         --------
         >>> requests = crn.requests_for("grade_export_csv", terms=["sis_term_id:FA24", "sis_term_id:FA25"])
         >>> years = canvas.read_reports(requests)
-        >>> years.groupby("enrollment_term_id")["student id"].nunique().to_dict()
+        >>> years.groupby("enrollment_term_id", observed=True)["student id"].nunique().to_dict()
         {'sis_term_id:FA24': 105, 'sis_term_id:FA25': 100}
         """
         frames.check_engine(engine)
