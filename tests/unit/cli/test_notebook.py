@@ -163,6 +163,17 @@ def test_names(name: str) -> None:
     assert command._find(name) == notebooks_folder() / "11_when_it_fails.ipynb"
 
 
+def test_an_installed_package_has_the_notebooks_inside(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    inside = tmp_path / "site-packages" / "canvas_reports_nb"
+    (inside / "notebooks").mkdir(parents=True)
+    (inside / "notebooks" / "03_census_day.ipynb").touch()
+    (tmp_path / "site-packages" / "notebooks").mkdir()  # somebody else's
+    monkeypatch.setattr(command, "__file__", str(inside / "cli" / "notebook.py"))
+    assert command._find("census_day") == inside / "notebooks" / "03_census_day.ipynb"
+
+
 def test_an_unknown_name_and_a_notebook_without_settings(tmp_path: Path) -> None:
     done = CliRunner().invoke(cli, ["notebook", "when_it_fell", "-o", str(tmp_path)])
     assert done.exit_code == 2
