@@ -6,7 +6,6 @@ analysis is written twice.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
@@ -195,15 +194,14 @@ def take_rows(
     frame = frame.reset_index(drop=True)
     if len(rows) == len(frame) and (rows == np.arange(len(rows))).all():
         return frame
-    places = pa.array(rows, mask=rows < 0)
-
-    def take(name: str) -> Any:
-        column = frame[name]
-        is_text = isinstance(column.dtype, pd.StringDtype)
-        return _take_text(column, places) if is_text else column.array.take(rows, allow_fill=True)
-
-    with ThreadPoolExecutor() as pool:
-        taken = dict(zip(frame.columns, pool.map(take, frame.columns), strict=True))
+    missing = rows < 0
+    places = pa.array(rows, mask=missing if missing.any() else None)
+    taken = {
+        name: _take_text(column, places)
+        if isinstance(column.dtype, pd.StringDtype)
+        else column.array.take(rows, allow_fill=True)
+        for name, column in frame.items()
+    }
     return pd.DataFrame(taken, index=pd.RangeIndex(len(rows)), columns=frame.columns, copy=False)
 
 
