@@ -65,10 +65,10 @@ def test_no_cell_is_damaged_at_the_end_of_a_block(
 def test_both_readers_agree_on_any_text(text: str) -> None:
     (member,) = csv_members(f"first,second\n{text}".encode(), "own.csv")
     dialect = read_dialect(member)
-    plan = reading._plan(member, dialect, None, {}, locale=False, slow=False)
+    plan = reading._plan(member, dialect, None, {}, "text", locale=False)
     facts = reading.Facts(dialect)
     try:
-        batches = list(reading._batches(member, plan, facts, slow=False))
+        batches = list(reading._batches(member, plan, facts))
     except pa.ArrowInvalid:
         return  # then only the slow reader counts
     fast = [list(row.values()) for batch in batches for row in batch.to_pylist()]
