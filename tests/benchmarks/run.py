@@ -36,7 +36,7 @@ RATES = {"100 MB/s": 100e6, "20 MB/s": 20e6}
 
 LABELS = {
     "naive": "requests.get + pandas.read_csv, SIS ids as text",
-    "naive_pyarrow": 'the same, engine="pyarrow"',
+    "naive_pyarrow": 'the same, engine="pyarrow", all text',
     "canvasapi_file": "canvasapi File.download + pandas.read_csv",
     "fetch": "requests.get alone",
     "polars_local": "polars.read_csv on the local file",
