@@ -48,3 +48,35 @@ def test_form_widget_and_version_need_no_metadata(tmp_path: Path) -> None:
     assert version == canvas_reports_nb.__version__
     assert form == "ReportForm(account 'self')"
     assert has_rows == "True"
+
+
+ALONE = """
+import importlib, pkgutil, sys
+for extra in ("dask", "distributed", "matplotlib", "xlsxwriter", "keyring", "fsspec", "s3fs", "starlette", "uvicorn", "jupyterlab"):
+    sys.modules[extra] = None
+import canvas_reports_nb as crn
+for module in pkgutil.walk_packages(crn.__path__, "canvas_reports_nb."):
+    if module.name != "canvas_reports_nb.__main__":
+        try:
+            importlib.import_module(module.name)
+        except (crn.exceptions.MissingDependencyError, crn.demo_canvas.DemoUnavailableError) as error:
+            assert "pip install" in str(error), error
+            print(module.name)
+        except ImportError as error:
+            assert module.name.startswith("canvas_reports_nb.demo_canvas."), (module.name, error)
+"""
+
+
+def test_without_extras_every_module_loads_or_says_what_to_install(tmp_path: Path) -> None:
+    root = str(Path(canvas_reports_nb.__file__).parents[1])
+    ran = subprocess.run(
+        [sys.executable, "-c", ALONE],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": root},
+    )
+    assert ran.returncode == 0, ran.stderr
+    charts = "canvas_reports_nb.analysis.charts"
+    assert {name.removesuffix(name[len(charts) :]) for name in ran.stdout.split()} == {charts}

@@ -6,7 +6,6 @@ import math
 from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
-from matplotlib.collections import LineCollection
 
 from canvas_reports_nb.analysis.charts import look
 from canvas_reports_nb.analysis.definitions import definition
@@ -290,6 +289,8 @@ def rates_over_terms(
 
 def _draw_lines(panel: look.Panel, lines: Mapping[str, list[tuple[int, float]]]) -> None:
     """Draw a line per season, with its name and last rate at the right."""
+    from matplotlib.collections import LineCollection  # noqa: PLC0415 - `look` says if matplotlib is missing
+
     ax = panel.ax
     names = dict(zip(lines, look.labels(lines, range(1, len(lines) + 1), cells=_SEASON), strict=True))
     for (season, points), color, marker in zip(lines.items(), panel.theme.colors, _MARKERS, strict=False):
