@@ -126,7 +126,7 @@ def _read(path: Path, columns: Sequence[str]) -> pa.Table:
 
 def scan(path: Path, columns: Sequence[str] | None = None) -> pl.LazyFrame:
     """Open a Parquet file as a lazy polars frame that reads only what a query needs."""
-    lazy = pl.scan_parquet(path)
+    lazy = pl.scan_parquet(path, glob=False)  # a folder named "Reports [2026]" is no pattern
     wanted = pick(lazy.collect_schema().names(), columns)
     if wanted == []:
         # A query that selects no columns has no rows either.

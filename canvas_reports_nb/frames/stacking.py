@@ -150,7 +150,7 @@ def _rows_of(part: Part, own: pa.Schema, schema: pa.Schema) -> pl.LazyFrame:
         elif own.field(name).type != schema.field(name).type:
             columns.append(_as_text(name, own.field(name).type))
     # Added to the file's own columns: a query of literals alone would give a run without rows one row.
-    return pl.scan_parquet(part.path).with_columns(columns).select(types.names())
+    return pl.scan_parquet(part.path, glob=False).with_columns(columns).select(types.names())
 
 
 def _empty(schema: pa.Schema) -> pl.DataFrame:

@@ -336,3 +336,19 @@ def test_a_proxy_that_strips_the_user_agent(canvas: Any) -> None:
     connection._transport._plain.headers["User-Agent"] = SKIP_HEADER
     with pytest.raises(exceptions.UserAgentRefusedError, match="proxy"):
         connection.reports()
+
+
+@pytest.mark.parametrize("name", ["Reports [2026] *?", "J\u00f6rg M\u00fcller"])
+def test_the_store_may_have_any_name(canvas: Any, tmp_path: Path, name: str) -> None:
+    there = canvas()
+    with crn.connect(
+        there.server.url, there.server.token, store=tmp_path / name, clock=there.waiter.clock
+    ) as mine:
+        stored = [
+            mine.read_report("grade_export_csv", engine=engine, **QUIET)
+            for engine in ("pandas", "polars", "arrow")
+        ]
+        assert len({len(frame) for frame in stored}) == 1
+        requests = [{"report": "grade_export_csv"}, {"report": "grade_export_csv", "include_deleted": True}]
+        assert len(mine.read_reports(requests, engine="polars", **QUIET)) > len(stored[0])
+        assert mine.scan_report("grade_export_csv", **QUIET).collect().height == len(stored[0])
