@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from canvas_reports_nb import _html
 from canvas_reports_nb._disk import open_private
+from canvas_reports_nb.exceptions import FileError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +37,12 @@ def save(name: str, write: Callable[[Path], Any]) -> Path:
     part = folder() / f".{stem}.{os.getpid()}{suffix}"
     try:
         open_private(part).close()
+    except OSError as error:
+        raise FileError(
+            f"Can't save {name} beside the notebook, in {part.parent}: {error.strerror}.",
+            hint="Write form.frame to another folder, or start Jupyter in a folder that you may write to.",
+        ) from None
+    try:
         write(part)
         content, number = part.read_bytes(), 1
         path = part.with_name(name)

@@ -1,10 +1,11 @@
 """The shell rejects wrong calls with the right exit code, and does the main job on the demo."""
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from subprocess import CompletedProcess
+from subprocess import CompletedProcess, run
 from typing import Any
 
 import click
@@ -256,3 +257,17 @@ def test_lab_needs_a_folder_to_copy_to(monkeypatch: pytest.MonkeyPatch, tmp_path
     result = CliRunner().invoke(cli, ["demo", "--lab"])
     assert result.exit_code == 1
     assert result.stderr.startswith("Error: The notebooks were not copied to ")
+
+
+def test_a_pipe_that_cannot_hold_a_name_gets_an_escape(tmp_path: Path) -> None:
+    (tmp_path / "users.csv").write_text("user id,\u738b Jos\u00e9\n7,a\n", encoding="utf-8")
+    command = [sys.executable, "-m", "canvas_reports_nb", "file", "users.csv"]
+    ran = run(
+        command,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONIOENCODING": "cp1252"},
+        capture_output=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert "\\u738b Jos\u00e9" in ran.stdout.decode("cp1252")
