@@ -59,3 +59,30 @@ def kernels(session: nox.Session, ipykernel: str) -> None:
     session.install("-e", ".[test]")
     session.install("--upgrade", ipykernel)
     session.run("python", "-m", "pytest", "tests/ui/test_comms.py", *session.posargs)
+
+
+@nox.session(python="3.11", venv_backend="uv")
+def lowest(session: nox.Session) -> None:
+    """Test the lowest version of each direct requirement; where they fail, raise the bound in pyproject.toml."""
+    session.install("--resolution", "lowest-direct", "-e", ".[test]")
+    tests = session.posargs or [
+        "tests/unit",
+        "tests/contract/test_main_job.py",
+        "tests/contract/test_form.py",
+    ]
+    session.run("python", "-m", "pytest", *tests)
+
+
+@nox.session(python="3.11", venv_backend="uv")
+@nox.parametrize("pandas", ["2.2", "2.3"])
+def pandas2(session: nox.Session, pandas: str) -> None:
+    """Test pandas 2.2 and 2.3, which Anaconda, Colab and many hubs ship, beside the newest of everything else."""
+    session.install("-e", ".[test]", f"pandas=={pandas}.*")
+    session.run("python", "-m", "pytest", *(session.posargs or ["tests/unit", "tests/contract"]))
+
+
+@nox.session(venv_backend="uv")
+def packages(session: nox.Session) -> None:
+    """Install the wheel, the source archive and each extra alone into empty environments, and read a report there."""
+    session.install("-e", ".[demo]", "uv")
+    session.run("python", "tests/benchmarks/packages.py")
