@@ -48,7 +48,8 @@ class Page(HTMLParser):
 @pytest.fixture
 def shown(canvas: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[type, Any]:
     """One object of each class a user meets, by its class."""
-    monkeypatch.setattr(Path, "home", lambda: tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))  # its name on Windows
     connection = canvas()
     job = connection.start("provisioning_csv", users=True, enrollments=True)
     result = job.result(progress=False)
