@@ -136,9 +136,9 @@ def scan(path: Path, columns: Sequence[str] | None = None) -> pl.LazyFrame:
 
 def to_pandas(table: pa.Table, categories: Categories | None = None) -> pd.DataFrame:
     """Turn a table into pandas; pass the categories of the whole table if this one is a part of it."""
-    table = table.cast(
-        pa.schema([_with_signed_codes(field) for field in table.schema], table.schema.metadata)
-    )
+    signed = pa.schema([_with_signed_codes(field) for field in table.schema], table.schema.metadata)
+    if signed != table.schema:  # a cast of a table without columns would lose its rows
+        table = table.cast(signed)
     frame: pd.DataFrame = table.to_pandas(types_mapper=_PANDAS_TYPES.get, split_blocks=True)
     for name, values in (categories or categories_of(table)).items():
         if name in frame:

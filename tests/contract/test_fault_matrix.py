@@ -395,14 +395,14 @@ def held(name: str) -> Callable[..., None]:
 
 
 def removed_while_read(connection: Connection, monkeypatch: pytest.MonkeyPatch, _hold: Any) -> None:
-    choose, left = ReportResult._choose, [1]
+    choose, left = ReportResult.choose, [1]
 
     def remove(result: ReportResult, table: str | None) -> str:
         if left and left.pop():
             connection.store.clear()
         return choose(result, table)
 
-    monkeypatch.setattr(ReportResult, "_choose", remove)
+    monkeypatch.setattr(ReportResult, "choose", remove)
 
 
 def id_started_again(connection: Connection, _monkeypatch: pytest.MonkeyPatch, _hold: Any) -> None:

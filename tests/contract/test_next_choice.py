@@ -299,7 +299,7 @@ def test_a_run_that_another_process_removes_before_it_is_loaded_is_downloaded_ag
 ) -> None:
     mine, read = canvas(), READERS[reader]
     wanted = read(mine, **QUIET)
-    choose, removed = ReportResult._choose, []
+    choose, removed = ReportResult.choose, []
 
     def remove(result: ReportResult, table: str | None) -> str:
         if not removed:
@@ -307,14 +307,14 @@ def test_a_run_that_another_process_removes_before_it_is_loaded_is_downloaded_ag
         return choose(result, table)
 
     starts = mine.starts()
-    monkeypatch.setattr(ReportResult, "_choose", remove)
+    monkeypatch.setattr(ReportResult, "choose", remove)
     frame = read(mine, max_age=max_age, **QUIET)
     assert removed[0] >= 1
     assert len(frame) == len(wanted) > 0
     assert mine.starts() - starts == (max_age == 0), "the run that vanished is not started again"
     if reader.endswith("report"):
         removed.clear()
-        monkeypatch.setattr(ReportResult, "_choose", remove)
+        monkeypatch.setattr(ReportResult, "choose", remove)
         with pytest.raises(ex.NotStoredError):
             read(mine, offline=True)
 
@@ -332,7 +332,7 @@ def test_two_kernels_at_the_limit_of_a_store_keep_what_the_other_reads(
         clock=mine.waiter.clock,
         sleep=mine.waiter.sleep,
     )
-    choose, evicted = ReportResult._choose, []
+    choose, evicted = ReportResult.choose, []
 
     def busy(result: ReportResult, table: str | None) -> str:
         if not evicted:
@@ -340,7 +340,7 @@ def test_two_kernels_at_the_limit_of_a_store_keep_what_the_other_reads(
             other.obtain("zero_activity_csv", **QUIET)
         return choose(result, table)
 
-    monkeypatch.setattr(ReportResult, "_choose", busy)
+    monkeypatch.setattr(ReportResult, "choose", busy)
     assert len(READERS[reader](mine, **QUIET)) > 0
     assert evicted
     assert mine.starts() == 2

@@ -247,7 +247,8 @@ def test_only_the_owner_can_read_the_store_of_a_demo() -> None:
 
 
 def commands(group: click.Group) -> Iterator[click.Command]:
-    for command in group.commands.values():
+    context = click.Context(group)
+    for command in filter(None, (group.get_command(context, name) for name in group.list_commands(context))):
         yield command
         if isinstance(command, click.Group):
             yield from commands(command)
