@@ -15,6 +15,7 @@ from matplotlib.text import Text
 
 from canvas_reports_nb.analysis import charts
 from canvas_reports_nb.analysis.charts import look
+from canvas_reports_nb.frames.provenance import ATTRS_KEY
 from tests.unit.analysis.charts.samples import MONDAY, export, runs
 
 ODD = ("An introduction to the history of welding " * 4, "高等学校における物理学入門" * 9, "x" * 300)
@@ -69,7 +70,11 @@ def enrolled(names: list[str], each: int = 1) -> dict[str, pd.DataFrame]:
 
 
 def stored(names: list[str], mb: float) -> pd.DataFrame:
-    return pd.DataFrame({"id": range(len(names)), "short name": names, "storage used in MB": mb})
+    frame = pd.DataFrame({"id": range(len(names)), "short name": names, "storage used in MB": mb})
+    host = "canvas.a-rather-long-name-of-a-university-in-the-mountains.example.edu"
+    run = {"account": "sis_account_id:OFFICE OF THE REGISTRAR", "report": "course_storage_csv"}
+    frame.attrs[ATTRS_KEY] = {"host": host, **run, "ended_at": "2026-03-02T10:00:00+00:00"}
+    return frame
 
 
 def missing(frame: pd.DataFrame, *columns: str) -> pd.DataFrame:
