@@ -272,7 +272,8 @@ def _measured(column: SheetColumn, kind: Format, cells: pl.Series) -> SheetColum
 
 def _times(column: SheetColumn, cells: pl.Series, text: str = "%Y-%m-%d %H:%M:%S") -> SheetColumn:
     """Return times as Excel counts them, in days; those it has no number for as text."""
-    days = (cells.cast(pl.Datetime("us")) - _EPOCH).dt.total_microseconds() / _DAY
+    cells = cells.cast(pl.Datetime("us"))  # the nanoseconds of pandas 2 end before the last day
+    days = (cells - _EPOCH).dt.total_microseconds() / _DAY
     odd = (cells < _FIRST_DAY) | (cells > _LAST_DAY)
     if odd.any():
         texts = cells.dt.strftime(text).to_list()
