@@ -154,7 +154,9 @@ class CanvasReportsError(Exception):
 
     def _render_traceback_(self) -> list[str]:
         """Return what IPython shows instead of a traceback: the user's own lines, the message and the hint."""
-        stack = [(frame.f_code.co_name, frame.f_code.co_filename) for frame, _ in traceback.walk_stack(None)]
+        # From this frame on: how many frames `walk_stack(None)` leaves out depends on the version of Python.
+        frames = [frame for frame, _ in traceback.walk_stack(inspect.currentframe())]
+        stack = [(frame.f_code.co_name, frame.f_code.co_filename) for frame in frames]
         if any(name == "tb" and "IPython" in Path(file).parts for name, file in stack):
             return ["".join(traceback.format_exception(self))]  # the magic %tb asks for everything
         own = [frame for frame in traceback.extract_tb(self.__traceback__) if _is_users(frame.filename)]

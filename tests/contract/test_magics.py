@@ -13,7 +13,7 @@ from pandas.testing import assert_frame_equal
 from traitlets.config import Config
 
 import canvas_reports_nb as crn
-from canvas_reports_nb import exceptions
+from canvas_reports_nb import exceptions, opening
 from canvas_reports_nb.catalog import schemas
 from canvas_reports_nb.opening import newest
 
@@ -97,7 +97,10 @@ def test_a_wrong_line_starts_nothing(
     assert shell.user_ns["kept"] == "as it was"
 
 
-def test_without_a_connection_the_error_names_the_remedy(shell: InteractiveShell, canvas: Any) -> None:
+def test_without_a_connection_the_error_names_the_remedy(
+    shell: InteractiveShell, canvas: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opening._Open, "all", [])  # other tests' connections may not be collected yet
     canvas().close()
     for magic, line in (("canvas_report", "grade_export_csv"), ("canvas_reports", "")):
         with pytest.raises(exceptions.ConfigurationError, match=r"connect\(\) or demo\(\)"):
