@@ -43,7 +43,7 @@ def load(module: str, what: str) -> Any:
 
 
 def _version(name: str) -> str:
-    """Return the version that is loaded, which may be older than the one on disk; ``""`` if there is none."""
+    """Return the version that is loaded, which may be older than the one on disk; ``""`` if none is loaded."""
     try:
         return str(getattr(import_module(name), "__version__", "of unknown version"))
     except ImportError:

@@ -28,21 +28,25 @@ with crn.demo(enrollments=300) as canvas:
 """
 
 
+def run(code: str, root: Path, place: Path) -> list[str]:
+    """Run code in a new process that imports the package from a folder, and return the lines it prints."""
+    ran = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=place,
+        env={**os.environ, "PYTHONPATH": str(root)},
+    )
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout.splitlines()
+
+
 def test_form_widget_and_version_need_no_metadata(tmp_path: Path) -> None:
     package = Path(canvas_reports_nb.__file__).parent
     copy = tmp_path / "checkout" / package.name
     shutil.copytree(package, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    environment = {**os.environ, "PYTHONPATH": str(copy.parent)}
-    ran = subprocess.run(
-        [sys.executable, "-c", CODE],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=tmp_path,
-        env=environment,
-    )
-    assert ran.returncode == 0, ran.stderr
-    metadata, file, version, form, *_, has_rows = ran.stdout.splitlines()
+    metadata, file, version, form, *_, has_rows = run(CODE, copy.parent, tmp_path)
     assert metadata == "no metadata"
     assert file == str(copy / "__init__.py")
     assert version == canvas_reports_nb.__version__
@@ -68,15 +72,6 @@ for module in pkgutil.walk_packages(crn.__path__, "canvas_reports_nb."):
 
 
 def test_without_extras_every_module_loads_or_says_what_to_install(tmp_path: Path) -> None:
-    root = str(Path(canvas_reports_nb.__file__).parents[1])
-    ran = subprocess.run(
-        [sys.executable, "-c", ALONE],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": root},
-    )
-    assert ran.returncode == 0, ran.stderr
+    found = run(ALONE, Path(canvas_reports_nb.__file__).parents[1], tmp_path)
     charts = "canvas_reports_nb.analysis.charts"
-    assert {name.removesuffix(name[len(charts) :]) for name in ran.stdout.split()} == {charts}
+    assert {name.removesuffix(name[len(charts) :]) for name in found} == {charts}
