@@ -51,7 +51,7 @@ def cold_pandas(case: Case) -> Way:
     canvas = _connect(case)
     run_id = _run_id(canvas)
     yield
-    return len(canvas.attach(REPORT, run_id).result(progress=False).to_pandas())
+    return len(canvas.read_report(REPORT, run_id=run_id, progress=False))
 
 
 def cold_store(case: Case) -> Way:
