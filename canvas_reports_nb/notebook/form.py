@@ -19,16 +19,16 @@ from IPython.display import display
 from canvas_reports_nb import _html
 from canvas_reports_nb.catalog.parameters import asked_of
 from canvas_reports_nb.catalog.schemas import schema
-from canvas_reports_nb.exceptions import CanvasReportsError, NotPermittedError, ParameterError
+from canvas_reports_nb.exceptions import CanvasReportsError, NotPermittedError
 from canvas_reports_nb.notebook.controls import button, discard, row, show_if
+from canvas_reports_nb.notebook.followed_run import FollowedRun
 from canvas_reports_nb.notebook.header import Header
 from canvas_reports_nb.notebook.parameter_form import ParameterForm
 from canvas_reports_nb.notebook.past_runs import PastRuns, View, suggest
-from canvas_reports_nb.notebook.progress_bar import WidgetSink
 from canvas_reports_nb.notebook.report_list import ReportList, about
 from canvas_reports_nb.notebook.result_card import ResultCard
 from canvas_reports_nb.notebook.wording import usual_words, when, zone_of
-from canvas_reports_nb.notebook.worker import RunWorker, in_background
+from canvas_reports_nb.notebook.worker import in_background
 from canvas_reports_nb.runs.decide import estimate
 from canvas_reports_nb.store.stored_run import runs_in
 
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from canvas_reports_nb.canvas_api.models import AvailableReport, ReportRun
     from canvas_reports_nb.connection import Connection
+    from canvas_reports_nb.notebook.worker import RunWorker
     from canvas_reports_nb.runs.decide import Decision
     from canvas_reports_nb.runs.job import ReportJob
     from canvas_reports_nb.store.stored_run import ReportResult
@@ -84,8 +85,6 @@ class ReportForm(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
         self._runs: list[ReportRun] = []
         self._kept: list[ReportResult] = []
         self._suggested: Decision | None = None
-        self._worker: RunWorker | None = None
-        self._followed = canvas
         self._zone: tzinfo = UTC
         self._owner = ""
         self._saved: Any = None
@@ -100,13 +99,10 @@ class ReportForm(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
             "Open", "crn-open", "Open an existing run instead of starting one", style="primary"
         )
         self._usual = widgets.HTML()
-        self._stop = button("Stop", "crn-stop", "Stop the run in Canvas")
         self._run.on_click(self._run_clicked)
         self._open.on_click(self._open_clicked)
-        self._stop.on_click(self._stop_clicked)
         self._status = widgets.HTML().add_class("crn-status")
-        self._progress = widgets.VBox().add_class("crn-progress")
-        self._running = widgets.HBox([self._progress, self._stop]).add_class("crn-running")
+        self._followed = FollowedRun(self._stop_clicked)
         self._result = ResultCard(
             self._table_chosen, self._describe, self._download, shows_code=self._shows_code
         )
@@ -126,10 +122,9 @@ class ReportForm(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
 
     def _build(self) -> None:
         """Place the parts: the list beside the questions, the results below both."""
-        questions = [self._about, self._parameters.box, self._actions, self._running, self._status]
+        questions = [self._about, self._parameters.box, self._actions, self._followed.box, self._status]
         main = widgets.VBox(questions).add_class("crn-main")
         body = widgets.Box([self._reports, main]).add_class("crn-body")
-        show_if(self._running, shown=False)
         self.add_class("crn-form")
         self.children = (
             widgets.HTML(_html.form_style()),
@@ -157,10 +152,9 @@ class ReportForm(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
 
     def _static(self) -> str:
         text = "Run this cell in Jupyter to use the form."
-        worker, report = self._worker, self._reports.selected
-        if worker is not None and worker.is_finished and worker.result is None:
-            ended = str(worker.error) if worker.error is not None else worker.summary
-            text = f"{report.title if report else worker.report}: {ended}\n{text}"
+        if (ending := self._followed.ending()) and self._followed.worker is not None:
+            report = self._reports.selected
+            text = f"{report.title if report else self._followed.worker.report}: {ending}\n{text}"
         return _html.static_form(text, self._result.static())
 
     def _save_static(self) -> None:
@@ -179,12 +173,12 @@ class ReportForm(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
     @property
     def job(self) -> ReportJob | None:
         """The run that was started or opened last; ``None`` if it came from this disk."""
-        return self._worker.job if self._worker else None
+        return self._followed.job
 
     @property
     def result(self) -> ReportResult | None:
         """The result of that run once it is finished."""
-        return self._worker.result if self._worker else None
+        return self._followed.result
 
     @property
     def frame(self) -> pd.DataFrame | None:
@@ -216,19 +210,7 @@ class ReportForm(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
         RunFailedError, RunAbortedError, RunDeletedError
             The run ended without a file.
         """
-        worker = self._worker
-        if worker is None:
-            raise ParameterError("No run to wait for.", hint="Click Run first.")
-        if progress and not worker.is_reported:
-            display(self._progress)
-        try:
-            return worker.wait(timeout)
-        except KeyboardInterrupt as interrupt:
-            line = f" To get it in another cell: {worker.job.attach_line}" if worker.job else ""
-            text = f"Interrupted; the run continues in the form.{line}"
-            display({"text/plain": text}, raw=True)
-            interrupt.add_note(text)
-            raise
+        return self._followed.wait(timeout, progress=progress)
 
     def _load_lists(self) -> None:
         canvas = self._canvas
@@ -332,7 +314,7 @@ class ReportForm(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
         self._parameters.show(offer)
         self._past.clear("Loading the past runs \u2026" if offer else "")
         self._load_history()
-        if not self._is_busy:
+        if not self._followed.is_busy:
             self._status.value = ""
         self._suggest()
 
@@ -389,12 +371,11 @@ class ReportForm(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
 
     @_guarded
     def _stop_clicked(self, _: object) -> None:
-        if self._is_busy and self._worker is not None:
-            self._worker.stop()
-            self._stop.disabled = True
+        if self._followed.is_busy:
+            self._followed.stop()
             self._status.value = _html.status("Stopping \u2026")
         else:  # it says Hide
-            show_if(self._running, shown=False)
+            self._followed.hide()
             self._status.value = ""
             self._run.focus()
 
@@ -446,21 +427,11 @@ class ReportForm(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
         self._follow(report, begin)
 
     def _follow(self, report: str, begin: Callable[[Connection], ReportJob | ReportResult]) -> None:
-        if self._is_busy:
+        if self._followed.is_busy:
             return  # a click sent before its button was disabled
-        sink = WidgetSink(placed=True)
-        self._followed = self._canvas
-        self._worker = RunWorker(
-            self._canvas, report, begin, sink=sink, joined=self._joined, finished=self._finished
-        )
-        before, self._progress.children = self._progress.children, [sink.box]
-        for each in before:
-            each.close()
-        show_if(self._running, shown=True)
         self._status.value = _html.status("Asking Canvas \u2026")
+        self._followed.follow(self._canvas, report, begin, joined=self._joined, finished=self._finished)
         self._update_buttons()
-        self._stop.focus()  # the button that was clicked is disabled now
-        self._worker.thread.start()
 
     @_guarded
     def _joined(self, job: ReportJob) -> None:
@@ -470,7 +441,7 @@ class ReportForm(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
 
     def _finished(self, worker: RunWorker) -> None:
         """Load the frame in the worker's thread, then update the form."""
-        account = self._followed.account_id
+        account = worker.canvas.account_id
         try:
             if worker.result is not None:
                 table = worker.result.tables[0]
@@ -482,7 +453,7 @@ class ReportForm(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
 
     @_guarded
     def _show_end(self, worker: RunWorker) -> None:
-        if worker is not self._worker:
+        if worker is not self._followed.worker:
             return  # the user has started the next run since
         if worker.error is not None:
             self._parameters.show_error(worker.error)
@@ -493,25 +464,19 @@ class ReportForm(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
         self._update_buttons()
         self._save_static()
 
-    @property
-    def _is_busy(self) -> bool:
-        return self._worker is not None and not self._worker.is_finished
-
     def _update_buttons(self) -> None:
         """Enable what can be clicked now, the cheap action first."""
-        self._run.disabled = self._is_busy or self._reports.selected is None
-        self._open.disabled = self._is_busy
+        self._run.disabled = self._followed.is_busy or self._reports.selected is None
+        self._open.disabled = self._followed.is_busy
         show_if(self._open, shown=self._suggested is not None)
         self._run.description = "Run again" if self._suggested else "Run"
         self._run.button_style = "" if self._suggested else "primary"
         show_if(self._actions, shown=self._reports.selected is not None)
-        self._stop.disabled = False
-        self._stop.description = "Stop" if self._is_busy else "Hide"
-        self._stop.tooltip = "Stop the run in Canvas" if self._is_busy else "Hide this line"
-        self._past.set_busy(self._is_busy)
+        self._followed.update_button()
+        self._past.set_busy(self._followed.is_busy)
 
     def _view(self) -> View:
-        stored = {int(run.origin.run_id or 0): _rows_of(run) for run in self._kept}
+        stored = {int(run.origin.run_id or 0): run.rows for run in self._kept}
         return View(self._canvas.waiter.now(), self._zone, self._owner, self._parameters.settings, stored)
 
     @_guarded
@@ -533,7 +498,7 @@ class ReportForm(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
         finished = when(result.finished_at, self._canvas.waiter.now(), self._zone)
         if as_saved:
             finished = f"{result.finished_at.astimezone(self._zone):%Y-%m-%d %H:%M}"
-        facts = f"run {origin.run_id}, finished {finished}, {_rows_of(result):,} rows"
+        facts = f"run {origin.run_id}, finished {finished}, {result.rows:,} rows"
         return known.title if known else report, settings, facts
 
     @_guarded
@@ -544,11 +509,6 @@ class ReportForm(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
         else:
             _LOG.error("the form failed", exc_info=error)
             self._status.value = _html.error(f"{type(error).__name__}: {error}")
-
-
-def _rows_of(result: ReportResult) -> int:
-    """Return the rows of all tables of a result."""
-    return sum(result.provenance_of(table).rows or 0 for table in result.tables)
 
 
 def _account_and_owner(canvas: Connection) -> tuple[dict[str, Any], str]:

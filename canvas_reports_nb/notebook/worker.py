@@ -57,7 +57,7 @@ class RunWorker:
         joined: Callable[[ReportJob], None],
         finished: Callable[[RunWorker], None],
     ) -> None:
-        self._canvas, self._waiter, self.report = canvas, canvas.waiter, report
+        self.canvas, self._waiter, self.report = canvas, canvas.waiter, report
         self._begin, self._sink, self._joined, self._finished = begin, sink, joined, finished
         self._stop, self._reported = threading.Event(), threading.Event()
         self._event: ProgressEvent | None = None
@@ -122,7 +122,7 @@ class RunWorker:
         return error
 
     def _run(self) -> None:
-        with self._canvas.store.pin_used():  # another process may fill the store up to its limit
+        with self.canvas.store.pin_used():  # another process may fill the store up to its limit
             self._work()
 
     def _work(self) -> None:
@@ -141,7 +141,7 @@ class RunWorker:
             self._reported.set()
 
     def _follow(self) -> None:
-        begun = self._begin(self._canvas)
+        begun = self._begin(self.canvas)
         if isinstance(begun, ReportResult):
             self.result = begun
             return

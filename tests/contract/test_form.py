@@ -224,7 +224,7 @@ def test_stop_is_noticed_in_every_pause_and_nothing_more_is_sent(
     server.plan(fault)
     connection.waiter.sleep = sleep
     driver.click("crn-run")
-    worker = driver.form._worker.thread
+    worker = driver.form._followed.worker.thread
     worker.join(SECONDS)
     ((time, before),) = clicked
     assert connection.waiter.clock() - time < 1
@@ -283,8 +283,8 @@ def test_stop_is_noticed_while_another_process_downloads_the_run(
     with connection.store.lock(connection.url, "self", GRADES, run.id):
         connection.waiter.sleep = sleep
         driver.click(f"crn-open-{run.id}")
-        driver.form._worker.thread.join(SECONDS)
-        assert not driver.form._worker.thread.is_alive()
+        driver.form._followed.worker.thread.join(SECONDS)
+        assert not driver.form._followed.worker.thread.is_alive()
     assert connection.waiter.clock() - clicked[0] < 1
     driver.settle()
     assert f"Run {run.id} finished before it could be stopped" in driver.html("crn-status")
@@ -538,7 +538,7 @@ def test_waiting_blocks_until_the_frame_is_there(
     def sleep(seconds: float) -> None:
         # The cell that waits moves no clock, else links expire while the run's thread uses them.
         if threading.current_thread() is threading.main_thread():
-            driver.form._worker.thread.join(seconds)
+            driver.form._followed.worker.thread.join(seconds)
         else:
             advance(seconds)
 
