@@ -135,19 +135,18 @@ class ParameterForm:
 
     def show(self, offer: AvailableReport | None) -> None:
         """Show the fields of a report, or none."""
-        self._offer, self._fields = offer, fields_of(offer) if offer else []
+        self._offer, self._fields, self._last = offer, fields_of(offer) if offer else [], None
         if self._has_terms:
             self._offer_terms()
         for field in self._fields:
             field.observe(lambda _: self._changed())
-        self._last = None
-        known = schema(offer.report) if offer else None
-        rare = {each for each in MORE_OPTIONS if known and each in known.parameters}
         before = [each for each in self.box.children if each not in self.parts] + [*self._folded.children]
-        self._folded.children = [field.box for field in self._fields if field.name in rare]
+        rare = self._rare
+        self._folded.children = [field.box for field in rare]
         self._fold(shown=False)
-        children = _placed([field for field in self._fields if field.name not in rare])
-        children += self.parts if self._folded.children else ()
+        children = _placed([field for field in self._fields if field not in rare])
+        if rare:
+            children += self.parts
         if offer and not children:
             children = [widgets.HTML(_html.hint("This report has no options."))]
         self.box.children = children
@@ -155,11 +154,18 @@ class ParameterForm:
             discard(each)
 
     @property
+    def _rare(self) -> list[Field]:
+        """The fields that are folded away: rarely used options of a report whose schema is known."""
+        if self._offer is None or schema(self._offer.report) is None:
+            return []
+        return [field for field in self._fields if field.name in MORE_OPTIONS]
+
+    @property
     def _is_folded(self) -> bool:
         return bool(self._folded.layout.display == "none")
 
     def _fold(self, *, shown: bool) -> None:
-        labels = ", ".join(field.label.lower() for field in self._fields if field.name in MORE_OPTIONS)
+        labels = ", ".join(field.label.lower() for field in self._rare)
         self._more.description = "\u25be Fewer options" if shown else f"\u25b8 More options: {labels}"
         show_if(self._folded, shown=shown)
 
@@ -183,7 +189,7 @@ class ParameterForm:
         """Fill in the parameters of an earlier run."""
         for field in self._fields:
             field.set(asked)
-        if any(field.values() for field in self._fields if field.name in MORE_OPTIONS):
+        if any(field.values() for field in self._rare):
             self._fold(shown=True)
 
     def settings(self, asked: Mapping[str, Any], report: str | None = None) -> list[str]:
