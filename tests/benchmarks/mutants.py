@@ -1,9 +1,11 @@
 """Measure how many small mistakes the tests notice: ``python tests/benchmarks/mutants.py store runs.ledger -n 40``.
 
-Takes rooms and modules of the package. In a copy of the checkout, it makes one mistake at a time (a comparison, a
-constant, ``and`` or ``or``, a condition, a return value or a statement), chosen by ``--seed``, and runs the tests of
-the module: its mirror, the tests that import it, and the contract tests of its room. Prints a Markdown table of the
-mistakes that were noticed, then every one that was not; some of those change nothing that a test could see. mutmut and
+Takes rooms and modules of the package. In a copy of the checkout, it first runs their tests (the mirrors, the tests
+that import them, and the contract tests of the rooms) and learns which test runs which line in how many seconds. Then it
+makes one mistake at a time (a comparison, a constant, ``and`` or ``or``, a condition, a return value or a statement),
+chosen by ``--seed``, and runs the tests of its line, the module's own and the quick ones first. At the end, the tests
+that failed must pass without a mistake. Prints a Markdown table, then every mistake that was not noticed. Those that change
+nothing a user or a test could see are in ``equivalent_mutants.txt``, with the reason, and don't count. mutmut and
 cosmic-ray have no seeded sample, and run either all tests or one new process for each mistake. Linux only.
 """
 
@@ -12,7 +14,9 @@ from __future__ import annotations
 import argparse
 import ast
 import copy
+import hashlib
 import importlib
+import json
 import multiprocessing
 import os
 import random
@@ -21,42 +25,29 @@ import shutil
 import signal
 import sys
 import tempfile
+import threading
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGE, OUTPUT = "canvas_reports_nb", "output.txt"
-HEAVY = (
-    "pandas",
-    "polars",
-    "pyarrow",
-    "pyarrow.parquet",
-    "narwhals",
-    "requests_cache",
-    "duckdb",
-    "hypothesis",
-)
-"""Imported once: each mistake gets a fork of this process."""
+PACKAGE, OUTPUT, LEARNED = "canvas_reports_nb", "output.txt", "learned.json"
+EQUIVALENT = Path(__file__).with_name("equivalent_mutants.txt")
 CONTRACT = {
-    "catalog": ("test_query", "test_bad_input", "test_windows"),
-    "runs": (
-        "test_never_lost",
-        "test_next_choice",
-        "test_many_runs",
-        "test_as_of",
-        "test_lists",
-        "test_budget",
-    ),
-    "frames": ("test_samples_served", "test_main_job"),
-    "store": ("test_store", "test_shared_store"),
-    "analysis": ("test_privacy",),
+    "catalog": "query bad_input windows samples_served",
+    "runs": "never_lost next_choice many_runs as_of lists budget query main_job",
+    "frames": "samples_served main_job accessors query",
+    "store": "store shared_store never_lost secrets",
+    "analysis": "privacy accessors",
 }
 """The contract tests of each room."""
+FAR = {"demo_canvas", "notebook", "cli", "test_repeatable.py", "test_search_for_tokens.py"}
+"""Tests that import modules of these rooms to test something else."""
 COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
     ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In,
@@ -73,13 +64,20 @@ class Mutant(NamedTuple):
 
     module: str
     line: int
+    last: int
     before: str
     after: str
     source: str
+    text: str
 
     def __str__(self) -> str:
         """Describe the change in one line."""
-        return f"{self.module}:{self.line}: {self.before} -> {self.after}"
+        return f"{self.module}:{self.line}: {self.change}"
+
+    @property
+    def change(self) -> str:
+        """The change with the line of source it is in, which stays the same when other lines move."""
+        return f"{self.before} -> {self.after} in: {self.text}"
 
 
 def changed_expression(node: ast.AST) -> ast.AST | None:
@@ -169,26 +167,100 @@ def mutants_of(path: Path) -> list[Mutant]:
         after = text if isinstance(new, ast.stmt) else f"({text})"
         mutated = (raw[:start] + after.encode() + raw[end:]).decode()
         before = " ".join(raw[start:end].decode().split())
-        found.append(Mutant(module, node.lineno, before, text, mutated))
+        line = source.splitlines()[node.lineno - 1].strip()
+        found.append(
+            Mutant(module, node.lineno, node.end_lineno, before, " ".join(text.split()), mutated, line)
+        )
     return found
 
 
 def tests_of(module: str) -> list[str]:
-    """Return the test files of a module, those that fail soonest first."""
+    """Return the test files of a module, its own first."""
     *rooms, name = module.split(".")
     mirror = ROOT.joinpath("tests", "unit", *rooms, f"test_{name}.py")
     dotted = re.escape(f"{PACKAGE}.{module}")
     package, room = re.escape(".".join([PACKAGE, *rooms])), rooms[0] if rooms else ""
     imports = re.compile(rf"{dotted}\b|from {package} import [^\n]*\b{name}\b")
-    unit = sorted((ROOT / "tests" / "unit").rglob("test_*.py"))
+    unit = [
+        path for path in sorted((ROOT / "tests" / "unit").rglob("test_*.py")) if not FAR & set(path.parts)
+    ]
     naming = [path for path in unit if imports.search(path.read_text(encoding="utf-8"))]
-    near = sorted(mirror.parent.glob("test_*.py")) if not mirror.exists() else []
-    contract = [ROOT / "tests" / "contract" / f"{each}.py" for each in CONTRACT.get(room, ())]
+    near = [path for path in mirror.parent.glob("test_*.py") if path.name not in FAR]
+    contract = [ROOT / "tests" / "contract" / f"test_{each}.py" for each in CONTRACT.get(room, "").split()]
     chosen = dict.fromkeys([mirror, *naming, *near, *contract])
     return [str(path.relative_to(ROOT)) for path in chosen if path.exists()]
 
 
-def run_tests(folder: Path, tests: list[str]) -> None:
+class Lessons:
+    """A pytest plugin that records the seconds and the lines of each test, and the modules that are loaded."""
+
+    def __init__(self, package: Path) -> None:
+        self._package, self._inside = str(package), dict[Any, bool]()
+        self._lines: set[tuple[str, int]] = set()
+        self._seconds: dict[str, float] = defaultdict(float)
+        self._failed: set[str] = set()
+        self._tests: dict[str, dict[str, list[int]]] = {}
+
+    def _call(self, frame: Any, _event: str, _arg: object) -> Any:
+        if (inside := self._inside.get(frame.f_code)) is None:
+            inside = self._inside[frame.f_code] = frame.f_code.co_filename.startswith(self._package)
+        return self._line if inside and frame.f_code.co_name != "<module>" else None
+
+    def _line(self, frame: Any, _event: str, _arg: object) -> Any:
+        self._lines.add((frame.f_code.co_filename, frame.f_lineno))
+        return self._line
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Any:
+        """Record the lines that a test runs, with its fixtures."""
+        self._lines = set()
+        threading.settrace(self._call)
+        sys.settrace(self._call)
+        try:
+            return (yield)
+        finally:
+            sys.settrace(None)
+            threading.settrace(None)  # type: ignore[arg-type]
+            lines = defaultdict(list)
+            for file, line in self._lines:
+                lines[module_of(Path(file), Path(self._package))].append(line)
+            self._tests[item.nodeid] = dict(lines)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Add up the seconds of set-up, call and tear-down."""
+        self._seconds[report.nodeid] += report.duration
+        if not report.passed:
+            self._failed.add(report.nodeid)
+
+    def pytest_sessionfinish(self) -> None:
+        """Write everything into a file, without the tests that failed or were skipped."""
+        tests = {
+            test: (round(self._seconds[test], 3), lines)
+            for test, lines in self._tests.items()
+            if test not in self._failed
+        }
+        known = [
+            name
+            for name, module in list(sys.modules.items())
+            if "site-packages" in (getattr(module, "__file__", None) or "") and not name.startswith("_")
+        ]
+        Path(LEARNED).write_text(
+            json.dumps({"tests": tests, "failed": sorted(self._failed), "modules": known}), encoding="utf-8"
+        )
+
+
+class Choice:
+    """A pytest plugin that runs only some tests and keeps the name and the error of the first that fails."""
+
+    def __init__(self, tests: list[str]) -> None:
+        self._tests = set(tests)
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Leave out the other tests."""
+        items[:] = [item for item in items if item.nodeid in self._tests]
+
+
+def run_tests(folder: Path, files: list[str], plugin: object, *options: str) -> None:
     """Run tests in a fork; exit with pytest's code."""
     os.setsid()
     os.chdir(folder)
@@ -197,15 +269,17 @@ def run_tests(folder: Path, tests: list[str]) -> None:
     with (folder / OUTPUT).open("w") as output:
         os.dup2(output.fileno(), 1)
         os.dup2(output.fileno(), 2)
-    options = ["-q", "-x", "-n0", "--tb=line", "-p", "no:cacheprovider", "--hypothesis-profile=mutants"]
-    options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # hypothesis is already imported
+    options += ("-q", "-n0", "-rfE", "--tb=line", "-p", "no:cacheprovider", "--hypothesis-profile=mutants")
+    options += ("-W", "ignore::pytest.PytestAssertRewriteWarning")  # hypothesis is already imported
     base = tempfile.mkdtemp(prefix="tests", dir=folder)
-    os._exit(pytest.main([*options, f"--basetemp={base}", *tests]))
+    os._exit(pytest.main([*options, f"--basetemp={base}", *files], plugins=[plugin]))
 
 
-def outcome(folder: Path, tests: list[str], limit: float) -> str:
-    """Run tests and return how they ended: passed, failed or late."""
-    process = multiprocessing.get_context("fork").Process(target=run_tests, args=(folder, tests))
+def outcome(folder: Path, limit: float, files: list[str], plugin: object, *options: str) -> list[str]:
+    """Run tests and return a line for each that failed, or only "late"."""
+    process = multiprocessing.get_context("fork").Process(
+        target=run_tests, args=(folder, files, plugin, *options)
+    )
     process.start()
     process.join(limit)
     late = process.is_alive()
@@ -216,71 +290,146 @@ def outcome(folder: Path, tests: list[str], limit: float) -> str:
     process.join()
     for base in folder.glob("tests?*/"):
         shutil.rmtree(base, ignore_errors=True)
-    return "late" if late else "passed" if process.exitcode == 0 else "failed"
+    if late or process.exitcode == 0:
+        return ["late"] * late
+    output = (folder / OUTPUT).read_text(encoding="utf-8", errors="replace")
+    if process.exitcode in {
+        pytest.ExitCode.INTERNAL_ERROR,
+        pytest.ExitCode.USAGE_ERROR,
+        pytest.ExitCode.NO_TESTS_COLLECTED,
+    }:
+        sys.exit(f"{output}\nThe tests did not run: {files}")
+    return re.findall(r"^(?:FAILED|ERROR) (.*)", output, re.MULTILINE) or [
+        f"it ended with {process.exitcode}"
+    ]
 
 
 class Judge:
     """A copy of the checkout in which mistakes are made and tested."""
 
-    def __init__(self, folder: Path, limit: float) -> None:
+    def __init__(self, folder: Path, found: list[Path], limit: float, learned: Path | None) -> None:
         self.folder, self.limit = folder, limit
         ignored = shutil.ignore_patterns(".git", "__pycache__", "*.orig", ".*_cache")
         shutil.copytree(ROOT, folder, ignore=ignored, dirs_exist_ok=True)
-        self._passing: dict[str, bool] = {}
         self._time = time.time()
+        self._tests: dict[str, tuple[float, dict[str, list[int]]]] = {}
+        files = list(dict.fromkeys(test for path in found for test in tests_of(module_of(path))))
+        known = json.loads(learned.read_text(encoding="utf-8")) if learned and learned.exists() else {}
+        now = {file: hashlib.sha256((ROOT / file).read_bytes()).hexdigest() for file in files}
+        if missing := [file for file in files if known.get(file, {}).get("hash") != now[file]]:
+            ended = outcome(folder, 3600, missing, Lessons(folder / PACKAGE))
+            print(
+                f"{len(missing)} test files without a mistake: {ended or 'passed'}",
+                file=sys.stderr,
+                flush=True,
+            )
+            lessons = json.loads((folder / LEARNED).read_text(encoding="utf-8"))
+            known["modules"] = sorted({*known.get("modules", ()), *lessons["modules"]})
+            for file in missing:
+                tests = {
+                    test: each for test, each in lessons["tests"].items() if test.startswith(f"{file}::")
+                }
+                known[file] = {"hash": now[file], "tests": tests}
+            for test in lessons["failed"]:
+                print(f"Left out, as it fails or is skipped without a mistake: {test}", file=sys.stderr)
+            if learned:
+                learned.write_text(json.dumps(known), encoding="utf-8")
+        for file in files:
+            self._tests |= known[file]["tests"]
+        for name in known["modules"]:  # each mistake gets a fork of this process
+            if name.partition(".")[0] not in {PACKAGE, "tests", "hypothesis"}:  # hypothesis warns of it
+                try:
+                    importlib.import_module(name)
+                except Exception as error:  # noqa: BLE001 - it was loaded in another order
+                    print(f"Not loaded: {name}: {error!r}", file=sys.stderr)
 
-    def tests(self, module: str) -> list[str]:
-        """Return the tests of a module that pass without a mistake."""
-        for test in tests_of(module):
-            if test not in self._passing:
-                ended = outcome(self.folder, [test], self.limit)
-                self._passing[test] = ended == "passed"
-                if ended != "passed":
-                    output = (self.folder / OUTPUT).read_text(encoding="utf-8", errors="replace")
-                    print(f"{output}\nLeft out: without a mistake, {test} {ended}.", file=sys.stderr)
-        passing = [test for test in tests_of(module) if self._passing[test]]
-        if not passing:
-            sys.exit(f"No test of {module} passes without a mistake.")
-        return passing
+    def chosen(self, mutant: Mutant) -> list[str]:
+        """Return the tests that run the line, or those of its module if none does, within the limit of seconds."""
+        own = tests_of(mutant.module)
+        lines = set(range(mutant.line, mutant.last + 1))
+        hits = [test for test, (_, run) in self._tests.items() if lines & set(run.get(mutant.module, ()))]
+        hits = hits or [test for test in self._tests if test.partition("::")[0] in own]
+        by_file = defaultdict(list)
+        for test in hits:
+            by_file[test.partition("::")[0]].append(test)
+        cost = {file: sum(self._tests[test][0] for test in tests) for file, tests in by_file.items()}
+        chosen, spent = [], 0.0
+        for file in sorted(by_file, key=lambda each: (each not in own[:1], cost[each])):
+            spent += cost[file]
+            if spent <= self.limit or not chosen:
+                chosen += by_file[file]
+        return chosen
+
+    def _run(self, tests: list[str], *options: str) -> list[str]:
+        files = list(dict.fromkeys(test.partition("::")[0] for test in tests))
+        limit = 30 + 3 * sum(self._tests[test][0] for test in tests)
+        return outcome(self.folder, limit, files, Choice(tests), *options)
 
     def try_mutant(self, mutant: Mutant) -> str:
-        """Return failed or late if the tests notice the mistake, otherwise passed."""
-        tests = self.tests(mutant.module)
+        """Return how the tests with the mistake ended."""
+        compile(mutant.source, mutant.module, "exec")
+        tests = self.chosen(mutant)
         path = self.folder.joinpath(PACKAGE, *mutant.module.split(".")).with_suffix(".py")
         right = path.read_bytes()
+        mirror = [test for test in tests if test.partition("::")[0] == tests[0].partition("::")[0]]
         try:
-            path.write_text(mutant.source, encoding="utf-8")
-            self._time += 2  # otherwise Python could take the last one's compiled file for this one's
-            os.utime(path, (self._time, self._time))
-            for some in filter(None, (tests[:1], tests[1:])):  # the mirror notices most, alone and soon
-                if (ended := outcome(self.folder, some, self.limit)) != "passed":
-                    return ended
+            self._write(path, mutant.source.encode())
+            for some in filter(
+                None, (mirror, tests[len(mirror) :])
+            ):  # the mirror notices most, alone and soon
+                if ended := self._run(some, "-x"):
+                    return ended[0]
         finally:
-            path.write_bytes(right)
-            self._time += 2
-            os.utime(path, (self._time, self._time))
+            self._write(path, right)
         return "passed"
 
+    def drop_unsure(self, results: dict[Mutant, str]) -> list[Mutant]:
+        """Return the mistakes noticed by tests that fail without them, too, and leave out these tests."""
+        noticed = {mutant: ended.partition(" - ")[0] for mutant, ended in results.items()}
+        tests = [test for test in self._tests if test in noticed.values()]
+        failed = {each.partition(" - ")[0] for each in self._run(tests)} & set(tests) if tests else set()
+        for test in failed:
+            print(f"Left out, as it fails without a mistake: {test}", file=sys.stderr, flush=True)
+            self._tests.pop(test, None)
+        return [mutant for mutant, test in noticed.items() if test in failed]
 
-def modules(names: list[str]) -> Iterator[Path]:
-    """Yield the files of rooms and modules."""
-    for name in names:
-        path = ROOT / PACKAGE / name.replace(".", "/")
-        yield from sorted(path.rglob("[!_]*.py")) if path.is_dir() else [path.with_suffix(".py")]
+    def _write(self, path: Path, source: bytes) -> None:
+        path.write_bytes(source)
+        self._time += 2  # otherwise Python could take the last one's compiled file for this one's
+        os.utime(path, (self._time, self._time))
+
+
+def module_of(path: Path, package: Path = ROOT / PACKAGE) -> str:
+    """Return the name of a file's module, without the package's."""
+    return ".".join(path.relative_to(package).with_suffix("").parts)
+
+
+def modules(name: str) -> list[Path]:
+    """Return the files of a room or a module."""
+    path = ROOT / PACKAGE / name.replace(".", "/")
+    return sorted(path.rglob("[!_]*.py")) if path.is_dir() else [path.with_suffix(".py")]
+
+
+def equivalents() -> set[tuple[str, str]]:
+    """Return the modules and changes that nobody could see."""
+    lines = EQUIVALENT.read_text(encoding="utf-8").splitlines() if EQUIVALENT.exists() else []
+    return {
+        (line.partition(": ")[0], line.partition(": ")[2]) for line in lines if line[:1] not in {"", "#", " "}
+    }
 
 
 def main() -> None:
     """Sample, run and print."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("names", nargs="+", help="rooms or modules, such as store or runs.ledger")
-    parser.add_argument("-n", "--count", type=int, default=40, help="how many mistakes in all")
+    parser.add_argument("-n", "--count", type=int, default=40, help="how many mistakes for each name")
     parser.add_argument("--seed", type=int, default=19)
-    parser.add_argument("--limit", type=float, default=300.0, help="seconds for the tests of one mistake")
+    parser.add_argument("--limit", type=float, default=30.0, help="seconds of tests for one mistake")
+    parser.add_argument(
+        "--learned", type=Path, help="a file that keeps what was learned of each test file, for the next seed"
+    )
     given = parser.parse_args()
-    found = [mutant for path in modules(given.names) for mutant in mutants_of(path)]
-    chosen = random.Random(given.seed).sample(found, min(given.count, len(found)))
-    for name in HEAVY:
-        importlib.import_module(name)
+    os.nice(10)
     settings.register_profile(
         "mutants",
         deadline=None,
@@ -289,22 +438,37 @@ def main() -> None:
         phases=[Phase.explicit, Phase.generate],  # a failure needs no smallest example
         suppress_health_check=[HealthCheck.too_slow],
     )
-    print(f"{len(chosen)} of {len(found)} mistakes, seed {given.seed}", file=sys.stderr)
-    results: dict[str, list[tuple[Mutant, str]]] = {}
+    nobody_sees, rows, passed = equivalents(), [], []
     with tempfile.TemporaryDirectory() as folder:
-        judge = Judge(Path(folder), given.limit)
-        for mutant in sorted(chosen):
-            ended = judge.try_mutant(mutant)
-            print(f"{ended}: {mutant}", file=sys.stderr, flush=True)
-            results.setdefault(mutant.module, []).append((mutant, ended))
-    print("| module | mistakes | noticed | by the time limit |\n|---|---|---|---|")
-    for module, tried in results.items():
-        late = sum(ended == "late" for _, ended in tried)
-        print(f"| `{module}` | {len(tried)} | {sum(ended != 'passed' for _, ended in tried)} | {late} |")
-    passed = [mutant for tried in results.values() for mutant, ended in tried if ended == "passed"]
+        files = [path for name in given.names for path in modules(name)]
+        judge = Judge(Path(folder), files, given.limit, given.learned)
+        for name in given.names:
+            found = [mutant for path in modules(name) for mutant in mutants_of(path)]
+            chosen = sorted(random.Random(given.seed).sample(found, min(given.count, len(found))))
+            equal = [mutant for mutant in chosen if (mutant.module, mutant.change) in nobody_sees]
+            results: dict[Mutant, str] = {}
+            turn = [mutant for mutant in chosen if mutant not in equal]
+            while turn:
+                for mutant in turn:
+                    start, results[mutant] = time.monotonic(), judge.try_mutant(mutant)
+                    took = f"{time.monotonic() - start:.0f} s"
+                    print(f"{mutant}\n    {took}: {results[mutant]}", file=sys.stderr, flush=True)
+                turn = judge.drop_unsure(results)
+            ended = list(results.values())
+            passed += [mutant for mutant in results if results[mutant] == "passed"]
+            noticed = len(ended) - ended.count("passed")
+            share = f"{noticed / max(len(ended), 1):.0%}"
+            rows.append(
+                [f"`{name}`", len(found), len(chosen), len(equal), noticed, ended.count("late"), share]
+            )
+            print(f"{name}: {noticed} of {len(ended)} noticed ({share})", file=sys.stderr, flush=True)
     print(
-        f"\n{len(chosen) - len(passed)} of {len(chosen)} noticed ({1 - len(passed) / len(chosen):.0%}). Not noticed:\n"
+        f"Seed {given.seed}:\n\n| part | possible | tried | equivalent | noticed | by the time limit | share |"
     )
+    print("|---|" + "---:|" * 6)
+    for row in rows:
+        print("|", " | ".join(map(str, row)), "|")
+    print("\nNot noticed:\n")
     for mutant in passed:
         print(f"- {mutant}")
 
