@@ -41,7 +41,6 @@ class _Found:
     run: ReportResult | ReportRun
     run_id: int
     started: datetime
-    is_stored: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,13 +120,11 @@ def find_past(
         There is none.
     """
     query = runs.query(report, asked, cache="only" if offline else "yes")
-    stored = [
-        _Found(run, run.origin.run_id or 0, _stored_start(run), is_stored=True) for run in _equal(runs, query)
-    ]
+    stored = [_Found(run, run.origin.run_id or 0, _stored_start(run)) for run in _equal(runs, query)]
     listed = [] if offline else _listed(runs, query, past, can_fail=any(map(past.answers, stored)))
     found = [*stored, *listed]
-    # Newest first; of one run, the copy on this disk.
-    order = sorted(found, key=lambda each: (each.started, each.run_id, each.is_stored), reverse=True)
+    # Newest first; of one run, the copy on this disk, which is first in the list and stays so.
+    order = sorted(found, key=lambda each: (each.started, each.run_id), reverse=True)
     for each in filter(past.answers, order):
         if not isinstance(each.run, ReportRun):
             kept = runs.stored_run(report, each.run_id)
@@ -155,7 +152,7 @@ def _listed(runs: AccountRuns, query: Query, past: PastDay, *, can_fail: bool) -
             started = run.started_at or run.created_at
             if not run.is_complete or started is None or not query.is_same(run.parameters, run.created_at):
                 continue
-            found.append(_Found(run, run.id, started, is_stored=False))
+            found.append(_Found(run, run.id, started))
             if started < past.earliest - _LONGEST_QUEUE:
                 break
     except ServerError as error:

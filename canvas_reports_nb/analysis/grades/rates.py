@@ -117,7 +117,7 @@ def wilson(hits: pl.Expr, of: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
     middle = share + spread / 2
     reach = _Z * (share * (1 - share) / of + spread / (4 * of)).sqrt()
     low, high = (middle - reach) / (1 + spread), (middle + reach) / (1 + spread)
-    return low.clip(0, 1), high.clip(0, 1)
+    return low.clip(lower_bound=0), high.clip(upper_bound=1)
 
 
 def _frames(places: Any) -> list[Any]:
