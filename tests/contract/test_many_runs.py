@@ -337,11 +337,15 @@ def test_an_interrupt_detaches_all_and_the_same_call_joins_them(canvas: Any, rec
     with pytest.raises(KeyboardInterrupt) as caught:
         connection.read_reports(requests, progress=recorder)
     (line,) = caught.value.__notes__
-    assert "continue in Canvas" in line
-    assert "canvas.read_reports(requests)" in line
-    assert recorder.events[-1].text == line
     going = [run for run in connection.server._canvas.runs if run.stopped_at is None]
     assert 0 < len(going) == connection.starts()
+    done = set(connection.store.info()["run_id"])
+    ids = [str(run.id) for run in going if run.id not in done]
+    assert line == (
+        f"Interrupted; {len(ids)} runs continue in Canvas ({', '.join(ids)}), {len(done)} of 6 are on this disk. "
+        "To continue: canvas.read_reports(requests)"
+    )
+    assert recorder.events[-1].text == line
     connection.read_reports(requests, **QUIET)
     assert connection.starts() == 6
     assert set(started(connection).values()) == {6}

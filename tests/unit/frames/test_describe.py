@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import canvas_reports_nb as crn
+from canvas_reports_nb.exceptions import ParameterError, TableRequiredError, UnknownTableError
 
 DATA = Path(__file__).parents[2] / "data"
 
@@ -20,6 +22,12 @@ def test_dictionary_describes_each_column() -> None:
     assert by_name.loc["canvas_enrollment_id", "key"]
     assert by_name.loc["status", "values"].startswith("active, invited")
     assert by_name["meaning"].notna().all()
+    assert not by_name.loc["status", "personal"]
+    assert not by_name.loc["status", "key"]
+    # A part of a frame is known by its provenance, even where its columns could be of many tables.
+    assert crn.dictionary(frame[["status", "role"]]).equals(
+        by_name.loc[["status", "role"]].reset_index()[list(known.columns)]
+    )
 
 
 def test_dictionary_of_an_unknown_report_does_not_guess() -> None:
@@ -31,3 +39,22 @@ def test_dictionary_of_an_unknown_report_does_not_guess() -> None:
         crn.dictionary(
             frame.merge(frame.rename(columns=str.upper), how="cross").groupby("a").size().to_frame()
         )
+
+
+def test_a_named_report_or_table_that_does_not_exist_is_explained() -> None:
+    frame = pd.DataFrame({"status": ["active"]})
+    with pytest.raises(ParameterError, match=r"Unknown report 'grade_export'.*\n.*grade_export_csv"):
+        crn.dictionary(frame, report="grade_export")
+    with pytest.raises(TableRequiredError, match="provisioning_csv has several tables: users, ") as required:
+        crn.dictionary(frame, report="provisioning_csv")
+    with pytest.raises(UnknownTableError, match="no table 'user'; it has: users, ") as unknown:
+        crn.dictionary(frame, report="provisioning_csv", table="user")
+    for error in (required.value, unknown.value):
+        assert error.report == "provisioning_csv"
+        assert "enrollments" in error.tables
+    (row,) = crn.dictionary(frame, report="provisioning_csv", table="sections").to_dict("records")
+    assert (row["kind"], row["dtype"], row["values"]) == (
+        "enum",
+        str(frame.dtypes["status"]),
+        "active, deleted",
+    )

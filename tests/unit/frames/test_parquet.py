@@ -1,12 +1,17 @@
 """A report file becomes one Parquet file per table."""
 
+import errno
+import sys
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from canvas_reports_nb.exceptions import NotAReportError, ReportWarning
-from canvas_reports_nb.frames import derive
+from canvas_reports_nb.frames import derive, parquet, reading
 from canvas_reports_nb.frames.provenance import Provenance
 
 USERS = b"canvas_user_id,user_id,login_id,full_name,status\n1,007,b,Bea,active\n"
@@ -49,3 +54,54 @@ def test_tables_of_any_name_have_files_of_their_own(tmp_path: Path) -> None:
     files = {made["file"].lower() for made in derived.tables.values()}
     assert len(files) == len(names)
     assert all((tmp_path / made["file"]).is_file() for made in derived.tables.values())
+
+
+@pytest.mark.parametrize("failing", [0, 1, 3])
+def test_a_row_group_that_cannot_be_written_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: int
+) -> None:
+    monkeypatch.setattr(parquet, "_ROW_GROUP", 2)
+    monkeypatch.setattr(reading, "_BLOCK", 100)
+    write, sizes = pq.ParquetWriter.write_table, list[int]()
+
+    def write_or_fail(writer: Any, table: Any, **options: Any) -> None:
+        sizes.append(table.num_rows)
+        if len(sizes) == failing:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(writer, table, **options)
+
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", write_or_fail)
+    (tmp_path / "raw.csv").write_bytes(USERS + USERS.partition(b"\n")[2] * 15)
+
+    def derived() -> Any:
+        return derive(tmp_path / "raw.csv", tmp_path, Provenance(report="provisioning_csv"), {"users": True})
+
+    if failing:
+        with pytest.raises(OSError, match="No space left"):
+            derived()
+        return
+    (made,) = derived().tables.values()
+    stored = pq.read_metadata(tmp_path / made["file"])
+    assert sum(sizes) == stored.num_rows == made["provenance"]["rows"] == 16
+    assert len(sizes) == stored.num_row_groups > 3
+    assert max(sizes) < 16
+
+
+def test_a_dask_worker_is_asked_only_from_outside_and_if_it_can_be_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def missing() -> Any:
+        raise ValueError("none")
+
+    client = SimpleNamespace(asynchronous=False)
+    for current, worker, wanted in (
+        (lambda: client, missing, client),
+        (missing, missing, None),
+        (lambda: client, lambda: "worker", None),
+        (lambda: SimpleNamespace(asynchronous=True), missing, None),
+    ):
+        module = SimpleNamespace(Client=SimpleNamespace(current=current), get_worker=worker)
+        monkeypatch.setitem(sys.modules, "distributed", module)
+        assert parquet._dask_client() is wanted
+    monkeypatch.delitem(sys.modules, "distributed")
+    assert parquet._dask_client() is None

@@ -627,6 +627,20 @@ def test_a_file_cut_anywhere_gives_an_error_or_a_remark(size: int) -> None:
         assert f"cut short at byte {size:,}" in seen or "does not end with a line break" in seen
 
 
+@pytest.mark.parametrize(
+    ("rows", "where"),
+    [
+        (b'1,"Bo', "inside a quoted cell"),
+        (b'1,"Bo\n', "inside a quoted cell"),
+        (b'1,Bo,"20\n', "inside a quoted cell"),
+        (b"1,Bo", "after 2 of 3 cells of the last row"),
+    ],
+)
+def test_where_a_file_was_cut_is_named(rows: bytes, where: str) -> None:
+    data = b"user id,user name,last ip\n" + rows
+    assert f"cut short at byte {len(data)}, {where}." in fate(data)
+
+
 @pytest.mark.parametrize("text", ["invalid UTF8 data", "Expected 3 columns got 4"])
 def test_a_cell_that_looks_like_a_parser_error(text: str) -> None:
     frame = crn.read_file(ACTIVITY + f"1,Å {text},\n2,B\n".encode())

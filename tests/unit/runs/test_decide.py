@@ -12,8 +12,10 @@ from canvas_reports_nb.runs.decide import (
     ago,
     estimate,
     free_slots,
+    is_recent,
     may_poll_again,
     next_batch_poll,
+    next_poll,
     reuse_or_start,
     throttle_pause,
 )
@@ -142,3 +144,30 @@ def test_every_choice_answers_the_query_and_can_be_used(
 )
 def test_the_words_of_an_age(age: float, words: str) -> None:
     assert ago(age) == words
+
+
+def test_the_waits_that_the_documentation_names() -> None:
+    assert [next_poll(waited) for waited in (0, 40, 100, 1200, 9000)] == [2, 2, 5, 60, 60]
+    assert [next_batch_poll(0, polls) for polls in (0, 139, 140, 199, 200)] == [2, 2, 60, 3600, 3600]
+    assert [may_poll_again(polls) for polls in (139, 140)] == [True, False]
+    assert [free_slots(0, 0), free_slots(3, 0), free_slots(0, 3), free_slots(20, 50)] == [4, 1, 6, 4]
+    assert [throttle_pause(remaining) for remaining in (100, 95, 0, -50)] == [0, 0.5, 10, 10]
+
+
+@pytest.mark.parametrize("late", [0, 1])
+def test_a_run_is_used_up_to_its_age_and_not_a_second_longer(late: int) -> None:
+    query = Query.checked("grade_export_csv", {}, account="self", listed=None, terms=list, now=BEGAN)
+    ended, day = past(60), 24 * 3600
+    running = ReportRun(2, "grade_export_csv", "running", parameters={}, created_at=BEGAN)
+
+    def action(run: ReportRun, age: float) -> str:
+        now = (run.ended_at or BEGAN) + timedelta(seconds=age + late)
+        found = reuse_or_start(query, stored=[], remembered=[], history=[run], now=now, max_age=3600)
+        assert found.run_id == (None if late else run.id)
+        return found.action
+
+    assert action(ended, 3600) == ("start" if late else "finished")
+    assert action(running, day) == ("start" if late else "in flight")
+    now = BEGAN + timedelta(seconds=day + 3600 + late)
+    assert is_recent(running, now, 3600) is not bool(late)
+    assert is_recent(ended, now, 0), "it has no time of creation"

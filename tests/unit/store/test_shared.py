@@ -415,6 +415,7 @@ def test_nothing_is_written_where_the_share_is_not_mounted(tmp_path: Path) -> No
     [
         ("s3://bucket/team", "fsspec", '"canvas-reports-nb[s3]"'),
         ("s3://bucket/team", "s3fs", '"canvas-reports-nb[s3]"'),
+        ("s3a://bucket/team", "s3fs", '"canvas-reports-nb[s3]"'),
         ("gs://bucket/team", "fsspec", '"canvas-reports-nb[remote]"'),
         ("gs://bucket/team", "gcsfs", '"canvas-reports-nb[remote]" gcsfs'),
         ("abfs://box/team", "adlfs", '"canvas-reports-nb[remote]" adlfs'),
@@ -530,13 +531,18 @@ def test_a_sidecar_about_another_run_is_ignored(disk: Any, there: Any) -> None:
     assert disk("right").find(*RUN) is not None
 
 
-def test_a_damaged_file_is_not_uploaded(disk: Any, there: Any) -> None:
+@pytest.mark.parametrize("damaged", ["raw.csv", f"{GRADES}.parquet"])
+def test_a_damaged_file_is_not_uploaded(disk: Any, there: Any, damaged: str) -> None:
     store = disk("one")
-    facts = dict(keep(store, 7).facts)
+    kept = keep(store, 7)
+    facts, files = (
+        dict(kept.facts),
+        {each["file"]: (kept.folder / each["file"]).read_bytes() for each in kept.files},
+    )
     store.clear(shared=True)
     with store.lock(*RUN) as folder:
-        (folder / "raw.csv").write_bytes(b"a\n1\n3\n")
-        (folder / f"{GRADES}.parquet").write_bytes(b"PAR1" * 7)
+        for name, data in files.items():
+            (folder / name).write_bytes(data[::-1] if name == damaged else data)
         with pytest.raises(StoreError, match="damaged"):
             store.seal(folder, facts)
     assert there.find() == []

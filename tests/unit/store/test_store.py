@@ -31,7 +31,7 @@ from canvas_reports_nb.store import store as store_module
 from canvas_reports_nb.store import stored_run
 from canvas_reports_nb.store.shared import open_store
 from canvas_reports_nb.store.store import Store, seconds
-from canvas_reports_nb.store.stored_run import ReportResult
+from canvas_reports_nb.store.stored_run import ReportResult, read_run
 
 URL, ACCOUNT, GRADES = "https://canvas.example.edu", "sis_account_id:ENG/1", "grade_export_csv"
 
@@ -323,11 +323,19 @@ def test_a_run_that_is_stored_again_is_neither_removed_nor_quarantined(busy: Sto
     busy.limit = 1
     busy.evict(keep(busy, 8))
     busy.discard(run)
+    assert read_run(run.folder) == run
     assert busy.clear() == 1, "only run 8"
     assert run.is_complete
     (run.folder / f"{GRADES}.parquet").write_bytes(b"half")
     assert Store(busy.path).verify(run) is None
     assert run.folder.is_dir()
+
+
+def test_a_discarded_run_leaves_an_empty_folder_for_the_run_that_has_its_id_now(store: Store) -> None:
+    kept = keep(store, 7)
+    store.discard(kept)
+    assert list(kept.folder.iterdir()) == []
+    assert stat.S_IMODE(kept.folder.stat().st_mode) == 0o700
 
 
 def test_a_writer_gets_its_folder_again_if_the_store_was_cleared_while_it_waited(store: Store) -> None:

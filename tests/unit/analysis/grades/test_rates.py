@@ -216,6 +216,19 @@ def test_rates_of_nothing_are_missing() -> None:
     assert not any(isinstance(value, float) and math.isnan(value) for value in nothing.values())
 
 
+def test_wilsons_interval_ends_at_0_and_1_and_is_missing_of_nothing() -> None:
+    def ends(hits: pl.Series, of: pl.Series) -> list[pl.Series]:
+        return [pl.select(end).to_series() for end in wilson(pl.lit(hits), pl.lit(of))]
+
+    n = pl.Series(range(1, 400))
+    low, high = ends(n * 0, n)
+    assert 0 <= low.min() <= low.max() < 1e-12
+    few, all_of_them = ends(n, n)
+    assert 1 - 1e-12 < all_of_them.min() <= all_of_them.max() <= 1
+    assert (few + high - 1).abs().max() < 1e-12
+    assert [end.to_list() for end in ends(n[:1] * 0, n[:1] * 0)] == [[None], [None]]
+
+
 @settings(max_examples=50)
 @given(of=st.integers(1, 400), data=st.data())
 def test_wilson(of: int, data: st.DataObject) -> None:
