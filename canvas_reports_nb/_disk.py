@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import re
+import time
 from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,8 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from contextlib import AbstractContextManager
 
-# Never write through a link that someone else placed here. Windows has no such flag.
-NO_LINK = getattr(os, "O_NOFOLLOW", 0)
+# Never write through a link that someone else placed here. Windows has no such flag; there, files would be texts.
+SAFELY = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+# Windows replaces no file that a virus scanner or a reader has open, so try again after these seconds.
+_RETRIES = (0.01, 0.1, 0.4, 1.0) if os.name == "nt" else ()
 # Encrypted folders allow 143 bytes, and a suffix is added.
 _LONGEST = 120
 _NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS}
@@ -50,7 +53,17 @@ def expanded(path: str | os.PathLike[str]) -> Path:
 
 def open_private(path: Path) -> Any:
     """Open a new or emptied file that only its owner can read; raise OSError if the path is a link."""
-    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | NO_LINK, 0o600), "w+b")
+    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | SAFELY, 0o600), "w+b")
+
+
+def replace_file(part: Path, target: Path) -> Path:
+    """Move a complete file to its place in one step, and return the place."""
+    for pause in _RETRIES:
+        try:
+            return part.replace(target)
+        except PermissionError:
+            time.sleep(pause)
+    return part.replace(target)
 
 
 def make_private(root: Path, folder: Path) -> None:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import click
 
 from canvas_reports_nb import frames
+from canvas_reports_nb._disk import replace_file
 from canvas_reports_nb.exceptions import CanvasReportsError, ParameterError, ReportWarning, printable
 
 if TYPE_CHECKING:
@@ -238,7 +239,7 @@ def replacing(output: Path) -> Iterator[Path]:
                 shutil.copymode(place, part)
             else:
                 part.chmod(0o600)
-            part.replace(place)
+            replace_file(part, place)
     except (OSError, _polars_error()) as error:
         if isinstance(error, CanvasReportsError):
             raise

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from canvas_reports_nb._disk import HashedFile, disk_name, file_facts, open_private
+from canvas_reports_nb._disk import HashedFile, disk_name, file_facts, open_private, replace_file
 from canvas_reports_nb.exceptions import CanvasReportsError, NoGradingPeriodsError, NotAReportError, warn
 from canvas_reports_nb.frames.arriving import ArrivingFile, Attempt, AttemptEndedError
 from canvas_reports_nb.frames.contents import csv_members
@@ -383,7 +383,7 @@ def _derive_on_worker(
             )
             place, made = cast("tuple[str, Derived]", task.result())
             for facts in made.tables.values():
-                (Path(scratch) / place / facts["file"]).replace(folder / facts["file"])
+                replace_file(Path(scratch) / place / facts["file"], folder / facts["file"])
         except Exception as error:
             # A cluster can fail in many ways, and a worker may not see the file; then this process can do it.
             if isinstance(error, CanvasReportsError) and not isinstance(error, OSError):

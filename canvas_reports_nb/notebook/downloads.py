@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from canvas_reports_nb import _html
-from canvas_reports_nb._disk import open_private
+from canvas_reports_nb._disk import open_private, replace_file
 from canvas_reports_nb.exceptions import FileError
 
 if TYPE_CHECKING:
@@ -46,14 +46,23 @@ def save(name: str, write: Callable[[Path], Any]) -> Path:
         write(part)
         content, number = part.read_bytes(), 1
         path = part.with_name(name)
-        while path.exists() and path.read_bytes() != content:
+        while path.exists():
+            if _has(path, content):
+                return path
             number += 1
             path = part.with_name(f"{stem} ({number}){suffix}")
-        part.replace(path)
+        replace_file(part, path)
     finally:
         with suppress(FileNotFoundError):
             part.unlink()
     return path
+
+
+def _has(path: Path, content: bytes) -> bool:
+    try:
+        return path.read_bytes() == content
+    except PermissionError:  # on Windows, another program may have it open for itself alone
+        return False
 
 
 def link(path: Path) -> dict[str, Any]:

@@ -17,7 +17,7 @@ import requests
 import urllib3
 
 from canvas_reports_nb import frames
-from canvas_reports_nb._disk import file_facts, open_private
+from canvas_reports_nb._disk import file_facts, open_private, replace_file
 from canvas_reports_nb.canvas_api.responses import is_html
 from canvas_reports_nb.canvas_api.session import LEAST
 from canvas_reports_nb.catalog.parameters import asked_of, canonical
@@ -178,7 +178,7 @@ def _fetch(
             run.parameters,
             keep=keep,
         )
-    raw = part.replace(folder / ("raw.zip" if derived.in_zip else "raw.csv"))
+    raw = replace_file(part, folder / ("raw.zip" if derived.in_zip else "raw.csv"))
     facts = {
         "provenance": body.arriving.known().to_dict(),
         "raw": file_facts(raw, body.digest.hexdigest()),

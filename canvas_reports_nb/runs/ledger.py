@@ -12,7 +12,7 @@ import os
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
-from canvas_reports_nb._disk import disk_name, make_private, open_private, try_lock
+from canvas_reports_nb._disk import disk_name, make_private, open_private, replace_file, try_lock
 from canvas_reports_nb.canvas_api.models import parse_time
 from canvas_reports_nb.catalog.query import key_of
 from canvas_reports_nb.exceptions import StoreError
@@ -93,7 +93,7 @@ class Ledger:
                 file.write(json.dumps(facts, default=str).encode())
                 file.flush()
                 os.fsync(file.fileno())
-            part.replace(entry)
+            replace_file(part, entry)
         except (OSError, StoreError) as error:
             _LOG.warning("%s run %s could not be noted on this disk: %s", query.report, run.id, error)
             return

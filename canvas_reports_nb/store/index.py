@@ -10,11 +10,12 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 from zlib import crc32
 
-from canvas_reports_nb._disk import NO_LINK, file_state, open_private
+from canvas_reports_nb._disk import SAFELY, file_state, open_private
 from canvas_reports_nb.store.stored_run import bytes_in, read_run, run_names, sidecar_text
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def _text(entries: Iterable[Entry]) -> bytes:
 
 def _append(folder: Path, entries: Iterable[Entry]) -> None:
     with suppress(OSError):  # a store that can't be written works without an index
-        file = os.open(folder / _NAME, os.O_WRONLY | os.O_APPEND | os.O_CREAT | NO_LINK, 0o600)
+        file = os.open(folder / _NAME, os.O_WRONLY | os.O_APPEND | os.O_CREAT | SAFELY, 0o600)
         try:
             # The first line break ends a line that a killed process left half-written.
             os.write(file, b"\n" + _text(entries))
@@ -123,8 +124,11 @@ def _append(folder: Path, entries: Iterable[Entry]) -> None:
 
 def _rewrite(folder: Path, entries: Iterable[Entry]) -> None:
     """Write the index anew; lines that another process adds at this moment are lost, and made again."""
-    part = folder / f"{_NAME}.{os.getpid()}.part"
+    part = folder / f"{_NAME}.{os.getpid()}-{threading.get_ident()}.part"
     with suppress(OSError):
         with open_private(part) as file:
             file.write(_text(entries))
-        part.replace(folder / _NAME)
+        try:
+            part.replace(folder / _NAME)
+        finally:
+            part.unlink(missing_ok=True)  # on Windows, no file replaces one that somebody reads

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from canvas_reports_nb import _html, frames
-from canvas_reports_nb._disk import disk_name, file_digest, file_state, is_settled, open_private
+from canvas_reports_nb._disk import disk_name, file_digest, file_state, is_settled, open_private, replace_file
 from canvas_reports_nb.catalog.query import key_of
 from canvas_reports_nb.exceptions import CanvasReportsError, DamagedFileError, NotStoredError
 from canvas_reports_nb.frames.identity import choose_table
@@ -321,7 +321,7 @@ def write_sidecar(folder: Path, facts: Mapping[str, Any]) -> None:
         file.write(sidecar_text(facts).encode())
         file.flush()
         os.fsync(file.fileno())
-    part.replace(folder / SIDECAR)
+    replace_file(part, folder / SIDECAR)
 
 
 def read_run(folder: Path) -> ReportResult | None:

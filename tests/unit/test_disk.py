@@ -1,7 +1,10 @@
 """Any name that a school gives a term, a report or an account becomes a name that every disk can hold."""
 
 import errno
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +12,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from canvas_reports_nb._disk import disk_name, make_private
+from canvas_reports_nb import _disk
+from canvas_reports_nb._disk import disk_name, make_private, replace_file
 from canvas_reports_nb.exceptions import StoreError
 
 JAPANESE = "二〇二五年度 秋学期 国際コミュニケーション学部 大学院 博士課程"
@@ -67,3 +71,38 @@ def test_a_folder_that_another_process_removes_meanwhile_is_made(
     (tmp_path / "8").write_text("")
     with pytest.raises(StoreError, match="File exists"):
         make_private(tmp_path, tmp_path / "8")
+
+
+@pytest.mark.parametrize("failures", range(4))
+def test_a_file_that_a_virus_scanner_has_open_on_windows_is_replaced_soon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failures: int
+) -> None:
+    left, real = [failures], os.replace
+
+    def replace(source: Any, target: Any) -> None:
+        if left[0]:
+            left[0] -= 1
+            raise PermissionError(13, "The process cannot access the file", str(source))
+        real(source, target)
+
+    monkeypatch.setattr(os, "replace", replace)
+    monkeypatch.setattr(_disk, "_RETRIES", (0.0, 0.0))
+    part, target = tmp_path / "run.json.part", tmp_path / "run.json"
+    part.write_text("new")
+    target.write_text("old")
+    if failures > 2:
+        with pytest.raises(PermissionError):
+            replace_file(part, target)
+    else:
+        assert replace_file(part, target) == target
+    assert target.read_text() == ("old" if failures > 2 else "new")
+
+
+def test_files_are_opened_as_bytes_on_windows() -> None:
+    """Windows would write each line break as two bytes to a file opened without this flag."""
+    code = (
+        "import os; os.O_BINARY = 1 << 29\n"
+        "from canvas_reports_nb import _disk\n"
+        "assert _disk.SAFELY & os.O_BINARY and _disk.SAFELY & os.O_NOFOLLOW"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

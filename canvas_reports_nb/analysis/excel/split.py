@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 import polars as pl
 
+from canvas_reports_nb._disk import replace_file
 from canvas_reports_nb.analysis.excel.cells import unique, with_labels
 from canvas_reports_nb.analysis.excel.readme import account_zone, runs_of
 from canvas_reports_nb.analysis.excel.workbook import (
@@ -133,7 +134,7 @@ def _write_all(
             for file in files:
                 check_place(Path(made) / file, target / file, overwrite=overwrite)
             for file in files:
-                (Path(made) / file).replace(target / file)
+                replace_file(Path(made) / file, target / file)
 
 
 def mail_list(frame: FrameT, *, to: str | None = None, items: str | None = None) -> FrameT:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from canvas_reports_nb._disk import replace_file
 from canvas_reports_nb.analysis.excel.cells import (
     NARROWEST,
     WIDEST,
@@ -145,7 +146,7 @@ def to_excel(
             _set_properties(book, sheets, question, author)
         part.chmod(0o600)
         check_place(part, target, overwrite=overwrite)
-        part.replace(target)
+        replace_file(part, target)
     return target
 
 

@@ -1,6 +1,7 @@
 """The index of a report only saves time: whatever happens to it, every stored run is found."""
 
 import json
+import os
 import shutil
 import threading
 from collections.abc import Callable
@@ -170,6 +171,18 @@ def test_many_processes_may_write_one_index(store: Store, file: Path) -> None:
     for thread in threads:
         thread.join()
     assert [found(Store(store.path), term) for term in range(3)] == [expected(term) for term in range(3)]
+
+
+def test_an_index_that_windows_does_not_replace_while_it_is_read_leaves_no_parts(
+    store: Store, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(source: object, _: object) -> None:
+        raise PermissionError(13, "The process cannot access the file", str(source))
+
+    monkeypatch.setattr(os, "replace", refuse)
+    index._rewrite(file.parent, Index().entries(file.parent)[1:])
+    assert found(store, 1) == expected(1)
+    assert not list(file.parent.glob("*.part"))
 
 
 def test_an_index_is_private_and_not_written_through_a_link(store: Store, file: Path, tmp_path: Path) -> None:
