@@ -6,6 +6,7 @@ import json
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
@@ -20,11 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
+    from canvas_reports_nb.frames.gathering import Columns
     from canvas_reports_nb.frames.provenance import Provenance
     from canvas_reports_nb.typing import Engine
 
-#: Columns in memory, by name.
-Columns: TypeAlias = "dict[str, pa.ChunkedArray]"
 #: The values of each enumeration, by column.
 Categories: TypeAlias = "dict[str, list[str]]"
 
@@ -36,6 +36,7 @@ _PANDAS_TYPES = {
     pa.string(): TEXT,
     pa.large_string(): TEXT,
 }
+_WHOLE = pa.int64()
 # Enough for every core to decode one, few enough to keep peak memory near the size of the frame.
 _COLUMNS_AT_ONCE = 4
 # Each read opens the file and looks through all of its columns, so wide tables are read in larger pieces.
@@ -98,13 +99,15 @@ def load(
     read = partial(_taken, kept or {}, schema) if in_memory else partial(_read, path)
     match engine:
         case "pandas":
-            frame = pandas_by_columns(names, read)
+            frame = pandas_by_columns(names, read, is_owned=in_memory)
             frame.attrs[ATTRS_KEY] = provenance.to_dict()
             return frame
         case "polars":
             return pl.from_arrow(read(names)) if in_memory else scan(path, wanted).collect()
         case "arrow":
             table = read(names)
+            if in_memory:
+                table = table.cast(pa.schema([schema.field(name) for name in names]))
             if wanted == []:
                 return table  # with other metadata, a table without columns would lose its rows
             record = {ATTRS_KEY.encode(): json.dumps(provenance.to_dict())}
@@ -113,9 +116,10 @@ def load(
 
 
 def _taken(kept: Columns, schema: pa.Schema, names: Sequence[str]) -> pa.Table:
-    """Return columns in memory as they would be read, and free them when the caller no longer needs them."""
-    fields = pa.schema([schema.field(name) for name in names], schema.metadata)
-    return pa.Table.from_arrays([kept.pop(name) for name in names], schema=fields)
+    """Return columns in memory with the metadata of those in the file; they belong to the caller from now on."""
+    columns = [kept.pop(name) for name in names]
+    fields = [schema.field(name).with_type(column.type) for name, column in zip(names, columns, strict=True)]
+    return pa.Table.from_arrays(columns, schema=pa.schema(fields, schema.metadata))
 
 
 def _read(path: Path, columns: Sequence[str]) -> pa.Table:
@@ -134,16 +138,50 @@ def scan(path: Path, columns: Sequence[str] | None = None) -> pl.LazyFrame:
     return lazy if wanted is None else lazy.select(wanted)
 
 
-def to_pandas(table: pa.Table, categories: Categories | None = None) -> pd.DataFrame:
-    """Turn a table into pandas; pass the categories of the whole table if this one is a part of it."""
+def to_pandas(
+    table: pa.Table, categories: Categories | None = None, *, is_owned: bool = False
+) -> pd.DataFrame:
+    """Turn a table into pandas; pass the categories of the whole table if this one is a part of it.
+
+    If nobody else has the table (``is_owned``), its numbers become those of the frame and are not copied.
+    """
     signed = pa.schema([_with_signed_codes(field) for field in table.schema], table.schema.metadata)
     if signed != table.schema:  # a cast of a table without columns would lose its rows
         table = table.cast(signed)
-    frame: pd.DataFrame = table.to_pandas(types_mapper=_PANDAS_TYPES.get, split_blocks=True)
+    whole = [
+        name for name, kind in zip(table.column_names, table.schema.types, strict=True) if kind == _WHOLE
+    ]
+    others = table.drop_columns(whole) if whole else table
+    frame: pd.DataFrame = others.to_pandas(types_mapper=_PANDAS_TYPES.get, split_blocks=True)
+    for name in whole:
+        numbers = pd.Series(_integers(table[name], is_owned=is_owned), frame.index, copy=False)
+        frame.insert(table.column_names.index(name), name, numbers)
+    for field in table.schema:
+        if pa.types.is_timestamp(field.type) and table[field.name].num_chunks == 1:
+            frame[field.name] = frame[field.name].copy()  # Arrow's own memory is read-only
     for name, values in (categories or categories_of(table)).items():
         if name in frame:
             frame[name] = frame[name].cat.set_categories(pd.Index(values, dtype=TEXT))
     return frame
+
+
+def _integers(column: pa.ChunkedArray, *, is_owned: bool) -> pd.arrays.IntegerArray:
+    """Return a column as pandas' integers; Arrow's own conversion copies each value twice."""
+    chunks = [chunk for chunk in column.chunks if len(chunk)]
+    is_taken = is_owned and len(chunks) == 1
+    values = _values_of(chunks[0]) if is_taken else np.empty(len(column), np.int64)
+    missing, end = np.zeros(len(column), bool), 0
+    for chunk in chunks:
+        begin, end = end, end + len(chunk)
+        if not is_taken:
+            values[begin:end] = _values_of(chunk)
+        if chunk.null_count:
+            missing[begin:end] = chunk.is_null().to_numpy(zero_copy_only=False)
+    return pd.arrays.IntegerArray(values, missing)
+
+
+def _values_of(chunk: pa.Int64Array) -> Any:
+    return np.frombuffer(chunk.buffers()[1], np.int64)[chunk.offset : chunk.offset + len(chunk)]
 
 
 def _with_signed_codes(field: pa.Field) -> pa.Field:
@@ -159,11 +197,13 @@ def is_pandas_type(dtype: Any) -> bool:
     return dtype in _PANDAS_TYPES.values() or isinstance(dtype, pd.CategoricalDtype | pd.DatetimeTZDtype)
 
 
-def pandas_by_columns(names: Sequence[str], read: Callable[[list[str]], pa.Table]) -> pd.DataFrame:
+def pandas_by_columns(
+    names: Sequence[str], read: Callable[[list[str]], pa.Table], *, is_owned: bool = False
+) -> pd.DataFrame:
     """Build a pandas frame a few columns at a time, so the whole table never exists in Arrow as well."""
     step = max(_COLUMNS_AT_ONCE, -(-len(names) // _MOST_READS))
     groups = [list(names[at : at + step]) for at in range(0, len(names), step)]
-    return pd.concat([to_pandas(read(group)) for group in groups or [[]]], axis="columns")
+    return pd.concat([to_pandas(read(group), is_owned=is_owned) for group in groups or [[]]], axis="columns")
 
 
 def categories_of(table: pa.Table) -> Categories:

@@ -24,6 +24,7 @@ from canvas_reports_nb._disk import HashedFile, disk_name, file_facts, open_priv
 from canvas_reports_nb.exceptions import CanvasReportsError, NoGradingPeriodsError, NotAReportError, warn
 from canvas_reports_nb.frames.arriving import ArrivingFile, Attempt, AttemptEndedError
 from canvas_reports_nb.frames.contents import csv_members
+from canvas_reports_nb.frames.gathering import Gathered
 from canvas_reports_nb.frames.identity import identify
 from canvas_reports_nb.frames.provenance import ATTRS_KEY
 from canvas_reports_nb.frames.reading import Facts, read
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from canvas_reports_nb.frames.contents import Member
-    from canvas_reports_nb.frames.engines import Columns
+    from canvas_reports_nb.frames.gathering import Columns
     from canvas_reports_nb.frames.identity import Identity
     from canvas_reports_nb.frames.provenance import Provenance
 
@@ -124,7 +125,7 @@ class _ParquetSink:
         self, stream: HashedFile, worker: ThreadPoolExecutor, keep: Callable[[str], bool] | None = None
     ) -> None:
         self._stream, self._worker, self._keep = stream, worker, keep
-        self._kept: list[pa.Table] = []
+        self._kept: Gathered | None = None
         self._writer: pq.ParquetWriter | None = None
         self._waiting: list[pa.RecordBatch] = []
         self._rows = 0
@@ -136,7 +137,8 @@ class _ParquetSink:
         if self._writer is not None:
             self._writer.close()
         self._stream.restart()
-        self._waiting, self._rows, self._kept = [], 0, []
+        self._waiting, self._rows = [], 0
+        self._kept = None if self._keep is None else Gathered(schema, self._keep)
         integers = [field.name for field in schema if pa.types.is_integer(field.type)]
         self._writer = pq.ParquetWriter(
             self._stream,
@@ -165,8 +167,8 @@ class _ParquetSink:
         table = table.unify_dictionaries()
         if self._writer is not None:
             self._writer.write_table(table, row_group_size=table.num_rows)
-        if self._keep is not None:
-            self._kept.append(table.select(list(filter(self._keep, table.column_names))).combine_chunks())
+        if self._kept is not None:
+            self._kept.add(table)
 
     def _finish_writing(self) -> None:
         if self._writing is not None:
@@ -184,9 +186,8 @@ class _ParquetSink:
         self._writer.close()
 
     def kept(self) -> Columns:
-        """Return the columns to keep, in pieces of a row group."""
-        whole = pa.concat_tables(self._kept).unify_dictionaries() if self._kept else None
-        return {} if whole is None else dict(zip(whole.column_names, whole.columns, strict=True))
+        """Return the columns to keep."""
+        return {} if self._kept is None else self._kept.columns()
 
     def abandon(self) -> None:
         """Close a writer after an error, because it complains if it is collected open."""

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from canvas_reports_nb.canvas_api.client import AccountReports
     from canvas_reports_nb.canvas_api.models import ReportRun
-    from canvas_reports_nb.frames.engines import Columns
+    from canvas_reports_nb.frames.gathering import Columns
     from canvas_reports_nb.frames.parquet import Keep
     from canvas_reports_nb.store.store import Store
     from canvas_reports_nb.store.stored_run import ReportResult

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
-    from canvas_reports_nb.frames.engines import Columns
+    from canvas_reports_nb.frames.gathering import Columns
     from canvas_reports_nb.typing import Engine
 
 _LOG = logging.getLogger(__name__)
