@@ -1,6 +1,7 @@
 """What applies to all tests: one small plugin per subject."""
 
 pytest_plugins = [
+    "tests.plugins.collection",
     "tests.plugins.isolation",
     "tests.plugins.repeatable",
     "tests.plugins.summary",

@@ -35,7 +35,7 @@ from canvas_reports_nb.store.stored_run import SIDECAR, ReportResult
 from tests.faults import CALLS, FAULTS, patient_connection, serve
 
 REPORT, QUIET = "grade_export_csv", {"progress": False}
-START, RUN = datetime(2026, 3, 2, 16, 14, 7, tzinfo=UTC), 90.0
+START, RUN = datetime(2026, 3, 2, 16, 14, 7, tzinfo=UTC), 40.0
 """When the stepped clock begins, and how many of its seconds a run takes."""
 SOON = 0.05
 """Seconds between two looks of a waiting client at whether the demo has fallen silent."""

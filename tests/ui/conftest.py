@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 #: How long a browser may take on a busy machine with two cores, in milliseconds.
 PATIENCE = 90_000
+LAPTOP = {"width": 1280, "height": 900}
 SWITCHES = [
     "--no-sandbox",
     "--disable-gpu",
@@ -161,14 +162,28 @@ def voila(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
+@contextmanager
+def opened_page(browser: Browser) -> Iterator[Page]:
+    """Open a page of a new browser session with the size of a small laptop."""
+    context = browser.new_context(viewport=LAPTOP, reduced_motion="reduce")
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE)
+    yield page
+    context.close()
+
+
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """Open a new page with the size of a small laptop."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    opened = context.new_page()
-    opened.set_default_timeout(PATIENCE)
-    yield opened
-    context.close()
+    """Open a new page."""
+    with opened_page(browser) as page:
+        yield page
+
+
+@pytest.fixture(scope="session")
+def lab_page(browser: Browser) -> Iterator[Page]:
+    """Open the page that shows one notebook of JupyterLab after the other: loading JupyterLab takes seconds."""
+    with opened_page(browser) as page:
+        yield page
 
 
 def shot(page: Page, name: str) -> None:
@@ -178,15 +193,27 @@ def shot(page: Page, name: str) -> None:
         page.screenshot(path=Path(folder) / f"{name}.png")
 
 
+CLOSE = """() => {
+    for (const widget of [...window.jupyterapp.shell.widgets('main')]) {
+        widget.sessionContext?.session?.shutdown().catch(() => {})
+        widget.dispose()
+    }
+}"""
+
+
 class Notebook:
     """A notebook open in JupyterLab or Notebook 7, controlled by the application's commands."""
 
     def __init__(self, page: Page, server: Server, path: str, view: str = "lab/tree") -> None:
         self.page, self._server = page, server
-        # Without ?reset, JupyterLab also opens what the last page had open.
-        page.goto(f"{server.url}/{view}/{path}?reset")
-        page.wait_for_function("() => window.jupyterapp?.commands.hasCommand('notebook:run-all-cells')")
-        page.evaluate("async () => { await window.jupyterapp.restored }")
+        if page.url.startswith(f"{server.url}/lab"):
+            page.set_viewport_size(LAPTOP)
+            page.evaluate(CLOSE)
+            self.command("docmanager:open", path=path)
+        else:
+            page.goto(f"{server.url}/{view}/{path}")
+            page.wait_for_function("() => window.jupyterapp?.commands.hasCommand('notebook:run-all-cells')")
+            page.evaluate("async () => { await window.jupyterapp.restored }")
         page.wait_for_selector(".jp-Notebook .jp-Cell")
         page.wait_for_function(
             "() => { const s = window.jupyterapp.shell.currentWidget?.sessionContext;"
@@ -244,10 +271,10 @@ class Notebook:
 
 
 @pytest.fixture
-def open_lab(lab: Server, page: Page):
+def open_lab(lab: Server, lab_page: Page):
     """Open a notebook of the given cells in JupyterLab."""
 
     def opened(name: str, *cells: str) -> Notebook:
-        return Notebook(page, lab, lab.notebook(name, *cells))
+        return Notebook(lab_page, lab, lab.notebook(name, *cells))
 
     return opened

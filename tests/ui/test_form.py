@@ -240,6 +240,7 @@ def test_the_result_is_downloaded_and_the_saved_notebook_shows_it_without_a_kern
     exported, _ = HTMLExporter().from_filename(str(lab.folder / "saved.ipynb"))
     assert "start_date" in exported
     page.evaluate("async () => { await window.jupyterapp.shell.currentWidget.sessionContext.shutdown() }")
+    page.goto("about:blank")  # nothing is left of the widgets
     again = Notebook(page, lab, "saved.ipynb")
     output = again.output(0)
     output.get_by_text("start_date").first.wait_for()

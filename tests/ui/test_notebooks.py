@@ -36,7 +36,7 @@ def kinds(outputs) -> set[str]:
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=[path.stem for path in NOTEBOOKS])
-def test_runs_to_its_end(path, lab, page):
+def test_runs_to_its_end(path, lab, lab_page):
     if not ALL and path.stem not in FEW:
         pytest.skip("runs only if CANVAS_REPORTS_ALL_NOTEBOOKS is set")
     content = nbformat.read(path, as_version=4)
@@ -46,11 +46,11 @@ def test_runs_to_its_end(path, lab, page):
         cell.update(outputs=[], execution_count=None)
     nbformat.write(content, lab.folder / path.name)
 
-    notebook = Notebook(page, lab, path.name)
+    notebook = Notebook(lab_page, lab, path.name)
     notebook.command("notebook:run-all-cells")
-    page.wait_for_function(ENDED, timeout=PATIENCE)
-    shown = [cell["outputs"] for cell in page.evaluate(CELLS)]
-    shot(page, path.stem)
+    lab_page.wait_for_function(ENDED, timeout=PATIENCE)
+    shown = [cell["outputs"] for cell in lab_page.evaluate(CELLS)]
+    shot(lab_page, path.stem)
     assert [output for outputs in shown for output in outputs if output["output_type"] == "error"] == []
     assert len(shown) == len(saved)
     for before, now in zip(saved, shown, strict=True):
