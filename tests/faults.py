@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import os
 import random
 import re
 import socket
@@ -31,7 +32,22 @@ from canvas_reports_nb import demo_canvas
 from canvas_reports_nb.demo_canvas import refusals
 
 if TYPE_CHECKING:
+    import pytest
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+
+def refuse_locks(monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    """Let the file system have no locks; those of earlier tests are still released, which happens at any time."""
+    import fcntl  # noqa: PLC0415 - Windows has none
+
+    flock = fcntl.flock
+
+    def refuse(file: int, operation: int) -> None:
+        if operation != fcntl.LOCK_UN:
+            raise OSError(code, os.strerror(code))
+        flock(file, operation)
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
 
 
 CALLS: Mapping[str, tuple[str, re.Pattern[str]]] = MappingProxyType(

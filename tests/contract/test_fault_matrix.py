@@ -32,7 +32,7 @@ from canvas_reports_nb.frames import parquet
 from canvas_reports_nb.runs import download
 from canvas_reports_nb.settings import Settings
 from canvas_reports_nb.store.stored_run import SIDECAR, ReportResult
-from tests.faults import CALLS, FAULTS, patient_connection, serve
+from tests.faults import CALLS, FAULTS, patient_connection, refuse_locks, serve
 
 REPORT, QUIET = "grade_export_csv", {"progress": False}
 START, RUN = datetime(2026, 3, 2, 16, 14, 7, tzinfo=UTC), 40.0
@@ -362,10 +362,7 @@ TIMEOUT = 600.0
 
 def no_locks(code: int) -> Callable[..., None]:
     def apply(_connection: Connection, monkeypatch: pytest.MonkeyPatch, _hold: Any) -> None:
-        def refuse(*_: Any) -> None:
-            raise OSError(code, os.strerror(code))
-
-        monkeypatch.setattr("fcntl.flock", refuse)
+        refuse_locks(monkeypatch, code)
 
     return apply
 

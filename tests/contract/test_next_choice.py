@@ -13,6 +13,7 @@ import canvas_reports_nb as crn
 from canvas_reports_nb import exceptions as ex
 from canvas_reports_nb import frames
 from canvas_reports_nb.store.stored_run import ReportResult
+from tests.faults import refuse_locks
 
 QUIET: dict[str, Any] = {"progress": False}
 GRADES = "grade_export_csv"
@@ -221,10 +222,7 @@ def test_a_store_that_cannot_be_written_is_an_error_before_the_start(
 def test_a_file_system_without_locks(
     canvas: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
-    def refuse(*_: Any) -> None:
-        raise OSError(code, "not here")
-
-    monkeypatch.setattr("fcntl.flock", refuse)
+    refuse_locks(monkeypatch, code)
     mine = canvas(duration=60)
     began = mine.waiter.clock()
     assert len(mine.read_report(GRADES, **QUIET)) > 0

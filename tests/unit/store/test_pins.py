@@ -6,12 +6,12 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from canvas_reports_nb.store.pins import Pin, Pins
 from canvas_reports_nb.store.store import Store
+from tests.faults import refuse_locks
 from tests.unit.store.test_store import ACCOUNT, GRADES, URL, keep
 
 
@@ -70,10 +70,7 @@ def test_a_killed_process_keeps_nothing(full: Store) -> None:
 def test_without_file_locks_a_pin_counts_all_the_same(
     full: Store, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
-    def refuse(*_: Any) -> None:
-        raise OSError(code, "no locks")
-
-    monkeypatch.setattr("fcntl.flock", refuse)
+    refuse_locks(monkeypatch, code)
     with full.pin_used():
         full.verify(full.find(URL, ACCOUNT, GRADES, 1))
         assert evict(full) == [1, 2]
