@@ -25,7 +25,7 @@ _UNCOUNTED = (b'"', b"\r", b"\n")
 _WITHOUT = str.maketrans(dict.fromkeys('"\r\n'))
 # Counting many blocks at once takes a third of the time.
 _AT_ONCE = 32
-_ZERO, _X, _LOWER = ord("0"), ord("x"), 0x20
+_ZERO = ord("0")
 
 
 class Proof:
@@ -44,7 +44,7 @@ class Proof:
         self._has_quotes |= b'"' in block
         self._written += _counted(block)
         # The number after a "0x", which Arrow reads, too, may have more digits than its cell has bytes.
-        self.is_hopeless |= (b"x" in block or b"X" in block) and _has_hex(self._last + block)
+        self.is_hopeless |= any(_has_hex(self._last + block, mark) for mark in (b"x", b"X") if mark in block)
         self._last = block[-1:]
 
     def parsed(self, batch: pa.RecordBatch) -> None:
@@ -111,7 +111,8 @@ def _digits(numbers: Numbers) -> int:
     return len(numbers) * shortest + longer
 
 
-def _has_hex(block: bytes) -> bool:
-    cells = np.frombuffer(block, np.uint8)
-    marks = np.flatnonzero((cells | _LOWER) == _X)
-    return bool((cells[marks[marks > 0] - 1] == _ZERO).any())
+def _has_hex(block: bytes, mark: bytes) -> bool:
+    at = block.find(mark, 1)
+    while at > 0 and block[at - 1] != _ZERO:
+        at = block.find(mark, at + 1)
+    return at > 0

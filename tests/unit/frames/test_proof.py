@@ -12,6 +12,7 @@ from canvas_reports_nb.catalog.schemas import schema
 from canvas_reports_nb.exceptions import DamagedFileError
 from canvas_reports_nb.frames import proof, reading
 from canvas_reports_nb.frames.contents import csv_members
+from canvas_reports_nb.frames.dialect import Dialect
 from canvas_reports_nb.frames.identity import identify
 from canvas_reports_nb.frames.proof import Proof
 from canvas_reports_nb.frames.provenance import Provenance
@@ -160,6 +161,23 @@ def test_a_hexadecimal_number_across_two_blocks_is_noticed(shift: int) -> None:
         found = read(data.encode())
     assert not found[2]
     assert found[0]["canvas_user_id"][count + 1] == "0xFFFFFFFF"
+
+
+@pytest.mark.parametrize(
+    ("blocks", "is_hopeless"),
+    [
+        ([b"x,a\n", b"1,2\n"], False),
+        ([b"x,0x1"], True),
+        ([b"X,aX,0X1"], True),
+        ([b"a,0", b"x1"], True),
+        ([b"a,1", b"x1,x0"], False),
+    ],
+)
+def test_a_hexadecimal_number_is_noticed_wherever_it_is(blocks: list[bytes], is_hopeless: bool) -> None:
+    counted = Proof(Dialect("utf-8", header=("a", "b")))
+    for block in blocks:
+        counted.read(block)
+    assert counted.is_hopeless == is_hopeless
 
 
 def test_only_numbers_and_booleans_without_words_are_parsed_directly() -> None:
