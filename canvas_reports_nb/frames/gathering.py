@@ -28,7 +28,7 @@ class Gathered:
             column.add(piece[name])
 
     def columns(self) -> Columns:
-        """Return the columns; those of fixed width have one chunk, and enumerations may have shorter codes."""
+        """Return the columns in types that pandas takes as they are: numbers in one chunk, short codes, large text."""
         return {name: column.whole() for name, column in self._columns.items()}
 
 
@@ -45,15 +45,14 @@ def _column(kind: pa.DataType) -> _Growing:
 
 
 class _Texts:
-    """Values of any type, in chunks of a piece."""
+    """Texts and booleans, in one chunk per piece."""
 
     def __init__(self, kind: pa.DataType) -> None:
-        self._kind = kind
+        self._kind = pa.large_string() if pa.types.is_string(kind) else kind  # as pandas has it
         self._pieces: list[pa.Array] = []
 
     def add(self, piece: pa.ChunkedArray) -> None:
-        # A table keeps texts of more than 2 GB in several chunks.
-        self._pieces += pa.table([piece], [""]).combine_chunks().column(0).chunks
+        self._pieces.append(piece.cast(self._kind).combine_chunks())
 
     def whole(self) -> pa.ChunkedArray:
         return pa.chunked_array(self._pieces, self._kind)

@@ -7,7 +7,9 @@ import hashlib
 import os
 import re
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from contextvars import copy_context
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -85,9 +87,7 @@ def retrieve(
         if stored is not None:
             return stored
         question = None if asked is None else dict(asked)
-        origin = Provenance(
-            host=urlsplit(url).netloc, account=api.account, asked=question, time_zone=_time_zone(api)
-        )
+        origin = Provenance(host=urlsplit(url).netloc, account=api.account, asked=question)
         try:
             facts, kept = _fetch(api, folder, run, origin, show, keep=keep)
             facts["key"] = key_of(run.report, run.parameters) if key is None else key
@@ -168,11 +168,13 @@ def _fetch(
         ended_at=_iso(run.ended_at),
         source=run.attachment.filename,
     )
-    with open_private(part) as file:
+    with open_private(part) as file, ThreadPoolExecutor(1, "zone") as aside:
+        # Beside the download, whose first bytes need not wait for it.
+        zone = aside.submit(copy_context().run, _time_zone, api)
         body = _Body(file, run.attachment.size, frames.ArrivingFile(part))
         derived = frames.derive_arriving(
             body.arriving,
-            lambda: _download(api, run, body, known, show),
+            lambda: _download(api, run, body, lambda: known.replace(time_zone=zone.result()), show),
             folder,
             known,
             run.parameters,
@@ -195,7 +197,7 @@ def _download(
     api: AccountReports,
     run: ReportRun,
     body: _Body,
-    known: Provenance,
+    origin: Callable[[], Provenance],
     show: Callable[[ProgressEvent], None],
 ) -> None:
     """Stream the file to disk, resuming after a broken connection."""
@@ -216,7 +218,7 @@ def _download(
                 raise
     show(ProgressEvent("reading", run.report, run.id, run.status, text="reading"))
     retrieved_at = _iso(datetime.now(UTC))
-    body.arriving.finish(known.replace(retrieved_at=retrieved_at, sha256=body.digest.hexdigest()))
+    body.arriving.finish(origin().replace(retrieved_at=retrieved_at, sha256=body.digest.hexdigest()))
     os.fsync(body.file.fileno())
 
 
