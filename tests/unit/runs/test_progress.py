@@ -66,6 +66,26 @@ def test_sentences(event: ProgressEvent, sentence: str) -> None:
     assert event.sentence == sentence
 
 
+@pytest.mark.parametrize(
+    ("facts", "left", "share"),
+    [
+        ({"running": 60, "fraction": 0.25}, 180, 0.25),
+        ({"running": 60, "fraction": 1.0}, None, 1),
+        ({"running": 60, "fraction": 1.0, "usual": (100, 200)}, 90, 1),
+        ({"running": 30, "usual": (40, 80)}, 30, 0.5),
+        ({"running": 30, "usual": (40, 80), "fraction": 0.0}, 30, 0.5),
+        ({"running": 60, "usual": (40, 80)}, None, 0.95),
+        ({"running": 0.5, "usual": (0, 1)}, None, 0.5),
+        ({"running": 0, "usual": (40, 80)}, None, None),
+        ({"running": 60}, None, None),
+        ({"stage": "downloading", "running": 60, "usual": (40, 80), "fraction": 0.5}, None, 0.5),
+    ],
+)
+def test_what_is_left_and_done(facts: dict[str, Any], left: float | None, share: float | None) -> None:
+    shown = ProgressEvent(**{"stage": "waiting", "report": GRADES, "run_id": 7, "status": "running", **facts})
+    assert (shown.left, shown.share) == (left, share)
+
+
 def test_a_log_line_for_each_change(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "canvas_reports_nb")
     sink = LogSink()

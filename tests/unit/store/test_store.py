@@ -279,13 +279,14 @@ class Steps:
     """A clock that only pauses move."""
 
     def __init__(self) -> None:
-        self.now = 0.0
+        self.now, self.longest = 0.0, 0.0
 
     def clock(self) -> float:
         return self.now
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds
+        self.longest = max(self.longest, seconds)
 
 
 def test_a_lock_that_stays_held_is_given_up_at_the_deadline(busy: Store) -> None:
@@ -298,6 +299,7 @@ def test_a_lock_that_stays_held_is_given_up_at_the_deadline(busy: Store) -> None
     ):
         pytest.fail("the lock is held")
     assert steps.now == pytest.approx(2)
+    assert steps.longest <= 0.1, "a free lock is noticed at once"
     assert notes == ["Waiting for another process that is downloading run 7 ..."]
     assert (caught.value.account, caught.value.report) == (ACCOUNT, GRADES)
     assert "timeout=" in str(caught.value)

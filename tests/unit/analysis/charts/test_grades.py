@@ -58,7 +58,10 @@ def test_a_single_state_may_be_a_string():
 
 
 def test_scores_far_beyond_the_scale_share_a_bar():
-    ax = charts.grade_distribution(export([80.0, 100_000.0, 150.0, -7000.0, float("inf")]), score="final")
+    ax = charts.grade_distribution(
+        export([80.0, 100_000.0, 150.0, -7000.0, float("inf"), None]), score="final"
+    )
+    assert "; 2 without a graded score, 0 withdrawn or dropped" in charts.alt_text(ax)
     assert len(ax.patches) < 50
     assert (heights(ax)[0], heights(ax)[-1], sum(heights(ax))) == (1, 2, 4)
     assert ticks(ax.xaxis)[0] == "< -50"
@@ -74,6 +77,8 @@ def test_dfw(name):
     assert points.get_xdata().tolist() == [50.0]
     assert ticks(ax.yaxis) == ["Welding (4)"]
     assert "Welding has the highest rate, 50%" in charts.alt_text(ax)
+    (interval,) = ax.collections[0].get_segments()
+    assert interval[:, 0].tolist() == pytest.approx([15.0, 85.0], abs=0.05), "Wilson's of 2 in 4"
     assert "dfw = (D+F+NP+W)/(valid-I)" in footer(ax)
 
 

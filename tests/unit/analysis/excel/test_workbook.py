@@ -175,14 +175,39 @@ def test_the_form_of_a_sheet(written: Written, frame: pd.DataFrame) -> None:
     assert sheet.sheet_properties.pageSetUpPr.fitToPage
     assert sheet.page_setup.fitToHeight == 0  # and one page wide, which is the default
     assert sheet.print_title_rows == "$1:$1"
-    assert "&P" in sheet.oddFooter.right.text
+    assert sheet.tables["canvas_my_list"].tableStyleInfo.name == "TableStyleLight1"
+    assert sheet.page_setup.paperSize == 1  # Letter
     assert not sheet.merged_cells.ranges
     assert all(8 <= size.width <= 61 for size in sheet.column_dimensions.values())
     assert all(cell.alignment.wrap_text for cell in sheet[1])
     xml = part(book.path, "xl/worksheets/sheet3.xml")
     assert '<ignoredError sqref="A1:A3 C1:C3 E1:E3" numberStoredAsText="1"' in xml
+    assert "<oddFooter>&amp;L&amp;A&amp;RPage &amp;P of &amp;N</oddFooter>" in xml
     assert "hyperlink" not in xml
     assert "sheetProtection" not in xml
+
+
+def test_the_form_of_the_read_me(written: Written, frame: pd.DataFrame) -> None:
+    long = "x" * 250
+    sheet = written(frame, question="Who?", note=[long, "a\nb"]).sheet("Read me")
+    assert (sheet["A1"].font.b, sheet["A1"].font.sz) == (True, 14)
+    assert sheet["A2"].value is None
+    label, text = sheet["A3"], sheet["B3"]
+    assert (label.font.b, label.alignment.vertical) == (True, "top")
+    assert (text.alignment.wrap_text, text.alignment.vertical, text.number_format) == (True, "top", "@")
+    assert not sheet.sheet_view.showGridLines
+    widths = [round(sheet.column_dimensions[name].width) for name in "AB"]
+    assert widths == [max(len(row[0].value or "") for row in sheet.iter_rows(min_row=3)) + 3, 101]
+    heights = {row[1].value: sheet.row_dimensions[row[0].row].height for row in sheet.iter_rows(min_row=3)}
+    assert (heights[long], heights["a\nb"]) == (45, 30)
+
+
+def test_columns_beyond_z_are_marked_as_text_too(written: Written) -> None:
+    book = written(pl.DataFrame({f"c{at}": ["7"] for at in range(54)}))
+    xml = part(book.path, "xl/worksheets/sheet3.xml")
+    (ranges,) = re.findall('<ignoredError sqref="([^"]*)" numberStoredAsText="1"', xml)
+    assert ranges.split()[25:28] == ["Z1:Z2", "AA1:AA2", "AB1:AB2"]
+    assert ranges.split()[51:] == ["AZ1:AZ2", "BA1:BA2", "BB1:BB2"]
 
 
 def test_protection_has_no_password(written: Written, frame: pd.DataFrame) -> None:
