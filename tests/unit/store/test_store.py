@@ -106,6 +106,10 @@ def broken(text: str) -> Any:
     return lambda _: text
 
 
+def made_with(**facts: Any) -> Any:
+    return lambda right: json.dumps({**right, "provenance": {**right["provenance"], **facts}})
+
+
 def outside(facts: dict[str, Any], name: str) -> str:
     return json.dumps({**facts, "raw": {"file": name}})
 
@@ -124,6 +128,8 @@ def outside(facts: dict[str, Any], name: str) -> str:
         lambda facts: json.dumps({**facts, "provenance": {"ended_at": "yesterday"}}),
         lambda facts: json.dumps({**facts, "provenance": {"ended_at": "2026-03-02T09:00:00"}}),
         lambda facts: json.dumps({**facts, "provenance": {"parameters": [1]}}),
+        *(made_with(rows=rows) for rows in ("2", 2.5, 2**53)),
+        *(made_with(**{name: 7}) for name in ("created_at", "ended_at", "retrieved_at")),
         lambda facts: outside(facts, "../secret.csv"),
         lambda facts: outside(facts, "/etc/hostname"),
         lambda facts: outside(facts, ".."),
@@ -215,6 +221,30 @@ def test_clear(store: Store, asked: dict[str, Any], left: set[int]) -> None:
     assert store.clear(**asked) == 3 - len(left)
     assert {run.origin.run_id for run in store.runs()} == left
     assert {int(path.parent.name) for path in store.path.rglob("raw.csv")} == left
+
+
+def test_clear_removes_what_was_set_aside_or_never_finished(store: Store) -> None:
+    reports = [keep(store, 7, report=report).folder.parent for report in (GRADES, "zero_activity_csv")]
+    leftovers = [folder / name for folder in reports for name in ("8.damaged", "9")]
+    for leftover in leftovers:
+        leftover.mkdir()
+        (leftover / "raw.part").touch()
+    assert store.clear(older_than="7d") == 0
+    assert all(leftover.is_dir() for leftover in leftovers)
+    assert store.clear(GRADES) == 1
+    assert [leftover.is_dir() for leftover in leftovers] == [False, False, True, True]
+    assert store.clear() == 1
+    assert not any(leftover.exists() for leftover in leftovers)
+
+
+def test_the_name_of_the_user_is_not_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "ng"))
+    inside, outside = Store(tmp_path / "ng" / "kept"), Store(tmp_path / "kept")
+    shown = str(Path("~") / "kept")
+    assert repr(inside) == f"Store({shown!r})"
+    assert shown in inside._repr_html_()
+    assert repr(outside) == f"Store({str(tmp_path / 'kept')!r})"
+    assert inside.address == str(inside.path), "a program needs the whole path"
 
 
 def test_a_store_without_write_permission(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -478,8 +508,11 @@ def test_a_copied_run_that_differs_is_quarantined(local: Store, tmp_path: Path) 
     inside = keep(local, 7).folder.relative_to(local.path)
     copy = Store(shutil.copytree(local.path, tmp_path / "copy"))
     overwrite(copy.path / inside / f"{GRADES}.parquet", keep_time=True)
+    aside = (copy.path / inside).with_name("7.damaged")
+    aside.mkdir()
+    (aside / "of an earlier time").touch()
     assert copy.verify(copy.find(URL, ACCOUNT, GRADES, 7)) is None
-    assert (copy.path / inside).with_name("7.damaged").is_dir()
+    assert {path.name for path in aside.iterdir()} == {"raw.csv", f"{GRADES}.parquet", "run.json"}
 
 
 def test_a_store_that_cannot_be_written_is_read_in_full_each_time(
