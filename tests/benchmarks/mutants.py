@@ -337,16 +337,18 @@ class Judge:
         lines = set(range(mutant.line, mutant.last + 1))
         hits = [test for test, (_, run) in self._tests.items() if lines & set(run.get(mutant.module, ()))]
         hits = hits or [test for test in self._tests if test.partition("::")[0] in own]
-        by_file = defaultdict(list)
-        for test in hits:
-            by_file[test.partition("::")[0]].append(test)
-        cost = {file: sum(self._tests[test][0] for test in tests) for file, tests in by_file.items()}
         chosen, spent = [], 0.0
-        for file in sorted(by_file, key=lambda each: (each not in own[:1], cost[each])):
-            spent += cost[file]
+        for test in sorted(
+            hits, key=lambda each: (each.partition("::")[0] not in own[:1], self._tests[each][0])
+        ):
+            spent += self._tests[test][0]
             if spent <= self.limit or not chosen:
-                chosen += by_file[file]
-        return chosen
+                chosen.append(test)
+        cost: dict[str, float] = defaultdict(float)
+        for test in chosen:
+            cost[test.partition("::")[0]] += self._tests[test][0]
+        files = sorted(cost, key=lambda each: (each not in own[:1], cost[each]))
+        return [test for file in files for test in chosen if test.partition("::")[0] == file]
 
     def _run(self, tests: list[str], *options: str) -> list[str]:
         files = list(dict.fromkeys(test.partition("::")[0] for test in tests))
