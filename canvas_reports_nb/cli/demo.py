@@ -74,8 +74,11 @@ def _tour(canvas: Connection) -> None:
 
 
 def _serve_files(files: Path) -> None:
-    with demo_canvas.serve(files=files) as server, tempfile.TemporaryDirectory() as store:
-        canvas = opening.connect(server.url, server.token, store=store)
+    with (
+        demo_canvas.serve(files=files) as server,
+        tempfile.TemporaryDirectory() as store,
+        opening.connect(server.url, server.token, store=store) as canvas,
+    ):
         for report in canvas.reports()["report"]:
             for past in canvas.history(report).to_dict("records"):
                 click.echo(f"{report}  run {past['run_id']}  {past['parameters'] or ''}")
