@@ -437,7 +437,8 @@ def _schedule(seed: int) -> tuple[Planned, ...]:
 def serve(*, scenarios: Iterable[str] = (), **options: Any) -> Any:
     """Start a demo Canvas like `demo_canvas.serve`; `scenarios` can also name faults.
 
-    ``server.kinds`` counts the exchanges by the names in `CALLS`. ``server.plan(name)`` changes the faults. ``server.silent`` contains the client's ports to
+    ``server.kinds`` counts the exchanges by the names in `CALLS`. ``server.plan(name)`` changes the faults, and
+    ``server.faults.planned`` takes any others. ``server.silent`` contains the client's ports to
     which nothing more is sent, for `patient_connection`.
     """
     names = list(scenarios)
@@ -446,7 +447,7 @@ def serve(*, scenarios: Iterable[str] = (), **options: Any) -> Any:
     plain = [name for name in names if name not in faulty]
     server = demo_canvas.serve(scenarios=plain, middleware=injector.wrap, **options)
     injector.server, server.kinds, server.silent = server, injector.kinds, injector.silent
-    server.plan = injector.plan
+    server.plan, server.faults = injector.plan, injector
     return server
 
 
