@@ -1,5 +1,7 @@
 """The wait, its endings, and the decision to reuse a run, on a stepped clock without real pauses."""
 
+import gc
+import tracemalloc
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -103,6 +105,27 @@ def job(api: Api, clock: SteppedClock, status: str = "created", sleep: Any = Non
     api.waiter = Waiter(clock, sleep or clock.sleep)
     runs = AccountRuns(api, store, Ledger(store.path, url, "self"), url)  # type: ignore[arg-type]
     return ReportJob(PendingRun(runs, GRADES, is_ours=True), run(status))
+
+
+@pytest.mark.parametrize("progress", [False, "log"])
+def test_five_hundred_polls_need_no_more_memory_than_one_hundred(progress: Any) -> None:
+    clock, used = SteppedClock(), {}
+
+    def sleep(seconds: float) -> None:
+        clock.sleep(seconds)
+        if api.asked in {100, 500}:
+            gc.collect()
+            used[api.asked] = tracemalloc.get_traced_memory()[0]
+
+    api = Api(*(run("running", progress=poll // 6) for poll in range(500)), run("complete", progress=100))
+    tracemalloc.start()
+    try:
+        job(api, clock, sleep=sleep).wait(progress=progress)
+    finally:
+        tracemalloc.stop()
+    assert api.asked == 501
+    # Less than 50 bytes per poll; one event alone has more.
+    assert used[500] - used[100] < 20_000
 
 
 def query(**asked: Any) -> Query:
