@@ -35,8 +35,10 @@ from canvas_reports_nb.store.stored_run import SIDECAR, ReportResult
 from tests.faults import CALLS, FAULTS, patient_connection, refuse_locks, serve
 
 REPORT, QUIET = "grade_export_csv", {"progress": False}
-START, RUN = datetime(2026, 3, 2, 16, 14, 7, tzinfo=UTC), 40.0
+START, RUN = datetime(2026, 3, 2, 16, 14, 7, tzinfo=UTC), 20.0
 """When the stepped clock begins, and how many of its seconds a run takes."""
+LONG = 90.0
+"""Seconds of a run that is stopped or deleted: the pauses before a retry are shorter."""
 SOON = 0.05
 """Seconds between two looks of a waiting client at whether the demo has fallen silent."""
 FRAME = "frame"
@@ -136,7 +138,7 @@ def impatient(
 
     def connect(*, lead: float = 0.0, **settings: Any) -> Connection:
         stepped = demo_canvas.SteppedClock(START)
-        server = serve(enrollments=300, duration=RUN, clock=stepped, **settings)
+        server = serve(**{"enrollments": 300, "duration": RUN, "clock": stepped, **settings})
 
         def sleep(seconds: float) -> None:
             stepped.advance(seconds)
@@ -208,8 +210,9 @@ def end(connection: Connection, call: str, ending: Ending, wanted: pd.DataFrame)
 def test_fault(
     *, impatient: Any, wanted: pd.DataFrame, matrix: Any, fault: str, call: str, ending: Ending
 ) -> None:
-    connection = impatient(scenarios=[f"{fault}@{call}"])
     kind = call.rstrip("*")
+    duration = LONG if kind in {"abort", "delete"} else RUN
+    connection = impatient(scenarios=[f"{fault}@{call}"], duration=duration)
     matrix[fault, call] = end(connection, kind, ending, wanted)
     assert connection.server.kinds[kind] >= 1, "the fault occurred"
     assert runs_made(connection) <= 1
