@@ -73,7 +73,10 @@ def test_innocent(token, tmp_path):
     (tmp_path / "x").write_text("demo-canvas~")
 """
 KEPT = f"""
+import os
 import zipfile
+
+import requests
 
 TOKEN = {MARK!r} + "x" * 43
 
@@ -86,7 +89,19 @@ def test_packed(tmp_path):
 
 def test_innocent(tmp_path):
     (tmp_path / "innocent").write_text(TOKEN[:20])
+
+def test_alone():
+    assert not [name for name in os.environ if "proxy" in name.lower() or name.startswith("CANVAS_API_")]
+    assert os.environ["CANVAS_REPORTS_CACHE"] != "of the machine"
+    assert requests.utils.get_netrc_auth("http://127.0.0.1:1") is None
 """
+OF_THE_MACHINE = {
+    "HTTP_PROXY": "http://proxy.example.org:1",
+    "https_proxy": "http://proxy.example.org:1",
+    "CANVAS_API_URL": "https://canvas.example.edu",
+    "CANVAS_API_TOKEN": "of the machine",
+    "CANVAS_REPORTS_CACHE": "of the machine",
+}
 
 
 def run(folder: Path, tests: str, processes: int, **environment: str) -> tuple[int, str, dict[str, str]]:
@@ -101,7 +116,10 @@ def run(folder: Path, tests: str, processes: int, **environment: str) -> tuple[i
     ]
     roots = {str(TESTS.parent): None, str(Path(crn.__file__).parents[1]): None}
     quick = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # each takes every process a moment
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(roots), **quick, **environment}
+    netrc = folder / "netrc"
+    netrc.write_text("default login somebody password else\n")
+    more = {"PYTHONPATH": os.pathsep.join(roots), "NETRC": str(netrc)}
+    environment = {**os.environ, **more, **quick, **environment}
     done = subprocess.run(call, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     cases = ET.parse(folder / "report.xml").getroot().iter("testcase")
     outcomes = {case.get("name", ""): "".join(each.tag for each in case) for case in cases}
@@ -125,7 +143,9 @@ def test_every_kind_of_leak_is_found(tmp_path: Path, processes: int) -> None:
 
 @processes
 def test_a_token_left_on_disk_fails_the_run(tmp_path: Path, processes: int) -> None:
-    code, output, outcomes = run(tmp_path, KEPT, processes)
+    code, output, outcomes = run(tmp_path, KEPT, processes, **OF_THE_MACHINE)
+    assert outcomes["test_alone"] == "", "settings of the machine do not reach tests"
+    assert len(outcomes) == 4
     assert set(outcomes.values()) == {""}, "no single test may fail"
     assert code == pytest.ExitCode.TESTS_FAILED
     found = [line for line in output.splitlines() if "A demo token was found in" in line]
@@ -133,35 +153,6 @@ def test_a_token_left_on_disk_fails_the_run(tmp_path: Path, processes: int) -> N
         "kept", "packed.zip",
     ]  # fmt: skip
     assert len(found) == 2
-
-
-ALONE = """
-import os
-import requests
-
-def test_alone():
-    assert not [name for name in os.environ if "proxy" in name.lower() or name.startswith("CANVAS_API_")]
-    assert os.environ["CANVAS_REPORTS_CACHE"] != "of the machine"
-    assert requests.utils.get_netrc_auth("http://127.0.0.1:1") is None
-"""
-
-
-@processes
-def test_settings_of_the_machine_do_not_reach_tests(tmp_path: Path, processes: int) -> None:
-    netrc = tmp_path / "netrc"
-    netrc.write_text("default login somebody password else\n")
-    code, output, _ = run(
-        tmp_path,
-        ALONE,
-        processes,
-        HTTP_PROXY="http://proxy.example.org:1",
-        https_proxy="http://proxy.example.org:1",
-        CANVAS_API_URL="https://canvas.example.edu",
-        CANVAS_API_TOKEN="of the machine",
-        CANVAS_REPORTS_CACHE="of the machine",
-        NETRC=str(netrc),
-    )
-    assert code == pytest.ExitCode.OK, output
 
 
 def test_demo_tokens_begin_with_the_mark() -> None:
