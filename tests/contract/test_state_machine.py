@@ -20,7 +20,7 @@ from .conftest import START
 REPORT = "zero_activity_csv"
 CHOICES: list[dict[str, Any]] = [{}, {"enrollment_term_id": "current"}, {"enrollment_term_id": "default"}]
 PARAMETERS = st.sampled_from(CHOICES)
-DURATION = 120.0
+DURATION = 60.0
 
 
 def connected(server: Any, store: Path) -> crn.Connection:

@@ -3,6 +3,7 @@
 Frames of which only one has pseudonyms give an error, not a result in which nothing matches.
 """
 
+import functools
 import io
 import os
 import warnings
@@ -215,9 +216,26 @@ def frames(tables: dict[str, pa.Table]) -> dict[str, pl.DataFrame]:
     return {name: pl.DataFrame(pl.from_arrow(table)) for name, table in tables.items()}
 
 
+@pytest.fixture(scope="module")
+def shuffles(frames: dict[str, pl.DataFrame]) -> list[dict[str, pl.DataFrame]]:
+    """The same with their rows in other orders."""
+    return [
+        {name: frame.sample(fraction=1, shuffle=True, seed=seed) for name, frame in frames.items()}
+        for seed in range(CALLS)
+    ]
+
+
+@pytest.fixture(scope="module")
+def results(frames: dict[str, pl.DataFrame]) -> Callable[[str], pl.DataFrame]:
+    """Give the result of an analysis on the polars frames, calculated once."""
+    return functools.cache(lambda name: ANALYSES[name](frames))
+
+
 @pytest.mark.parametrize("name", ANALYSES)
-def test_every_call_gives_the_same(frames: dict[str, pl.DataFrame], name: str) -> None:
-    wanted = ANALYSES[name](frames)
+def test_every_call_gives_the_same(
+    frames: dict[str, pl.DataFrame], results: Callable[[str], pl.DataFrame], name: str
+) -> None:
+    wanted = results(name)
     lazy = {name: frame.lazy() for name, frame in frames.items()}
     for _ in range(CALLS):
         assert ANALYSES[name](frames).equals(wanted)
@@ -281,9 +299,9 @@ def kinds(oracle: Any, tables: dict[str, pa.Table]) -> dict[str, Tables]:
 
 @pytest.mark.parametrize("name", ANALYSES)
 def test_every_kind_gives_the_same_bits(
-    kinds: dict[str, Tables], frames: dict[str, pl.DataFrame], name: str
+    kinds: dict[str, Tables], results: Callable[[str], pl.DataFrame], name: str
 ) -> None:
-    wanted = plain(ANALYSES[name](frames))
+    wanted = plain(results(name))
     for kind, of_kind in kinds.items():
         found = plain(ANALYSES[name](of_kind))
         assert found.schema == wanted.schema, kind
@@ -292,12 +310,13 @@ def test_every_kind_gives_the_same_bits(
 
 
 @pytest.mark.parametrize("name", ANALYSES)
-def test_the_order_of_the_rows_does_not_matter(frames: dict[str, pl.DataFrame], name: str) -> None:
+def test_the_order_of_the_rows_does_not_matter(
+    shuffles: list[dict[str, pl.DataFrame]], results: Callable[[str], pl.DataFrame], name: str
+) -> None:
     # Some keep the order of the file.
     in_order = (lambda made: made) if name in ANY_ORDER else (lambda made: made.sort(made.columns))
-    wanted = in_order(ANALYSES[name](frames))
-    for seed in range(CALLS):
-        shuffled = {name: frame.sample(fraction=1, shuffle=True, seed=seed) for name, frame in frames.items()}
+    wanted = in_order(results(name))
+    for shuffled in shuffles:
         assert in_order(ANALYSES[name](shuffled)).equals(wanted)
 
 
