@@ -10,6 +10,7 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -120,8 +121,8 @@ OPEN = (
 
 @pytest.fixture(scope="session")
 def school() -> Iterator[demo_canvas.DemoServer]:
-    """Serve a demo Canvas that outlives the kernels; a run takes 20 seconds."""
-    with demo_canvas.serve(duration=20) as server:
+    """Serve a demo Canvas that outlives the kernels; a run takes 20 seconds of a clock that a test advances."""
+    with demo_canvas.serve(duration=20, clock=demo_canvas.SteppedClock(datetime.now(UTC))) as server:
         yield server
 
 
