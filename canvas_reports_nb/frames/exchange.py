@@ -22,9 +22,6 @@ from canvas_reports_nb.exceptions import ParameterError, UnknownColumnError
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
-# Rows of text that are taken at once.
-_PIECE = 2**16
-
 #: All Canvas ids are smaller, and all pseudonyms of ids are at least this large.
 LOWEST_PSEUDONYM = 2**62
 #: How pseudonyms of other identities are written: what they identify, and 80 bits in hexadecimal.
@@ -79,11 +76,13 @@ _JOIN_HINT = "Read both frames with read_report, and pseudonymize both or neithe
 
 def to_lazy(frame: Any, columns: Collection[str] | None = None) -> pl.LazyFrame:
     """Turn a frame of any kind into a polars query; only ``columns`` are converted, and computed by Dask or DuckDB."""
+    frame = frame_of(frame)
+    if isinstance(frame, pl.DataFrame) and columns is not None:
+        frame = frame.select([name for name in frame.columns if name in columns])
+    if isinstance(frame, pl.LazyFrame | pl.DataFrame):
+        return frame.lazy()
     import narwhals as nw  # noqa: PLC0415 - only analyses need it
 
-    frame = frame_of(frame)
-    if isinstance(frame, pl.LazyFrame):
-        return frame
     if nw.dependencies.is_dask_dataframe(frame):
         frame = frame[[name for name in frame.columns if columns is None or name in columns]].compute()
     known = _wrapped(frame)
@@ -194,23 +193,7 @@ def take_rows(
     frame = frame.reset_index(drop=True)
     if len(rows) == len(frame) and (rows == np.arange(len(rows))).all():
         return frame
-    missing = rows < 0
-    places = pa.array(rows, mask=missing if missing.any() else None)
-    taken = {
-        name: _take_text(column, places)
-        if isinstance(column.dtype, pd.StringDtype)
-        else column.array.take(rows, allow_fill=True)
-        for name, column in frame.items()
-    }
-    return pd.DataFrame(taken, index=pd.RangeIndex(len(rows)), columns=frame.columns, copy=False)
-
-
-def _take_text(column: pd.Series, places: pa.Array) -> Any:
-    """Take text piece by piece, because Arrow moves a long result several times while it grows."""
-    texts = pa.array(column)
-    whole = texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
-    pieces = [whole.take(places.slice(at, _PIECE)) for at in range(0, len(places), _PIECE)]
-    return pd.array(pa.chunked_array(pieces, type=whole.type), dtype=column.dtype)
+    return frame.reindex(rows).reset_index(drop=True)
 
 
 def _relation(result: pa.Table, beside: Any) -> Any:  # noqa: ARG001 - DuckDB looks the table up by its name here

@@ -54,7 +54,7 @@ _ROSTER = {
     "terms": ("canvas_term_id",),
 }
 _SHOWN = {"users": _PERSON, "sections": _SECTION, "courses": _COURSE, "terms": _TERM}
-_LOOKUPS = {"canvas_section_id": "sections", "canvas_course_id": "courses", "canvas_term_id": "terms"}
+_KEYS = {name: f"canvas_{name.removesuffix('s')}_id" for name in _SHOWN}
 _ROW = "__row"
 
 
@@ -63,19 +63,20 @@ def _gather_roster(tables: Mapping[str, Any]) -> pd.DataFrame:
     lazy_tables({name: _lowest(tables[name], ids[name]) for name in ids}, "roster", (), ids)
     rows = _first_rows(tables["enrollments"], "enrollments")
     enrollments = take_rows(tables["enrollments"], rows)
-    people = _login_rows(tables["users"]).drop_nulls("canvas_user_id")
-    person = _places(enrollments, "canvas_user_id", people["canvas_user_id"].to_numpy())
-    course = _find(tables, "courses", enrollments)
-    found = {
-        "users": _at(people[_ROW].to_numpy(), person),
-        "sections": _find(tables, "sections", enrollments),
-        "courses": course,
-        "terms": _at(_find(tables, "terms", tables["courses"]), course),
+    records = {
+        name: _records(tables[name], _first_rows(tables[name], name), name)
+        for name in ("sections", "courses", "terms")
     }
-    parts = {name: take_rows(tables[name], found[name], columns) for name, columns in _SHOWN.items()}
-    logins = to_pandas(people.select("logins").to_arrow())
-    parts["users"] = pd.concat([parts["users"], take_rows(logins, person)], axis="columns")
-    made = pd.concat([enrollments, *parts.values()], axis="columns")
+    alone, several = _split_logins(tables["users"])
+    merged = _merge(unique_rows({"users": several}, "users")).drop_nulls("canvas_user_id").collect()
+    records["users"] = _records(tables["users"], np.append(alone, merged[_ROW].to_numpy()), "users")
+    logins = np.append(np.ones(len(alone), np.int64), merged["logins"].to_numpy())
+    records["users"]["logins"] = pd.array(logins, "Int64")
+    courses = records["courses"]
+    terms = _beside(courses, "terms", records.pop("terms")).set_axis(courses.index)
+    records["courses"] = pd.concat([courses, terms], axis="columns")
+    found = [_beside(enrollments, name, records[name]) for name in ("users", "sections", "courses")]
+    made = pd.concat([enrollments, *found], axis="columns")
     made.attrs = deepcopy(tables["enrollments"].attrs)
     return made
 
@@ -101,26 +102,17 @@ def _first_rows(frame: pd.DataFrame, name: str) -> Rows:
     return rows.select(pl.col(_ROW).cast(pl.Int64)).collect().to_series().to_numpy()
 
 
-def _find(tables: Mapping[str, Any], name: str, of: pd.DataFrame) -> Rows:
-    """Return the number of the row of a table for each of the rows that refer to it, -1 where it has none."""
-    key = f"canvas_{name.removesuffix('s')}_id"
-    rows = _first_rows(tables[name], name)
-    known = tables[name][key].iloc[rows].reset_index(drop=True).dropna()
-    places = _places(of, key, known.to_numpy("int64"))
-    rows = rows[known.index]
-    return places if (rows == np.arange(len(rows))).all() else _at(rows, places)
+def _records(frame: pd.DataFrame, rows: Rows, name: str) -> pd.DataFrame:
+    """Return what a roster shows of these rows of a table, by their ids."""
+    ids = frame[_KEYS[name]].iloc[rows]
+    shown = take_rows(frame, rows[ids.notna()], _SHOWN[name])
+    return shown.set_axis(pd.Index(ids.dropna().to_numpy("int64")), axis="index")
 
 
-def _places(ids: pd.DataFrame, key: str, known: Rows) -> Rows:
-    """Return the place of each id among distinct known ones, -1 where it is not among them."""
-    numbers = ids[key].to_numpy("int64", na_value=np.iinfo(np.int64).min)
-    return pd.Index(known).get_indexer(pd.Index(numbers))
-
-
-def _at(numbers: Rows, places: Rows) -> Rows:
-    """Return the numbers at these places, -1 for -1."""
-    found: Rows = np.append(numbers.astype(np.int64), -1)[places]
-    return found
+def _beside(frame: pd.DataFrame, name: str, records: pd.DataFrame) -> pd.DataFrame:
+    """Return the record that each row refers to, missing where there is none."""
+    numbers = frame[_KEYS[name]].to_numpy("int64", na_value=np.iinfo(np.int64).min)
+    return records.reindex(numbers).reset_index(drop=True)
 
 
 @gathers(_gather_roster, **_ROSTER)
@@ -228,14 +220,22 @@ def _gather_people(tables: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def _login_rows(users: pd.DataFrame) -> pl.DataFrame:
-    """Do what `people` does for row numbers; only the texts of people with several logins are converted."""
-    has_sis_id = pl.Series("user_id", users["user_id"].notna().to_numpy())
-    people = to_lazy(users, ("canvas_user_id", "status")).collect()
-    people = people.with_columns(pl.when(has_sis_id).then(has_sis_id).alias("user_id")).with_row_index(_ROW)
-    alone = people.select(_ALONE).to_series()
-    rows = people[_ROW].filter(~alone)
-    logins = users[[name for name in LOGIN if name in users]].iloc[rows.to_numpy()]
-    return _by_person(people.lazy().filter(alone), to_lazy(logins).with_columns(rows)).collect()
+    """Do what `people` does for row numbers."""
+    alone, several = _split_logins(users)
+    single = users[["canvas_user_id", "status"]].iloc[alone]
+    # Whether a person has a SIS id counts, not the id itself.
+    has_sis_id = pl.Series("user_id", users["user_id"].notna().to_numpy()[alone])
+    known = pl.when(has_sis_id).then(has_sis_id).alias("user_id")
+    return _by_person(to_lazy(single).with_columns(pl.Series(_ROW, alone), known), several).collect()
+
+
+def _split_logins(users: pd.DataFrame) -> tuple[Rows, pl.LazyFrame]:
+    """Return the numbers of the rows of people with one login, and the logins of the others with theirs."""
+    ids = users["canvas_user_id"]
+    others = (ids.duplicated(keep=False) | ids.isna()).to_numpy()
+    rows = np.flatnonzero(others)
+    logins = users[[name for name in LOGIN if name in users]].iloc[rows]
+    return np.flatnonzero(~others), pl.from_pandas(logins).lazy().with_columns(pl.Series(_ROW, rows))
 
 
 @gathers(_gather_people, users=_LOGIN)
