@@ -98,8 +98,7 @@ def _first_rows(frame: pd.DataFrame, name: str) -> Rows:
         numbers = frame[key[0]].to_numpy("int64")
         if (numbers[1:] > numbers[:-1]).all():
             return np.arange(len(numbers))
-    rows = unique_rows({name: to_lazy(frame, key).with_row_index(_ROW)}, name)
-    return rows.select(pl.col(_ROW).cast(pl.Int64)).collect().to_series().to_numpy()
+    return np.flatnonzero(~frame.duplicated(key))
 
 
 def _records(frame: pd.DataFrame, rows: Rows, name: str) -> pd.DataFrame:
