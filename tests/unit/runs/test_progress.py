@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 from ipywidgets.widgets.widget import _instances
 
+from canvas_reports_nb import exceptions as exc
+from canvas_reports_nb.canvas_api.models import ReportRun
 from canvas_reports_nb.exceptions import ConfigurationError
 from canvas_reports_nb.notebook.progress_bar import WidgetSink
-from canvas_reports_nb.runs.progress import LogSink, NullSink, ProgressEvent, TqdmSink, resolve
+from canvas_reports_nb.runs.progress import LogSink, NullSink, ProgressEvent, TqdmSink, ended, resolve, span
 
 GRADES = "grade_export_csv"
 EVENTS = [
@@ -86,16 +88,44 @@ def test_what_is_left_and_done(facts: dict[str, Any], left: float | None, share:
     assert (shown.left, shown.share) == (left, share)
 
 
+@pytest.mark.parametrize(
+    ("seconds", "words", "rough"),
+    [
+        (0.4, "0 s", "0 s"),
+        (59.4, "59 s", "59 s"),
+        (59.6, "1 min", "1 min"),
+        (91, "1 min 31 s", "2 min"),
+        (3599, "59 min 59 s", "60 min"),
+        (3600, "1 h", "1 h"),
+        (7500, "2 h 5 min", "2 h 5 min"),
+    ],
+)
+def test_a_duration_in_words(seconds: float, words: str, rough: str) -> None:
+    assert (span(seconds), span(seconds, rough=True)) == (words, rough)
+
+
+def test_how_an_error_ends_a_run() -> None:
+    run = ReportRun(7, GRADES, "running")
+    assert ended(exc.RunAbortedError("stopped", run)) == "stopped"
+    assert ended(exc.WaitTimeoutError("late", run)) is None
+    assert ended(exc.NotReachedError("no route")) == "lost contact"
+    for error in (exc.UnexpectedAnswerError("HTML"), exc.RunFailedError("failed", run), ValueError()):
+        assert ended(error) == "failed"
+
+
 def test_a_log_line_for_each_change(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "canvas_reports_nb")
     sink = LogSink()
-    for event in EVENTS:
+    notes = [replace(EVENTS[0], text=text) for text in ("a first note", "a second note")]
+    for event in (*notes, *EVENTS):
         sink.show(event)
     sink.close()
     lines = [record.getMessage() for record in caplog.records]
-    assert len(lines) == 5
-    assert lines[0] == f"{GRADES}: starting a new run"
-    assert lines[1:3] == [f"{GRADES} run 7: {EVENTS[n].sentence}" for n in (1, 3)]
+    assert lines[:2] == [f"{GRADES}: a first note", f"{GRADES}: a second note"]
+    assert lines[2:] == [
+        f"{GRADES}: starting a new run",
+        *(f"{GRADES} run 7: {EVENTS[n].sentence}" for n in (1, 3, 5, 6)),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -225,6 +255,28 @@ def test_a_bar_placed_by_other_code_stays(output: Output) -> None:
     sink.show(EVENTS[-1])
     sink.close()
     assert (sink.box.bar.value, sink.box.bar.bar_style) == (100, "success")
+
+
+@pytest.mark.parametrize(
+    ("stage", "style", "is_unknown"),
+    [
+        ("waiting", "", True),
+        ("downloading", "", True),
+        ("done", "success", False),
+        ("failed", "danger", False),
+        ("stopped", "warning", False),
+        ("lost contact", "warning", False),
+    ],
+)
+def test_only_a_bar_that_still_runs_may_be_unknown(stage: Any, style: str, is_unknown: bool) -> None:
+    bar = WidgetSink(placed=True).box
+    bar.show(ProgressEvent(stage, GRADES, 7, "running", text="for a reason"))
+    assert (bar.bar.bar_style, "crn-unknown" in bar._track._dom_classes) == (style, is_unknown)
+    shown = "for a reason" in bar.label.value
+    assert shown == (not is_unknown)
+    if stage == "waiting":
+        bar.show(ProgressEvent(stage, GRADES, 7, "running", fraction=0.1))
+        assert "crn-unknown" not in bar._track._dom_classes
 
 
 def test_the_widget_escapes_all_text(output: Output) -> None:

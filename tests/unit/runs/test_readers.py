@@ -146,6 +146,17 @@ def test_ages_are_accepted_in_many_forms(canvas: crn.Connection, age: Any) -> No
     assert canvas.store.clear(older_than=age) == 0
 
 
+def test_a_run_that_is_not_stored_is_named_offline(canvas: crn.Connection) -> None:
+    for read in (canvas.read_report, canvas.scan_report, canvas.obtain):
+        with pytest.raises(NotStoredError, match="this disk has no such run") as caught:
+            read("grade_export_csv", run_id=7, offline=True)
+        assert (caught.value.report, caught.value.run_id, caught.value.account) == (
+            "grade_export_csv",
+            7,
+            "self",
+        )
+
+
 @pytest.mark.parametrize("age", ["1 week", "", "d", "-1d", None, "7days", True, [7]])
 def test_an_invalid_age_is_rejected(canvas: crn.Connection, age: Any) -> None:
     message = re.escape(f"Can't read {age!r} as an age.") + r'\nUse seconds, "7d", "12h" or a timedelta\.'
