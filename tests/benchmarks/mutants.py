@@ -40,7 +40,7 @@ PACKAGE, OUTPUT, LEARNED = "canvas_reports_nb", "output.txt", "learned.json"
 EQUIVALENT = Path(__file__).with_name("equivalent_mutants.txt")
 CONTRACT = {
     "catalog": "query bad_input windows",
-    "runs": "never_lost next_choice many_runs as_of lists budget query main_job",
+    "runs": "never_lost next_choice many_runs as_of lists budget query main_job windows",
     "frames": "samples_served main_job",
     "store": "store",
     "analysis": "privacy",
