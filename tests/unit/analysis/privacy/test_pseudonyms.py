@@ -211,6 +211,17 @@ def test_free_text_and_unknown_columns_are_kept_only_on_request() -> None:
     assert exact["last access at"].equals(access()["last access at"])
 
 
+def test_a_remark_of_canvas_in_place_of_rows_is_kept() -> None:
+    named, remark = {"report": "outcome_results_csv"}, "No outcomes found"
+    empty = pl.DataFrame({remark: []}, schema={remark: pl.String})
+    assert crn.pseudonymize(empty, KEY, **named).equals(empty)
+    crn.check_pseudonymized(pl.DataFrame({remark: ["x"]}), **named)
+    for columns in ([remark, "x"], ["x"]):
+        with pytest.warns(crn.ReportWarning, match=f"Dropped columns .*{columns[0]}"):
+            made = crn.pseudonymize(pl.DataFrame(dict.fromkeys(columns, "Ng")), KEY, **named)
+        assert made.columns == []
+
+
 @pytest.mark.parametrize(
     ("key", "keywords", "message"),
     [

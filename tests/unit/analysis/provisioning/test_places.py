@@ -77,6 +77,9 @@ def test_contacts_are_people_with_their_addresses_in_the_order_of_their_names() 
 def test_roles_are_base_roles_and_may_be_unknown_people() -> None:
     assistants = provisioning.contacts(PEOPLE, roles="ta")
     assert assistants.rows() == [(7, 1, None, None, None, None)]
+    both = provisioning.contacts(PEOPLE, roles=("ta", "teacher"))
+    named = ("Bo Abel; Cy Cruz; Ann Ng", "team@example.edu", "Bo Abel", "team@example.edu")
+    assert both.rows()[0] == (7, 4, *named), "who has no name comes last"
     based = ENROLLMENTS.with_columns(role=pl.lit("Lab grader"), base_role_type=pl.lit("TaEnrollment"))
     found = provisioning.contacts({**PEOPLE, "enrollments": based}, roles=("ta",), states="concluded")
     assert found["names"].to_list() == ["Bo Abel"]
