@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from canvas_reports_nb.catalog.parameters import near
 from canvas_reports_nb.exceptions import MissingDependencyError, ParameterError, UnknownColumnError
@@ -92,7 +91,7 @@ def load(
 ) -> Any:
     """Load a Parquet file as an engine's frame; take columns that are still in memory from there."""
     check_engine(engine)
-    schema = pq.read_schema(path)
+    schema = _parquet().read_schema(path)
     wanted = pick(schema.names, columns)
     names = schema.names if wanted is None else wanted
     in_memory = bool(names) and set(names) <= (kept or {}).keys()
@@ -122,9 +121,15 @@ def _taken(kept: Columns, schema: pa.Schema, names: Sequence[str]) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=pa.schema(fields, schema.metadata))
 
 
+def _parquet() -> Any:
+    import pyarrow.parquet as pq  # noqa: PLC0415 - slow to import, and a lazy frame needs none
+
+    return pq
+
+
 def _read(path: Path, columns: Sequence[str]) -> pa.Table:
     # One file, not a dataset: a folder named "account=1" must not become a column.
-    with pq.ParquetFile(path, memory_map=True) as file:
+    with _parquet().ParquetFile(path, memory_map=True) as file:
         return file.read(columns=columns).select(columns)
 
 
@@ -239,7 +244,7 @@ def cast_table(table: pa.Table, schema: pa.Schema) -> pa.Table:
 
 def _load_dask(path: Path, provenance: Provenance, columns: list[str]) -> Any:
     """Load a Parquet file as a Dask frame, one partition per row group, with the dtypes of pandas."""
-    with pq.ParquetFile(path) as file:
+    with _parquet().ParquetFile(path) as file:
         groups = range(max(file.num_row_groups, 1))
         schema = pa.schema([file.schema_arrow.field(name) for name in columns])
         enumerations = [field.name for field in schema if pa.types.is_dictionary(field.type)]
@@ -254,7 +259,7 @@ def _load_dask(path: Path, provenance: Provenance, columns: list[str]) -> Any:
 def _row_group(
     group: int, *, path: Path, columns: list[str], attrs: dict[str, Any], categories: Categories
 ) -> pd.DataFrame:
-    with pq.ParquetFile(path) as file:
+    with _parquet().ParquetFile(path) as file:
         whole = file.num_row_groups == 0
         table = file.read(columns=columns) if whole else file.read_row_group(group, columns=columns)
     frame = to_pandas(table, categories)
