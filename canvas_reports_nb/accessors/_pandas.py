@@ -11,13 +11,14 @@ import pandas as pd
 from canvas_reports_nb import opening
 from canvas_reports_nb.accessors.functions import provenance, refresh
 from canvas_reports_nb.analysis.diffing import Diff, diff
-from canvas_reports_nb.analysis.excel import to_excel
 from canvas_reports_nb.analysis.privacy.pseudonyms import pseudonymize
 from canvas_reports_nb.exceptions import ParameterError
 from canvas_reports_nb.frames.describe import dictionary
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from os import PathLike
+    from pathlib import Path
     from types import ModuleType
 
 _Accessor = TypeVar("_Accessor", bound=type)
@@ -162,9 +163,20 @@ class FrameAccessor:
 
     refresh = on_frame(refresh)
     pseudonymize = on_frame(pseudonymize)
-    to_excel = on_frame(to_excel)
     read_reports = on_frame(opening.read_reports)
     scan_reports = on_frame(opening.scan_reports)
+
+    def to_excel(self, path: str | PathLike[str], timezone: str | None = None, **keywords: Any) -> Path:
+        """Write a workbook that damages no cell. See `crn.to_excel`, which takes the same keywords.
+
+        Examples
+        --------
+        >>> grades.canvas.to_excel("grades.xlsx", overwrite=True).name
+        'grades.xlsx'
+        """
+        from canvas_reports_nb.analysis.excel import to_excel  # noqa: PLC0415 - slow to import
+
+        return to_excel(self._frame, path, timezone, **keywords)
 
     def dictionary(self, report: str | None = None, table: str | None = None) -> Any:
         """Describe each column: kind, personal data, key, meaning. See `crn.dictionary`.

@@ -25,6 +25,7 @@ ON_USE_ONLY = (
     "jupyterlab",
     "canvas_reports_nb.analysis.access",
     "canvas_reports_nb.analysis.activity",
+    "canvas_reports_nb.analysis.excel",
     "canvas_reports_nb.analysis.grades",
     "canvas_reports_nb.cli",
     "canvas_reports_nb.demo_canvas",
