@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from typing import Any, TypeAlias
 
@@ -55,6 +56,7 @@ _ROSTER = {
 }
 _SHOWN = {"users": _PERSON, "sections": _SECTION, "courses": _COURSE, "terms": _TERM}
 _KEYS = {name: f"canvas_{name.removesuffix('s')}_id" for name in _SHOWN}
+_FOUND = ("users", "sections", "courses")
 _ROW = "__row"
 
 
@@ -75,7 +77,9 @@ def _gather_roster(tables: Mapping[str, Any]) -> pd.DataFrame:
     courses = records["courses"]
     terms = _beside(courses, "terms", records.pop("terms")).set_axis(courses.index)
     records["courses"] = pd.concat([courses, terms], axis="columns")
-    found = [_beside(enrollments, name, records[name]) for name in ("users", "sections", "courses")]
+    # Arrow takes text without the lock of Python.
+    with ThreadPoolExecutor() as pool:
+        found = list(pool.map(lambda name: _beside(enrollments, name, records[name]), _FOUND))
     made = pd.concat([enrollments, *found], axis="columns")
     made.attrs = deepcopy(tables["enrollments"].attrs)
     return made
