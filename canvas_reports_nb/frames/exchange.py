@@ -6,6 +6,7 @@ analysis is written twice.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from copy import deepcopy
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
@@ -20,7 +21,10 @@ from canvas_reports_nb.catalog.parameters import near
 from canvas_reports_nb.exceptions import ParameterError, UnknownColumnError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
+
+# Letters of a wrong value that an error shows.
+_LONGEST = 60
 
 #: All Canvas ids are smaller, and all pseudonyms of ids are at least this large.
 LOWEST_PSEUDONYM = 2**62
@@ -135,7 +139,25 @@ def meta_of(frame: Any) -> Any:
 
 def as_list(words: Iterable[str]) -> list[str]:
     """Return words as a list; a single text is one word."""
-    return [words] if isinstance(words, str) else list(words)
+    listed = [words] if isinstance(words, str) else list(words) if isinstance(words, Iterable) else [words]
+    for word in listed:
+        if not isinstance(word, str):
+            raise ParameterError(
+                f"Expected texts, not {_short(word)}.", hint="Give a text or a list of texts."
+            )
+    return listed
+
+
+def check_kinds(words: str, kinds: Any, **arguments: Any) -> None:
+    """Reject arguments of another kind than these, which the words describe."""
+    for name, value in arguments.items():
+        if not isinstance(value, kinds):
+            raise ParameterError(f"Can't use {_short(value)} as {name}=.", hint=f"Give {words}.")
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= _LONGEST and "\n" not in text else f"a {type(value).__name__}"
 
 
 def as_kind_of(result: pl.LazyFrame, frame: FrameT, *others: Any) -> FrameT:

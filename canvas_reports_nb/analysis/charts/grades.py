@@ -256,7 +256,7 @@ def rates_over_terms(
     >>> years = canvas.read_report("grade_export_csv")
     >>> axes = crn.charts.rates_over_terms(years)
     """
-    if measure not in _MEASURES:
+    if not isinstance(measure, str) or measure not in _MEASURES:
         raise unknown_choice("measure", measure, list(_MEASURES))
     least = look.check_count("minimum", minimum)
     classed = _letters(grades, census)

@@ -14,15 +14,14 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from urllib.parse import urlsplit
 
 from canvas_reports_nb.catalog.schemas import schema
-from canvas_reports_nb.exceptions import MissingDependencyError, ParameterError
+from canvas_reports_nb.exceptions import FileError, MissingDependencyError, ParameterError
 from canvas_reports_nb.frames.describe import provenance_of
-from canvas_reports_nb.frames.exchange import to_lazy
+from canvas_reports_nb.frames.exchange import check_kinds, to_lazy
 from canvas_reports_nb.settings import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from matplotlib.axes import Axes
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure
     from matplotlib.transforms import Transform
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
 try:
     import matplotlib.pyplot as plt
     from matplotlib import font_manager
+    from matplotlib.axes import Axes
     from matplotlib.colors import to_rgb, to_rgba
     from matplotlib.ticker import MaxNLocator
     from matplotlib.transforms import ScaledTranslation, blended_transform_factory
@@ -98,6 +98,7 @@ DARK = Theme(
 @contextmanager
 def panel(ax: Axes | None, size: tuple[float, float] = (_WIDE, _HIGH)) -> Iterator[Panel]:
     """Give a panel to draw on: new axes unless the caller passed some."""
+    check_kinds("matplotlib Axes", Axes | None, ax=ax)
     # Before the style: the first figure loads the backend, whose settings must outlive the style's context.
     figure = plt.figure(figsize=size, layout="constrained") if ax is None else ax.get_figure(root=True)
     theme = DARK if _is_dark(cast("Figure", figure)) else LIGHT
@@ -275,6 +276,7 @@ def alt_text(ax: Axes) -> str:
     >>> crn.charts.alt_text(axes).startswith("Enrollments by role and state")
     False
     """
+    check_kinds("the Axes that a chart returned", Axes, ax=ax)
     return str(ax.get_label())
 
 
@@ -293,8 +295,16 @@ def save(ax: Axes, path: str | os.PathLike[str]) -> None:
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     crn.charts.save(crn.charts.grade_distribution(grades), f"{folder}/grades.svg")
     """
-    field = "Subject" if os.fspath(path).lower().endswith(".pdf") else "Description"
-    ax.figure.get_figure(root=True).savefig(path, dpi=150, metadata={field: alt_text(ax)})
+    words = alt_text(ax)
+    try:
+        field = "Subject" if os.fspath(path).lower().endswith(".pdf") else "Description"
+        ax.figure.get_figure(root=True).savefig(path, dpi=150, metadata={field: words})
+    except (TypeError, ValueError):
+        raise ParameterError(
+            f"Can't save a chart as {path!r}.", hint="Use a path that ends in .png, .svg or .pdf."
+        ) from None
+    except OSError as error:
+        raise FileError(f"Can't write {path}: {error.strerror}.", hint="Choose another path.") from None
 
 
 def describe_source(frame: Any, term: str | None = None) -> str:

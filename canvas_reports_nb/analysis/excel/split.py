@@ -18,6 +18,7 @@ from canvas_reports_nb.analysis.excel.readme import account_zone, runs_of
 from canvas_reports_nb.analysis.excel.workbook import (
     as_path,
     check_place,
+    checked_notes,
     checked_zone,
     load_writer,
     name_of,
@@ -25,7 +26,14 @@ from canvas_reports_nb.analysis.excel.workbook import (
     writing_to,
 )
 from canvas_reports_nb.exceptions import ParameterError, warn
-from canvas_reports_nb.frames.exchange import FrameT, as_kind_of, column_names, require_columns, to_lazy
+from canvas_reports_nb.frames.exchange import (
+    FrameT,
+    as_kind_of,
+    check_kinds,
+    column_names,
+    require_columns,
+    to_lazy,
+)
 from canvas_reports_nb.typing import TEXT
 
 if TYPE_CHECKING:
@@ -58,7 +66,7 @@ def workbooks(
     title: str | None = None,
     timezone: str | None = None,
     question: str | None = None,
-    note: str | Iterable[str] = (),
+    note: str | Iterable[str] | None = None,
     author: str | None = None,
     overwrite: bool = False,
 ) -> pd.DataFrame:
@@ -99,9 +107,11 @@ def workbooks(
     >>> index["file"].tolist()
     ['missing-grades_History.xlsx', 'missing-grades_Nursing.xlsx']
     """
+    check_kinds("the name of a column", str, by=by)
+    check_kinds("True or False", bool, overwrite=overwrite)
+    notes = checked_notes(note, title=title, question=question, author=author)
     load_writer()
     zone = account_zone([frame]) if timezone is None else checked_zone(timezone)
-    notes = [note] if isinstance(note, str) else list(note)
     groups = dict(_groups(with_labels(frame), by))
     named, target = _file_names(frame, title or name_of(frame), zone or "UTC"), as_path(folder)
     taken: set[str] = set()

@@ -31,7 +31,7 @@ from canvas_reports_nb.analysis.excel.readme import (
     summary_rows,
 )
 from canvas_reports_nb.exceptions import CanvasReportsError, FileError, MissingDependencyError, ParameterError
-from canvas_reports_nb.frames.exchange import check_zone, column_names
+from canvas_reports_nb.frames.exchange import as_list, check_kinds, check_zone, column_names
 from canvas_reports_nb.store.stored_run import ReportResult
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def to_excel(
     timezone: str | None = None,
     *,
     question: str | None = None,
-    note: str | Iterable[str] = (),
+    note: str | Iterable[str] | None = None,
     author: str | None = None,
     protect: bool = False,
     overwrite: bool = False,
@@ -128,11 +128,12 @@ def to_excel(
     >>> path.name
     'grades.xlsx'
     """
+    check_kinds("True or False", bool, protect=protect, overwrite=overwrite)
+    notes = checked_notes(note, question=question, author=author)
     xlsxwriter = load_writer()
     target, tables = checked_path(path), _tables(frame_or_tables)
     zone, about_zone = _zone(timezone, tables.values())
     sheets = _sheets(tables, zone)
-    notes = [note] if isinstance(note, str) else list(note)
     with (
         writing_to(target),
         tempfile.TemporaryDirectory(dir=target.parent, prefix=".workbook.") as folder,
@@ -158,6 +159,12 @@ def load_writer() -> ModuleType:
         raise MissingDependencyError("XlsxWriter", "excel", "Writing a workbook") from None
     found: ModuleType = xlsxwriter
     return found
+
+
+def checked_notes(note: str | Iterable[str] | None, **texts: str | None) -> list[str]:
+    """Return the remarks for the sheet *Read me*, after a check that all is text."""
+    check_kinds("a text", str | None, **texts)
+    return as_list(() if note is None else note)
 
 
 def checked_path(path: str | os.PathLike[str]) -> Path:

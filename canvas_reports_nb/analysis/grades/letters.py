@@ -19,6 +19,7 @@ from canvas_reports_nb.frames.exchange import (
     as_kind_of,
     as_list,
     check_joinable,
+    check_kinds,
     column_names,
     frame_of,
     is_typed,
@@ -233,6 +234,7 @@ def _class_of_score(limits: list[tuple[str, float]]) -> pl.Expr:
 def _check_scheme(scheme: Mapping[str, str] | None) -> dict[str, str]:
     wanted = {name.upper(): name for name in CLASSES}
     own = {}
+    check_kinds('a class for each letter, such as {"EW": "other"}', Mapping | None, scheme=scheme)
     for letter, name in (scheme or {}).items():
         found = wanted.get(str(name).strip().upper())
         if found is None:
@@ -245,6 +247,7 @@ def _check_scheme(scheme: Mapping[str, str] | None) -> dict[str, str]:
 
 
 def _check_bands(bands: Mapping[str, float]) -> list[tuple[str, float]]:
+    check_kinds('the lowest score of each class, such as {"A": 90}', Mapping, bands=bands)
     for name, least in bands.items():
         if name not in CLASSES or not is_number(least):
             raise ParameterError(

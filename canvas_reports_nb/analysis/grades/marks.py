@@ -10,7 +10,7 @@ import polars as pl
 from canvas_reports_nb.analysis.definitions import defined
 from canvas_reports_nb.catalog.parameters import near
 from canvas_reports_nb.exceptions import ParameterError
-from canvas_reports_nb.frames.exchange import FrameT, as_kind_of, require_columns, to_lazy
+from canvas_reports_nb.frames.exchange import FrameT, as_kind_of, check_kinds, require_columns, to_lazy
 
 #: ``"effective"`` is the override where a teacher set one, otherwise the final score; ``"in force"`` is its older name.
 Score: TypeAlias = Literal["effective", "in force", "final", "current", "unposted final", "unposted current"]
@@ -161,6 +161,7 @@ def with_scores(
 
 def current_name(score: Score) -> Score:
     """Return a score under its present name."""
+    check_kinds("one of the names of scores", str, score=score)
     return "effective" if score == "in force" else score
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, cast
 
 import pandas as pd
@@ -18,13 +19,14 @@ from canvas_reports_nb.frames.exchange import (
     FrameT,
     as_kind_of,
     as_list,
+    check_kinds,
     column_names,
     to_lazy,
 )
 from canvas_reports_nb.frames.provenance import ATTRS_KEY, Provenance
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection
 
     from canvas_reports_nb.catalog.schemas import Table
 
@@ -112,6 +114,7 @@ def pseudonymize(
     >>> shared["student name"].iloc[0].startswith("name_")
     True
     """
+    check_kinds('"drop" or "keep"', str, free_text=free_text)
     rules = _rules(frame, report, table, keep, identities)
     secret = _secret(key)
     if free_text not in ("drop", "keep"):
@@ -188,6 +191,10 @@ def _rules(
     identities: Mapping[str, str] | None,
 ) -> dict[str, _Rule]:
     """Return what happens to each column, in the order of the frame."""
+    check_kinds("its name", str | None, report=report, table=table)
+    check_kinds(
+        'what each column identifies, such as {"advisor": "person"}', Mapping | None, identities=identities
+    )
     names, own, kept = column_names(frame), dict(identities or {}), as_list(keep)
     _check_names(names, kept, own)
     known = table_of(frame, report, table)
@@ -214,9 +221,9 @@ def _kept(name: str, rule: _Rule) -> _Rule:
 def _check_names(names: list[str], keep: list[str], identities: Mapping[str, str]) -> None:
     for name in (*keep, *identities):
         if name not in names:
-            raise ParameterError(f"The frame has no column {name!r}.", hint=near(name, names) or None)
+            raise ParameterError(f"The frame has no column {name!r}.", hint=near(str(name), names) or None)
     for name, identity in identities.items():
-        if not _IDENTITY.fullmatch(identity):
+        if not (isinstance(identity, str) and _IDENTITY.fullmatch(identity)):
             raise ParameterError(
                 f"Can't use {identity!r} as the identity of {name!r}.",
                 hint="Use lower-case letters, digits and _, beginning with a letter.",

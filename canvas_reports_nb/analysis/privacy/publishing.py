@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from contextlib import suppress
+from numbers import Real
 
 import numpy as np
 import polars as pl
@@ -12,7 +13,15 @@ import polars as pl
 from canvas_reports_nb.analysis.definitions import definition, with_definition
 from canvas_reports_nb.analysis.privacy.lines import Flags, Lines, Vector, number_lines
 from canvas_reports_nb.exceptions import NoProvenanceError, ParameterError, warn
-from canvas_reports_nb.frames.exchange import FrameT, as_kind_of, as_list, meta_of, require_columns, to_lazy
+from canvas_reports_nb.frames.exchange import (
+    FrameT,
+    as_kind_of,
+    as_list,
+    check_kinds,
+    meta_of,
+    require_columns,
+    to_lazy,
+)
 
 _SMALLEST_MINIMUM = 2
 _ROW = "__row"
@@ -97,10 +106,12 @@ def publish(
     >>> crn.publish(table)["n"].tolist()
     [<NA>, <NA>, 40]
     """
+    check_kinds("the name of a column", str | None, count=count)
     cells = to_lazy(frame).collect()
     size = _count_of(cells, count)
+    require_columns(cells.lazy(), [size], "publish")
     names = as_list(by) if by is not None else _keys_of(cells, size)
-    require_columns(cells.lazy(), [*names, size], "publish")
+    require_columns(cells.lazy(), names, "publish")
     _check(cells, names, size, minimum, cap)
     others = _numbers_of(cells, SIZES if count is None else ())
     sizes = [size, *(name for name in others if name not in (size, *names))]
@@ -161,7 +172,8 @@ def _keys_of(cells: pl.DataFrame, size: str) -> list[str]:
 
 
 def _check(cells: pl.DataFrame, names: list[str], count: str, minimum: int, cap: float) -> None:
-    if minimum < _SMALLEST_MINIMUM:
+    check_kinds("a number", Real, minimum=minimum, cap=cap)
+    if not minimum >= _SMALLEST_MINIMUM:
         raise ParameterError(f"minimum={minimum} hides nothing.", hint="Use 2 or more; 5 and 10 are common.")
     if not _HALF < cap < 1:
         raise ParameterError(
