@@ -179,6 +179,8 @@ def test_the_office_tasks(canvas: crn.Connection, away: Path, monkeypatch: pytes
     assert set(dfw["term"]) == {"Fall 2023", "Fall 2024", "Fall 2025"}
     assert dfw["department"].nunique() > 5
     assert dfw["dfw"].between(0, 1).all()
+    twice = made[1]["grades"].duplicated(["student id", "course id"]).sum()
+    assert len(made[1]["left_out"]) == twice > 0
     students = made[2]["students"]
     assert len(students) > 0
     assert students["reasons"].str.contains("NURS .*: not seen since").all()
