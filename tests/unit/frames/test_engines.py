@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 import canvas_reports_nb as crn
 from canvas_reports_nb import frames
 from canvas_reports_nb.exceptions import DamagedFileError
+from canvas_reports_nb.frames import parquet
 from canvas_reports_nb.frames.engines import pandas_by_columns
 from canvas_reports_nb.frames.identity import identify
 from canvas_reports_nb.frames.provenance import Provenance
@@ -111,11 +112,12 @@ def test_any_table_is_the_same_in_every_engine(rows: list[tuple[Any, ...]], tmp_
     assert cells(frames.scan(target)) == wanted
 
 
-def test_dask_has_one_partition_per_row_group_and_the_dtypes_of_pandas(tmp_path: Path) -> None:
+def test_dask_has_one_partition_per_row_group_and_the_dtypes_of_pandas(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parquet, "_ROW_GROUP", 26_000)
     kinds = ["Account", "Course", "Group"]
-    rows = [
-        (kinds[n % 3] if n > 300_000 else "Account", n, "x", None, "public", None) for n in range(600_000)
-    ]
+    rows = [(kinds[n % 3] if n > 50_000 else "Account", n, "x", None, "public", None) for n in range(100_000)]
     target = tmp_path / "t.parquet"
     (member,) = frames.csv_members(canvas_csv(rows), "lti.csv")
     _, provenance = frames.write_parquet(member, identify(member, REPORT), target, Provenance(run_id=1))

@@ -102,9 +102,15 @@ def as_polars(frame: Any, kind: str) -> pl.DataFrame:
 @pytest.fixture(scope="session")
 def asked() -> Callable[..., pl.DataFrame]:
     """Run an analysis on frames of one kind, and return the result as polars."""
+    last: tuple[Mapping[str, pl.DataFrame], dict[str, dict[str, Any]]] = {}, {}
 
     def ask(analysis: Callable[..., Any], tables: Mapping[str, pl.DataFrame], kind: str) -> pl.DataFrame:
-        return as_polars(analysis({name: AS[kind](frame) for name, frame in tables.items()}), kind)
+        nonlocal last
+        if last[0] is not tables:
+            last = tables, {}
+        if kind not in last[1]:
+            last[1][kind] = {name: AS[kind](frame) for name, frame in tables.items()}
+        return as_polars(analysis(last[1][kind]), kind)
 
     return ask
 
