@@ -45,4 +45,6 @@ def build_each_world_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(canvas, "build_world", build)
         patch.setattr(delivery, "produce", produce)
+        # On a busy machine, a file can take longer than the seconds that a response waits for it.
+        patch.setattr(canvas, "PATIENCE", 600.0)
         yield

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 import socket
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -69,12 +70,19 @@ class Server:
         return name
 
 
+def free_port() -> int:
+    """Return a port that nobody gets before the server takes it: below those that systems give on request."""
+    while True:
+        port = random.randrange(20_000, 32_768)
+        with socket.socket() as tried, suppress(OSError):
+            tried.bind(("127.0.0.1", port))
+            return port
+
+
 @contextmanager
 def serving(folder: Path, application: str, *options: str, **settings: str) -> Iterator[Server]:
     """Start a Jupyter application on this machine, with more environment variables; stop it and its kernels."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     notebooks = folder / "notebooks"
     places = {
         name: str(folder / name.lower())
@@ -116,6 +124,7 @@ OPEN = (
     "--IdentityProvider.token=",
     "--ServerApp.password=",
     "--ServerApp.disable_check_xsrf=True",
+    "--ServerApp.port_retries=0",
 )
 
 
@@ -208,7 +217,6 @@ class Notebook:
     def __init__(self, page: Page, server: Server, path: str, view: str = "lab/tree") -> None:
         self.page, self._server = page, server
         if page.url.startswith(f"{server.url}/lab"):
-            page.set_viewport_size(LAPTOP)
             page.evaluate(CLOSE)
             self.command("docmanager:open", path=path)
         else:
@@ -276,6 +284,7 @@ def open_lab(lab: Server, lab_page: Page):
     """Open a notebook of the given cells in JupyterLab."""
 
     def opened(name: str, *cells: str) -> Notebook:
+        lab_page.set_viewport_size(LAPTOP)
         return Notebook(lab_page, lab, lab.notebook(name, *cells))
 
     return opened
