@@ -1,8 +1,10 @@
 """The dictionary of a frame's columns."""
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+import polars as pl
 import pytest
 
 import canvas_reports_nb as crn
@@ -28,6 +30,20 @@ def test_dictionary_describes_each_column() -> None:
     assert crn.dictionary(frame[["status", "role"]]).equals(
         by_name.loc[["status", "role"]].reset_index()[list(known.columns)]
     )
+
+
+@pytest.mark.parametrize(
+    ("engine", "kind", "dtype"), [("arrow", pd.DataFrame, "int64"), ("polars", pl.DataFrame, "Int64")]
+)
+def test_every_kind_of_frame_is_described_the_same(engine: Any, kind: type, dtype: str) -> None:
+    path = DATA / "09_provisioning_enrollments_current.csv"
+    found = crn.dictionary(crn.read_file(path, engine=engine))
+    assert type(found) is kind
+    known = crn.dictionary(crn.read_file(path))
+    for name in set(known.columns) - {"dtype"}:
+        cells = known[name].astype("object").where(known[name].notna(), None)
+        assert [None if pd.isna(cell) else cell for cell in found[name].to_list()] == cells.tolist(), name
+    assert found["dtype"].to_list()[known["column"].tolist().index("canvas_user_id")] == dtype
 
 
 def test_dictionary_of_an_unknown_report_does_not_guess() -> None:

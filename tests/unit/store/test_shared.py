@@ -1,6 +1,7 @@
 """A shared store: all see complete runs, nobody sees incomplete ones, and failures never stop a report."""
 
 import json
+import re
 import stat
 import sys
 from collections.abc import Callable
@@ -344,6 +345,8 @@ def test_repr_shows_the_address_and_the_folder(disk: Any, address: str) -> None:
         assert address in text
         assert str(store.path) in text
     assert store.address == address
+    labels = ["address", "copies in", "copies", "size"]
+    assert re.findall("<th [^>]*>([^<]*)<", store._repr_html_()) == labels
     assert Store(store.path).address == str(store.path)
 
 

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import shutil
 import stat
 import threading
@@ -243,6 +244,7 @@ def test_the_name_of_the_user_is_not_shown(tmp_path: Path, monkeypatch: pytest.M
     shown = str(Path("~") / "kept")
     assert repr(inside) == f"Store({shown!r})"
     assert shown in inside._repr_html_()
+    assert re.findall("<th [^>]*>([^<]*)<", inside._repr_html_()) == ["path", "runs", "size"]
     assert repr(outside) == f"Store({str(tmp_path / 'kept')!r})"
     assert inside.address == str(inside.path), "a program needs the whole path"
 
