@@ -517,6 +517,24 @@ def test_a_copied_run_that_differs_is_quarantined(local: Store, tmp_path: Path) 
     assert {path.name for path in aside.iterdir()} == {"raw.csv", f"{GRADES}.parquet", "run.json"}
 
 
+def test_a_run_that_was_stored_again_while_it_was_read_is_used(
+    local: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = keep(local, 7)
+    path = kept.folder / f"{GRADES}.parquet"
+    good = path.read_bytes()
+    overwrite(path, keep_time=False)
+
+    def digest(file: Path) -> str:
+        found = file_digest(file)
+        path.write_bytes(good)  # by another process
+        return found
+
+    monkeypatch.setattr(stored_run, "file_digest", digest)
+    assert local.verify(kept) == kept
+    assert path.read_bytes() == good
+
+
 def test_a_store_that_cannot_be_written_is_read_in_full_each_time(
     local: Store, read: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
