@@ -64,7 +64,7 @@ class Mutant(NamedTuple):
 
     module: str
     line: int
-    last: int
+    lines: frozenset[int]  # none of those that run when the module is imported
     before: str
     after: str
     source: str
@@ -158,8 +158,9 @@ def mutants_of(path: Path) -> list[Mutant]:
     starts = [0]
     for line in source.encode().splitlines(keepends=True):
         starts.append(starts[-1] + len(line))
-    found = []
-    for node in code(ast.parse(source)):
+    tree, found = ast.parse(source), []
+    functions = [each for each in ast.walk(tree) if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)]
+    for node in code(tree):
         new = changed_statement(node) or changed_expression(node)
         if new is None:
             continue
@@ -172,9 +173,10 @@ def mutants_of(path: Path) -> list[Mutant]:
         mutated = (raw[:start] + after.encode() + raw[end:]).decode()
         before = " ".join(raw[start:end].decode().split())
         line = source.splitlines()[node.lineno - 1].strip()
-        found.append(
-            Mutant(module, node.lineno, node.end_lineno, before, " ".join(text.split()), mutated, line)
-        )
+        is_inside = any(each.body[0].lineno <= node.lineno <= each.end_lineno for each in functions)
+        lines = set(range(node.lineno, node.end_lineno + 1)) if is_inside else set()
+        change = (before, " ".join(text.split()), mutated, line)
+        found.append(Mutant(module, node.lineno, frozenset(lines), *change))
     return found
 
 
@@ -334,8 +336,9 @@ class Judge:
     def chosen(self, mutant: Mutant) -> list[str]:
         """Return the tests that run the line, or those of its module if none does, within the limit of seconds."""
         own = tests_of(mutant.module)
-        lines = set(range(mutant.line, mutant.last + 1))
-        hits = [test for test, (_, run) in self._tests.items() if lines & set(run.get(mutant.module, ()))]
+        hits = [
+            test for test, (_, run) in self._tests.items() if mutant.lines & set(run.get(mutant.module, ()))
+        ]
         hits = hits or [test for test in self._tests if test.partition("::")[0] in own]
         chosen, spent = [], 0.0
         for test in sorted(
