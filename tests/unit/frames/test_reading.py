@@ -26,6 +26,7 @@ from canvas_reports_nb.exceptions import (
     UnknownTableError,
     UnsafeArchiveError,
 )
+from canvas_reports_nb.frames import reading
 from canvas_reports_nb.frames.identity import identify
 from canvas_reports_nb.frames.provenance import Provenance
 from canvas_reports_nb.typing import TEXT
@@ -642,6 +643,15 @@ def test_a_file_cut_anywhere_gives_an_error_or_a_remark(size: int) -> None:
 def test_where_a_file_was_cut_is_named(rows: bytes, where: str) -> None:
     data = b"user id,user name,last ip\n" + rows
     assert f"cut short at byte {len(data)}, {where}." in fate(data)
+
+
+def test_the_first_contradiction_is_named_wherever_a_block_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "_BLOCK", 100)
+    ids = [*"12", "007", *["5"] * 60, "008"]
+    with pytest.warns(crn.ReportWarning, match="'user id' stays text, because row 3 holds '007'"):
+        frame = crn.read_file(ACTIVITY + "".join(f"{each},Bo,\n" for each in ids).encode())
+    assert frame["user id"].tolist() == ids
+    assert frame.attrs["canvas_report"]["notes"]["user id"] == "kept as text: row 3 holds '007'"
 
 
 @pytest.mark.parametrize("text", ["invalid UTF8 data", "Expected 3 columns got 4"])

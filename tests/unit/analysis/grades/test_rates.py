@@ -57,6 +57,14 @@ def test_by_takes_terms_accounts_and_the_names_of_places(oracle: Any, kind: str)
     assert shown(rates(letters, None), "students", "valid") == [(3, 5)]
 
 
+def test_an_enumeration_of_the_places_keeps_all_its_values(oracle: Any) -> None:
+    values = ["Health", "Arts", "never used"]
+    schools = pl.DataFrame({"canvas_course_id": [7, 8], "school": ["Health", "Arts"]})
+    places = schools.with_columns(pl.col("school").cast(pl.Enum(values))).to_pandas()
+    found = rates(oracle.as_kind(LETTERS.to_arrow(), "pandas"), "school", places)
+    assert list(found["school"].cat.categories) == values
+
+
 def test_any_column_of_the_letters_is_a_level() -> None:
     with_college = LETTERS.with_columns(college=pl.lit("Arts"))
     assert rates(with_college, by="college").select("college", "students").rows() == [("Arts", 3)]
