@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -116,11 +115,13 @@ class Pins:
 
 
 def _is_used(listed: Path) -> bool:
-    held = try_lock(listed.with_suffix(".lock"))
+    lock_file = listed.with_suffix(".lock")
+    held = try_lock(lock_file)
     if held is None:
         return True
     with held as lock:
-        return lock is None and time.time() - listed.stat().st_mtime < _DAY
+        # Opening the lock has set its time, by the same clock as that of the list.
+        return lock is None and lock_file.stat().st_mtime - listed.stat().st_mtime < _DAY
 
 
 def _unlink(path: Path) -> None:

@@ -3,6 +3,8 @@
 import gc
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 FIRST = (
     # These mostly wait for a browser or a kernel, the next two never do, so together they keep two cores busy.
@@ -29,6 +31,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=place)
 
 
+@given(st.none())
+def use_hypothesis(_: None) -> None:
+    """Let hypothesis find what refers to its random numbers: it warns on Python 3.14 if that is already frozen."""
+
+
 def pytest_collection_finish() -> None:
+    use_hypothesis()
     gc.freeze()
     gc.enable()
