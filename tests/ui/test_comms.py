@@ -190,7 +190,10 @@ def test_the_bar_moves_while_the_cell_blocks_and_leaves_text(kernel: Kernel) -> 
 
 def test_a_cell_run_by_a_machine_shows_no_widget(kernel: Kernel) -> None:
     seen = kernel.run(BLOCK, watched=False)
-    assert {each["msg_type"] for each in seen} <= {"status", "execute_input"}
+    # On a slow machine, the form of an earlier test still changes.
+    opened = {each["content"]["comm_id"] for each in seen if each["msg_type"] == "comm_open"}
+    ours = [each for each in seen if each["msg_type"] != "comm_msg" or each["content"]["comm_id"] in opened]
+    assert {each["msg_type"] for each in ours} <= {"status", "execute_input"}
 
 
 def test_interrupt_detaches_and_prints_the_line_that_attaches_again(kernel: Kernel) -> None:
