@@ -2,6 +2,13 @@
 
 A way is a generator that returns its number of rows. The code before its ``yield`` (imports, the URL of the file) is
 not timed; the code after it is.
+
+A first read of 3 million rows takes so many seconds of the processor (busy machine with 2 cores): parsing 1.5, in one
+thread of Arrow's; Parquet 0.8; columns of the frame 0.4, most of it new memory that the system clears; writing the file
+0.4; SHA-256 0.2; proof 0.2; modules loaded on use 0.2; frame 0.1. Parsing is what a first lazy query waits for, and
+two busy cores limit the rest. No gain came from other sizes of blocks and reads, no line breaks in cells, other memory
+allocators, or text for numbers (0.2 s more). A first group by spends 0.09 of its 0.13 s on reading two enumerations as
+categories; other row groups, pages, compressions and codes change nothing, only a private mark of polars does (0.05).
 """
 
 # ruff: noqa: PLC0415 - what is imported, and when, is part of what is measured
