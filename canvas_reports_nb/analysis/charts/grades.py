@@ -271,20 +271,24 @@ def rates_over_terms(
     lines: dict[str, list[tuple[int, float]]] = {}
     for season, year, percent in sorted(placed, key=lambda point: point[:2]):
         lines.setdefault(season, []).append((year, percent))
-    told = "; ".join(
-        f"{season}: {', '.join(f'{year} {percent:.1f}%' for year, percent in points)}"
-        for season, points in lines.items()
-    )
     with look.panel(ax) as panel:
         # The seasons of most years; an order by name would begin with the odd ones.
         shown = sorted(lines, key=lambda season: -len(lines[season]))[: len(panel.theme.colors)]
         _draw_lines(panel, {season: lines[season] for season in shown})
         message = f"{look.name_others(len(lines) - len(shown))} not shown" if len(lines) > len(shown) else ""
-        alt = f"Line chart by season. {told or 'No data'}. {table.height - len(placed):,} terms without a year left out."
+        alt = f"Line chart by season. {_in_words(lines)}. {table.height - len(placed):,} terms without a year left out."
         title = f"{_MEASURES[measure][0].upper()}{_MEASURES[measure][1:]}, by season"
         what = definition(rates).replace("by course", "by term")
         panel.describe(title, look.describe_source(grades, "term"), alt, message, what)
     return panel.ax
+
+
+def _in_words(lines: Mapping[str, list[tuple[int, float]]]) -> str:
+    seasons = (
+        f"{season}: {', '.join(f'{year} {percent:.1f}%' for year, percent in points)}"
+        for season, points in lines.items()
+    )
+    return "; ".join(seasons) or "No data"
 
 
 def _draw_lines(panel: look.Panel, lines: Mapping[str, list[tuple[int, float]]]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any, Literal
 
@@ -131,7 +131,7 @@ def _by_level(
     levels = [] if by is None else as_list(by)
     if by is not None and not levels:
         raise ParameterError("by= is empty.", hint=f"Use one or more of {', '.join(_LEVELS)}.")
-    ids, names = (_unique(chain(*columns)) for columns in _columns_of(levels))
+    ids, names = _columns_of(levels)
     wanted = {*ids, *names, _PERSON, _COURSE, CLASS, *more}
     rows = to_lazy(letters, wanted)
     require_columns(rows, (_PERSON, CLASS, *more), analysis, given=letters)
@@ -140,23 +140,21 @@ def _by_level(
     have = rows.collect_schema().names()
     missing = [name for name in ids if name not in have]
     if missing:
-        known = _unique([*_LEVELS, *column_names(letters)])
+        known = dict.fromkeys([*_LEVELS, *column_names(letters)])
         raise UnknownColumnError(
             f"{analysis} by {', '.join(levels)} needs the column {missing[0]!r}.",
             hint=f"{near(missing[0], known)}Colleges, departments and accounts come from "
             "places=provisioning.places(tables), with the tables accounts and courses.",
         )
-    return rows, ids, [name for name in names if name in have and name not in ids]
+    return rows, ids, [name for name in names if name in have]
 
 
-def _columns_of(levels: list[str]) -> list[list[tuple[str, ...]]]:
-    """Return the ids of each level, and the names of each."""
+def _columns_of(levels: list[str]) -> tuple[list[str], list[str]]:
+    """Return the ids of the levels, and their names without those."""
     columns = [_LEVELS.get(level, ((level,), ())) for level in levels]
-    return [[ids for ids, _ in columns], [names for _, names in columns]]
-
-
-def _unique(names: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(names))
+    ids = list(dict.fromkeys(chain.from_iterable(ids for ids, _ in columns)))
+    names = dict.fromkeys(chain.from_iterable(names for _, names in columns))
+    return ids, [name for name in names if name not in ids]
 
 
 def _placed(rows: pl.LazyFrame, letters: Any, places: Any, wanted: set[str]) -> pl.LazyFrame:
@@ -248,7 +246,7 @@ def gaps(
     dtype = rows.collect_schema()[key]
     listed = same_integers(_read_groups(groups, theirs, group).lazy().rename({theirs: key}), key, dtype)
     check_joinable(rows, key, listed, key, made_of=(letters, groups))
-    kept = rows.select(_unique([*levels, key, _PERSON, CLASS])).filter(
+    kept = rows.select(list(dict.fromkeys([*levels, key, _PERSON, CLASS]))).filter(
         pl.col(CLASS).cast(pl.String).is_in(_VALID)
     )
     grouped = kept.join(listed.with_columns(pl.col(key).cast(dtype)), on=key, how="left")
