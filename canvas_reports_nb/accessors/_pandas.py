@@ -171,7 +171,10 @@ class FrameAccessor:
 
         Examples
         --------
-        >>> grades.canvas.to_excel("grades.xlsx", overwrite=True).name
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = grades.canvas.to_excel(f"{folder}/grades.xlsx")
+        >>> path.name
         'grades.xlsx'
         """
         from canvas_reports_nb.analysis.excel import to_excel  # noqa: PLC0415 - slow to import
