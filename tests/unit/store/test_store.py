@@ -360,8 +360,12 @@ def test_a_run_that_is_stored_again_is_neither_removed_nor_quarantined(busy: Sto
     assert read_run(run.folder) == run
     assert busy.clear() == 1, "only run 8"
     assert run.is_complete
-    (run.folder / f"{GRADES}.parquet").write_bytes(b"half")
-    assert Store(busy.path).verify(run) is None
+    other, file = Store(busy.path, waiter=busy._waiter), run.folder / f"{GRADES}.parquet"
+    os.utime(file, ns=(1, 1))
+    assert other.verify(run) == run
+    file.write_bytes(b"half")
+    assert other.verify(run) is None
+    assert other.info(verify=True)["run_id"].tolist() == [7]
     assert run.folder.is_dir()
 
 
@@ -412,7 +416,13 @@ def test_a_store_that_cannot_be_made(tmp_path: Path) -> None:
         pass
 
 
-@pytest.mark.parametrize(("age", "expected"), [(5, 5.0), (0.5, 0.5), (timedelta(days=1), 86400.0)])
+@pytest.mark.parametrize(
+    ("age", "expected"),
+    [
+        *((5, 5.0), (0.5, 0.5), (timedelta(days=1), 86400.0), ("90", 90.0), (" 30 s ", 30.0), ("5m", 300.0)),
+        *(("12h", 43_200.0), ("1.5 h", 5400.0), ("7d", 604_800.0), ("2w", 1_209_600.0)),
+    ],
+)
 def test_seconds(age: Any, expected: float) -> None:
     assert seconds(age) == expected
 
