@@ -19,7 +19,7 @@ import canvas_reports_nb as crn
 from canvas_reports_nb import frames
 from canvas_reports_nb.exceptions import DamagedFileError
 from canvas_reports_nb.frames import parquet
-from canvas_reports_nb.frames.engines import pandas_by_columns
+from canvas_reports_nb.frames.engines import pandas_by_columns, pick
 from canvas_reports_nb.frames.identity import identify
 from canvas_reports_nb.frames.provenance import Provenance
 
@@ -183,3 +183,13 @@ def test_text_is_str_where_pandas_has_it_and_missing_text_is_nan() -> None:
     assert sis_ids.tolist()[0] == "007"
     assert isinstance(sis_ids.tolist()[1], float)
     assert np.isnan(sis_ids.tolist()[1])
+
+
+def test_columns_are_picked_in_the_wanted_order_and_each_once() -> None:
+    assert pick(["a", "b", "c"], None) is None
+    assert pick(["a", "b", "c"], ["c", "a"]) == ["c", "a"]
+    assert pick(["a", "bc"], "bc") == ["bc"]
+    with pytest.raises(crn.exceptions.ParameterError, match="columns= names 'a' more than once"):
+        pick(["a", "b"], ["a", "b", "a"])
+    with pytest.raises(crn.exceptions.UnknownColumnError, match=r"no column 'name'\.\n.*It has: names, b\."):
+        pick(["names", "b"], ["name"])
