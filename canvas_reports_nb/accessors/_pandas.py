@@ -16,7 +16,7 @@ from canvas_reports_nb.exceptions import ParameterError
 from canvas_reports_nb.frames.describe import dictionary
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence
     from os import PathLike
     from pathlib import Path
     from types import ModuleType
@@ -166,8 +166,18 @@ class FrameAccessor:
     read_reports = on_frame(opening.read_reports)
     scan_reports = on_frame(opening.scan_reports)
 
-    def to_excel(self, path: str | PathLike[str], timezone: str | None = None, **keywords: Any) -> Path:
-        """Write a workbook that damages no cell. See `crn.to_excel`, which takes the same keywords.
+    def to_excel(
+        self,
+        path: str | PathLike[str],
+        timezone: str | None = None,
+        *,
+        question: str | None = None,
+        note: str | Iterable[str] | None = None,
+        author: str | None = None,
+        protect: bool = False,
+        overwrite: bool = False,
+    ) -> Path:
+        """Write a workbook that damages no cell. See `crn.to_excel`.
 
         Examples
         --------
@@ -179,7 +189,16 @@ class FrameAccessor:
         """
         from canvas_reports_nb.analysis.excel import to_excel  # noqa: PLC0415 - slow to import
 
-        return to_excel(self._frame, path, timezone, **keywords)
+        return to_excel(
+            self._frame,
+            path,
+            timezone,
+            question=question,
+            note=note,
+            author=author,
+            protect=protect,
+            overwrite=overwrite,
+        )
 
     def dictionary(self, report: str | None = None, table: str | None = None) -> Any:
         """Describe each column: kind, personal data, key, meaning. See `crn.dictionary`.
@@ -191,7 +210,14 @@ class FrameAccessor:
         """
         return dictionary(self._frame, report=report, table=table)
 
-    def diff(self, older: Any, **keywords: Any) -> Diff[Any]:
+    def diff(
+        self,
+        older: Any,
+        *,
+        report: str | None = None,
+        table: str | None = None,
+        key: str | Sequence[str] | None = None,
+    ) -> Diff[Any]:
         """Compare with an older frame of the same table. See `crn.diff`.
 
         Examples
@@ -200,7 +226,7 @@ class FrameAccessor:
         >>> len(newer.canvas.diff(grades).changed)
         0
         """
-        return diff(older, self._frame, **keywords)
+        return diff(older, self._frame, report=report, table=table, key=key)
 
     @property
     def plot(self) -> Plots:

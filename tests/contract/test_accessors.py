@@ -2,6 +2,7 @@
 
 import gc
 import importlib
+import inspect
 import sys
 import warnings
 from pathlib import Path
@@ -208,6 +209,18 @@ def test_errors_of_dictionary_list_the_choices(
 ) -> None:
     with pytest.raises(error, match=message):
         crn.dictionary(pl.DataFrame({"user_id": ["7"]}), report=report, table=table)
+
+
+@pytest.mark.parametrize(
+    "name", ["refresh", "pseudonymize", "to_excel", "read_reports", "scan_reports", "diff", "dictionary"]
+)
+@pytest.mark.parametrize("kind", [pd.DataFrame, pl.DataFrame, pl.LazyFrame])
+def test_a_method_lists_the_parameters_of_its_function(kind: type, name: str) -> None:
+    function = list(inspect.signature(getattr(crn, name)).parameters)
+    method = inspect.signature(getattr(kind.canvas, name)).parameters
+    others = [each for each in method if each not in {"self", "older"}]
+    assert others == function[-len(others) :]
+    assert inspect.Parameter.VAR_KEYWORD not in {each.kind for each in method.values()}
 
 
 def test_accessors_hold_only_the_frame_and_can_be_reloaded() -> None:
