@@ -125,7 +125,9 @@ def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
     plain = {name: text for name, text in os.environ.items() if not name.startswith("CANVAS_")}
     store = str(tmp_path_factory.mktemp("store"))
     # Free TCP ports are found before the kernel takes them: with servers around, another may be faster.
-    manager = KernelManager(kernel_name="python3", transport="ipc")
+    # Sockets are files, which must not be those of another test run in this folder.
+    sockets = str(tmp_path_factory.mktemp("k") / "s")
+    manager = KernelManager(kernel_name="python3", transport="ipc", ip=sockets)
     manager.start_kernel(cwd=str(ROOT), env={**plain, "CANVAS_REPORTS_CACHE": store})
     client = manager.blocking_client()
     client.start_channels()
