@@ -143,13 +143,11 @@ def lab(tmp_path_factory: pytest.TempPathFactory, school: demo_canvas.DemoServer
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     )
     folder = tmp_path_factory.mktemp("lab")
-    with pytest.MonkeyPatch.context() as patch:
-        # Not the names that crn.connect() uses, because the other notebooks start their own demo.
-        patch.setenv("SCHOOL_URL", school.url)
-        patch.setenv("SCHOOL_TOKEN", school.token)
-        workspaces = f"--LabApp.workspaces_dir={folder / 'workspaces'}"
-        with serving(folder, "jupyterlab", *OPEN, *quiet, workspaces) as server:
-            yield server
+    workspaces = f"--LabApp.workspaces_dir={folder / 'workspaces'}"
+    # Not the names that crn.connect() uses, because the other notebooks start their own demo.
+    places = {"SCHOOL_URL": school.url, "SCHOOL_TOKEN": school.token}
+    with serving(folder, "jupyterlab", *OPEN, *quiet, workspaces, **places) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
