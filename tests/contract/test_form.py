@@ -107,7 +107,7 @@ def test_a_run_from_choice_to_frame(canvas: Callable[..., crn.Connection], calle
     assert term.options[0] == ("Current term: Spring 2026 (SP26)", 13)
     assert term.value == 13
     driver.run("crn-run")
-    assert callers == {"canvas-reports-background", "canvas-reports-run"}
+    assert callers == {"canvas-reports-background", "canvas-reports-run", "zone_0"}
     assert connection.starts() == 1
     assert driver.form.job.status == "complete"
     assert isinstance(driver.form.result, crn.ReportResult)
