@@ -310,9 +310,10 @@ class ReportForm(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
     def _select_report(self) -> None:
         offer = self._reports.selected
         self._runs, self._kept, self._suggested = [], [], None
-        self._about.value = about(offer) if offer else _CHOOSE
         self._parameters.show(offer)
         self._past.clear("Loading the past runs \u2026" if offer else "")
+        # Last, so that no page shows the title of one report above the fields of another.
+        self._about.value = about(offer) if offer else _CHOOSE
         self._load_history()
         if not self._followed.is_busy:
             self._status.value = ""

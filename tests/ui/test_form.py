@@ -80,7 +80,7 @@ class Form:
                 index=[title in text for text in picker.locator("option").all_inner_texts()].index(True)
             )
         self.root.locator(".crn-title", has_text=title).wait_for()
-        # The title comes first, then the options, and last the past runs.
+        # The title comes after the options, and the past runs come last.
         self.page.wait_for_function("() => !/Loading/.test(document.querySelector('.crn-past').innerText)")
         terms = self.root.locator(".crn-param-enrollment_term_id option")
         terms.filter(has_text="All terms").wait_for(state="attached")
