@@ -78,11 +78,15 @@ def make(rows: int, folder: Path) -> None:
 
 def pandas_tables(folder: Path, *names: str) -> dict[str, Any]:
     """Return the tables with the dtypes of read_report."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     from canvas_reports_nb.frames.engines import to_pandas
 
-    return {name: to_pandas(pq.read_table(folder / f"{name}.parquet")) for name in names}
+    tables = {name: to_pandas(pq.read_table(folder / f"{name}.parquet")) for name in names}
+    # What reading has freed would otherwise count for the analysis, unless Arrow happens to return it in time.
+    pa.default_memory_pool().release_unused()
+    return tables
 
 
 def lazy_tables(folder: Path, *names: str) -> dict[str, Any]:
