@@ -63,7 +63,7 @@ class FollowedRun:
             each.close()
         show_if(self.box, shown=True)
         self.update_button()
-        self._stop.focus()  # the button that was clicked is disabled now
+        self._stop.focus()  # the button that was clicked will be disabled
         self.worker.thread.start()
 
     def stop(self) -> None:
