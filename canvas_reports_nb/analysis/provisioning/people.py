@@ -113,7 +113,7 @@ def _records(frame: pd.DataFrame, rows: Rows, name: str) -> pd.DataFrame:
 
 
 def _beside(frame: pd.DataFrame, name: str, records: pd.DataFrame) -> pd.DataFrame:
-    """Return the record that each row refers to, missing where there is none."""
+    """Return the record that each row refers to; a row without a record gets missing values."""
     numbers = frame[_KEYS[name]].to_numpy("int64", na_value=np.iinfo(np.int64).min)
     return records.reindex(numbers).reset_index(drop=True)
 
