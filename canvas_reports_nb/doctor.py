@@ -302,6 +302,11 @@ def _versions() -> Finding:
     ours = f"canvas-reports-nb {__version__}, Python {platform.python_version()}"
     says = ", ".join([ours, *(f"{package} {version or 'missing'}" for package, version in found.items())])
     do = f"Run: python -m pip install {' '.join(missing)}" if missing else ""
+    kernel = _version("ipykernel") or ""
+    # While these send a reply, they can miss the next request, and then every later one (ipykernel#1554).
+    if kernel.startswith(("7.0.", "7.1.", "7.2.", "7.3.")):
+        says += f"; ipykernel {kernel} can stop answering"
+        do = do or 'Run: python -m pip install "ipykernel>=7.4"'
     return Finding("versions", not missing, says, do)
 
 

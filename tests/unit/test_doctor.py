@@ -206,3 +206,18 @@ def test_versions(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert seen["versions"].do.endswith("pip install polars")
     assert seen["extras"].ok, "extras are optional"
     assert "canvas-reports-nb[dask]" in seen["extras"].do
+
+
+@pytest.mark.parametrize(
+    ("kernel", "hint"),
+    [("7.3.0", 'Run: python -m pip install "ipykernel>=7.4"'), ("7.10.0", ""), ("6.30.1", ""), (None, "")],
+)
+def test_a_kernel_that_can_stop_answering(
+    monkeypatch: pytest.MonkeyPatch, kernel: str | None, hint: str
+) -> None:
+    installed = doctor._version
+    monkeypatch.setattr(doctor, "_version", lambda name: kernel if name == "ipykernel" else installed(name))
+    seen = doctor._versions()
+    assert seen.ok, "reports are read all the same"
+    assert bool(hint) == ("ipykernel 7.3.0 can stop answering" in seen.says)
+    assert seen.do == hint
