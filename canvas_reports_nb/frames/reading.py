@@ -308,7 +308,7 @@ def _padded(rows: Iterator[list[str | None]], plan: _Plan, facts: Facts) -> Iter
         if width > 1 and len(row) == 1 and row[0] in plan.one_cell_results:
             facts.remarks.append(f"Canvas wrote: {row[0]}")
             continue
-        other += len(row) != header_width
+        other += (len(row) or 1) != header_width
         facts.last = row
         yield row + [None] * (width - len(row))
     if other:

@@ -106,7 +106,7 @@ class SharedRuns:
             found = self._find(self._path(folder))
             for path in found.keys() - {upload.path for upload in self._complete(found)}:
                 with suppress(OSError):  # Its writer may be adding files right now.
-                    self._remove(path, found[path])
+                    self._remove(path)
 
     def fetch(self, upload: Upload) -> None:
         """Copy the files of a run to its folder on this disk."""
@@ -126,10 +126,10 @@ class SharedRuns:
         with self._explained("cleared"):
             found, removed = self._find(f"{self._base}/runs"), set()
             complete = {upload.path: upload.run for upload in self._complete(found)}
-            for path, sizes in found.items():
+            for path in found:
                 run, is_named = complete.get(path), report is None or disk_name(report) == path.split("/")[-3]
                 if is_named and (before is None or (run is not None and run.finished_at < before)):
-                    self._remove(path, sizes)
+                    self._remove(path)
                     removed |= {run.folder} if run else set()
             return removed
 
@@ -176,11 +176,8 @@ class SharedRuns:
             self.files.put_file(str(folder / each["file"]), f"{place}/{each['file']}")
         self.files.pipe_file(f"{place}/{SIDECAR}", sidecar_text(facts).encode())
 
-    def _remove(self, path: str, sizes: Mapping[str, int]) -> None:
-        # The sidecar goes first, so that nobody sees a half-removed run.
+    def _remove(self, path: str) -> None:
         with suppress(FileNotFoundError):
-            if SIDECAR in sizes:
-                self.files.rm_file(f"{path}/{SIDECAR}")
             self.files.rm(path, recursive=True)
 
     @contextmanager

@@ -378,8 +378,6 @@ class Store:
             return
         used = {keep.folder} | self._pins.used()
         for report, entry in sorted(found, key=lambda each: each[1].stored_at):
-            if excess <= 0:
-                break
             folder = report / entry.run_id
             if folder in used:
                 continue
@@ -388,6 +386,8 @@ class Store:
                 run = read_run(folder)
                 if run is not None and self._remove_unlocked(run):
                     _LOG.info("Removed run %s: the store at %s was over its limit.", folder.name, self.path)
+            if excess <= 0:
+                return
 
     def pin_used(self) -> AbstractContextManager[None]:
         """Keep every run that is stored or used inside the block, even beyond the limit."""

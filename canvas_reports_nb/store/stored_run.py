@@ -224,11 +224,10 @@ class ReportResult:
     @property
     def is_complete(self) -> bool:
         """Whether the sidecar and all files are on this disk; links don't count."""
-        if self.folder.is_symlink():
-            return False
+        needed = [SIDECAR, *(each["file"] for each in self.files)]
         with suppress(OSError), os.scandir(self.folder) as found:
             here = {entry.name for entry in found if entry.is_file(follow_symlinks=False)}
-            return here.issuperset([SIDECAR, *(each["file"] for each in self.files)])
+            return not self.folder.is_symlink() and here.issuperset(needed)
         return False
 
     @property

@@ -1,10 +1,12 @@
 """A frame of any kind goes in, and the same kind comes out with the same cells and dtypes."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import dask
 import dask.dataframe as dd
+import duckdb
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -17,9 +19,11 @@ from canvas_reports_nb.exceptions import ParameterError, UnknownColumnError
 from canvas_reports_nb.frames.engines import to_pandas
 from canvas_reports_nb.frames.exchange import (
     LOWEST_PSEUDONYM,
+    FrameResult,
     as_kind_of,
     check_joinable,
     column_names,
+    frame_of,
     require_columns,
     take_rows,
     to_lazy,
@@ -121,6 +125,48 @@ def test_values_of_a_joined_enumeration_stay() -> None:
     )
     assert list(joined["state"].cat.categories) == STATES
     assert pd.concat([joined, states[["id", "state"]]])["state"].dtype == "category"
+
+
+class Answers(FrameResult[Any]):
+    def answer(self) -> int:
+        return id(self.frame)
+
+
+def outcome(use: Callable[[Any], Any], frame: Any) -> Any:
+    try:
+        return str(use(frame))
+    except Exception as error:  # noqa: BLE001 - whatever the frame raises, the result raises, too
+        return type(error)
+
+
+@pytest.mark.parametrize("kind", ["pandas", "polars", "lazy", "arrow", "dask"])
+def test_a_result_is_used_like_its_frame(kind: str) -> None:
+    frame = every_kind(FILLED)[kind]
+    result = Answers(frame)
+    for use in (
+        len,
+        list,
+        repr,
+        lambda f: f["id"],
+        lambda f: "id" in f,
+        lambda f: f.none,
+    ):
+        assert outcome(use, result) == outcome(use, frame)
+    assert isinstance(result, type(frame))
+    assert frame_of(result) is frame_of(frame) is frame
+    assert result.answer() == id(frame)
+    assert dir(result) == sorted({*dir(frame), "answer", "frame"})
+
+
+def test_times_of_a_database_are_in_utc_whatever_its_zone() -> None:
+    with duckdb.connect() as base:
+        base.execute("SET TimeZone = 'Pacific/Auckland'")
+        assert (
+            to_lazy(base.from_arrow(FILLED))
+            .select("seen")
+            .collect()
+            .equals(pl.from_arrow(FILLED.select(["seen"])))
+        )
 
 
 def test_other_pandas_frames_are_accepted() -> None:

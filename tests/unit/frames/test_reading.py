@@ -212,6 +212,20 @@ def test_rows_of_separators_are_noted(slow: bool, blank: bytes) -> None:
 
 
 @pytest.mark.parametrize("slow", [False, True], ids=["fast", "slow"])
+@pytest.mark.parametrize("width", [1, 2, 3])
+def test_a_blank_line_is_a_row_only_in_a_single_column(
+    width: int, slow: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "_BLOCK", 100)  # Arrow reads no cell that is longer than two blocks
+    texts = ["A", "", "B" * (400 if slow else 4), "", ""]
+    cells = [["7", "", text][-width:] if text else [] for text in texts]
+    data = "\n".join(",".join(row) for row in [["a", "b", "c"][-width:], *cells]) + "\n"
+    frame = crn.read_file(data.encode(), "own_report_csv")
+    assert frame["c"].fillna("").tolist() == [text for text in texts if text or width == 1]
+    assert frame.attrs["canvas_report"]["notes"] == {}
+
+
+@pytest.mark.parametrize("slow", [False, True], ids=["fast", "slow"])
 def test_both_readers_tell_an_empty_text_from_nothing(slow: bool) -> None:
     row = '7,"","a""b,\n""",\n,"","",""\n' if not slow else '7,"","a""b,\n""",\n,"","","",\n'
     table = crn.read_file(f"a,b,c,d\n{row}".encode(), "own_report_csv", engine="arrow")

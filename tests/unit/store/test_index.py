@@ -78,6 +78,11 @@ def test_the_limit_is_kept_without_reading_sidecars(store: Store, parsed: list[s
     store.evict(keep=last)
     assert len(parsed) == 1, "of the run that is removed"
     assert len(store.info()) == 12
+    for oldest, lacking, left in (("2", 0, 11), ("3", 1, 9)):
+        sizes = {entry.run_id: entry.size for _, entry in store._entries()}
+        store.limit = sum(sizes.values()) - sizes[oldest] - lacking
+        store.evict(keep=last)
+        assert len(store.info()) == left, "as few as possible are removed"
 
 
 DAMAGES: dict[str, Callable[[Path], object]] = {

@@ -14,7 +14,10 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import dask.dataframe as dd
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -24,7 +27,15 @@ from canvas_reports_nb._disk import file_digest, file_facts, file_state
 from canvas_reports_nb.canvas_api.models import ReportRun
 from canvas_reports_nb.catalog.query import Query, key_of
 from canvas_reports_nb.deadline import Stopped, Waiter
-from canvas_reports_nb.exceptions import DamagedFileError, ReportWarning, StoreError, StoreLockedError
+from canvas_reports_nb.exceptions import (
+    DamagedFileError,
+    NotStoredError,
+    ReportWarning,
+    StoreError,
+    StoreLockedError,
+    UnknownColumnError,
+    UnknownTableError,
+)
 from canvas_reports_nb.frames.provenance import Provenance
 from canvas_reports_nb.runs.ledger import Ledger
 from canvas_reports_nb.settings import Settings
@@ -433,9 +444,9 @@ def test_runs_behind_a_link_are_neither_listed_nor_cleared(store: Store, tmp_pat
     keep(store, 8)
     account = store.folder(URL, ACCOUNT, GRADES).parent
     (account.with_name("linked")).symlink_to(theirs.folder.parents[1])
-    (account / GRADES / "9").symlink_to(theirs.folder)
+    (account / GRADES / "7").symlink_to(theirs.folder)
     assert store.info()["run_id"].tolist() == [8]
-    assert store.find(URL, ACCOUNT, GRADES, 9) is None
+    assert store.find(URL, ACCOUNT, GRADES, 7) is None
     assert store.clear() == 1
     assert other.find(URL, ACCOUNT, GRADES, 7) == theirs
 
@@ -606,6 +617,29 @@ def test_damage_that_an_engine_meets_is_explained(local: Store, engine: str) -> 
     assert local.find(URL, ACCOUNT, GRADES, 7) is None
 
 
+@pytest.mark.parametrize(
+    ("met", "raised"),
+    [
+        (FileNotFoundError(errno.ENOENT, "No such file"), NotStoredError),
+        (UnknownColumnError("No column"), UnknownColumnError),
+        (MemoryError(), MemoryError),
+    ],
+)
+def test_what_an_engine_meets_in_an_intact_run_is_raised(
+    local: Store, monkeypatch: pytest.MonkeyPatch, met: Exception, raised: type[Exception]
+) -> None:
+    def refused(*_: Any) -> None:
+        raise met
+
+    run = keep(local, 7)
+    monkeypatch.setattr(stored_run.frames, "load", refused)
+    monkeypatch.setattr(stored_run.frames, "scan", refused)
+    for read in (run.load, run.scan):
+        with pytest.raises(raised):
+            read()
+    assert local.find(URL, ACCOUNT, GRADES, 7) == run
+
+
 @pytest.fixture
 def old(tmp_path: Path) -> Store:
     """A copy of a store that version 0.1.0 wrote: one run of 19 rows, without a key in its sidecar."""
@@ -627,6 +661,32 @@ def test_a_run_stored_by_version_0_1_0_is_listed_and_read(old: Store) -> None:
     assert len(frame) == 19
     assert frame["student sis"][0] == "0000306"
     assert run.to_polars().height == run.to_arrow().num_rows == 19
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("load", pd.DataFrame),
+        ("to_pandas", pd.DataFrame),
+        ("to_polars", pl.DataFrame),
+        ("to_arrow", pa.Table),
+        ("to_dask", dd.DataFrame),
+        ("scan", pl.LazyFrame),
+    ],
+)
+def test_a_table_is_read_or_the_error_names_what_is_missing(old: Store, name: str, kind: type) -> None:
+    run = old.find(OLD_URL, "10", GRADES, 81234)
+    assert run is not None
+    read = getattr(run, name)
+    assert isinstance(read(columns=["student sis"]), kind)
+    with pytest.raises(UnknownColumnError, match="'student sys'"):
+        read(columns=["student sys"])
+    with pytest.raises(UnknownTableError, match="'users'"):
+        read(table="users")
+    assert old.clear() == 1
+    for ask in (read, run.parquet, lambda: run.path):
+        with pytest.raises(NotStoredError, match="no longer in the store"):
+            ask()
 
 
 @pytest.mark.parametrize(
