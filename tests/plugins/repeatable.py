@@ -6,6 +6,7 @@ settings.register_profile(
     "repeatable",
     deadline=None,
     derandomize=True,
+    database=None,
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],
 )

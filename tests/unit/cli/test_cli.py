@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.fixture
 def runner(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> CliRunner:
-    """A shell with an address, a token and its own store, but no network."""
+    """A shell with an address, a token and its own store and folder, but no network."""
 
     def unreachable(*_: object, **__: object) -> None:
         raise AssertionError("this must not send a request")
@@ -39,6 +39,7 @@ def runner(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> CliRunner:
     monkeypatch.setenv("CANVAS_API_TOKEN", "1234~hidden")
     monkeypatch.setenv("CANVAS_REPORTS_CACHE", str(tmp_path / "store"))
     monkeypatch.setitem(sys.modules, "keyring", None)
+    monkeypatch.chdir(tmp_path)
     return CliRunner()
 
 
