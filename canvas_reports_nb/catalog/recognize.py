@@ -68,8 +68,8 @@ def recognize(header: Sequence[str], name: str | None = None) -> Match | None:
         The first line of the file, in any order and case.
     name
         A file name or path, such as ``provisioning_csv_02_Mar_2026_81234.zip/users.csv`` or
-        ``users (1).csv``. If it names a report or table that can have this header, that one is chosen. If it is
-        a name that Canvas gave to another report, nothing matches.
+        ``users (1).csv``. If it names a report that can have this header, that one is chosen. If it is a name
+        that Canvas gave to another report, nothing matches.
 
     Returns
     -------
@@ -100,8 +100,7 @@ def _best_fits(columns: tuple[str, ...], name: str | None) -> list[_Fit]:
         confirmed = [fit for fit in fits if _names(words, fit.table.report)]
         fits = confirmed or [fit for fit in fits if not fit.unknown]
     best = max((fit.score for fit in fits), default=0.0)
-    fits = [fit for fit in fits if fit.score == best and named in {None, fit.table.report}]
-    return [fit for fit in fits if f"_{fit.table.name}_" in words] or fits
+    return [fit for fit in fits if fit.score == best and named in {None, fit.table.report}]
 
 
 def describe_nearest(header: Sequence[str], name: str | None = None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Literal, Self, cast
 
 from canvas_reports_nb.canvas_api.models import RunStatus
 from canvas_reports_nb.exceptions import CanvasReportsError, UnknownRunError
@@ -48,9 +48,7 @@ class ReportJob:
     @property
     def run(self) -> ReportRun:
         """The run as Canvas last described it; `refresh` asks again."""
-        if self._pending.run is None:
-            raise AssertionError("a job has a run from its start")
-        return self._pending.run
+        return cast("ReportRun", self._pending.run)  # a job has one from its start
 
     @property
     def status(self) -> str:

@@ -184,6 +184,7 @@ def tests_of(module: str) -> list[str]:
     """Return the test files of a module, its own first."""
     *rooms, name = module.split(".")
     mirror = ROOT.joinpath("tests", "unit", *rooms, f"test_{name}.py")
+    namesake = ROOT / "tests" / "contract" / f"test_{name}.py"
     dotted = re.escape(f"{PACKAGE}.{module}")
     package, room = re.escape(".".join([PACKAGE, *rooms])), rooms[0] if rooms else ""
     imports = re.compile(rf"{dotted}\b|from {package} import [^\n]*\b{name}\b")
@@ -193,7 +194,7 @@ def tests_of(module: str) -> list[str]:
     naming = [path for path in unit if imports.search(path.read_text(encoding="utf-8"))]
     near = [path for path in mirror.parent.glob("test_*.py") if path.name not in FAR]
     contract = [ROOT / "tests" / "contract" / f"test_{each}.py" for each in CONTRACT.get(room, "").split()]
-    chosen = dict.fromkeys([mirror, *naming, *near, *contract])
+    chosen = dict.fromkeys([mirror, *({namesake} & {*contract}), *naming, *near, *contract])
     return [str(path.relative_to(ROOT)) for path in chosen if path.exists()]
 
 
@@ -229,17 +230,22 @@ class Lessons:
         lines: dict[str, dict[str, list[int]]] = {
             test: {} for test in self._seconds if test not in self._failed
         }
+        early: dict[str, list[int]] = {}  # lines that run when the tests are collected
         for file in data.measured_files():
+            module = module_of(Path(file), self._package)
             for line, contexts in data.contexts_by_lineno(file).items():
                 for test in lines.keys() & set(contexts):
-                    lines[test].setdefault(module_of(Path(file), self._package), []).append(line)
+                    lines[test].setdefault(module, []).append(line)
+                if "" in contexts:
+                    early.setdefault(module, []).append(line)
         tests = {test: (round(self._seconds[test], 3), found) for test, found in lines.items()}
         known = [
             name
             for name, module in list(sys.modules.items())
             if "site-packages" in (getattr(module, "__file__", None) or "") and not name.startswith("_")
         ]
-        Path(LEARNED).write_text(json.dumps({"tests": tests, "modules": known}), encoding="utf-8")
+        learned = {"tests": tests, "modules": known, "early": early}
+        Path(LEARNED).write_text(json.dumps(learned), encoding="utf-8")
 
 
 class Choice:
@@ -321,11 +327,14 @@ class Judge:
                 tests = {
                     test: each for test, each in lessons["tests"].items() if test.startswith(f"{file}::")
                 }
-                known[file] = {"hash": now[file], "tests": tests}
+                known[file] = {"hash": now[file], "tests": tests, "early": lessons["early"]}
             if learned:
                 learned.write_text(json.dumps(known), encoding="utf-8")
+        self._early: dict[str, set[int]] = defaultdict(set)
         for file in files:
             self._tests |= known[file]["tests"]
+            for module, lines in known[file].get("early", {}).items():
+                self._early[module].update(lines)
         for name in known["modules"]:  # each mistake gets a fork of this process
             if name.partition(".")[0] not in {PACKAGE, "tests", "hypothesis"}:  # hypothesis warns of it
                 try:
@@ -334,12 +343,13 @@ class Judge:
                     print(f"Not loaded: {name}: {error!r}", file=sys.stderr)
 
     def chosen(self, mutant: Mutant) -> list[str]:
-        """Return the tests that run the line, or those of its module if none does, within the limit of seconds."""
+        """Return the tests that run the line, or those of its module if it runs earlier, within the limit of seconds."""
         own = tests_of(mutant.module)
         hits = [
             test for test, (_, run) in self._tests.items() if mutant.lines & set(run.get(mutant.module, ()))
         ]
-        hits = hits or [test for test in self._tests if test.partition("::")[0] in own]
+        if not hits or mutant.lines & self._early[mutant.module]:
+            hits = [test for test in self._tests if test in hits or test.partition("::")[0] in own]
         chosen, spent = [], 0.0
         for test in sorted(
             hits, key=lambda each: (each.partition("::")[0] not in own[:1], self._tests[each][0])

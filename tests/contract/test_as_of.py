@@ -91,7 +91,10 @@ def test_no_run_in_time_names_the_nearest_and_the_line_for_cron(days: tuple[Any,
     assert canvas.starts() == canvas.starts_before
 
 
-def test_a_stored_run_answers_while_canvas_is_down(days: tuple[Any, dict[int, int]]) -> None:
+def test_a_stored_run_answers_while_canvas_is_down(
+    days: tuple[Any, dict[int, int]], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "canvas_reports_nb")
     canvas, runs = days
     ask: dict[str, Any] = {"enrollment_term_id": 12, "as_of": "2026-03-06", **QUIET}
 
@@ -105,6 +108,7 @@ def test_a_stored_run_answers_while_canvas_is_down(days: tuple[Any, dict[int, in
     canvas.read_report(GRADES, **ask)
     canvas.api.index = down
     assert chosen(canvas.read_report(GRADES, **ask)) == runs[5]
+    assert f"{GRADES}: only the runs on this disk were looked at: Canvas is down." in caplog.messages
 
 
 def test_the_shell_takes_it(

@@ -293,6 +293,13 @@ def test_a_run_without_the_table_does_not_affect_the_others(canvas: Any) -> None
     assert connection.starts() == 2
 
 
+def test_results_may_have_several_tables(canvas: Any) -> None:
+    connection = canvas(enrollments=100)
+    found = connection.obtain_reports([{"report": "provisioning_csv", "users": True, "terms": True}], **QUIET)
+    assert [result.tables for result in found.results] == [("users", "terms")]
+    assert len(found.to_pandas("terms")) > 0
+
+
 @pytest.mark.parametrize(
     ("row", "error", "message"),
     [

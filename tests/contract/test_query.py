@@ -220,6 +220,20 @@ def test_a_query_shows_what_it_asks_for() -> None:
     assert query.label == "provisioning_csv, account 7, users=yes, enrollment_states=Active"
     assert query.wire == {"skip_message": True, "users": True, "enrollment_states": ["active"]}
     assert query.tables == ("users",)
+    assert replace(query, account="self").label == "provisioning_csv, users=yes, enrollment_states=Active"
+
+
+@pytest.mark.parametrize("term", [*SPELLINGS, "default", " default ", None])
+def test_a_question_keeps_only_terms_that_depend_on_the_day(term: Any) -> None:
+    now = datetime(2026, 3, 2, tzinfo=UTC)
+    spring = {"id": 13, "name": "Spring 2026", "sis_term_id": "SP26", "start_at": "2026-01-01T00:00:00Z"}
+    terms = [spring, {"id": 1, "name": "Default Term", "sis_term_id": None}]
+    asked = {"enrollment_term_id": term, "include_deleted": True, "skip_message": False}
+    query = Query.checked(GRADES, asked, account="self", listed=None, terms=lambda: terms, now=now)
+    word = str(term).strip()
+    same = {} if term is None else {"enrollment_term_id": word if word in {"current", "default"} else 13}
+    assert query.question == {**same, "include_deleted": True}
+    assert "skip_message" not in query.wire
 
 
 def hosted(report: str, **asked: Any) -> Query:

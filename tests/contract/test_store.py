@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 
 import canvas_reports_nb as crn
 from canvas_reports_nb import exceptions
+from canvas_reports_nb.frames import engines, parquet
 from canvas_reports_nb.store.stored_run import SIDECAR
 
 QUIET: dict[str, Any] = {"progress": False}
@@ -117,6 +119,59 @@ def test_a_batch_larger_than_the_limit_stays_complete_and_older_runs_are_removed
     assert connection.store.info()["report"].tolist() == ["zero_activity_csv"], (
         "they were kept for one call only"
     )
+
+
+def test_beyond_the_limit_only_runs_behind_lazy_frames_are_kept(
+    canvas: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = canvas(enrollments=100, duration=1)
+    connection.store.limit = 1
+    lazy: dict[str, Any] = {
+        "grade_export_csv": partial(connection.read_report, engine="dask"),
+        "last_user_access_csv": partial(connection.read_tables, engine="dask"),
+        "unused_courses_csv": connection.scan_report,
+        "course_storage_csv": lambda report, **how: connection.read_reports(
+            [{"report": report}], engine="dask", **how
+        ),
+        "public_courses_csv": lambda report, **how: connection.scan_reports([{"report": report}], **how),
+        "unpublished_courses_csv": lambda report, **how: connection.scan_reports(
+            [{"report": report}], engine="dask", **how
+        ),
+    }
+    eager: dict[str, Any] = {
+        "zero_activity_csv": connection.read_report,
+        "recently_deleted_courses_csv": partial(connection.read_tables, engine="arrow"),
+        "lti_report_csv": lambda report, **how: connection.read_reports(
+            [{"report": report}], engine="polars", **how
+        ),
+        "last_enrollment_activity_csv": connection.read_report,
+    }
+    with monkeypatch.context() as patched:
+        patched.setattr(parquet, "Gathered", lambda *_: pytest.fail("kept in memory"))
+        for report, read in lazy.items():
+            read(report, **QUIET)
+    for report, read in eager.items():
+        read(report, **QUIET)
+    assert set(connection.store.info()["report"]) == {*lazy, "last_enrollment_activity_csv"}
+
+
+def test_what_was_just_downloaded_becomes_a_frame_without_being_read_again(
+    canvas: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = canvas(enrollments=100)
+
+    def fail(*_: object) -> None:
+        raise AssertionError("read from the disk")
+
+    monkeypatch.setattr(engines, "_read", fail)
+    monkeypatch.setattr(engines, "scan", fail)
+    fresh: dict[str, Any] = {"max_age": 0, "users": True, **QUIET}
+    assert len(connection.read_report("provisioning_csv", columns=["user_id"], **fresh)) > 0
+    for how in ({}, {"table": "users", "engine": "polars"}, {"columns": ["user_id"], "engine": "arrow"}):
+        found = connection.read_tables("provisioning_csv", **how, **fresh)
+        assert len(found["users"]) > 0
+    with pytest.raises(AssertionError, match="read from the disk"):
+        connection.read_report("provisioning_csv", users=True, **QUIET)
 
 
 def test_clear_removes_what_a_killed_process_left(canvas: Any) -> None:

@@ -94,8 +94,8 @@ def test_a_renamed_default_term_is_found_by_canvas() -> None:
 
 FORM = """<form><select name="parameters[course]"><option value="4">Bio</option></select>
 <select name="parameters[enrollment_term_id]"><option value="">All Terms</option><optgroup label="open">
-<option selected value="12">Fall &amp; Winter</option><option value=13>Spring</optgroup></select>
-<option value="9">stray</option></form>"""
+<option selected value="12">Fall &amp; Winter</option> and <option value=13>Spring</optgroup></select>
+ of the terms<option value="9">stray</option></form>"""
 
 
 def test_terms_in_the_form_of_a_report() -> None:

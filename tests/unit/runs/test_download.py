@@ -18,6 +18,7 @@ import urllib3
 
 from canvas_reports_nb import exceptions as exc
 from canvas_reports_nb.canvas_api.models import ReportRun
+from canvas_reports_nb.canvas_api.session import LEAST
 from canvas_reports_nb.deadline import Waiter
 from canvas_reports_nb.frames import parquet
 from canvas_reports_nb.frames.identity import choose_table
@@ -260,16 +261,19 @@ def test_parts_without_a_tag_are_compared_by_what_is_known_of_them(
     assert result.path.read_bytes() == BODY
 
 
-@pytest.mark.parametrize(("seconds", "ends"), [(10.0, False), (200.0, True)])
+@pytest.mark.parametrize(
+    ("size", "seconds", "ends"),
+    [(10_000, 20.0, False), (10_000, 400.0, True), (LEAST, 1300.0, False), (LEAST - 1, 1300.0, True)],
+)
 def test_a_connection_that_breaks_off_again_and_again_must_bring_something(
-    store: Store, seconds: float, *, ends: bool
+    store: Store, size: int, seconds: float, *, ends: bool
 ) -> None:
-    size, passed = 10_000, [0.0]
+    passed = [0.0]
     pieces = range(0, len(BODY), size)
 
     class Late(Breaks):
         def read1(self, size: int | None = -1) -> bytes:
-            passed[0] += seconds
+            passed[0] += seconds * (self.tell() == len(self.getbuffer()))
             return self.read(size)
 
     api = Api(*((206 if at else 200, Late(BODY[at : at + size])) for at in pieces))
@@ -280,6 +284,29 @@ def test_a_connection_that_breaks_off_again_and_again_must_bring_something(
         assert passed[0] < 2000
     else:
         assert retrieve(api, store, URL, run(), lambda _: None).path.read_bytes() == BODY  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("timeout", "pieces"), [(8.5, 1), (9.0, 1), (9.5, 2), (29.0, 3), (99.0, 10), (99.5, 11)]
+)
+def test_a_download_ends_with_the_first_bytes_after_the_timeout_unless_they_are_the_last(
+    store: Store, timeout: float, pieces: int
+) -> None:
+    passed, size = [0.0], -(-len(BODY) // 10)
+
+    class Slow(io.BytesIO):
+        def read1(self, _: int | None = -1) -> bytes:
+            passed[0] += 10.0
+            return self.read(size)
+
+    api = Api((200, Slow(BODY)))
+    api.waiter = Waiter(lambda: passed[0])
+    with api.waiter.limit(timeout):
+        if pieces < 10:
+            with pytest.raises(exc.NotReachedError, match=f"timeout passed after {pieces * size:,} bytes"):
+                retrieve(api, store, URL, run(), lambda _: None)  # type: ignore[arg-type]
+        else:
+            assert retrieve(api, store, URL, run(), lambda _: None).path.read_bytes() == BODY  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from canvas_reports_nb.notebook.progress_bar import WidgetSink
-from canvas_reports_nb.runs.progress import LogSink, ProgressEvent, RunProgress, TqdmSink, changed
+from canvas_reports_nb.runs.progress import HEADER, LogSink, ProgressEvent, RunProgress, TqdmSink, changed
 
 GRADES = "grade_export_csv, enrollment_term_id="
 WAITING = tuple(RunProgress(f"{GRADES}{term}") for term in range(15))
@@ -38,6 +38,7 @@ EVENTS = [
 
 def test_a_line_as_text() -> None:
     assert RUNNING[0].cells == (f"{GRADES}0", "7", "running", "42%", "12,345", "61 s")
+    assert HEADER == ("request", "run", "state", "progress", "rows", "elapsed")
     assert RUNNING[0].sentence == "running, 42%, 12,345 rows, 61 s"
     assert WAITING[0].cells == (f"{GRADES}0", "", "waiting", "", "", "")
 

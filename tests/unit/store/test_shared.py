@@ -403,6 +403,20 @@ def test_a_storage_without_write_permission_is_still_read(disk: Any, monkeypatch
     assert kept.is_intact()
 
 
+def test_a_file_that_vanishes_during_the_upload_is_reported(
+    disk: Any, there: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = disk("one")
+
+    def vanish(*_: Any, **__: Any) -> None:
+        raise FileNotFoundError(2, "no")
+
+    monkeypatch.setattr(type(store._shared.files), "put_file", vanish)
+    with pytest.warns(ReportWarning, match="can't be written: No such file or directory"):
+        keep(store, 7)
+    assert disk("other").find(*RUN) is None
+
+
 def test_nothing_is_written_where_the_share_is_not_mounted(tmp_path: Path) -> None:
     settings = Settings(URL, store=tmp_path / "one", shared=f"file://{tmp_path}/mnt/share")
     store = open_store(settings, Waiter(NOW.timestamp))
