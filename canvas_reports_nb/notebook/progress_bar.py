@@ -34,7 +34,7 @@ class ProgressBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no type
         self.runs = widgets.HTML(layout=widgets.Layout(max_height="24em", overflow="auto"))
         # ipywidgets gives its bar no role; this one is for screen readers, which also hear each new state.
         self.role, self.heard = widgets.HTML().add_class("crn-role"), widgets.HTML().add_class("crn-heard")
-        self._headline, self._notes, self._state = "", list[str](), ""
+        self._headline, self._notes, self._state, self._earlier = "", list[str](), "", 0
         track = self._track = widgets.Box([self.bar, self.role]).add_class("crn-track")
         super().__init__([self.label, track, self.notes, self.runs, self.heard])
         self.add_class("crn-bar")
@@ -51,6 +51,7 @@ class ProgressBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no type
         state, *facts = event.facts
         facts.insert(0, "" if event.runs else event.step)
         pause = "" if event.next_poll is None else f"next check in {event.next_poll:.0f} s"
+        self._earlier = len(self._notes)
         self._headline = f"{subject}: {' · '.join(filter(None, (state, *facts)))}"
         self.label.value = _html.BAR_STYLE + _html.progress_line(f"{subject}: {state}", [*facts, pause])
         if event.share is not None:
@@ -76,8 +77,9 @@ class ProgressBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no type
 
     @property
     def text(self) -> list[str]:
-        """The lines on the page now."""
-        return [line for line in (self._headline, *self._notes) if line]
+        """The lines on the page now, in the order they came in."""
+        lines = [*self._notes[: self._earlier], self._headline, *self._notes[self._earlier :]]
+        return [line for line in lines if line]
 
 
 class WidgetSink:

@@ -236,13 +236,15 @@ def test_the_widget_leaves_text_and_no_widget(output: Output) -> None:
     assert set(_instances) == before
     sink = WidgetSink()
     sink.show(EVENTS[0])
+    sink.show(EVENTS[3])
     sink.show(EVENTS[-1])
+    sink.show(replace(EVENTS[0], text="stored"))
     assert set(_instances) > before
     sink.close()
     sink.close()
     assert set(_instances) == before
     (left,) = output.shown
-    assert left["text/plain"] == f"{GRADES} run 7: 30,000 rows\nstarting a new run"
+    assert left["text/plain"] == f"starting a new run\n{GRADES} run 7: 30,000 rows\nstored"
     assert "30,000 rows" in left["text/html"]
 
 
