@@ -92,7 +92,7 @@ def test_a_renamed_default_term_is_found_by_canvas() -> None:
     assert find_term("default", TERMS[1:], NOW) == "default"
 
 
-FORM = """<form><select name="parameters[course]"><option value="4">Bio</option></select>
+FORM = """Term: <form><select name="parameters[course]"><option value="4">Bio</option></select>
 <select name="parameters[enrollment_term_id]"><option value="">All Terms</option><optgroup label="open">
 <option selected value="12">Fall &amp; Winter</option> and <option value=13>Spring</optgroup></select>
  of the terms<option value="9">stray</option></form>"""

@@ -19,7 +19,7 @@ import canvas_reports_nb as crn
 from canvas_reports_nb import frames
 from canvas_reports_nb.exceptions import DamagedFileError
 from canvas_reports_nb.frames import parquet
-from canvas_reports_nb.frames.engines import pandas_by_columns, pick
+from canvas_reports_nb.frames.engines import pandas_by_columns, pick, to_pandas
 from canvas_reports_nb.frames.identity import identify
 from canvas_reports_nb.frames.provenance import Provenance
 
@@ -173,6 +173,18 @@ def test_the_error_for_a_missing_engine_shows_how_to_install_it(monkeypatch: pyt
     monkeypatch.setitem(sys.modules, "dask.dataframe", None)
     with pytest.raises(ImportError, match=r'python -m pip install "canvas-reports-nb\[dask\]"'):
         crn.read_file(canvas_csv([]), REPORT, engine="dask")
+
+
+@pytest.mark.parametrize("is_owned", [False, True])
+def test_numbers_are_not_copied_if_only_the_frame_has_them(is_owned: bool) -> None:
+    table = pa.table({"whole": [1, 2, 3], "at": pa.array([1, 2, 3], pa.timestamp("us", tz="UTC"))})
+    numbers = np.frombuffer(table["whole"].chunk(0).buffers()[1], np.int64)
+    frame = to_pandas(table, is_owned=is_owned)
+    is_same = np.shares_memory(frame["whole"].to_numpy("int64"), numbers)
+    assert is_same == (is_owned and not pd.__version__.startswith("2."))  # pandas 2 copies what is inserted
+    frame.iloc[0, 1] = frame.iloc[2, 1]
+    assert (frame["whole"].tolist(), frame["at"].astype("int64").tolist()) == ([1, 2, 3], [3, 2, 3])
+    assert table["at"].cast(pa.int64()).to_pylist() == [1, 2, 3]
 
 
 def test_text_is_str_where_pandas_has_it_and_missing_text_is_nan() -> None:

@@ -262,7 +262,7 @@ TWICE = pd.DataFrame([[1, 2, 3]], columns=["id", "id", "name"])
 )
 @pytest.mark.parametrize("ask", [to_lazy, column_names])
 def test_duplicate_column_names_are_rejected(frame: Any, ask: Any) -> None:
-    with pytest.raises(ParameterError, match="Several columns of the frame are called 'id'"):
+    with pytest.raises(ParameterError, match=r"Several columns of the frame are called 'id'\."):
         ask(frame)
 
 

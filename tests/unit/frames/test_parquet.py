@@ -56,6 +56,24 @@ def test_tables_of_any_name_have_files_of_their_own(tmp_path: Path) -> None:
     assert all((tmp_path / made["file"]).is_file() for made in derived.tables.values())
 
 
+@pytest.mark.parametrize(
+    ("data", "report", "with_least_and_greatest"),
+    [
+        (USERS, "provisioning_csv", {"canvas_user_id", "status"}),
+        (b"login,name\nada,Ada\n", "our_own_csv", set()),
+    ],
+)
+def test_the_least_and_greatest_name_or_login_are_not_written(
+    tmp_path: Path, data: bytes, report: str, with_least_and_greatest: set[str]
+) -> None:
+    (tmp_path / "raw.csv").write_bytes(data)
+    (made,) = derive(tmp_path / "raw.csv", tmp_path, Provenance(report=report), {}).tables.values()
+    group = pq.read_metadata(tmp_path / made["file"]).row_group(0)
+    columns = [group.column(at) for at in range(group.num_columns)]
+    found = {each.path_in_schema for each in columns if each.is_stats_set and each.statistics.has_min_max}
+    assert found == with_least_and_greatest
+
+
 @pytest.mark.parametrize("failing", [0, 1, 3])
 def test_a_row_group_that_cannot_be_written_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: int

@@ -219,10 +219,11 @@ def test_a_blank_line_is_a_row_only_in_a_single_column(
     monkeypatch.setattr(reading, "_BLOCK", 100)  # Arrow reads no cell that is longer than two blocks
     texts = ["A", "", "B" * (400 if slow else 4), "", ""]
     cells = [["7", "", text][-width:] if text else [] for text in texts]
-    data = "\n".join(",".join(row) for row in [["a", "b", "c"][-width:], *cells]) + "\n"
+    data = "\n".join(",".join(row) for row in [["a", "b", "c"][-width:], *cells, [""] * width]) + "\n"
     frame = crn.read_file(data.encode(), "own_report_csv")
-    assert frame["c"].fillna("").tolist() == [text for text in texts if text or width == 1]
-    assert frame.attrs["canvas_report"]["notes"] == {}
+    assert frame["c"].fillna("").tolist() == [*(text for text in texts if text or width == 1), ""]
+    remark = {"file": "1 rows hold nothing but separators"}
+    assert frame.attrs["canvas_report"]["notes"] == (remark if width > 1 else {})
 
 
 @pytest.mark.parametrize("slow", [False, True], ids=["fast", "slow"])
