@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from canvas_reports_nb.canvas_api.models import AvailableReport, ReportRun
 
+_NONE = ("Choose a report", "")
 _NO_REPORTS = (
     "Your token can't see any report on this account. Ask a Canvas admin for permission to read reports."
 )
@@ -39,9 +40,9 @@ class ReportList(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
             description="Search reports", placeholder="Loading the reports …", layout=wide, style=hidden
         )
         self._list = widgets.Select(description="Reports", layout=wide, style=hidden).add_class("crn-list")
-        self._picker = widgets.Dropdown(description="Report", layout=wide, style=hidden).add_class(
-            "crn-picker"
-        )
+        self._picker = widgets.Dropdown(
+            options=[_NONE], description="Report", layout=wide, style=hidden
+        ).add_class("crn-picker")
         self._style, self._matches = widgets.HTML(), widgets.HTML().add_class("crn-matches")
         super().__init__(
             [self._search.add_class("crn-search"), self._picker, self._list, self._matches, self._style]
@@ -90,7 +91,7 @@ class ReportList(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
         )
         with self._quietly():
             choices = [(f"{group_of(each.report)}: {each.title}", each.report) for each in self._offers]
-            self._picker.options = [("Choose a report", None), *choices]
+            self._picker.options = [_NONE, *choices]
         self._filter()
         for each in (self._search, self._list, self._picker):
             each.disabled = not names
@@ -134,7 +135,7 @@ class ReportList(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
             self._list.value = (
                 self.selected.report if self.selected and self.selected.report in names else None
             )
-            self._picker.value = self.selected.report if self.selected else None
+            self._picker.value = self.selected.report if self.selected else ""
         if not self._offers:
             self._matches.value = _html.hint(_NO_REPORTS)
         elif names:
@@ -152,7 +153,7 @@ class ReportList(widgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
             self._select(exact.report)
 
     def _picked(self, change: Any) -> None:
-        if not self._is_changing and change["new"] is not None:
+        if not self._is_changing and change["new"]:
             self._select(change["new"])
 
     def _select(self, report: str) -> None:

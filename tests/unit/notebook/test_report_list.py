@@ -39,6 +39,7 @@ def test_a_search_looks_at_title_name_and_description(typed: str, is_found: bool
 def test_the_list_is_grouped_and_shows_the_last_runs() -> None:
     chosen: list[str] = []
     listed = ReportList(lambda: chosen.append(listed.selected.report))
+    assert listed._picker.label == "Choose a report", "on a narrow page"
     ran = ReportRun(7, "lti_report_csv", "complete", ended_at=NOW - timedelta(hours=2))
     evil = '"} * {display: none}'
     offers = [
@@ -47,6 +48,7 @@ def test_the_list_is_grouped_and_shows_the_last_runs() -> None:
         AvailableReport("grade_export_csv", "Grade Export"),
     ]
     listed.show(offers, lambda: NOW, UTC)
+    assert listed._picker.label == "Choose a report"
     assert listed.options == ("grade_export_csv", "lti_report_csv", "unheard_of_csv")
     style = listed._style.value
     assert 'option:nth-child(2)::before {content: "Security and tools"}' in style
@@ -58,7 +60,7 @@ def test_the_list_is_grouped_and_shows_the_last_runs() -> None:
     assert (listed.options, listed.selected.report) == (("grade_export_csv",), "grade_export_csv")
     listed.value = ""
     listed.show(offers[:2], lambda: NOW, UTC)
-    assert listed.selected is None
+    assert (listed.selected, listed._picker.label) == (None, "Choose a report")
     listed.show([], lambda: NOW, UTC)
     assert "t see any report" in listed._matches.value
     assert listed.disabled
