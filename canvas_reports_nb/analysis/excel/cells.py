@@ -58,7 +58,7 @@ _FORMULA = re.compile("[\\s\"'`\u200b\u2060\ufeff]*[=+\\-@\t\r\n\uff1d\uff0b\uff
 _NUMBER = re.compile(r"[+-][0-9][0-9.,]*")
 
 _WORDS = re.compile(r"[^\W_]+")
-_NAMES = frozenset({"name", "names", "student", "teacher", "person", "people"})
+_NAMES = frozenset({"name", "names", "student", "teacher", "person"})
 _EMAILS = frozenset({"email", "emails"})
 _REASONS = frozenset({"reason", "reasons", "finding", "findings", "urgent", "status", "change"})
 _SHARES = frozenset({"share", "rate", "dfw", "dfwi", "success", "completion", "proportion"})
@@ -378,9 +378,9 @@ def _clean(header: str, number: int) -> str:
 def unique(name: str, taken: set[str], longest: int) -> str:
     """Return a name that is new in any case, cut to the longest length, and remember it."""
     made, number = shorten(name, longest), 2
-    while made.casefold() in taken or made.lower() in taken:
+    while made.casefold() in taken:
         made, number = shorten(name, longest, f" ({number})"), number + 1
-    taken |= {made.casefold(), made.lower()}
+    taken.add(made.casefold())
     return made
 
 

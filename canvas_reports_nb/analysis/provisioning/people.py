@@ -98,7 +98,7 @@ def _first_rows(frame: pd.DataFrame, name: str) -> Rows:
     """Return the numbers of the rows of `unique_rows`."""
     key = key_of(name, list(frame.columns))
     # Canvas writes a table in the order of its ids, and rows in ascending order are distinct.
-    if key and len(key) == 1 and frame[key[0]].dtype == "Int64" and not frame[key[0]].hasnans:
+    if key and frame[key[0]].dtype == "Int64" and not frame[key[0]].hasnans:
         numbers = frame[key[0]].to_numpy("int64")
         if (numbers[1:] > numbers[:-1]).all():
             return np.arange(len(numbers))

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
+import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
@@ -78,6 +79,15 @@ def test_roles(name):
 def test_roles_and_states_alone_are_counted_row_by_row():
     ax = charts.role_by_state(pd.DataFrame({"role": ["student"] * 3, "status": ["active"] * 3}))
     assert "student, active: 3" in charts.alt_text(ax)
+
+
+def test_numbers_fit_their_cells_in_small_axes():
+    frame = pd.DataFrame({"role": "student", "status": list("abcdefg") * 1234})
+    ax = charts.role_by_state(frame, ax=plt.figure(figsize=(3.5, 2)).add_subplot())
+    ax.figure.draw_without_rendering()
+    cell = ax.get_window_extent().width / 7
+    assert {text.get_text() for text in ax.texts} == {"1,234"}
+    assert all(0.5 * cell < text.get_window_extent().width < cell for text in ax.texts)
 
 
 def test_equal_counts_are_described_in_the_same_order():

@@ -21,6 +21,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import canvas_reports_nb as crn
+from canvas_reports_nb.analysis.privacy.publishing import SIZES
 from canvas_reports_nb.demo_canvas.reports import REPORT_TYPES, produce
 from canvas_reports_nb.demo_canvas.world import build_world
 
@@ -260,6 +261,12 @@ def test_suppressed_cells_and_other_mixtures(written: Written) -> None:
     assert [cell.number_format for cell in cells["rate"][:2]] == ["@", "0.0%"]
     periods = pd.DataFrame({"month": pd.period_range("2026-01", periods=1, freq="M")})
     assert written(periods, name="b.xlsx").values() == {"month": ["2026-01"]}
+
+
+def test_names_come_first_and_numbers_of_people_are_no_names(written: Written) -> None:
+    names = ["teacher", "student names", "person", "Person name"]
+    frame = pl.DataFrame({"path": ["/"], **{name: [7] for name in SIZES}, **{name: ["Ng"] for name in names}})
+    assert list(written(frame).columns()) == [*names, "path", *SIZES]
 
 
 def test_headers_are_unique_in_any_case_and_in_one_line(written: Written) -> None:

@@ -121,12 +121,25 @@ def test_every_kind(kind: str, oracle: Any, missing: pd.DataFrame, tmp_path: Pat
 
 
 def test_values_that_look_alike_get_files_of_their_own(tmp_path: Path) -> None:
-    names = ["a/b", "a:b", "A b", "index", "..", "é 学", "学" * 100]
-    frame = pl.DataFrame({"by": names, "term": "学" * 100, "n": range(7)})
-    index = crn.workbooks(frame, by="by", folder=tmp_path, title="学" * 100)
+    names = [
+        "a/b",
+        "a:b",
+        "A b",
+        "index",
+        "..",
+        "é 学",
+        "STRASSE",
+        "straße",
+        *("x" * n + "学" * 100 for n in range(3)),
+    ]
+    frame = pl.DataFrame({"by": names, "term": "学" * 100, "n": range(len(names))})
+    index = crn.workbooks(frame, by="by", folder=tmp_path, title="x" + "é" * 100)
     assert index["file"].str.casefold().is_unique
+    assert [index["file"].str.endswith(f"_{name}.xlsx").sum() for name in ("none", "STRASSE", "A-b")] == [
+        1
+    ] * 3
     assert all(len(rows(tmp_path / file, "Data")) == 2 for file in index["file"])
-    assert len(list(tmp_path.iterdir())) == 8
+    assert len(list(tmp_path.iterdir())) == len(names) + 1
 
 
 def test_rows_without_an_address_are_counted_aloud(missing: pd.DataFrame) -> None:

@@ -2,8 +2,11 @@
 
 import pandas as pd
 import polars as pl
+import pyarrow as pa
+import pytest
 
 from canvas_reports_nb.analysis import provisioning
+from canvas_reports_nb.frames.engines import to_pandas
 
 LOGIN = {"canvas_user_id": [1, 1, 2], "user_id": ["0481", None, None], "login_id": ["0481", "ng", "zoe"]}
 
@@ -28,3 +31,21 @@ def test_logins_without_an_id_stay_separate() -> None:
     people = provisioning.people({"users": users})
     assert people["login_id"].tolist() == ["c", "a", "b"]
     assert people["logins"].tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("analysis", "first"), [(provisioning.roster, "enrollments"), (provisioning.people, "users")]
+)
+def test_the_result_has_the_provenance_of_its_first_table(analysis, first) -> None:
+    ids = {
+        "enrollments": ["canvas_user_id", "canvas_section_id", "canvas_course_id"],
+        **{name: [f"canvas_{name.removesuffix('s')}_id"] for name in ("sections", "courses", "terms")},
+    }
+    ids["courses"] += ["canvas_term_id"]
+    tables = {name: to_pandas(pa.table({column: [1] for column in ids[name]})) for name in ids}
+    tables["users"] = to_pandas(USERS[2:].to_arrow())
+    for name, frame in tables.items():
+        frame.attrs = {"canvas_report": {"run_id": 7, "table": name}}
+    made = analysis(tables).attrs["canvas_report"]
+    assert made == tables[first].attrs["canvas_report"]
+    assert made is not tables[first].attrs["canvas_report"]
