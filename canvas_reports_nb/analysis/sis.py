@@ -317,7 +317,7 @@ def _refuse_numbers(rows: pl.LazyFrame, column: str, where: str, known: pl.LazyF
             f"The ids in {column!r} of {where} are numbers ({shown}), so leading zeros are lost.",
             hint='Read the file with crn.read_file(path, "extract"), which keeps ids as they are written. If all '
             "ids have the same number of digits, such as six, this restores the zeros in pandas: "
-            f'frame["{column}"].astype("Float64").astype("Int64").astype("str").str.zfill(6).',
+            f'frame["{column}"].astype("Float64").astype("Int64").astype("string").str.zfill(6).',
         )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from canvas_reports_nb.office import require_demo
+from canvas_reports_nb.typing import TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,7 +40,7 @@ def sis_grades(canvas: Connection, grades: pd.DataFrame) -> pd.DataFrame:
     rows = rows.drop_duplicates(["student sis", "section sis"]).sort_values(["student sis", "section sis"])
     listed = rows[["student sis", "section sis"]].set_axis(["user_id", "section_id"], axis=1)
     own = rows["override grade"].fillna(rows["final grade"].where(rows["current score"].notna()))
-    listed["grade"] = own.mask(rows["enrollment state"] == "inactive", "W").astype("str")
+    listed["grade"] = own.mask(rows["enrollment state"] == "inactive", "W").astype(TEXT)
     listed = listed.reset_index(drop=True)
     for first, step, grade in ((10, 40, None), (20, 55, "C+"), (5, 70, "I")):
         listed.loc[listed.index[first::step], "grade"] = grade
@@ -98,7 +99,7 @@ def sis_extract(canvas: Connection, tables: Mapping[str, pd.DataFrame]) -> pd.Da
     rows = tables["enrollments"]
     rows = rows[(rows["role"] == "student") & rows["status"].isin(["active", "inactive"])]
     ids = rows[["user_id", "section_id"]].dropna().drop_duplicates().sort_values(["user_id", "section_id"])
-    listed = ids.set_axis(["EMPLID", "CLASS_KEY"], axis=1).reset_index(drop=True).astype("str")
+    listed = ids.set_axis(["EMPLID", "CLASS_KEY"], axis=1).reset_index(drop=True).astype(TEXT)
     listed["STATUS"] = "E"
     listed.loc[listed.index[60::61], "STATUS"] = "D"
     listed.loc[listed.index[45::90], "EMPLID"] = listed["EMPLID"].str.lstrip("0")

@@ -195,6 +195,15 @@ def test_a_list_that_can_not_be_matched_is_explained(change: Any, options: Any, 
         sis.reconcile(TABLES, LIST.with_columns(**change), **options)
 
 
+def test_the_line_that_restores_zeros_keeps_blank_ids_blank() -> None:
+    frame = pd.DataFrame({"user_id": [481.0, None]})
+    with pytest.raises(ParameterError) as caught:
+        sis.reconcile(TABLES, LIST.with_columns(user_id=pl.lit(481)))
+    restored = eval(caught.value.hint.rpartition("in pandas: ")[2].rstrip("."), {"frame": frame})
+    assert restored[0] == "000481"
+    assert restored.isna().tolist() == [False, True]
+
+
 def test_columns_of_the_list_may_have_other_names_and_must_exist() -> None:
     school = LIST.rename({"user_id": "EMPLID", "section_id": "CLASS", "status": "STAT"})
     on = {"user_id": "EMPLID", "section_id": "CLASS"}

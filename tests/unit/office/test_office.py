@@ -92,6 +92,9 @@ def test_invented_lists_are_for_the_demo_only(canvas: Connection, tmp_path: Path
         assert 0 < len(make(canvas, grades)) <= len(grades)
         with pytest.raises(ConfigurationError, match="or to False to"):
             make(real, grades)
+    blank = invented.sis_grades(canvas, grades)["grade"]
+    assert blank.isna().any(), "some grades are blank"
+    assert not blank.isin(["nan", "<NA>"]).any(), "as which pandas 2 writes them"
     assert set(invented.approved_tools(canvas)) == {"host"}
     with pytest.raises(ConfigurationError, match="APPROVED was empty"):
         invented.approved_tools(real)
