@@ -64,7 +64,10 @@ def test_only_the_sidecars_of_equal_runs_are_read(store: Store, parsed: list[str
     assert sorted(map(int, parsed)) == sorted(expected(1) * 2)
 
 
-def test_the_limit_is_kept_without_reading_sidecars(store: Store, parsed: list[str]) -> None:
+def test_the_limit_is_kept_without_reading_sidecars(
+    store: Store, parsed: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "canvas_reports_nb")
     last = keep(store, 20)
     size = int(store.info()["bytes"].sum())
     parsed.clear()
@@ -83,6 +86,9 @@ def test_the_limit_is_kept_without_reading_sidecars(store: Store, parsed: list[s
         store.limit = sum(sizes.values()) - sizes[oldest] - lacking
         store.evict(keep=last)
         assert len(store.info()) == left, "as few as possible are removed"
+    assert [each for each in caplog.messages if "over its limit" in each] == [
+        f"Removed run {run_id}: the store at {store.path} was over its limit." for run_id in (1, 2, 3, 4)
+    ]
 
 
 DAMAGES: dict[str, Callable[[Path], object]] = {

@@ -109,9 +109,17 @@ def test_a_look_up_creates_no_folder(store: Store) -> None:
 
 @pytest.mark.parametrize("gone", ["run.json", "raw.csv", f"{GRADES}.parquet"])
 def test_a_run_with_a_missing_file_is_not_found(local: Store, gone: str) -> None:
-    (keep(local, 7).folder / gone).unlink()
+    kept = keep(local, 7)
+    (kept.folder / gone).unlink()
+    assert not kept.is_complete
+    assert kept.is_as_stored is False
+    assert kept.is_intact() is (gone == "run.json")
+    assert kept.is_raw_intact() is (gone != "raw.csv")
     assert local.find(URL, ACCOUNT, GRADES, 7) is None
     assert list(local.runs()) == []
+    shutil.rmtree(kept.folder)
+    assert [kept.is_complete, kept.is_as_stored, kept.is_intact(), kept.is_raw_intact()] == [False] * 4
+    assert kept.size == len(b"a\n1\n2\nPAR1")
 
 
 def broken(text: str) -> Any:
