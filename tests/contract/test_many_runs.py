@@ -419,6 +419,24 @@ def test_a_temporary_fault_delays_and_a_permanent_one_fails_all_runs(
     assert connection.server.clock.now() - began < timedelta(minutes=35)
 
 
+@pytest.mark.parametrize(("faults", "failed"), [(5, 0), (10_000, 3)], ids=["passing", "lasting"])
+def test_starts_that_fail_are_tried_again_and_not_without_end(canvas: Any, faults: int, failed: int) -> None:
+    connection = canvas(duration=60)
+    start, asked = connection._api.start, [0]
+
+    def failing(report: str, wire: Any) -> Any:
+        asked[0] += 1
+        if asked[0] <= faults:
+            raise ex.NotReachedError("no route")
+        return start(report, wire)
+
+    connection._api.start = failing
+    result = connection.obtain_reports(REQUESTS, on_error="return", **QUIET)
+    assert [type(error) for error in result.errors] == [ex.NotReachedError] * failed
+    assert connection.starts() == 3 - failed
+    assert asked[0] < 100
+
+
 def test_the_live_table(canvas: Any, recorder: Any) -> None:
     connection = canvas(duration=60, width=1)
     connection.read_reports(REQUESTS, progress=recorder)
@@ -429,6 +447,9 @@ def test_the_live_table(canvas: Any, recorder: Any) -> None:
     fractions = [event.fraction for event in tables]
     assert fractions[0] < 0.1
     assert {"queued", "running", "downloading", "done"} <= {line.state for e in tables for line in e.runs}
+    running = [line.fraction for each in tables for line in each.runs if line.state == "running"]
+    assert 0 < max(running) < 1
+    assert {line.fraction for each in tables for line in each.runs if line.state == "queued"} == {0}
     elapsed = [event.runs[0].elapsed for event in tables]
     assert elapsed == sorted(elapsed)
     assert tables[-1].runs[0].elapsed < tables[-1].runs[2].elapsed

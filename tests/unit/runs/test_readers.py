@@ -174,3 +174,30 @@ def test_an_invalid_age_is_rejected(canvas: crn.Connection, age: Any) -> None:
 def test_scan_reports_is_lazy_only(canvas: crn.Connection, engine: Any) -> None:
     with pytest.raises(ParameterError, match='Use "polars" or "dask"'):
         canvas.scan_reports(REQUESTS, engine=engine)
+
+
+@pytest.mark.parametrize("engine", ["pnadas", "", None])
+@pytest.mark.parametrize("reader", ["read_report", "read_tables", "read_reports"])
+def test_an_unknown_engine_is_rejected_before_anything_is_sent(
+    canvas: crn.Connection, reader: str, engine: Any
+) -> None:
+    for place, call in places(canvas, reader).items():
+        message = rf"(Unknown engine |not engine=){engine!r}"
+        with pytest.raises(ParameterError, match=message if engine else "engine") as caught:
+            call(engine=engine)
+        if place in {"connection", "package"}:
+            assert ("Did you mean 'pandas'" in caught.value.hint) == (engine == "pnadas")
+
+
+def test_one_keyword_has_one_default() -> None:
+    found: dict[str, set[Any]] = {}
+    for reader in (*KEYWORDS, "obtain", "obtain_reports"):
+        for call in shown(reader) if reader in KEYWORDS else [getattr(crn.Connection, reader)]:
+            for name, each in inspect.signature(call).parameters.items():
+                if each.kind is inspect.Parameter.KEYWORD_ONLY:
+                    found.setdefault(name, set()).add(each.default)
+    assert found.pop("engine") == {"pandas", "polars"}, "scan_reports returns a frame of polars"
+    assert found.pop("tables") == {()}
+    words = {"max_age": timedelta(days=1), "progress": "auto", "on_error": "raise", "on_interrupt": "detach"}
+    off = dict.fromkeys(("offline", "windows", "one_table"), False)
+    assert found == {name: {(words | off).get(name)} for name in found}
