@@ -184,7 +184,7 @@ def _front_field(name: str, values: Sequence[Any]) -> pa.Field:
         return pa.field(name, pa.bool_())
     if kinds == {int} and max(map(abs, present)) < _ID_LIMIT:
         return pa.field(name, pa.int64())
-    if kinds and kinds <= {int, float}:
+    if float in kinds and kinds <= {int, float}:
         return pa.field(name, pa.float64())
     texts = dict.fromkeys(_cell(value, _CATEGORY) for value in present)
     return pa.field(name, _CATEGORY, metadata={"values": "\n".join(texts)})

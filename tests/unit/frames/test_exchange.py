@@ -243,10 +243,11 @@ def test_pseudonyms_are_not_joined_to_ids() -> None:
             ([None], pl.Int64),
         )
     )
-    for left, right in ((raw, hidden), (hidden, raw)):
-        with pytest.raises(ParameterError, match="are pseudonyms and 'id' are not"):
-            check_joinable(left.lazy(), "id", right.lazy(), "id", made_of=(left, right))
-        check_joinable(left.lazy(), "id", right.lazy(), "id", made_of=(left.lazy(), right))
+    sides = (raw, "id"), (hidden.rename({"id": "user"}), "user")
+    for (left, left_on), (right, right_on) in (sides, sides[::-1]):
+        with pytest.raises(ParameterError, match="The ids 'user' are pseudonyms and 'id' are not"):
+            check_joinable(left.lazy(), left_on, right.lazy(), right_on, made_of=(left, right))
+        check_joinable(left.lazy(), left_on, right.lazy(), right_on, made_of=(left.lazy(), right))
     equal = ((each, each) for each in (raw, hidden, texts, long))
     for one, other in (*equal, (raw, nothing), (hidden, nothing), (texts, long)):
         check_joinable(one.lazy(), "id", other.lazy(), "id", made_of=(one, other))

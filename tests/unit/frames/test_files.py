@@ -389,3 +389,11 @@ def test_missing_columns_of_an_old_users_file() -> None:
     frame = crn.check_file(DATA / "02_provisioning_users_2023.csv")
     missing = frame.query("found == 'missing'")["column"].tolist()
     assert {"sortable_name", "short_name", "integration_id"} <= set(missing)
+
+
+@pytest.mark.parametrize("columns", [1, 5, 6, 7, 20])
+def test_the_first_line_of_an_unknown_file_is_shown(columns: int) -> None:
+    names = [f"own {at}" for at in range(columns)]
+    shown = re.escape(", ".join(names[:6]) + (", ..." if columns > 6 else ""))
+    with pytest.raises(exc.NotAReportError, match=rf"Its first line is: {shown}\n"):
+        crn.check_file((",".join(names) + "\n" + "1," * columns + "\n").encode())

@@ -132,6 +132,30 @@ def test_columns_of_requests_come_first_and_give_way_to_names_of_the_table(tmp_p
         made.load("spark")
 
 
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ([True, False], "bool"),
+        ([1, 2**63 - 1], "int64"),
+        ([1, 2**63], "category"),
+        ([1, 2.5], "double"),
+        ([1.5, 2.5], "double"),
+        ([True, 1], "category"),
+        ([1, "2"], "category"),
+        ([["a", "b"], None], "category"),
+        ([None, None], "category"),
+    ],
+)
+def test_a_column_of_requests_has_the_one_type_that_holds_its_values(
+    tmp_path: Path, values: list[Any], kind: str
+) -> None:
+    made = stack(tmp_path, [pa.table({"a": ["x"]}), pa.table({"a": ["y"]})], {"asked": values})
+    found = made.load("arrow")["asked"]
+    assert ("category" if pa.types.is_dictionary(found.type) else str(found.type)) == kind
+    texts = ["a,b" if isinstance(each, list) else None if each is None else str(each) for each in values]
+    assert found.to_pylist() == (texts if kind == "category" else values)
+
+
 def test_only_what_a_query_needs_is_read(tmp_path: Path) -> None:
     made = stack(tmp_path, [pa.table({"a": [1, 2], "b": ["x", "y"]})] * 2, {"term": [1, 2]})
     plan = made.scan().group_by("term").agg(pl.col("a").sum()).explain()
