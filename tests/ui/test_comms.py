@@ -34,6 +34,8 @@ report, start = found(form, "crn-reports"), found(form, "crn-run")
 while report.disabled:
     time.sleep(0.05)
 report.value = "zero_activity_csv"
+while found(form, "crn-param-enrollment_term_id").children[0].disabled:
+    time.sleep(0.05)  # Run starts nothing while the terms are loading
 """
 
 
