@@ -21,10 +21,19 @@ PATIENCE = 120.0
 
 Message = dict[str, Any]
 
-OPEN = "import canvas_reports_nb as crn\ncanvas = crn.demo(enrollments=300, duration=3)"
+OPEN = """
+import time
+from datetime import UTC, datetime
+import canvas_reports_nb as crn
+clock = crn.demo_canvas.SteppedClock(datetime(2026, 3, 2, 16, tzinfo=UTC))
+def sleep(seconds):
+    time.sleep(seconds)
+    clock.advance(seconds)  # a slow machine misses no state of a run
+server = crn.demo_canvas.serve(enrollments=300, duration=3, clock=clock)
+canvas = crn.connect(server.url, server.token, clock=lambda: clock.now().timestamp(), sleep=sleep)
+"""
 BLOCK = f"rows = len(canvas.read_report({REPORT!r}, max_age=0))"
 FORM = """
-import time
 def found(widget, css):
     if css in getattr(widget, "_dom_classes", ()):
         return widget
@@ -167,7 +176,7 @@ def kernels() -> Iterator[list[Kernel]]:
     yield used
     for kernel in used:
         if not kernel.unanswered:
-            kernel.run("canvas.close()")
+            kernel.run("canvas.close(); server.close()")
         kernel.close()
 
 
