@@ -370,6 +370,14 @@ def test_new_missing_renamed_and_moved_columns_differ() -> None:
     assert [name for name, how in moved.items() if how == "moved"] == [names[0]]
 
 
+def test_names_in_another_case_are_renamed() -> None:
+    names = [column.name for column in ZERO.columns]
+    frame = crn.check_file((",".join(names).upper() + "\n").encode(), "zero_activity_csv")
+    assert frame["column"].tolist() == [name.upper() for name in names]
+    assert (set(frame["found"]), frame["expected"].tolist()) == ({"renamed"}, names)
+    assert frame["position"].tolist() == [*range(1, len(names) + 1)]
+
+
 def test_a_column_written_only_under_a_condition_is_not_missing() -> None:
     names = [
         column.name

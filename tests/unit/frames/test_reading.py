@@ -653,6 +653,7 @@ def test_a_file_cut_anywhere_gives_an_error_or_a_remark(size: int) -> None:
         (b'1,"Bo\n', "inside a quoted cell"),
         (b'1,Bo,"20\n', "inside a quoted cell"),
         (b"1,Bo", "after 2 of 3 cells of the last row"),
+        (b"1,Zo\xc3", "inside a character"),
     ],
 )
 def test_where_a_file_was_cut_is_named(rows: bytes, where: str) -> None:
