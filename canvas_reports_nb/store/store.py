@@ -183,7 +183,7 @@ class Store:
     def _folders(self, report: str | None) -> list[Path]:
         """Return the folders of the reports; files behind a link belong to somebody else, so don't list or clear them."""
         found = [self.path / "runs"]
-        for _ in ("host", "account", "report"):
+        for _ in range(3):  # host, account, report
             found = [folder for outer in found for folder in _folders_in(outer)]
         return [folder for folder in found if report is None or folder.name == disk_name(report)]
 

@@ -81,7 +81,7 @@ def rates(letters: FrameT, by: str | Sequence[str] = "course", places: Any = Non
     """
     rows, ids, names = _by_level(letters, by, places, "rates")
     kind = pl.col(CLASS).cast(pl.String)
-    grouped = rows.group_by(ids) if ids else rows.group_by(pl.lit(0).alias("__all"))
+    grouped = rows.group_by(ids or pl.lit(0))
     counts = grouped.agg(
         # Equal in all rows of a group, apart from blanks.
         pl.col(names).drop_nulls().max(),

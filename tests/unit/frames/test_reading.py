@@ -5,6 +5,7 @@ import io
 import json
 import warnings
 import zipfile
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from canvas_reports_nb.exceptions import (
     UnsafeArchiveError,
 )
 from canvas_reports_nb.frames import reading
+from canvas_reports_nb.frames.contents import csv_members
 from canvas_reports_nb.frames.identity import identify
 from canvas_reports_nb.frames.provenance import Provenance
 from canvas_reports_nb.typing import TEXT
@@ -611,6 +613,20 @@ def test_other_files_are_rejected(data: bytes, error: type[crn.CanvasReportsErro
 def test_a_zip_that_unpacks_to_too_much_is_rejected() -> None:
     with pytest.raises(UnsafeArchiveError, match="unpacks to more than 250 times its size"):
         crn.read_file(zipped(bomb=bytes(300_000_000)))
+
+
+@pytest.mark.parametrize(("kept", "limit"), [(1000, 256 * 1024 * 1024), (1_500_000, None)])
+def test_a_zip_may_unpack_to_256_megabytes_or_250_times_its_size(kept: int, limit: int | None) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("users.csv", b"a\n" * (kept // 2))
+    written = buffer.getvalue()
+    directory = written.rindex(b"PK\x01\x02")
+    limit = limit or 250 * len(written)
+    for size, is_read in ((limit, True), (limit + 1, False)):
+        forged = written[: directory + 24] + size.to_bytes(4, "little") + written[directory + 28 :]
+        with nullcontext() if is_read else pytest.raises(UnsafeArchiveError, match=r"^the buffer unpacks to"):
+            assert [member.name for member in csv_members(forged)] == ["users"]
 
 
 def test_a_damaged_zip_member_is_an_error_not_a_short_frame() -> None:

@@ -161,3 +161,14 @@ def test_only_what_a_query_needs_is_read(tmp_path: Path) -> None:
     plan = made.scan().group_by("term").agg(pl.col("a").sum()).explain()
     assert plan.count("PROJECT 1/2 COLUMNS") == 2
     assert "PROJECT 2/2" not in plan
+
+
+@pytest.mark.parametrize("columns", [["id"], None])
+def test_a_stacked_pandas_frame_can_be_changed_in_place(columns: list[str] | None, tmp_path: Path) -> None:
+    day = datetime(2026, 3, 2, tzinfo=UTC)
+    made = {"id": [1, 2], "score": [1.5, 2.5], "is": [True, False], "text": ["a", "b"], "at": [day, day]}
+    parts = [pa.table({**made, "kind": pa.array(["x", "y"]).dictionary_encode()})]
+    frame = stack(tmp_path, parts, {}).load("pandas", columns)
+    for place in range(frame.shape[1]):
+        frame.iloc[0, place] = frame.iloc[1, place]
+    assert frame.iloc[0].tolist() == frame.iloc[1].tolist()

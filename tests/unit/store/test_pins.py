@@ -82,12 +82,16 @@ def test_without_file_locks_a_pin_counts_all_the_same(
     assert evict(full) == [2]
 
 
-def test_a_store_that_cannot_be_written_is_read_without_a_pin(tmp_path: Path) -> None:
+def test_a_store_that_cannot_be_written_is_read_without_a_pin(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "canvas_reports_nb")
     (tmp_path / "runs").write_text("in the way")
     pins = Pins(tmp_path)
     with pins.keep():
         pins.add(tmp_path / "runs" / "7")
         assert pins.used() == {tmp_path / "runs" / "7"}
+    assert f"The run in {tmp_path / 'runs' / '7'} is used without a pin: Can't write" in caplog.text
 
 
 def test_threads_open_and_close_pins_at_once(tmp_path: Path) -> None:

@@ -223,12 +223,16 @@ def test_foreign_files_are_neither_read_nor_removed(disk: Any, there: Any, name:
 def test_a_damaged_run_is_quarantined_for_everybody_and_can_be_shared_again(
     disk: Any, there: Any, which: str, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO", "canvas_reports_nb")
     keep(disk("one"), 7)
     good = there.read(which)
     there.write(which, good[::-1])
     other = disk("other")
     assert other.verify(other.find(*RUN)) is None
-    assert "damaged" in caplog.text
+    assert caplog.messages == [
+        f"Copying run 7 from {other.address}.",
+        "Run 7 in the shared store was damaged; it was set aside.",
+    ]
     assert list(other.path.rglob("*.csv")) == [], "no part of it stays on this disk"
     assert disk("third").find(*RUN) is None
     keep(other, 7)
@@ -387,6 +391,27 @@ def test_a_failing_storage_is_reported_once_and_stops_nothing(disk: Any) -> None
     assert caught.value.__suppress_context__
 
 
+def test_each_failing_action_is_named_and_keeps_the_key_secret(disk: Any) -> None:
+    store = disk("one")
+    kept = keep(store, 7)
+    (upload,) = store._shared.uploads(kept.folder)
+    store._shared.files = Failing()
+    for action, call in (
+        ("read", lambda: store._shared.uploads(kept.folder)),
+        ("read", lambda: store._shared.fetch(upload)),
+        ("written", lambda: store._shared.upload(kept.folder, kept.facts)),
+        ("written", lambda: store._shared.quarantine(upload)),
+        ("cleared", lambda: store._shared.clear(None, None)),
+    ):
+        with pytest.raises(StoreError) as caught:
+            call()
+        assert str(caught.value) == (
+            f"The shared store {store.address} can't be {action}: ConnectionError."
+            "\nCheck that it exists, and check the permissions and settings of this storage."
+        )
+        assert caught.value.__suppress_context__
+
+
 def test_a_storage_without_write_permission_is_still_read(disk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     keep(disk("one"), 7)
     other = disk("other")
@@ -451,7 +476,9 @@ def test_a_missing_package_is_named(
 
 
 def test_an_unknown_address(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="can't be opened"):
+    with pytest.raises(
+        ConfigurationError, match=r"nonsense://x can't be opened: ValueError\.\nCheck the address"
+    ):
         open_store(Settings(URL, store=tmp_path, shared="nonsense://x"), Waiter(NOW.timestamp))
 
 
@@ -560,7 +587,7 @@ def test_a_damaged_file_is_not_uploaded(disk: Any, there: Any, damaged: str) -> 
     with store.lock(*RUN) as folder:
         for name, data in files.items():
             (folder / name).write_bytes(data[::-1] if name == damaged else data)
-        with pytest.raises(StoreError, match="damaged"):
+        with pytest.raises(StoreError, match=r"^Run 7 was damaged while it was stored\.\nCall again\.$"):
             store.seal(folder, facts)
     assert there.find() == []
     assert store.find(*RUN) is None

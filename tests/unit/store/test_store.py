@@ -30,6 +30,7 @@ from canvas_reports_nb.deadline import Stopped, Waiter
 from canvas_reports_nb.exceptions import (
     DamagedFileError,
     NotStoredError,
+    ParameterError,
     ReportWarning,
     StoreError,
     StoreLockedError,
@@ -85,18 +86,35 @@ def store(request: pytest.FixtureRequest, local: Store) -> Store:
 
 
 def test_layout_and_permissions(store: Store) -> None:
-    kept = keep(store, 7)
+    with store.pin_used():
+        kept = keep(store, 7)
+        written = {path.name for path in kept.folder.iterdir()} - {"run.json"}
+        modes = {
+            path: stat.S_IMODE(path.stat().st_mode)
+            for path in (store.path, *store.path.rglob("*"))
+            if path.name not in written
+        }
+        assert {path.suffix or path.name for path in modes if path.is_file()} == {
+            *(".txt", ".lock", ".index", ".json")
+        }
+        assert {mode for path, mode in modes.items() if path.is_dir()} == {0o700}
+        assert {mode for path, mode in modes.items() if path.is_file()} == {0o600}
     inside = kept.folder.relative_to(store.path)
     assert inside.parts == ("runs", "canvas.example.edu", "sis_account_id%3AENG%2F1", GRADES, "7")
-    folders = [store.path, *(path for path in store.path.rglob("*") if path.is_dir())]
-    assert {stat.S_IMODE(folder.stat().st_mode) for folder in folders} == {0o700}
-    assert stat.S_IMODE((kept.folder / "run.json").stat().st_mode) == 0o600
-    assert stat.S_IMODE((kept.folder.parent / ".7.lock").stat().st_mode) == 0o600
     assert not list(store.path.rglob("*.part"))
     found = store.verify(store.find(URL, ACCOUNT, GRADES, 7))
     assert found == kept
     assert found.tables == (GRADES,)
     assert found.size > len(b"a\n1\n2\nPAR1")
+
+
+def test_what_is_synced_to_the_disk_is_complete(local: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: dict[int, int] = {}
+    monkeypatch.setattr(
+        os, "fsync", lambda file: synced.update({os.fstat(file).st_ino: os.fstat(file).st_size})
+    )
+    sidecar = (keep(local, 7).folder / "run.json").stat()
+    assert synced == {sidecar.st_ino: sidecar.st_size}
 
 
 def test_a_look_up_creates_no_folder(store: Store) -> None:
@@ -281,7 +299,7 @@ def test_a_store_without_write_permission(store: Store, monkeypatch: pytest.Monk
     monkeypatch.setattr(Path, "unlink", refused)
     ledger.forget(GRADES, 1)
     assert list(ledger.equal(query)) == [1]
-    with pytest.raises(StoreError, match="can't be cleared: Permission denied"):
+    with pytest.raises(StoreError, match=r"can't be cleared: Permission denied\.\nAsk the owner"):
         store.clear()
     assert [kept.folder for kept in store.runs()] == [run.folder]
 
@@ -324,6 +342,16 @@ def busy(store: Store) -> Iterator[Store]:
     yield store
     release.set()
     holder.join(600)
+
+
+class Raising:
+    """A function that fails."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def __call__(self, *_: Any, **__: Any) -> Any:
+        raise self._error
 
 
 class Steps:
@@ -388,11 +416,62 @@ def test_a_run_that_is_stored_again_is_neither_removed_nor_quarantined(busy: Sto
     assert run.folder.is_dir()
 
 
-def test_a_discarded_run_leaves_an_empty_folder_for_the_run_that_has_its_id_now(store: Store) -> None:
+def test_a_discarded_run_leaves_an_empty_folder_for_the_run_that_has_its_id_now(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("WARNING", "canvas_reports_nb")
     kept = keep(store, 7)
-    store.discard(kept)
+    with store.lock(URL, ACCOUNT, GRADES, 7):
+        store.discard(kept)
     assert list(kept.folder.iterdir()) == []
     assert stat.S_IMODE(kept.folder.stat().st_mode) == 0o700
+    assert caplog.messages == ["Run 7 on this disk is another run than the one on Canvas; removed."]
+
+
+def test_a_writer_sets_its_own_damaged_run_aside(local: Store, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("WARNING", "canvas_reports_nb")
+    kept = keep(local, 7)
+    (kept.folder / f"{GRADES}.parquet").write_bytes(b"half")
+    with local.lock(URL, ACCOUNT, GRADES, 7):
+        assert local.verify(kept) is None
+    aside = kept.folder.with_name("7.damaged")
+    assert aside.is_dir()
+    assert caplog.messages == [f"Run 7 in the store was damaged; it was moved to {aside}."]
+
+
+def test_without_a_deadline_a_lock_is_given_up_after_five_minutes(
+    local: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = Steps()
+    local._waiter = Waiter(steps.clock, steps.sleep)
+    monkeypatch.setattr(store_module, "try_lock", lambda *_, **__: None)
+    with pytest.raises(StoreLockedError, match="Call again when it has finished"):
+        local._acquire(local.folder(URL, ACCOUNT, GRADES, 7), print, blocking=True)
+    assert steps.now == pytest.approx(300)
+
+
+def test_each_failure_of_the_disk_is_explained(
+    local: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = local.folder(URL, ACCOUNT, GRADES)
+    (folder / ".7.lock").mkdir(parents=True)
+    another = "\nChoose another folder with CANVAS_REPORTS_CACHE or store=."
+    in_use = os.strerror(errno.EISDIR)
+    with pytest.raises(StoreError) as caught, local.lock(URL, ACCOUNT, GRADES, 7):
+        pytest.fail("its lock is a folder")
+    assert str(caught.value) == f"Can't lock a run in the store at {local.path}: {in_use}.{another}"
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    monkeypatch.setattr(store_module.tempfile, "TemporaryFile", Raising(full))
+    with pytest.raises(StoreError) as caught:
+        local.check_writable(folder)
+    assert str(caught.value) == (
+        f"Can't write to the store at {local.path}: {full.strerror}."
+        "\nFree space there, or choose another folder with CANVAS_REPORTS_CACHE or store=."
+    )
+    monkeypatch.setattr(store_module, "read_run", lambda _: None)
+    with pytest.raises(StoreError) as caught:
+        keep(local, 8)
+    assert str(caught.value) == f"The store at {local.path} lost a run while it was written.\nCall again."
 
 
 def test_a_writer_gets_its_folder_again_if_the_store_was_cleared_while_it_waited(store: Store) -> None:
@@ -444,6 +523,13 @@ def test_a_store_that_cannot_be_made(tmp_path: Path) -> None:
 )
 def test_seconds(age: Any, expected: float) -> None:
     assert seconds(age) == expected
+
+
+@pytest.mark.parametrize("age", ["1 week", "", "d", "-1", "1.", ".5d", "7 d d", None, True, [7]])
+def test_another_age_is_rejected(age: Any) -> None:
+    with pytest.raises(ParameterError) as caught:
+        seconds(age)
+    assert str(caught.value) == f'Can\'t read {age!r} as an age.\nUse seconds, "7d", "12h" or a timedelta.'
 
 
 def test_runs_behind_a_link_are_neither_listed_nor_cleared(store: Store, tmp_path: Path) -> None:
@@ -609,7 +695,7 @@ def test_info_with_verify_notices_what_hid_its_time(local: Store, read: list[str
     assert local.verify(local.find(URL, ACCOUNT, GRADES, 7)) is not None
     assert local.info()["run_id"].tolist() == [7, 8, 9]
     assert read == []
-    with pytest.warns(ReportWarning, match="were set aside: 7, 8") as warned:
+    with pytest.warns(ReportWarning, match="^Files of these runs changed .* were set aside: 7, 8") as warned:
         assert local.info(verify=True)["run_id"].tolist() == [9]
     assert len(warned) == 1
     assert sorted(path.name for path in kept.folder.parent.glob("*.damaged")) == ["7.damaged", "8.damaged"]
