@@ -102,8 +102,16 @@ def test_a_list_with_its_own_names_and_an_export_without_overrides() -> None:
 def test_numbers_and_repeated_students_are_refused() -> None:
     with pytest.raises(ParameterError, match="are numbers"):
         compare_with_sis(GRADES, SIS.with_columns(pl.col("user_id").cast(pl.Int64)))
-    with pytest.raises(ParameterError, match="'001' in section 'S1' several times"):
-        compare_with_sis(GRADES, pl.concat([SIS, SIS.head(1)]))
+    twice, first = pl.concat([SIS, SIS.head(1)]), "The extract has user '001' in section 'S1' several times"
+    last = twice.height
+    for repeated, rows in (
+        (twice, f"1, {last}."),
+        (twice.vstack(SIS.slice(1, 1)), f"1, {last}. This is one of 2 such pairs."),
+        (pl.concat([SIS.head(1)] * 11), "1, 2, 3, 4, 5, 6, 7, 8, 9, 10."),
+    ):
+        with pytest.raises(ParameterError) as caught:
+            compare_with_sis(GRADES, repeated)
+        assert caught.value.message == f"{first}, in the rows {rows}"
     with pytest.raises(UnknownColumnError, match="compare_with_sis, in the extract, needs the column 'mark'"):
         compare_with_sis(GRADES, SIS, grade="mark")
 
