@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import canvas_reports_nb as crn
 from canvas_reports_nb import activity
+from canvas_reports_nb.analysis import alerts
 from canvas_reports_nb.exceptions import ParameterError, UnknownColumnError
 from canvas_reports_nb.frames.provenance import ATTRS_KEY
 
@@ -141,6 +142,15 @@ def test_reports_that_were_not_given_are_missing() -> None:
     assert found.quiet_courses.height == 0
     every = activity.alerts(TABLES, no_submissions=NOTHING, quiet=1)
     assert (every.height, every.quiet_courses.height) == (4, 0)
+
+
+def test_the_months_are_english_everywhere() -> None:
+    found = []
+    for month in range(1, 13):
+        silent = pa.table({"a": [1]}).to_pandas()
+        silent.attrs[ATTRS_KEY] = {"parameters": {"start_at": f"2026-{month:02}-03"}}
+        found.append(alerts._silence(silent).removeprefix("not seen since 3 "))
+    assert found == ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import errno
 import sys
 import zipfile
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from canvas_reports_nb.exceptions import NotAReportError, ReportWarning
+from canvas_reports_nb.exceptions import DamagedFileError, MissingFileError, NotAReportError, ReportWarning
 from canvas_reports_nb.frames import derive, parquet, reading
 from canvas_reports_nb.frames.provenance import Provenance
 
@@ -123,3 +124,32 @@ def test_a_dask_worker_is_asked_only_from_outside_and_if_it_can_be_waited_for(
         assert parquet._dask_client() is wanted
     monkeypatch.delitem(sys.modules, "distributed")
     assert parquet._dask_client() is None
+
+
+@pytest.mark.parametrize(
+    ("error", "is_final"),
+    [
+        (DamagedFileError("raw.zip is damaged."), True),
+        (NotAReportError("raw.csv is a picture."), True),
+        (MissingFileError("There is no file 'raw.csv' in this folder."), False),
+        (OSError(errno.ENOSPC, "No space left on device"), False),
+        (RuntimeError("lost its worker"), False),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_is_wrong_with_the_file_is_not_the_fault_of_a_worker(
+    error: Exception, is_final: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail() -> Any:
+        raise error
+
+    client = SimpleNamespace(submit=lambda *_, **__: SimpleNamespace(result=fail))
+    known = Provenance(run_id=7)
+    with pytest.raises(type(error)) if is_final else nullcontext():
+        made = parquet._derive_on_worker(client, tmp_path / "raw.csv", tmp_path, known, {})
+        assert made is None
+    kind = "FileNotFoundError" if isinstance(error, FileNotFoundError) else type(error).__name__
+    assert [text for text in caplog.messages if "Dask" in text] == (
+        [] if is_final else [f"no Dask worker could convert run 7 ({kind}: {error}); converting it here"]
+    )
+    assert not list(tmp_path.iterdir())

@@ -14,6 +14,7 @@ from canvas_reports_nb.frames.provenance import ATTRS_KEY
 from tests.unit.analysis.charts.samples import (
     ENROLLMENTS,
     STORAGE,
+    TABLES,
     export,
     provisioned,
     runs,
@@ -163,3 +164,18 @@ def test_the_median_stays_above_the_bars():
     ax.figure.draw_without_rendering()
     (word,) = ax.texts
     assert all(word.get_window_extent().y0 >= bar.get_window_extent().y1 for bar in ax.patches)
+
+
+@pytest.mark.parametrize(
+    ("draw", "shown"),
+    [
+        (lambda: charts.grade_distribution(LONG), [0]),
+        (lambda: charts.storage_pareto(STORAGE), [0]),
+        (lambda: charts.enrollments_over_terms(TABLES), [0, 1]),
+        (lambda: charts.run_durations(runs(3)), [1, 0]),
+    ],
+    ids=["grades", "storage", "terms", "runs"],
+)
+def test_bars_have_the_first_colors(draw, shown):
+    wanted = [mpl.colors.to_rgba(look.LIGHT.colors[place]) for place in shown]
+    assert list(dict.fromkeys(bar.get_facecolor() for bar in draw().patches)) == wanted

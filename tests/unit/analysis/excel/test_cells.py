@@ -204,6 +204,7 @@ def test_other_times(written: Written) -> None:
     }
     formats = [cell.number_format for cell in book.sheet()[2]]
     assert formats == ["yyyy-mm-dd hh:mm", "yyyy-mm-dd", "hh:mm:ss", "[h]:mm:ss"]
+    assert book.values("Columns")["Written as"] == ["time", "date", "time of day", "duration"]
 
 
 def test_number_formats(written: Written) -> None:
@@ -232,6 +233,17 @@ def test_number_formats(written: Written) -> None:
         "is late": "General",
     }
     assert all(cells[1].value is None for name, cells in book.columns().items() if name not in {"low", "fte"})
+    described = book.values("Columns")
+    assert dict(zip(described["Column"], described["Written as"], strict=True)) == {
+        "dfw": "share",
+        "low": "share",
+        "final score": "number",
+        "fte": "number",
+        "students": "whole number",
+        "counted": "whole number",
+        "canvas_course_id": "number",
+        "is late": "true or false",
+    }
     low = written(frame[["low"]].assign(n=1), name="b.xlsx").columns()["low"][0]
     assert low.number_format == "#,##0.00", "only beside a share is it one"
 

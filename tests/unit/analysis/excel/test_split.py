@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 import canvas_reports_nb as crn
+from canvas_reports_nb.analysis.excel import split
 
 RUN = {
     "run_id": 7,
@@ -154,6 +155,22 @@ def test_a_list_gives_the_reasons(missing: pd.DataFrame) -> None:
     assert made.to_numpy().tolist() == [["bea@example.edu", "Bea", 1, "NURS 1 (unpublished)"]]
     students = pd.DataFrame({"name": ["Ng, Bea", None], "email": ["b@example.edu", "c@example.edu"]})
     assert crn.mail_list(students)["First name"].fillna("").tolist() == ["Bea", ""]
+
+
+def test_columns_are_chosen_in_the_documented_order() -> None:
+    names = "course, course name, course_name, short_name, long_name, name, section, section name"
+    items, addresses = names.split(", "), ["emails", "first_email", "email"]
+    columns = {name: [name] for name in (*items, *addresses)}
+    for at in range(len(items)):
+        made = crn.mail_list(pl.DataFrame(columns).drop(items[:at]))
+        assert made["List"].to_list() == [items[at]]
+    for at in range(len(addresses)):
+        made = crn.mail_list(pl.DataFrame(columns).drop(addresses[:at]))
+        assert made["To"].to_list() == [addresses[at]]
+    terms = {name: [name] for name in ("term sis", "term_id", "sis_term_id", "term")}
+    for at, name in enumerate(terms):
+        made = split._file_names(pl.DataFrame(terms).drop(list(terms)[:at]), "x", "UTC")
+        assert made == f"{name.replace(' ', '-').replace('_', '-')}_x_{{}}.xlsx"
 
 
 @pytest.mark.parametrize(

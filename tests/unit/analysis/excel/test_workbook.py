@@ -70,6 +70,37 @@ def test_sheets_and_read_me(written: Written) -> None:
     assert derived["Personal"] == [False, True]
 
 
+def test_few_values_are_counted_and_remarks_are_kept(written: Written) -> None:
+    frame = pd.DataFrame({"reason": [f"r{n:02}" for n in range(20)] + ["r00"], "n": range(21)})
+    frame["finding"], frame["status"] = [f"f{n}" for n in range(21)], None
+    frame.attrs["canvas_report"] = {"notes": {"n": "kept as text: row 3 holds 'x'"}}
+    book = written(frame)
+    summary = book.values("Summary")
+    assert list(zip(summary["Column"], summary["Value"], summary["Rows"], strict=True)) == [
+        (None, None, 21),
+        ("reason", "r00", 2),
+        *(("reason", f"r{n:02}", 1) for n in range(1, 20)),
+    ]
+    assert list(described := book.values("Columns")) == [
+        *("Sheet", "Column", "Written as", "Personal", "Education record", "Meaning", "Values", "Remark"),
+        "Name in the data",
+    ]
+    assert dict(zip(described["Column"], described["Remark"], strict=True))["n"] == (
+        "kept as text: row 3 holds 'x'"
+    )
+    assert book.text("Remark") == ["Data, n: kept as text: row 3 holds 'x'"]
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_a_sheet_holds_a_million_rows_and_a_few(lazy: bool) -> None:
+    frame = pl.DataFrame({"a": pl.repeat(0, 1_048_576, eager=True)})
+    largest, larger = frame[1:], frame
+    (made,) = workbook._sheets({"a": largest.lazy() if lazy else largest}, "UTC")
+    assert made.rows == 1_048_575
+    with pytest.raises(crn.exceptions.ParameterError, match="has 1,048,576 rows; a sheet of Excel holds"):
+        workbook._sheets({"a": larger.lazy() if lazy else larger}, "UTC")
+
+
 def test_a_published_table_is_not_called_confidential(written: Written) -> None:
     frame = pd.DataFrame({"course": ["A", "B", "C"], "n": [3, 19, 40], "success": [0.67, 0.6, 0.8]})
     book = written(crn.publish(frame))
