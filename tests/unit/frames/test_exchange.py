@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from canvas_reports_nb.exceptions import ParameterError, UnknownColumnError
+from canvas_reports_nb.frames import exchange
 from canvas_reports_nb.frames.engines import to_pandas
 from canvas_reports_nb.frames.exchange import (
     LOWEST_PSEUDONYM,
@@ -275,3 +276,39 @@ def test_rows_are_taken_by_number_in_many_pieces() -> None:
     for name, wanted in (("id", [9, None, None, 7]), ("login", ["007", None, None, "Ada"])):
         assert pa.array(taken[name]).to_pylist() == wanted * 20_000
     assert take_rows(frame, rows[:0])["name"].tolist() == []
+
+
+IDS = pl.LazyFrame({"id": [7], "text": ["7"], "when": ["soon"], "empty": [None]})
+BOTH = "Read both frames with read_report, and pseudonymize both or neither, with one key."
+NOTES = "crn.provenance(frame)['notes']"
+MESSAGES: list[tuple[Callable[[], object], str]] = [
+    (lambda: exchange.as_list(7), "Expected texts, not 7.\nGive a text or a list of texts."),
+    (lambda: exchange.as_list(["a", b"b"]), "Expected texts, not b'b'.\nGive a text or a list of texts."),
+    (lambda: exchange.as_list(["a", ["x" * 57]]), "Expected texts, not a list.\nGive a text or a list of texts."),
+    (lambda: exchange.check_kinds("a number", int, a=1, b="x" * 58), f"Can't use {'x' * 58!r} as b=.\nGive a number."),
+    (lambda: exchange.check_kinds("a number", int, b="x" * 59), "Can't use a str as b=.\nGive a number."),
+    *((lambda zone=zone: exchange.check_zone(zone),
+       f'Unknown time zone {zone!r}.\nUse an IANA name, such as "America/Denver" or "UTC".')
+      for zone in ("Mountain Time", "", None, 7)),
+    (lambda: exchange.require_times(IDS, ["empty", "when"], "This"),
+     f"This needs times in 'when', which is String here.\nLook in {NOTES} for the cell that kept the column as text."),
+    (lambda: require_columns(IDS, ["id"], "This", numbers=["id", "empty", "text", "when"]),
+     ("This needs numbers in 'text', 'when', which is String here.\n"
+     f"A column stays text if a cell is not a number. {NOTES} names the cell.")),
+    (lambda: check_joinable(IDS, "id", IDS, "text"),
+     f"The ids 'id' (Int64) and 'text' (String) can't be matched.\n{BOTH}"),
+    (lambda: check_joinable(IDS, "id", IDS.select(pl.lit(LOWEST_PSEUDONYM).alias("user")), "user", made_of=[]),
+     f"The ids 'user' are pseudonyms and 'id' are not, so they can't be matched.\n{BOTH}"),
+    (lambda: to_lazy(7), ("Expected a frame, not int.\nPass a pandas, polars, Arrow or Dask frame, "
+     "such as read_report returns, or a DuckDB relation.")),
+    (lambda: to_lazy(pd.DataFrame([[1, 2, 3, 4, 5]], columns=list("abcab"))),
+     ("Several columns of the frame are called 'a', 'b'.\n"
+     "Rename or drop all but one of each; in pandas: frame.loc[:, ~frame.columns.duplicated()].")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("call", "message"), MESSAGES, ids=range(len(MESSAGES)))
+def test_each_wrong_argument_is_explained(call: Callable[[], object], message: str) -> None:
+    with pytest.raises(ParameterError) as caught:
+        call()
+    assert str(caught.value) == message

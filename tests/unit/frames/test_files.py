@@ -17,6 +17,7 @@ import pytest
 import canvas_reports_nb as crn
 from canvas_reports_nb import exceptions as exc
 from canvas_reports_nb.catalog.schemas import reports, schema
+from canvas_reports_nb.typing import TEXT
 
 ACCESS = b'user id,user sis id,user name,last access at,last ip\n7,007,"Ng, Bea",2026-03-02T09:14:07-07:00,192.0.2.1\n'
 
@@ -325,7 +326,7 @@ def test_utf_32_and_an_encoding_that_does_not_fit() -> None:
     text = "user id,user name,last activity at\n7,Ünal,\n"
     assert crn.read_file(text.encode("utf-32"))["user name"].tolist() == ["Ünal"]
     for read in (crn.read_file, crn.check_file):
-        with pytest.raises(exc.DamagedFileError, match="can't be read as utf-16"):
+        with pytest.raises(exc.DamagedFileError, match=r"can't be read as utf-16: .*\.\nLeave out encoding="):
             read(text.encode(), encoding="utf-16")
 
 
@@ -385,6 +386,11 @@ def test_a_column_written_only_under_a_condition_is_not_missing() -> None:
         if not column.when
     ]
     assert set(found_in(names, "grade_export_csv").values()) == {"as expected"}
+    whole = schema("grade_export_csv").tables["grade_export_csv"].columns
+    checked = crn.check_file(",".join(column.name for column in whole).encode(), "grade_export_csv")
+    texts = dict.fromkeys(("table", "column", "found", "expected"), TEXT)
+    assert checked.dtypes.to_dict() == {**texts, "position": pd.Int64Dtype(), "when": TEXT}
+    assert checked["when"].fillna("").tolist() == [column.when or "" for column in whole]
 
 
 def test_every_member_of_a_zip_is_checked() -> None:

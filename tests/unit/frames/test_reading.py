@@ -394,7 +394,16 @@ OTHERS = ["Jos\u00e9", "Zo\u00eb", "\u00d1and\u00fa", "\u00c5sa", "M\u00fcller"]
     ("others", "utf8", "is_utf8"),
     [
         (OTHERS * 5, [], False),
-        (OTHERS * 5, ["CAF\u00c9\u2019S"], False),  # in Windows-1252, its last two letters are also UTF-8
+        # In Windows-1252, any of these capitals and the character after it are also UTF-8.
+        (OTHERS * 5, [f"CAF{chr(capital)}\u2019S" for capital in range(0xC4, 0xE0)], False),
+        (
+            OTHERS * 5,
+            [
+                f"CAF\u00c9{mark}"
+                for mark in "\u2026\u2018\u2019\u201c\u201d\u2013\u2014\u2122\xa0\xaa\xab\xad\xae\xb0\xb7\xba\xbb"
+            ],
+            False,
+        ),
         (["M\u00fcller"], ["CAF\u00c9\u2019S"], False),
         (OTHERS, ["Jos\u00e9"], True),
         (OTHERS * 5, OTHERS, True),
