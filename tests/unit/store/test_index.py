@@ -64,6 +64,39 @@ def test_only_the_sidecars_of_equal_runs_are_read(store: Store, parsed: list[str
     assert sorted(map(int, parsed)) == sorted(expected(1) * 2)
 
 
+def test_an_index_is_read_once_and_then_only_its_new_lines(
+    store: Store, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, entries_in = [], index._entries_in
+
+    def counted(path: Path, offset: int) -> list[index.Entry]:
+        read.append(offset)
+        return entries_in(path, offset)
+
+    monkeypatch.setattr(index, "_entries_in", counted)
+    opened, size = Store(store.path), file.stat().st_size
+    assert [found(opened, term) for term in (0, 1, 1)] == [expected(term) for term in (0, 1, 1)]
+    assert read == [0]
+    keep(store, 13, age=0, enrollment_term_id="1")
+    assert found(opened, 1) == [13, *expected(1)]
+    assert read == [0, size]
+    shutil.copy(file, file.with_name("copy")).replace(file)
+    assert found(opened, 1) == [13, *expected(1)]
+    assert read == [0, size, 0], "another file, even if it begins like the one before"
+
+
+@pytest.mark.parametrize(("spare", "is_kept"), [(112, True), (113, False)])
+def test_lines_of_removed_runs_stay_up_to_a_limit(
+    store: Store, file: Path, spare: int, is_kept: bool
+) -> None:
+    gone = (index.Entry(str(n), "0" * 16, 1, "-") for n in range(1000, 1000 + spare))
+    file.write_bytes(file.read_bytes() + index._text(gone))
+    before = file.stat().st_ino
+    assert found(Store(store.path), 1) == expected(1)
+    assert (file.stat().st_ino == before) == is_kept
+    assert is_kept or len(file.read_bytes().splitlines()) == len(RUNS)
+
+
 def test_the_limit_is_kept_without_reading_sidecars(
     store: Store, parsed: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
