@@ -187,6 +187,7 @@ def test_equal_rows_run_once_and_are_stacked_once(canvas: Any, recorder: Any) ->
     assert len(frame) == sum(map(len, alone))
     assert result.status["state"].tolist() == ["done"] * 4
     assert recorder.events[0].text == "2 runs (2 rows repeat others): 2 to start"
+    assert {event.report for event in recorder.events} == {"read_reports"}
 
 
 def test_existing_runs_are_reused_and_counted_in_one_line(canvas: Any, recorder: Any) -> None:

@@ -63,5 +63,12 @@ def test_windows_of_a_short_period_are_one_run(canvas: Callable[..., Any]) -> No
     found = connection.read_report(REPORT, windows=True, start_at="2026-02-06", end_at="2026-02-20", **QUIET)
     assert found.attrs["canvas_report"]["run_id"]
     assert connection.starts() == 1
+    longer: dict[str, Any] = {"windows": True, "start_at": "2026-02-04", "end_at": "2026-02-20"}
+    two = connection.read_report(REPORT, **longer, **QUIET)
+    assert len(two.attrs["canvas_report"]["runs"]) == connection.starts() - 1 == 2
+    assert connection.read_report(REPORT, offline=True, **longer).equals(two)
+    with pytest.raises(ex.NotStoredError):
+        connection.read_report(REPORT, offline=True, max_age=0, **longer)
+    assert connection.starts() == 3
     with pytest.raises(ex.ParameterError, match="no other report"):
         connection.read_report("grade_export_csv", windows=True)

@@ -247,6 +247,8 @@ def test_invalid_parameters_are_rejected_before_the_start(
         check(report, given_, ["enrollment_term_id"] if report == GRADES else [])
     assert hint in str(caught.value)
     assert caught.value.report == report  # type: ignore[attr-defined]
+    names = set(given_) if error is InvalidChoiceError else {None}
+    assert caught.value.parameter in names, "the form marks its field"  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(

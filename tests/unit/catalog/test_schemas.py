@@ -11,6 +11,7 @@ from canvas_reports_nb.catalog.schemas import (
     COMMON_PARAMETERS,
     KINDS,
     Column,
+    Parameter,
     Table,
     hosted_reports,
     reports,
@@ -52,11 +53,32 @@ def test_the_loader_returns_everything_in_a_file(report):
     assert (known.report, known.title, known.output) == (report, raw["title"], raw["output"])
     assert list(known.parameters) == list(raw["parameters"])
     assert list(known.tables) == list(raw["tables"])
+    for name, parameter in known.parameters.items():
+        check(parameter, {"name": name, **raw["parameters"][name]})
     for name, table in known.tables.items():
-        assert table.name == name
-        for column, source in zip(table.columns, raw["tables"][name]["columns"], strict=True):
-            loaded = {field: getattr(column, field) for field in source}
-            assert loaded == {k: tuple(v) if isinstance(v, list) else v for k, v in source.items()}
+        source = raw["tables"][name]
+        check(table, {"name": name, "report": report, **source})
+        for column, described in zip(table.columns, source["columns"], strict=True):
+            check(column, described)
+
+
+# What a file leaves out where it is as usual.
+USUAL = {
+    Parameter: {"choices": None, "advertised": True, "aliases": (), "when": None, "selects_table": None},
+    Table: {"older_key": None, "ragged": False, "one_cell_results": ()},
+    Column: {"personal": False, "education_record": False, "when": None, "values": None, "open": False}
+    | {"words": ()},
+}
+
+
+def check(thing, source) -> None:
+    """Compare all fields of a description with those of the file."""
+    for field, value in {**USUAL[type(thing)], **source}.items():
+        if field not in {"columns", "pattern", "older_headers"}:
+            assert getattr(thing, field) == (tuple(value) if isinstance(value, list) else value)
+    if isinstance(thing, Table):
+        assert (thing.dynamic is not None) == ("pattern" in source)
+        assert list(map(list, thing.older_headers)) == source.get("older_headers", [])
 
 
 @pytest.mark.parametrize("case", COLUMNS, ids=of)

@@ -10,6 +10,7 @@ import pytest
 
 from canvas_reports_nb.canvas_api.models import ReportRun
 from canvas_reports_nb.catalog.query import Query
+from canvas_reports_nb.deadline import Waiter
 from canvas_reports_nb.runs.ledger import Ledger
 
 GRADES, DAY = "grade_export_csv", 24 * 3600
@@ -89,3 +90,23 @@ def test_a_ledger_that_cannot_be_written_does_not_stop_the_run(
     ledger.note(run(7), query())
     assert "could not be noted" in caplog.text
     assert list(ledger.equal(query())) == []
+
+
+@pytest.mark.parametrize(("timeout", "waited"), [(20, 20), (0, 0), (None, 300), (1000, 300)])
+def test_a_start_waits_for_an_equal_one_until_its_deadline_or_five_minutes(
+    ledger: Ledger, timeout: float | None, waited: float
+) -> None:
+    now = [0.0]
+
+    def sleep(seconds: float) -> None:
+        now[0] += 100 * seconds
+
+    waiter = Waiter(lambda: now[0], sleep)
+    with ledger.lock(query(), waiter):
+        with ledger.lock(query(enrollment_term_id=12), waiter):
+            assert now[0] == 0
+        with waiter.limit(timeout), ledger.lock(query(), waiter):
+            assert waited <= now[0] <= waited + 20
+    before = now[0]
+    with ledger.lock(query(), waiter):
+        assert now[0] == before, "the lock was released"

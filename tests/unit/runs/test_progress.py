@@ -153,7 +153,8 @@ def test_log_lines_appear_once(
     monkeypatch.setattr(package, "propagate", False)  # pytest itself listens at the root
     handler = logging.StreamHandler(heard)
     if level is not None:
-        monkeypatch.setattr(package, "level", level)
+        handler.setLevel(level)
+        monkeypatch.setattr(package, "level", logging.INFO)
         monkeypatch.setattr(package, "handlers", [*package.handlers, handler])
     logging.getLogger("canvas_reports_nb.runs.progress")._cache.clear()
     sink = resolve(argument)
@@ -172,6 +173,7 @@ def test_a_bar_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
     assert out == ""
     for shown in ("starting a new run", f"{GRADES} #7", "42%", "50%", "100%", "30,000 rows"):
         assert shown in err
+    assert all(err.count(event.sentence) == 1 for event in EVENTS[1:-1]), "each event is drawn once"
 
 
 def test_a_null_sink_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:
