@@ -139,8 +139,7 @@ def to_excel(
         tempfile.TemporaryDirectory(dir=target.parent, prefix=".workbook.") as folder,
     ):
         part = Path(folder) / target.name
-        settings = {"tmpdir": folder, "strings_to_urls": False, "strings_to_formulas": False}
-        with xlsxwriter.Workbook(part, settings) as book:
+        with xlsxwriter.Workbook(part, {"tmpdir": folder}) as book:
             writer = _Writer(book, sheets, protect=protect)
             writer.write_readme(question, readme_rows(sheets, zone, notes, author, about_zone=about_zone))
             writer.write_tables()

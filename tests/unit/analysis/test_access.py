@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from canvas_reports_nb import access
+from canvas_reports_nb.analysis import access as access_module
 from canvas_reports_nb.exceptions import ParameterError, UnknownColumnError
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
@@ -350,3 +351,20 @@ def test_tools_give_what_sql_gives(oracle: Any, larger: Callable[..., dict[str, 
         report=report,
     )
     oracle.check(found.select(wanted[0]), wanted)
+
+
+def test_any_time_is_the_same_moment_in_utc() -> None:
+    moment = datetime(2026, 3, 2, tzinfo=UTC)
+    aware = pl.Series([moment], dtype=pl.Datetime("ms", "UTC"))
+    for times in (
+        aware,
+        aware.dt.convert_time_zone("America/Denver"),
+        aware.dt.replace_time_zone(None),
+        pl.Series([moment.date()]),
+        pl.Series(["2026-03-02T00:00:00Z"]),
+        pl.Series([None]),
+    ):
+        rows = pl.DataFrame({"at": times})
+        found = rows.select(access_module._time(rows.schema, "at")).to_series()
+        assert found.dtype == TIME
+        assert found.to_list() == [None if times.dtype == pl.Null else moment]

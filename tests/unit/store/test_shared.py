@@ -152,6 +152,21 @@ def test_only_the_sidecars_of_equal_shared_runs_are_read(disk: Any, there: Any) 
     assert len(other._shared._sidecars) == 3
 
 
+def test_a_sidecar_that_could_not_be_read_once_is_read_again(
+    disk: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep(disk("one"), 7)
+    other = disk("other")
+
+    def fail_as_buckets_do(_: Any, names: list[str], on_error: str = "raise") -> dict[str, Exception]:
+        return {name: TimeoutError() for name in names if on_error != "omit"}
+
+    with monkeypatch.context() as gone:
+        gone.setattr(type(other._shared.files), "cat", fail_as_buckets_do)
+        assert other.find(*RUN) is None
+    assert other.find(*RUN) is not None
+
+
 def test_info_shows_where_a_run_is(disk: Any) -> None:
     one, other = disk("one"), disk("other")
     empty = one.info()

@@ -19,6 +19,7 @@ from tests.unit.analysis.charts.samples import (
     history,
     kind,
     runs,
+    ticks,
 )
 
 EMPTY = [
@@ -103,3 +104,42 @@ def test_the_accessor_draws_the_same_chart(chart, frame, name):
     shown = kind(frame, name)
     drawn = getattr(shown.canvas.plot, chart)()
     assert charts.alt_text(drawn) == charts.alt_text(getattr(charts, chart)(frame))
+
+
+SCORED = "score (effective), %", "grades"
+AXES = [
+    (lambda: charts.grade_distribution(GRADES), [(*SCORED, [*map(str, range(0, 101, 10))], None)]),
+    (
+        lambda: charts.grade_distribution(export([-20.0, 130.0])),
+        [(*SCORED, ["0", "25", "50", "75", "100", "125"], None)],
+    ),
+    (
+        lambda: charts.dfw_by_course(GOOD, minimum=1),
+        [("", "", [f"{n}%" for n in range(0, 101, 20)], ["Welding (2)"])],
+    ),
+    (
+        lambda: charts.role_by_state(ENROLLMENTS),
+        [
+            ("", "", ["active", "deleted"], ["student", "Auditor", "teacher"]),
+            ("", "enrollments", [], ["1", "3"]),
+        ],
+    ),
+    (
+        lambda: charts.role_by_state(pl.concat([pl.from_pandas(ENROLLMENTS)] * 90)),
+        [("", "", ["active", "deleted"], None), ("", "enrollments", [], ["1", "10", "100", "270"])],
+    ),
+    (
+        lambda: charts.last_access_calendar(ACCESS),
+        [("", "", None, ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]), ("", "people", [], ["2"])],
+    ),
+]
+
+
+@pytest.mark.parametrize(("draw", "wanted"), AXES, ids=range(len(AXES)))
+def test_the_axes_have_names_and_round_numbers(draw, wanted):
+    drawn = draw().get_figure(root=True).axes
+    assert len(drawn) == len(wanted)
+    for ax, (across, up, below, beside) in zip(drawn, wanted, strict=True):
+        assert (ax.get_xlabel(), ax.get_ylabel()) == (across, up)
+        assert below in (None, ticks(ax.xaxis))
+        assert beside in (None, ticks(ax.yaxis))

@@ -91,3 +91,12 @@ def test_a_missing_column_error_lists_the_columns_of_the_given_frame(
     with pytest.raises(UnknownColumnError) as caught:
         ask(frame)
     assert caught.value.hint.endswith("The frame has: full_name, Course Id.")
+
+
+def test_the_first_state_of_the_list_is_kept_whatever_its_section() -> None:
+    states = ["active", "concluded", "inactive", "deleted", "rejected"]
+    for at in range(len(states)):
+        for later in states[at + 1 :]:
+            ids = {"student id": [7, 7], "course id": [1, 1], "section id": [1, 2]}
+            frame = pl.DataFrame({**ids, "enrollment state": [later, states[at]]})
+            assert crn.grades.one_per_student(frame)["enrollment state"].to_list() == [states[at]]
