@@ -49,6 +49,10 @@ class Runs:
     def forget(self, _report: str, run_id: int) -> None:
         self.forgotten.append(run_id)
 
+    def decide(self, _query: Query, max_age: float, history: Any) -> tuple[Decision, set[int]]:
+        assert max_age == 0, "a new run"
+        return Decision("start", "", usual=(1.0, 2.0)), {run.id for run in history()}
+
     def begin(self, query: Query, known: Any) -> tuple[ReportRun, bool]:
         self.known = set(known)
         return replace(RUN, id=max(self.known, default=0) + 1), self.is_joined
@@ -140,6 +144,18 @@ def test_after_the_last_choice_a_run_is_started_and_not_passed_over() -> None:
     each.runs.is_joined = True  # type: ignore[misc]
     each.start()
     assert (each.may_pass_over, each.is_ours) == (True, False)
+
+
+def test_a_new_run_is_started_beside_an_equal_one() -> None:
+    each = pending()
+    assert each.begin([replace(RUN, id=8)]).id == 9
+    assert (each.run and each.run.id, each.is_ours, each.usual) == (9, True, (1.0, 2.0))
+
+
+def test_a_stored_run_is_taken_at_once() -> None:
+    each = pending()
+    each.take(Decision("stored", "", stored=stored()), frozenset())
+    assert (each.is_finished, each.result, each.rows, each.may_pass_over) == (True, stored(), 1234, False)
 
 
 @pytest.mark.parametrize(
