@@ -24,6 +24,7 @@ from canvas_reports_nb.exceptions import (
 )
 from canvas_reports_nb.frames.provenance import Provenance
 from canvas_reports_nb.settings import Settings, shared_address, store_root
+from canvas_reports_nb.store import store as store_module
 from canvas_reports_nb.store.shared import SharedStore, open_store
 from canvas_reports_nb.store.store import Store
 from canvas_reports_nb.store.stored_run import ReportResult
@@ -150,6 +151,25 @@ def test_only_the_sidecars_of_equal_shared_runs_are_read(disk: Any, there: Any) 
     assert len(other._shared._sidecars) == 2
     assert other.equal(URL, ACCOUNT, GRADES, key_of(GRADES, {"enrollment_term_id": "0"}))
     assert len(other._shared._sidecars) == 3
+
+
+def test_a_copy_that_another_process_is_making_is_waited_for(
+    disk: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "canvas_reports_nb")
+    keep(disk("one"), 7)
+    other, pauses, try_lock = disk("other"), [], store_module.try_lock
+    found, other._waiter = other.find(*RUN), Waiter(NOW.timestamp, pauses.append)
+    monkeypatch.setattr(store_module, "try_lock", lambda *a, **k: try_lock(*a, **k) if pauses else None)
+    assert other.verify(found) is not None
+    assert pauses == [0.1]
+    assert caplog.messages[0] == "Waiting for another process that is downloading run 7 ..."
+
+
+def test_a_list_of_runs_reads_no_file_unasked(disk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    keep(store := disk("one"), 7)
+    monkeypatch.setattr(ReportResult, "is_intact", lambda _: pytest.fail("it was read"))
+    assert store.info()["run_id"].tolist() == [7]
 
 
 def test_a_sidecar_that_could_not_be_read_once_is_read_again(

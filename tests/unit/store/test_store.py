@@ -8,9 +8,11 @@ import shutil
 import stat
 import threading
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
@@ -207,6 +209,17 @@ def test_no_sidecar_breaks_the_store(local: Store, facts: dict[str, Any]) -> Non
         (folder / "run.json").write_text(json.dumps(facts))
     assert len(local.info()) == len(list(local.runs()))
     assert len(local.equal(URL, ACCOUNT, GRADES, key_of(GRADES, {}))) <= 1
+
+
+def test_a_sidecar_without_times_and_with_the_largest_numbers(local: Store) -> None:
+    kept = keep(local, 7)
+    timeless = replace(
+        kept, facts={**kept.facts, "provenance": {**kept.facts["provenance"], "ended_at": None}}
+    )
+    assert timeless.finished_at == datetime(1970, 1, 1, tzinfo=UTC)
+    for name, bound in (("run_id", 2**63), ("rows", 2**53)):
+        for number, is_valid in ((bound - 1, True), (1 - bound, True), (bound, False), (-bound, False)):
+            assert stored_run._has_valid_types(timeless.origin.replace(**{name: number})) is is_valid
 
 
 def test_a_file_among_the_runs_is_skipped(store: Store) -> None:
@@ -461,13 +474,15 @@ def test_each_failure_of_the_disk_is_explained(
         pytest.fail("its lock is a folder")
     assert str(caught.value) == f"Can't lock a run in the store at {local.path}: {in_use}.{another}"
     full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    monkeypatch.setattr(store_module.tempfile, "TemporaryFile", Raising(full))
-    with pytest.raises(StoreError) as caught:
-        local.check_writable(folder)
-    assert str(caught.value) == (
-        f"Can't write to the store at {local.path}: {full.strerror}."
-        "\nFree space there, or choose another folder with CANVAS_REPORTS_CACHE or store=."
-    )
+    file = nullcontext(SimpleNamespace(write=Raising(full)))  # a full disk still makes an empty file
+    for made in (Raising(full), lambda **_: file):
+        monkeypatch.setattr(store_module.tempfile, "TemporaryFile", made)
+        with pytest.raises(StoreError) as caught:
+            local.check_writable(folder)
+        assert str(caught.value) == (
+            f"Can't write to the store at {local.path}: {full.strerror}."
+            "\nFree space there, or choose another folder with CANVAS_REPORTS_CACHE or store=."
+        )
     monkeypatch.setattr(store_module, "read_run", lambda _: None)
     with pytest.raises(StoreError) as caught:
         keep(local, 8)
