@@ -116,6 +116,7 @@ def test_the_table_counts_the_states_and_the_progress() -> None:
 )
 def test_the_times_of_a_wait(status: str, more: dict[str, Any], queued: float, running: float) -> None:
     shown = waiting_event(pending(usual=(1.0, 2.0)), replace(RUN, status=status, **more), 30.0, 5.0)
+    assert (shown.stage, shown.status, shown.run_id) == ("waiting", status, 7)
     assert (shown.queued, shown.running, shown.next_poll) == (queued, running, 5.0)
     assert (shown.fraction, shown.rows, shown.usual) == (0.42, 99, (1.0, 2.0))
     assert waiting_event(pending(usual=()), replace(RUN, progress=None), 1.0, 5.0).usual is None

@@ -14,7 +14,16 @@ from canvas_reports_nb import exceptions as exc
 from canvas_reports_nb.canvas_api.models import ReportRun
 from canvas_reports_nb.exceptions import ConfigurationError
 from canvas_reports_nb.notebook.progress_bar import WidgetSink
-from canvas_reports_nb.runs.progress import LogSink, NullSink, ProgressEvent, TqdmSink, ended, resolve, span
+from canvas_reports_nb.runs.progress import (
+    ENDS,
+    LogSink,
+    NullSink,
+    ProgressEvent,
+    TqdmSink,
+    ended,
+    resolve,
+    span,
+)
 
 GRADES = "grade_export_csv"
 EVENTS = [
@@ -86,6 +95,22 @@ def test_sentences(event: ProgressEvent, sentence: str) -> None:
 def test_what_is_left_and_done(facts: dict[str, Any], left: float | None, share: float | None) -> None:
     shown = ProgressEvent(**{"stage": "waiting", "report": GRADES, "run_id": 7, "status": "running", **facts})
     assert (shown.left, shown.share) == (left, share)
+
+
+def test_the_steps_of_a_run() -> None:
+    waits = [ProgressEvent("waiting", GRADES, 7, status) for status in ("created", "running", "compiling")]
+    loads = [ProgressEvent(stage, GRADES, 7, "complete") for stage in ("downloading", "reading")]
+    assert [event.step for event in (*waits, *loads)] == [f"step {number} of 5" for number in range(1, 6)]
+    assert [event.state for event in waits] == ["waiting in Canvas's queue", "running", "preparing the file"]
+    others = [ProgressEvent("waiting", GRADES, 7, "shelving"), *(ProgressEvent(end, GRADES) for end in ENDS)]
+    assert {event.step for event in others} == {""}
+
+
+@pytest.mark.parametrize(
+    ("usual", "words"), [((90, 119), "90 to 119 s"), ((60, 120), "1 to 2 min"), ((7, 7.4), "7 s")]
+)
+def test_how_long_earlier_runs_took(usual: tuple[float, float], words: str) -> None:
+    assert replace(EVENTS[1], usual=usual).facts[-1] == f"earlier runs took {words}"
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,16 @@ def test_the_terminal_shows_a_bar_and_the_active_runs(capsys: pytest.CaptureFixt
     assert f"{GRADES}14" not in err, "waiting runs are only counted"
 
 
+def test_the_terminal_has_twelve_aligned_lines_at_most(capsys: pytest.CaptureFixture[str]) -> None:
+    sink = TqdmSink()
+    sink.show(EVENTS[2])
+    lines = [line for line in capsys.readouterr().err.replace("\r", "\n").split("\n") if GRADES in line]
+    sink.close()
+    assert [line.split()[1] for line in lines] == [f"enrollment_term_id={term}" for term in range(12)]
+    assert len({line.index("61 s") for line in lines}) == 1
+    assert len({line.index("running" if "running" in line else "queued") for line in lines}) == 1
+
+
 def test_the_widget_shows_a_table_of_all_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     displayed: list[Any] = []
     monkeypatch.setattr(
