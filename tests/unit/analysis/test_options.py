@@ -85,6 +85,9 @@ def cases() -> list[tuple[Callable[[], object], str]]:
         (lambda: unwrap(provisioning.contacts)(ANY, per="term"), "Unknown per 'term'.\nUse \"course\" or \"section\"."),
         (lambda: unwrap(provisioning.section_sizes)(ANY, crosslists="both"),
          "Unknown crosslists='both'.\nUse \"merge\" or \"home\"."),
+        (lambda: unwrap(provisioning.section_sizes)({}, "term"),
+         ("section_sizes needs the table 'courses' for by='term'.\n"
+          "Read it from the same run, with courses=True.")),
         (lambda: Reconciliation.to_sis_csv(ANY, drop="all"),
          'Unknown drop=\'all\'.\nUse one of "deleted", "inactive", "completed".'),
         *((lambda key=key: diffing._check_key(key), f"{list(key)} can't be the key of a diff.\n{KEY}")

@@ -173,6 +173,12 @@ def test_columns_are_chosen_in_the_documented_order() -> None:
         assert made == f"{name.replace(' ', '-').replace('_', '-')}_x_{{}}.xlsx"
 
 
+def test_workbooks_are_in_one_order_whatever_that_of_the_rows() -> None:
+    for values in (["b", None, "B", "a"], [None, "a", "B", "b"]):
+        found = split._groups(pl.DataFrame({"by": values}), "by")
+        assert [value for value, _ in found] == ["a", "B", "b", None]
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [

@@ -100,3 +100,5 @@ def test_the_first_state_of_the_list_is_kept_whatever_its_section() -> None:
             ids = {"student id": [7, 7], "course id": [1, 1], "section id": [1, 2]}
             frame = pl.DataFrame({**ids, "enrollment state": [later, states[at]]})
             assert crn.grades.one_per_student(frame)["enrollment state"].to_list() == [states[at]]
+    frame = pl.DataFrame({**ids, "section id": [None, 9], "enrollment state": "active"})
+    assert crn.grades.one_per_student(frame)["section id"].to_list() == [9], "a missing section comes last"

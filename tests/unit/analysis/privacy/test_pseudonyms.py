@@ -240,3 +240,13 @@ def test_wrong_calls_are_explained_without_the_key(key: Any, keywords: dict[str,
     assert "too short" not in str(error.value)
     with pytest.raises(ParameterError, match="can't tell which of its columns are personal"):
         crn.check_pseudonymized(pl.DataFrame({"who": ["Ng"]}))
+
+
+@pytest.mark.parametrize("free_text", ["drop", "keep"])
+def test_an_unknown_column_is_dropped_even_if_free_text_is_kept(free_text: str) -> None:
+    frame = pl.DataFrame({"login": ["ada"], "note": ["Ada called"]})
+    with pytest.warns(crn.ReportWarning, match=r"^Dropped columns that may be personal: 'note'\. Keep them"):
+        made = crn.pseudonymize(
+            frame, "a long secret phrase", identities={"login": "login"}, free_text=free_text
+        )
+    assert made.columns == ["login"]

@@ -5,6 +5,7 @@ from fractions import Fraction
 from itertools import combinations, product
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 import canvas_reports_nb as crn
+from canvas_reports_nb.analysis.privacy.lines import Lines
 from canvas_reports_nb.exceptions import ParameterError, UnknownColumnError
 from tests.unit.analysis.grades.test_rates import EXAMPLE
 
@@ -317,3 +319,24 @@ def test_no_hidden_count_of_rates_follows_from_what_is_left(counts: list[dict[st
                 or text[0] in "<>"
                 or 0.05 <= float(text.split(maxsplit=1)[0]) / (100 if "%" in text else 1) <= 0.95
             )
+
+
+@pytest.mark.parametrize(
+    ("numbers", "is_known"),
+    [([3, 6], False), ([3, 7], True), ([3, np.nan], True), ([np.nan, np.nan], True)],
+)
+def test_a_total_is_known_if_it_is_large_or_a_cell_is_blank(numbers: list[float], is_known: bool) -> None:
+    found = Lines(np.zeros((2, 1), int), np.array(numbers, float), 10, np.zeros(2, bool))
+    assert found.known.tolist() == [is_known]
+
+
+def test_totals_that_give_a_hidden_cell_away_are_named() -> None:
+    frame = pd.DataFrame({"course": ["A", "A", "B"], "term": ["x", "y", "x"], "n": [0, 3, 12]})
+    with pytest.warns(crn.ReportWarning) as warned:
+        crn.publish(frame)
+    assert [str(each.message) for each in warned] == [
+        (
+            "2 of 2 suppressed cells can be computed, at least nearly, from totals over course and term, "
+            "such as (A, x), (A, y). Do not publish those totals."
+        )
+    ]
