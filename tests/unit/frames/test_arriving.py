@@ -219,6 +219,33 @@ def test_a_reader_is_stopped_even_if_the_file_is_complete(tmp_path: Path) -> Non
             stream.read()
 
 
+def test_the_end_of_a_file_is_where_it_ends_once_it_has_arrived(tmp_path: Path) -> None:
+    asked = threading.Event()
+
+    class Asked(ArrivingFile):
+        def _is_over(self, attempt: int) -> bool:
+            asked.set()
+            return super()._is_over(attempt)
+
+    arriving, ends = Asked(tmp_path / "raw.part"), []
+    arriving.path.write_bytes(BODY)
+    arriving.grow(4)
+    attempt = arriving.attempt()
+    assert attempt is not None
+
+    def seek() -> None:
+        with attempt.open() as stream:
+            ends.append(stream.seek(0, 2))
+
+    reader = threading.Thread(target=seek)
+    reader.start()
+    asked.wait(5)
+    arriving.grow(len(BODY))
+    arriving.finish(Provenance())
+    reader.join(600)
+    assert ends == [len(BODY)]
+
+
 @pytest.fixture(autouse=True)
 def _no_thread_waits() -> Iterator[None]:
     yield

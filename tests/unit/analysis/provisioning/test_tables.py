@@ -8,6 +8,8 @@ import pytest
 
 import canvas_reports_nb as crn
 from canvas_reports_nb.analysis import provisioning
+from canvas_reports_nb.analysis.provisioning.tables import _REFERENCES, references_between, takes_tables
+from canvas_reports_nb.catalog.schemas import schema
 from canvas_reports_nb.exceptions import ParameterError, UnknownColumnError
 
 LOGIN = {"canvas_user_id": [1, 1, 2], "user_id": ["0481", None, None], "login_id": ["0481", "ng", "zoe"]}
@@ -103,3 +105,27 @@ def test_pseudonyms_in_only_one_table_are_rejected(
             ask({**small_demo, table: frame})
     both = ask({**small_demo, **hidden})
     assert len(both) == len(ask(small_demo))
+
+
+def test_each_reference_is_between_columns_that_canvas_writes() -> None:
+    written: dict[str, set[str]] = {}
+    for report in ("provisioning_csv", "sis_export_csv"):
+        for name, table in schema(report).tables.items():
+            written.setdefault(name, set()).update(column.name for column in table.columns)
+    found = {(each.table, each.column.removeprefix("canvas_")) for each in references_between(written)}
+    assert found == {(table, column) for table, columns in _REFERENCES.items() for column in columns}
+
+
+def test_a_frame_beside_the_tables_must_match_them() -> None:
+    @takes_tables(joined={"seen": ("user id", "users", "canvas_user_id")}, users=("canvas_user_id",))
+    def count(tables: dict[str, pl.LazyFrame], *, seen: Any = None) -> pl.LazyFrame:
+        """Return the users."""
+        return tables["users"]
+
+    assert (
+        count({"users": USERS}).height == count({"users": USERS}, seen=pl.DataFrame({"user id": [1]})).height
+    )
+    with pytest.raises(UnknownColumnError, match="count, in seen, needs the column 'user id'"):
+        count({"users": USERS}, seen=pl.DataFrame({"id": [1]}))
+    with pytest.raises(ParameterError, match="can't be matched"):
+        count({"users": USERS}, seen=pl.DataFrame({"user id": ["1"]}))
