@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -35,6 +36,8 @@ class Canvas:
     def __init__(self) -> None:
         self.listed: list[ReportRun | Exception] = []
         self.pauses: list[float] = []
+        self.asked: list[tuple[str, bool]] = []
+        self.is_offered = True
         self.waiter = Waiter(NOW.timestamp, self.pauses.append)
 
     def index(self, _report: str) -> Iterator[ReportRun]:
@@ -42,6 +45,20 @@ class Canvas:
             if isinstance(each, Exception):
                 raise each
             yield each
+
+    def available(self, *, cache: str, html: bool = False, only: str | None = None) -> list[Any]:
+        self.asked.append((cache, html))
+        return [SimpleNamespace(parameters={"listed": None}, in_form={"in_form"})] if self.is_offered else []
+
+    def not_offered(self, report: str, _offers: list[Any]) -> exc.UnknownReportError:
+        return exc.UnknownReportError(f"No report {report}.")
+
+    def terms(self, *, cache: str) -> list[Any]:
+        return []
+
+    def start(self, _report: str, _wire: Any) -> ReportRun:
+        self.listed.append(RUN)
+        return RUN
 
     def show(self, report: str, run_id: int) -> ReportRun:
         found = next((run for run in self.index(report) if run.id == run_id), None)
@@ -121,6 +138,47 @@ def test_a_stored_run_is_used_up_to_its_age_if_it_is_intact(
     assert (decision.action, decision.run_id, known) == ("stored", 7, frozenset())
     assert runs.decide(QUERY, 0, list)[0].action == "start"
     assert runs.decide(QUERY, 29, list)[0].action == "start"
+
+
+@pytest.mark.parametrize(
+    ("report", "parameter", "cache", "asked"),
+    [
+        ("a_vendor_report", "listed", "yes", [("yes", False)]),
+        ("a_vendor_report", "in_form", "yes", [("yes", False), ("yes", True)]),
+        ("a_vendor_report", "in_form", "refresh", [("refresh", False), ("refresh", True)]),
+        ("a_vendor_report", "listed", "only", [("only", False)]),
+        (GRADES, "include_deleted", "yes", [("yes", False)]),
+        (GRADES, "include_deleted", "only", [("only", False)]),
+    ],
+)
+def test_which_lists_a_request_needs(
+    canvas: Canvas,
+    runs: AccountRuns,
+    report: str,
+    parameter: str,
+    *,
+    cache: Any,
+    asked: list[tuple[str, bool]],
+) -> None:
+    assert runs.query(report, {parameter: True}, cache=cache).report == report
+    assert canvas.asked == asked
+    with pytest.raises(exc.UnknownParameterError):
+        runs.query(report, {"nowhere": True}, cache=cache)
+
+
+def test_a_report_that_a_fresh_list_lacks_is_rejected(canvas: Canvas, runs: AccountRuns) -> None:
+    canvas.is_offered = False
+    with pytest.raises(exc.UnknownReportError, match=f"No report {GRADES}"):
+        runs.query(GRADES, {})
+    assert canvas.asked[:2] == [("yes", False), ("refresh", False)]
+
+
+def test_a_started_run_is_remembered_and_joined(canvas: Canvas, runs: AccountRuns) -> None:
+    assert runs.begin(QUERY, ()) == (RUN, False)
+    assert set(runs.ledger.equal(QUERY)) == {7}
+    assert runs.begin(QUERY, ()) == (RUN, True)
+    assert canvas.listed == [RUN], "it was started once"
+    assert runs.begin(QUERY, {7}) == (RUN, False), "a run that was passed over is not joined"
 
 
 @pytest.mark.parametrize(
