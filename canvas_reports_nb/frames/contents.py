@@ -96,8 +96,11 @@ def _checked_path(path: str) -> Path:
     if any(mark in path for mark in "\n\r\0"):
         raise _contents()
     with readable(path):
-        expanded = Path(path).expanduser()
-        is_missing = not expanded.exists()
+        expanded, is_missing = Path(path).expanduser(), False
+        try:
+            expanded.stat()  # since Python 3.14, `exists` hides other errors
+        except (FileNotFoundError, NotADirectoryError, ValueError):
+            is_missing = True
     if is_missing and _ADDRESS.match(path):
         raise NotAReportError(
             "Expected a path, but got a web address.",

@@ -75,9 +75,10 @@ def search() -> Callable[[], int]:
                 memory.seek(begin)
                 try:
                     held = memory.read(end - begin) or b""
-                except OSError:
-                    # Another thread may have released the mapping since it was listed; then it holds nothing.
-                    if line in Path("/proc/self/maps").read_text().splitlines():
+                except OSError as error:
+                    # A mapping beyond the end of its file holds nothing (EIO), nor does one that another thread has
+                    # released since it was listed.
+                    if error.errno != 5 and line in Path("/proc/self/maps").read_text().splitlines():
                         raise
                     continue
                 found += len(re.findall(rb"demo-canvas~[\w-]{20,}", held))

@@ -139,11 +139,14 @@ def to_excel(
         tempfile.TemporaryDirectory(dir=target.parent, prefix=".workbook.") as folder,
     ):
         part = Path(folder) / target.name
-        with xlsxwriter.Workbook(part, {"tmpdir": folder}) as book:
-            writer = _Writer(book, sheets, protect=protect)
-            writer.write_readme(question, readme_rows(sheets, zone, notes, author, about_zone=about_zone))
-            writer.write_tables()
-            _set_properties(book, sheets, question, author)
+        try:
+            with xlsxwriter.Workbook(part, {"tmpdir": folder}) as book:
+                writer = _Writer(book, sheets, protect=protect)
+                writer.write_readme(question, readme_rows(sheets, zone, notes, author, about_zone=about_zone))
+                writer.write_tables()
+                _set_properties(book, sheets, question, author)
+        except xlsxwriter.exceptions.FileCreateError as error:
+            raise error.args[0] from None  # what the disk refused
         part.chmod(0o600)
         check_place(part, target, overwrite=overwrite)
         replace_file(part, target)

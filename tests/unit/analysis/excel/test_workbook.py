@@ -339,11 +339,14 @@ def test_a_folder_that_is_read_only(
         crn.to_excel(frame, tmp_path / "made.xlsx")
 
 
-def test_the_disk_is_full(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, frame: pd.DataFrame) -> None:
+@pytest.mark.parametrize("step", ["xlsxwriter.workbook.ZipFile", f"{workbook.__name__}.check_place"])
+def test_the_disk_is_full(
+    step: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, frame: pd.DataFrame
+) -> None:
     def refuse(*_: Any, **__: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(workbook, "check_place", refuse)
+    monkeypatch.setattr(step, refuse)
     with pytest.raises(crn.exceptions.FileError, match="No space left"):
         crn.to_excel(frame, tmp_path / "made.xlsx")
     assert not list(tmp_path.iterdir())
