@@ -174,6 +174,25 @@ def test_how_often_a_download_is_tried(
         assert (events[-1].stage, events[-1].text) == ("done", "0 of 1 done, 1 failed")
 
 
+def test_a_start_that_fails_is_followed_by_others_only_after_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[float] = []
+
+    def begin(*_: Any) -> tuple[ReportRun, bool]:
+        asked.append(runs.time)
+        if len(asked) == 1:
+            raise exc.ThrottledError("slow down")
+        return DONE, False
+
+    monkeypatch.setattr(batch, "retrieve", lambda *_, **__: stored())
+    runs = Runs()
+    runs.begin, runs.check_store = begin, lambda _: None  # type: ignore[attr-defined]
+    query: Any = SimpleNamespace(question=None, key="", report=GRADES, label=GRADES, differing=lambda _: [])
+    many = [pending(runs, None, query=query) for _ in range(3)]
+    events = shown_by(many, as_table=True)
+    assert asked[0] < asked[1] == asked[2] == asked[3]
+    assert events[-1].text == "3 of 3 done"
+
+
 @pytest.mark.parametrize(
     ("outcome", "last"),
     [

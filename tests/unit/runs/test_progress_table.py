@@ -75,6 +75,7 @@ def test_the_terminal_shows_a_bar_and_the_active_runs(capsys: pytest.CaptureFixt
     assert "0 of 15 done, 1 running, 13 queued" in err
     assert "42%" in err
     assert "13%" in err
+    assert "all runs 100%" not in err
     ended = [line for line in err.replace("\r", "\n").split("\n") if "failed" in line and GRADES in line]
     assert len(ended) == 1, "an ended run is shown once"
     assert f"{GRADES}14" not in err, "waiting runs are only counted"
