@@ -17,6 +17,7 @@ import pytest
 import canvas_reports_nb as crn
 from canvas_reports_nb import exceptions as exc
 from canvas_reports_nb.catalog.schemas import reports, schema
+from canvas_reports_nb.frames import files
 from canvas_reports_nb.typing import TEXT
 
 ACCESS = b'user id,user sis id,user name,last access at,last ip\n7,007,"Ng, Bea",2026-03-02T09:14:07-07:00,192.0.2.1\n'
@@ -411,3 +412,40 @@ def test_the_first_line_of_an_unknown_file_is_shown(columns: int) -> None:
     shown = re.escape(", ".join(names[:6]) + (", ..." if columns > 6 else ""))
     with pytest.raises(exc.NotAReportError, match=rf"Its first line is: {shown}\n"):
         crn.check_file((",".join(names) + "\n" + "1," * columns + "\n").encode())
+
+
+def test_the_tables_of_a_file_and_the_warnings_of_a_conversion(tmp_path: Path) -> None:
+    lone = tmp_path / "users.csv"
+    lone.write_bytes(b"user id,user name,last activity at\noops,Zo\xeb,\n")
+    assert files.tables_in(lone) == [None]
+    assert files.tables_in(DATA / "21_provisioning_multi.zip") == ["users", "courses", "enrollments", "xlist"]
+    with pytest.warns(crn.ReportWarning) as warned:
+        files.convert_file(lone, tmp_path / "made.parquet", "last_enrollment_activity_csv")
+    words = [str(each.message) for each in warned]
+    assert ["read as cp1252" in words[0], "stays text, because row 1 holds 'oops'" in words[1]] == [
+        True,
+        True,
+    ]
+    assert files.convert_file(lone, tmp_path / "made.csv", "last_enrollment_activity_csv").rows is None
+    assert (tmp_path / "made.csv").read_bytes() == lone.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (
+            "Zo\u00eb,José,Zo\udceb",
+            "1 byte is not UTF-8 and was read as cp1252, in row 3, column 'user name'",
+        ),
+        (
+            "José,Zo\udceb,\udceb",
+            "2 bytes are not UTF-8 and were read as cp1252, the first in row 2, column 'user name'",
+        ),
+    ],
+)
+def test_bytes_that_are_not_utf8_are_counted_and_placed(names: str, words: str) -> None:
+    rows = "".join(f"{at},{name},\n" for at, name in enumerate(names.split(",")))
+    data = f"user id,user name,last activity at\n{rows}".encode(errors="surrogateescape")
+    with pytest.warns(crn.ReportWarning, match=re.escape(words)):
+        frame = crn.read_file(data)
+    assert frame["user name"].tolist() == [name.replace("\udceb", "\u00eb") for name in names.split(",")]
