@@ -5,7 +5,7 @@ import io
 import re
 import traceback
 import zipfile
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -449,3 +449,18 @@ def test_bytes_that_are_not_utf8_are_counted_and_placed(names: str, words: str) 
     with pytest.warns(crn.ReportWarning, match=re.escape(words)):
         frame = crn.read_file(data)
     assert frame["user name"].tolist() == [name.replace("\udceb", "\u00eb") for name in names.split(",")]
+
+
+def test_check_file_warns_of_what_it_leaves_out_and_raises_if_nothing_is_left(tmp_path: Path) -> None:
+    path, binary = tmp_path / "x.zip", bytes(range(256))
+    users = b"canvas_user_id,user_id,login_id,full_name,status\n"
+    for members, left in ((("a.csv", "b.csv", "notes.txt"), False), (("a.csv", "users.csv"), True)):
+        with zipfile.ZipFile(path, "w") as archive:
+            for name in members:
+                archive.writestr(name, users if name == "users.csv" else binary)
+        failure = nullcontext() if left else pytest.raises(exc.NotAReportError, match="b is not a CSV")
+        with pytest.warns(crn.ReportWarning) as warned, failure:
+            assert set(crn.check_file(path, "provisioning_csv")["table"]) == {"users"}
+        words = [str(each.message) for each in warned]
+        assert words[-1] == "a was left out: a is not a CSV: its first line is not text."
+        assert ["'notes.txt'" in each for each in words[:-1]] == ([] if left else [True])
