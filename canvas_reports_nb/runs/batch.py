@@ -128,6 +128,7 @@ class Batch:
             if not self._start_one(pending):
                 break
             self._show()
+        self._taken = 0  # until the next look
 
     def _start_one(self, pending: PendingRun) -> bool:
         """Start a run; return False if the next start would fail too."""

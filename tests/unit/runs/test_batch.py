@@ -174,6 +174,23 @@ def test_how_often_a_download_is_tried(
         assert (events[-1].stage, events[-1].text) == ("done", "0 of 1 done, 1 failed")
 
 
+def test_at_most_eight_runs_start_between_two_looks_at_the_queue(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = Runs()
+    many = [pending(runs, None) for _ in range(30)]
+    sink: Any = SimpleNamespace(show=lambda _: None)
+    made = Batch(many, sink, None)
+
+    def start(each: PendingRun) -> bool:
+        each.run = replace(GOING, status="created")
+        return True
+
+    monkeypatch.setattr(made, "_start_one", start)
+    made._taken = 12  # as after a look at which twelve runs had left the queue
+    made._start()
+    made._start()
+    assert sum(each.run is not None for each in many) == 8
+
+
 def test_a_start_that_fails_is_followed_by_others_only_after_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[float] = []
 
