@@ -1,6 +1,7 @@
 """What a diff shows, the key it uses, and its errors."""
 
 import io
+from pathlib import Path
 
 import pandas as pd
 import polars as pl
@@ -107,3 +108,11 @@ def test_a_file_that_pandas_wrote_and_read_as_text_has_not_changed() -> None:
     # to_csv writes an empty text and a missing cell in the same way, and both mean that nothing was entered.
     assert (users == "").any(axis=None)
     assert found.counts["added"] == found.counts["removed"] == found.counts["cells"] == 0
+
+
+def test_files_are_named_by_their_source(tmp_path: Path) -> None:
+    frames = []
+    for name in ("older.csv", "newer.csv"):
+        (tmp_path / name).write_bytes(b"user id,user name,last access at,last ip\n1,A,,\n")
+        frames.append(crn.read_file(tmp_path / name))
+    assert crn.diff(*frames).between == "older.csv and newer.csv"

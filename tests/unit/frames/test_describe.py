@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 import canvas_reports_nb as crn
-from canvas_reports_nb.exceptions import ParameterError, TableRequiredError, UnknownTableError
+from canvas_reports_nb.exceptions import ParameterError, ReportWarning, TableRequiredError, UnknownTableError
 
 DATA = Path(__file__).parents[2] / "data"
 
@@ -30,6 +30,14 @@ def test_dictionary_describes_each_column() -> None:
     assert crn.dictionary(frame[["status", "role"]]).equals(
         by_name.loc[["status", "role"]].reset_index()[list(known.columns)]
     )
+
+
+def test_the_dictionary_has_the_notes_of_the_columns() -> None:
+    data = b"user id,user name,last access at,last ip\n1,A,,\nx2,B,,\n"
+    with pytest.warns(ReportWarning):
+        frame = crn.read_file(data)
+    notes = crn.dictionary(frame).set_index("column")["note"]
+    assert notes.dropna().to_dict() == {"user id": "kept as text: row 2 holds 'x2'"}
 
 
 @pytest.mark.parametrize(

@@ -307,14 +307,16 @@ def test_a_missing_file_raises_file_not_found(tmp_path: Path) -> None:
 @pytest.mark.parametrize("read", [crn.read_file, crn.check_file])
 @pytest.mark.parametrize(
     "name",
-    ["gone.csv", "no/x.csv", "file/x.csv", "x" * 300, "~nobody-here/x.csv", "folder", ""],
+    ["gone.csv", "gone", "no/x.csv", "file/x.csv", "x" * 300, "~nobody-here/x.csv", "folder", ""],
 )
 def test_a_path_that_cannot_be_read_is_our_error(read: Any, name: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"a\n")
     (tmp_path / "folder").mkdir()
     with pytest.raises(exc.FileError, match=r"There is no file|Can't read|is a folder") as caught:
         read(name if name.startswith("~") else tmp_path / name)
-    assert isinstance(caught.value, FileNotFoundError) == (name in {"gone.csv", "no/x.csv", "file/x.csv"})
+    assert isinstance(caught.value, FileNotFoundError) == (
+        name in {"gone.csv", "gone", "no/x.csv", "file/x.csv"}
+    )
     assert str(tmp_path) not in str(caught.value)
 
 
