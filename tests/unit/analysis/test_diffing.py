@@ -115,4 +115,4 @@ def test_files_are_named_by_their_source(tmp_path: Path) -> None:
     for name in ("older.csv", "newer.csv"):
         (tmp_path / name).write_bytes(b"user id,user name,last access at,last ip\n1,A,,\n")
         frames.append(crn.read_file(tmp_path / name))
-    assert crn.diff(*frames).between == "older.csv and newer.csv"
+    assert crn.diff(*frames, key="user id").between == "older.csv and newer.csv"
