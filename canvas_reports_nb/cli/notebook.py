@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _PACKAGES = ("nbformat", "nbclient", "nbconvert", "ipykernel")
+_STARTS = 3
 _WORDS = {"true": True, "yes": True, "false": False, "no": False}
 _NOT_SET = {"true": True, "false": False, "none": None}
 
@@ -230,20 +231,24 @@ def _execute(content: Any, place: Path, *, on_demo: bool) -> str:
     store = environment.get("CANVAS_REPORTS_CACHE")
     if store and "://" not in store:  # relative to the folder of this command
         environment["CANVAS_REPORTS_CACHE"] = str(Path(store).expanduser().absolute())
-    client = NotebookClient(
-        content,
-        timeout=None,
-        kernel_name="python3",
-        extra_arguments=["--log-level=ERROR"],
-        resources={"metadata": {"path": str(place)}},
-    )
-    try:
-        client.execute(env=environment)
-    except CellExecutionError as error:
-        return plain(f"{error.ename}: {error.evalue}")
-    except DeadKernelError:
-        return "The kernel died, perhaps because it ran out of memory."
-    return ""
+    for _ in range(_STARTS):
+        client = NotebookClient(
+            content,
+            timeout=None,
+            kernel_name="python3",
+            extra_arguments=["--log-level=ERROR"],
+            resources={"metadata": {"path": str(place)}},
+        )
+        try:
+            client.execute(env=environment)
+        except CellExecutionError as error:
+            return plain(f"{error.ename}: {error.evalue}")
+        except DeadKernelError:
+            return "The kernel died, perhaps because it ran out of memory."
+        except RuntimeError:
+            continue  # it died before the first cell: another program may have taken a port that was free
+        return ""
+    return "The kernel did not start. Try again, or start one with: jupyter lab"
 
 
 def _clean(content: Any, place: Path) -> None:

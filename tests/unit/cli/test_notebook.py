@@ -99,6 +99,23 @@ def test_a_second_run_keeps_the_first_and_the_demo_gets_no_token(
     assert "with no token" in printed(tmp_path / "out" / "05_roster-2.ipynb")
 
 
+@pytest.mark.parametrize(("failures", "code"), [(2, 0), (3, 1)])
+def test_a_kernel_that_does_not_start_is_tried_again(
+    failures: int, code: int, run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[Any] = []
+
+    def execute(client: Any, **_: Any) -> None:
+        tried.append(client)
+        if len(tried) <= failures:
+            raise RuntimeError("Kernel died before replying to kernel_info")
+
+    monkeypatch.setattr("nbclient.NotebookClient.execute", execute)
+    done = run("-o", "out")
+    assert (done.exit_code, len(tried)) == (code, 3)
+    assert ("The kernel did not start." in done.output) == bool(code)
+
+
 def test_a_cell_that_fails(run: Callable[..., Result], tmp_path: Path) -> None:
     done = run("--html", "-o", "out", work="print('before')\nopen('grades.csv')")
     assert done.exit_code == 1
