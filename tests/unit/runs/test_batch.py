@@ -1,7 +1,6 @@
 """The loop over pending runs: what an interrupt leaves, which downloads are tried again, what is shown at the end."""
 
 from dataclasses import replace
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,12 +9,11 @@ import pytest
 from canvas_reports_nb import exceptions as exc
 from canvas_reports_nb.canvas_api.models import ReportRun
 from canvas_reports_nb.deadline import Waiter
-from canvas_reports_nb.frames.provenance import Provenance
 from canvas_reports_nb.runs import batch
 from canvas_reports_nb.runs.batch import Batch
 from canvas_reports_nb.runs.pending import PendingRun
 from canvas_reports_nb.runs.progress import ProgressEvent
-from canvas_reports_nb.store.stored_run import ReportResult
+from tests.unit.runs.doubles import stored
 
 GRADES = "grade_export_csv"
 GOING, DONE = ReportRun(7, GRADES, "running"), ReportRun(7, GRADES, "complete")
@@ -48,12 +46,6 @@ class Runs:
         if run_id in self.faults:
             raise self.faults[run_id]
         return replace(GOING, status="aborted")
-
-
-def stored() -> ReportResult:
-    made = Provenance(report=GRADES, run_id=7, rows=3).to_dict()
-    tables = {GRADES: {"provenance": made}}
-    return ReportResult(Path("unused"), {"provenance": made, "tables": tables, "raw": {"file": "raw.csv"}})
 
 
 def pending(runs: Runs, run: ReportRun | None, **facts: Any) -> PendingRun:

@@ -21,9 +21,9 @@ from canvas_reports_nb.runs.decide import next_poll, reuse_or_start
 from canvas_reports_nb.runs.job import ReportJob
 from canvas_reports_nb.runs.ledger import Ledger
 from canvas_reports_nb.runs.pending import PendingRun
-from canvas_reports_nb.runs.progress import ProgressEvent
 from canvas_reports_nb.store.store import Store
 from canvas_reports_nb.store.stored_run import ReportResult
+from tests.unit.runs.doubles import Recorder
 
 GRADES = "grade_export_csv"
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -78,20 +78,6 @@ class Api:
         if self.abort_error:
             raise self.abort_error
         return run("aborted")
-
-
-class Recorder:
-    """A sink that records its events."""
-
-    def __init__(self) -> None:
-        self.events: list[ProgressEvent] = []
-        self.closed = 0
-
-    def show(self, event: ProgressEvent) -> None:
-        self.events.append(event)
-
-    def close(self) -> None:
-        self.closed += 1
 
 
 def forever(answer: Callable[[], Any]) -> Iterator[Any]:

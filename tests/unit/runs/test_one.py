@@ -1,7 +1,6 @@
 """One report: from this disk only, with Canvas down, and what is shown of the choice."""
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,20 +8,14 @@ import pytest
 from canvas_reports_nb import exceptions as exc
 from canvas_reports_nb.catalog.query import Query
 from canvas_reports_nb.deadline import Waiter
-from canvas_reports_nb.frames.provenance import Provenance
 from canvas_reports_nb.runs.decide import Decision
 from canvas_reports_nb.runs.one import read_one
 from canvas_reports_nb.runs.progress import ProgressEvent
 from canvas_reports_nb.store.stored_run import ReportResult
+from tests.unit.runs.doubles import Recorder, stored
 
 GRADES, NOW = "grade_export_csv", datetime(2026, 3, 2, 9, tzinfo=UTC)
-MADE = Provenance(
-    report=GRADES, run_id=7, rows=3, ended_at=(NOW - timedelta(minutes=10)).isoformat()
-).to_dict()
-STORED = ReportResult(
-    Path("unused"),
-    {"provenance": MADE, "tables": {GRADES: {"provenance": MADE}}, "raw": {"file": "raw.csv"}},
-)
+STORED = stored(ended_at=(NOW - timedelta(minutes=10)).isoformat())
 DOWN = exc.ServerError("Canvas is down.")
 
 
@@ -47,20 +40,6 @@ class Runs:
 
     def decide(self, _query: Query, _max_age: float, _history: Any) -> tuple[Decision, set[int]]:
         return Decision("stored", "using run 7 from this disk", stored=self.kept), set()
-
-
-class Recorder:
-    """A sink that records its events, and how often it was closed."""
-
-    def __init__(self) -> None:
-        self.events: list[ProgressEvent] = []
-        self.closed = 0
-
-    def show(self, event: ProgressEvent) -> None:
-        self.events.append(event)
-
-    def close(self) -> None:
-        self.closed += 1
 
 
 def read(runs: Runs, sink: Any = False, **how: Any) -> ReportResult:

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,7 +11,6 @@ import pytest
 from canvas_reports_nb import exceptions as exc
 from canvas_reports_nb.canvas_api.models import ReportRun
 from canvas_reports_nb.catalog.query import Query
-from canvas_reports_nb.frames.provenance import Provenance
 from canvas_reports_nb.runs.decide import Decision
 from canvas_reports_nb.runs.pending import (
     PendingRun,
@@ -23,18 +21,12 @@ from canvas_reports_nb.runs.pending import (
     waiting_event,
 )
 from canvas_reports_nb.runs.progress import ProgressEvent, RunProgress
-from canvas_reports_nb.store.stored_run import ReportResult
+from tests.unit.runs.doubles import stored
 
 GRADES, NOW = "grade_export_csv", datetime(2026, 3, 2, 9, tzinfo=UTC)
 QUERY = Query.checked(GRADES, {"enrollment_term_id": 12}, account="self", listed=None, terms=list, now=NOW)
 RUN = ReportRun(7, GRADES, "running", progress=42, current_line=99)
 LABEL = f"{GRADES}, enrollment_term_id=12"
-
-
-def stored(run_id: int = 7, rows: int = 1234) -> ReportResult:
-    made = Provenance(report=GRADES, run_id=run_id, rows=rows).to_dict()
-    tables = {GRADES: {"provenance": made}}
-    return ReportResult(Path("unused"), {"provenance": made, "tables": tables, "raw": {"file": "raw.csv"}})
 
 
 class Runs:
@@ -72,8 +64,8 @@ LINES: list[tuple[dict[str, Any], tuple[Any, ...]]] = [
     ({"run": RUN}, (7, "running", 0.42, 99, 5.0)),
     ({"run": replace(RUN, status="compiling", progress=100)}, (7, "compiling", 1.0, 99, 5.0)),
     ({"run": replace(RUN, status="complete"), "downloading": DOWNLOAD}, (7, "downloading", 0.25, None, 5.0)),
-    ({"run": RUN, "took": 3.0, "rows": 1234, "result": stored()}, (7, "done", 1.0, 1234, 3.0)),
-    ({"rows": 1234, "result": stored()}, (7, "done", 1.0, 1234, 0.0)),
+    ({"run": RUN, "took": 3.0, "rows": 1234, "result": stored(rows=1234)}, (7, "done", 1.0, 1234, 3.0)),
+    ({"rows": 1234, "result": stored(rows=1234)}, (7, "done", 1.0, 1234, 0.0)),
     ({"run": RUN, "took": 3.0, "error": exc.ServerError("502")}, (7, "failed", None, None, 3.0)),
     ({"error": exc.ServerError("502", run_id=8)}, (8, "failed", None, None, 0.0)),
     ({"error": exc.ServerError("502")}, (None, "failed", None, None, 0.0)),
@@ -155,8 +147,13 @@ def test_a_new_run_is_started_beside_an_equal_one() -> None:
 
 def test_a_stored_run_is_taken_at_once() -> None:
     each = pending()
-    each.take(Decision("stored", "", stored=stored()), frozenset())
-    assert (each.is_finished, each.result, each.rows, each.may_pass_over) == (True, stored(), 1234, False)
+    each.take(Decision("stored", "", stored=stored(rows=1234)), frozenset())
+    assert (each.is_finished, each.result, each.rows, each.may_pass_over) == (
+        True,
+        stored(rows=1234),
+        1234,
+        False,
+    )
 
 
 @pytest.mark.parametrize(
@@ -170,7 +167,7 @@ def test_a_stored_run_is_taken_at_once() -> None:
 )
 def test_the_last_event_names_the_rows_and_the_source(facts: dict[str, Any], words: str) -> None:
     each = pending(**facts)
-    each.finish(stored())
+    each.finish(stored(rows=1234))
     event = each.done_event()
     assert event == ProgressEvent(
         "done", GRADES, 7, "complete", fraction=1.0, text=f"done, 1,234 rows, {words}"
